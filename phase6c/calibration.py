@@ -1,0 +1,109 @@
+"""From logits to probabilities: the sigmoid, and affine maps fitted on the logit."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+# Against the log-likelihood of all rows: too weak to move a slope that the data determine,
+# strong enough to keep that of separable data finite.
+SLOPE_PENALTY = 1e-3
+MAX_NEWTON_STEPS = 50
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits: the one place of the code base that applies the sigmoid."""
+    probabilities: np.ndarray = expit(logits)
+    return probabilities
+
+
+def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log loss of each row in nats, from the logit without rounding: softplus(z) - y z."""
+    losses: np.ndarray = np.logaddexp(0.0, logits) - y * logits
+    return losses
+
+
+def fit_logistic(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Maximum likelihood of y under sigmoid(a + b x logit): Cox's calibration regression (1958).
+
+    Args:
+        logits: float[row], finite.
+        y: [row] in {0, 1}, with both classes.
+
+    Returns:
+        (a, b); b is 0 where the logits do not vary.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    centre, spread = logits.mean(), logits.std()
+    a, b = base_rate_logit(y), 0.0
+    if spread <= 1e-12 * max(1.0, abs(centre)):
+        return a, b
+    x = (logits - centre) / spread
+    losses = log_losses(a + b * x, y).sum()
+    for _ in range(MAX_NEWTON_STEPS):
+        step_a, step_b = _newton_step(x, y, a, b)
+        scale = 1.0
+        # A full step may overshoot where the probabilities saturate: halve it until it helps.
+        while scale > 1e-6:
+            trial_a, trial_b = a - scale * step_a, b - scale * step_b
+            trial = log_losses(trial_a + trial_b * x, y).sum() + SLOPE_PENALTY * trial_b**2 / 2
+            if trial <= losses:
+                break
+            scale /= 2
+        else:
+            break
+        converged = losses - trial < 1e-12 * len(x)
+        a, b, losses = trial_a, trial_b, trial
+        if converged:
+            break
+    return float(a - b * centre / spread), float(b / spread)
+
+
+def _newton_step(x: np.ndarray, y: np.ndarray, a: float, b: float) -> tuple[float, float]:
+    """Hessian^-1 gradient of the penalised negative log-likelihood, in two dimensions."""
+    p = sigmoid(a + b * x)
+    weight = p * (1 - p)
+    residual = p - y
+    gradient_a, gradient_b = residual.sum(), residual @ x + SLOPE_PENALTY * b
+    aa, ab, bb = weight.sum() + 1e-12, weight @ x, weight @ x**2 + SLOPE_PENALTY
+    determinant = aa * bb - ab**2
+    return (
+        float((bb * gradient_a - ab * gradient_b) / determinant),
+        float((aa * gradient_b - ab * gradient_a) / determinant),
+    )
+
+
+def fit_affine(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """`fit_logistic` with b >= 0, so that the ranking is kept or given up, never reversed.
+
+    The likelihood is concave: where its best slope is negative, the best allowed one is 0 and
+    the intercept that of the base rate.
+    """
+    a, b = fit_logistic(logits, y)
+    return (a, b) if b > 0 else (base_rate_logit(y), 0.0)
+
+
+def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Each contiguous half's logits after the affine map that was fitted on the other half.
+
+    Args:
+        logits: float[row], in order of time.
+        y: [row] in {0, 1}.
+
+    Returns:
+        float64[row], or None where a half has one class only.
+    """
+    halves = np.array_split(np.arange(len(y)), 2)
+    if any(len(np.unique(y[half])) < 2 for half in halves):
+        return None
+    recalibrated = np.empty(len(y))
+    for fitted_on, applied_to in (halves, halves[::-1]):
+        a, b = fit_affine(logits[fitted_on], y[fitted_on])
+        recalibrated[applied_to] = a + b * logits[applied_to]
+    return recalibrated
+
+
+def base_rate_logit(y: np.ndarray) -> float:
+    """The logit of the share of ones in y, which must have both classes."""
+    rate = float(np.mean(y))
+    return float(np.log(rate / (1 - rate)))

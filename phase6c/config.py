@@ -1,0 +1,192 @@
+"""What a trial is made of: frozen configurations, nested in Python and flat at the search border."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from phase6c.errors import ConfigError
+
+Value = bool | int | float | str
+Values = dict[str, Any]
+
+Objective = Literal["auc", "log_loss", "refinement"]
+Label = Literal["high", "close", "vol"]
+Tier = Literal["a20", "a50", "a100", "a200"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class Record(BaseModel):
+    """A frozen value with JSON both ways; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON: the identity of this value."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class ModelConfig(Record):
+    """The shape of a transformer classifier."""
+
+    n_layers: int = Field(ge=1)
+    d_model: int = Field(ge=2)
+    n_heads: int = Field(ge=1)
+    d_ff_ratio: int = Field(ge=1)
+    context_days: int = Field(ge=1, le=256)
+    patch_days: int = Field(ge=1, le=16)
+    pooling: Literal["mean", "last"] = "mean"
+    shortcut: bool = True
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    @property
+    def n_tokens(self) -> int:
+        return self.context_days // self.patch_days
+
+    @model_validator(mode="after")
+    def _shape_is_whole(self) -> Self:
+        if self.context_days % self.patch_days:
+            raise ValueError(
+                f"patch_days must divide context_days, found {self.patch_days}"
+                f" and {self.context_days}"
+            )
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"n_heads must divide d_model, found {self.n_heads} and {self.d_model}"
+            )
+        return self
+
+
+class OptimConfig(Record):
+    """AdamW, a linear warm-up, then a constant rate that does not depend on the epochs."""
+
+    learning_rate: float = Field(gt=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0, le=10)
+    warmup_steps: int = Field(default=50, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+
+
+class DataConfig(Record):
+    """What is predicted, from which features, on which dates."""
+
+    tier: Tier = "a20"
+    horizon_days: int = Field(default=1, ge=1, le=60)
+    label: Label = "high"
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    train_fraction: float = Field(default=0.60, gt=0, lt=1)
+    val_fraction: float = Field(default=0.15, gt=0, lt=1)
+    cal_fraction: float = Field(default=0.10, gt=0, lt=1)
+
+    @property
+    def resolved_threshold(self) -> float:
+        """The rise to reach, as a fraction of the close: 1 % times the root of the horizon."""
+        if self.threshold is not None:
+            return self.threshold
+        return float(0.01 * self.horizon_days**0.5)
+
+    @property
+    def test_fraction(self) -> float:
+        return 1.0 - self.train_fraction - self.val_fraction - self.cal_fraction
+
+    @model_validator(mode="after")
+    def _blocks_leave_a_test_block(self) -> Self:
+        if self.test_fraction <= 0:
+            raise ValueError("train, val and cal fractions must leave room for a test block")
+        return self
+
+
+class TrainConfig(Record):
+    """How long and in what pieces a trial is trained."""
+
+    epochs: int = Field(default=27, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    precision: Precision = "float32"
+    objective: Objective = "auc"
+
+
+class TrialConfig(Record):
+    """Everything that one training run depends on, except its bars."""
+
+    model: ModelConfig
+    optim: OptimConfig
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def flat(self) -> Values:
+        """The same configuration under the flat names of the search border."""
+        nested = self.model_dump()
+        return {
+            name: nested[section][name] if section else nested[name]
+            for name, section in field_sections().items()
+        }
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> TrialConfig:
+        """Builds the nested configuration.
+
+        Raises:
+            ConfigError: A name is unknown (with its nearest match) or a value out of range.
+        """
+        sections = field_sections()
+        check_names(values, sections, "configuration field")
+        nested: dict[str, Any] = {}
+        for name, value in values.items():
+            section = sections[name]
+            (nested.setdefault(section, {}) if section else nested)[name] = value
+        return parse(cls, nested)
+
+
+@cache
+def field_sections() -> dict[str, str]:
+    """Maps every flat name to the section that holds it ("" for the top level)."""
+    sections: dict[str, str] = {}
+    for section, field in TrialConfig.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Record):
+            sections.update(dict.fromkeys(kind.model_fields, section))
+        else:
+            sections[section] = ""
+    return sections
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
+    """Validates `data`; all that is wrong with it comes in one ConfigError."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in item['loc']) or kind.__name__}: {item['msg']}"
+            + (f" (found {item['input']!r})" if isinstance(item["input"], Value) else "")
+            for item in error.errors()
+        ]
+        raise ConfigError(
+            "The configuration must be valid", "; ".join(problems), "Correct the named values."
+        ) from error
+
+
+def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raises ConfigError for the first name that is not known, naming the nearest one."""
+    known = sorted(known)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            remedy = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+            raise ConfigError(f"Every {what} must be a known one", name, remedy)
+
+
+def digest_of(data: object) -> str:
+    """SHA-256 of canonical JSON: sorted keys, no spaces, no NaN."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

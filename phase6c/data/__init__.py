@@ -1,0 +1,1 @@
+"""From daily bars to scaled, dated windows; needs neither torch nor ray."""

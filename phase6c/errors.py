@@ -1,0 +1,82 @@
+"""The errors that phase6c raises, each with the exit code that a command ends with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Phase6cError(Exception):
+    """One message in three parts: the rule, the value that breaks it, and the remedy.
+
+    Args:
+        rule: What must hold, as a sentence without its full stop.
+        value: What was found instead.
+        remedy: What the reader can do about it, as a sentence.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, rule: str, value: object = None, remedy: str = "") -> None:
+        super().__init__(rule, value, remedy)
+        self.rule = rule
+        self.value = value
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        found = "" if self.value is None else f"; found: {self.value}"
+        return f"{self.rule}{found}." + (f" {self.remedy}" if self.remedy else "")
+
+
+class ConfigError(Phase6cError):
+    """A configuration, option or search space that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(Phase6cError):
+    """Bars that cannot be used."""
+
+    exit_code = 65
+
+
+class ResourceError(Phase6cError):
+    """A GPU, CPU or cluster that is not there."""
+
+    exit_code = 69
+
+
+class StudyFailedError(Phase6cError):
+    """No trial reached a value, or the same bug ended three of them."""
+
+    exit_code = 70
+
+
+class FolderError(Phase6cError):
+    """An output folder that is in use, foreign or not writable."""
+
+    exit_code = 73
+
+
+class StorageError(Phase6cError):
+    """Reading or writing failed: the disk is full, or a file is damaged."""
+
+    exit_code = 74
+
+
+class InterruptedStudyError(Phase6cError):
+    """A signal ended the search before it was done; everything finished is kept.
+
+    Args:
+        signal_number: The signal that was received.
+    """
+
+    def __init__(
+        self, rule: str, value: object = None, remedy: str = "", signal_number: int = 2
+    ) -> None:
+        super().__init__(rule, value, remedy)
+        self.signal_number = signal_number
+
+    @property
+    def signal_exit_code(self) -> int:
+        """130 for SIGINT, 75 for SIGUSR1 (preempted), 143 for SIGTERM and SIGHUP."""
+        return {2: 130, 10: 75}.get(self.signal_number, 143)

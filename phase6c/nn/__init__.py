@@ -1,0 +1,1 @@
+"""The neural network and its training: the only room that imports torch."""

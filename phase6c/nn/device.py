@@ -1,0 +1,84 @@
+"""Where a model runs, in which precision, and how long a training step takes there."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from phase6c.config import ModelConfig, OptimConfig, Precision
+from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.nn.optim import LaneAdamW, training_step
+
+# A coarser arithmetic must pay: bfloat16 only where it saves at least a tenth.
+_WORTHWHILE = 0.9
+# Without hardware for it, bfloat16 is some 60 times slower: one product shows that at once.
+_HOPELESS = 3.0
+_PROBE_ROWS = 32
+_MAX_REPEATS = 5
+_ENOUGH_S = 0.3
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def faster_precision(
+    model: ModelConfig, n_features: int, batch_size: int, device: torch.device
+) -> Precision:
+    """The precision in which training is faster here, by a quick measurement.
+
+    One layer is measured, since all layers of a shape take the same time.
+    """
+    if _product_s(model, torch.bfloat16, device) > _HOPELESS * _product_s(
+        model, torch.float32, device
+    ):
+        return "float32"
+    one_layer = model.model_copy(update={"n_layers": 1})
+    coarse = measure_step_s(one_layer, n_features, batch_size, "bfloat16", device)
+    fine = measure_step_s(one_layer, n_features, batch_size, "float32", device)
+    return "bfloat16" if coarse <= _WORTHWHILE * fine else "float32"
+
+
+def measure_step_s(
+    model: ModelConfig,
+    n_features: int,
+    batch_size: int,
+    precision: Precision,
+    device: torch.device,
+) -> float:
+    """Seconds of one training step of one lane, first step left out."""
+    with device:
+        network = LaneTransformer(model, n_features, precision=precision)
+        windows = torch.ones(1, batch_size, model.context_days, n_features)
+        y = torch.zeros(1, batch_size)
+    network.initialise([0], base_rate=0.5)
+    optimiser = LaneAdamW(network, [OptimConfig(learning_rate=1e-4)])
+    dropout = LaneDropout([model.dropout], [0], device)
+    return _seconds(lambda: training_step(network, optimiser, windows, y, dropout), device)
+
+
+def _product_s(model: ModelConfig, dtype: torch.dtype, device: torch.device) -> float:
+    rows = torch.ones(1, _PROBE_ROWS, model.d_model, dtype=dtype, device=device)
+    weight = torch.ones(1, model.d_model, model.d_model, dtype=dtype, device=device)
+    return _seconds(lambda: torch.bmm(rows, weight), device)
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    """The median time of a few repeats, fewer where one takes long."""
+    _timed(work, device)
+    times: list[float] = []
+    while len(times) < _MAX_REPEATS and sum(times) < _ENOUGH_S:
+        times.append(_timed(work, device))
+    return statistics.median(times)
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
+    begun = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - begun

@@ -1,0 +1,152 @@
+"""What a search leaves behind: measurements, trials and their states."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from phase6c.config import Objective, Record
+
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
+Source = Literal["sampled", "reference", "warm_start", "probe"]
+ErrorKind = Literal["diverged", "oom", "worker_lost", "bug"]
+Verdict = Literal[
+    "healthy",
+    "miscalibrated",
+    "double_sigmoid",
+    "prior_shift",
+    "undertrained",
+    "saturated",
+    "constant",
+    "one_class",
+]
+
+
+class Metrics(Record):
+    """How good one epoch's validation probabilities are; null where a figure is undefined."""
+
+    auc: float | None = None
+    average_precision: float | None = None
+    log_loss: float | None = None
+    brier: float | None = None
+    refinement: float | None = None
+    skill: float | None = None
+    ece: float | None = None
+    calibration_intercept: float | None = None
+    calibration_slope: float | None = None
+    base_rate: float | None = None
+    pred_min: float | None = None
+    pred_max: float | None = None
+    pred_range: float | None = None
+    pred_p01: float | None = None
+    pred_p50: float | None = None
+    pred_p99: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    best_f1: float | None = None
+    best_f1_threshold: float | None = None
+    max_precision: float | None = None
+    auc_down: float | None = None
+    auc_direction: float | None = None
+    loss_train: float | None = None
+
+
+class Health(Record):
+    """What the probabilities of one epoch look like, and the likely cause if they look ill."""
+
+    verdict: Verdict
+    evidence: tuple[str, ...] = ()
+
+
+class Measurement(Record):
+    """One epoch of one trial."""
+
+    epoch: int
+    value: float | None
+    metrics: Metrics
+    health: Health
+    duration_s: float
+
+    @property
+    def diverged(self) -> bool:
+        return self.value is None
+
+
+class Stopped(Record):
+    """Where a rung stopped a trial: its best value so far against the cutoff."""
+
+    epoch: int
+    value: float
+    cutoff: float
+
+
+class TrialError(Record):
+    """Why a trial failed."""
+
+    kind: ErrorKind
+    message: str
+
+
+class Trial(Record):
+    """One configuration and all that is known of it."""
+
+    number: int
+    state: State = "RUNNING"
+    source: Source = "sampled"
+    name: str | None = None
+    seed: int = 0
+    audited: bool = False
+    contrast_of: int | None = None
+    stopped: Stopped | None = None
+    params: dict[str, Any]
+    config: dict[str, Any]
+    n_params: int
+    in_budget: bool
+    attempts: int = 0
+    error: TrialError | None = None
+    code_version: str | None = None
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def epochs(self) -> int:
+        return len(self.measurements)
+
+    @property
+    def duration_s(self) -> float:
+        return sum(one.duration_s for one in self.measurements)
+
+    @property
+    def finished(self) -> bool:
+        return self.state != "RUNNING"
+
+    def best(self, objective: Objective) -> Measurement | None:
+        """The epoch with the best value; the earliest of equals."""
+        finite = [one for one in self.measurements if one.value is not None]
+        return max(finite, key=lambda one: score(one.value, objective), default=None)
+
+    def summary(self, objective: Objective) -> dict[str, Any]:
+        """The trial as it stands in all_trials.json."""
+        best = self.best(objective)
+        row = self.model_dump(mode="json", exclude={"measurements", "config"})
+        row |= {
+            "value": best.value if best else None,
+            "best_epoch": best.epoch if best else None,
+            "epochs": self.epochs,
+            "metrics": best.metrics.model_dump(mode="json") if best else None,
+            "health": best.health.model_dump(mode="json") if best else None,
+            "duration_s": round(self.duration_s, 3),
+        }
+        return row
+
+
+def score(value: float | None, objective: Objective) -> float:
+    """The value turned so that larger is better; an undefined one is the worst."""
+    if value is None:
+        return float("-inf")
+    return value if objective == "auc" else -value
+
+
+def objective_value(metrics: Metrics, objective: Objective) -> float | None:
+    """The metric that `objective` names."""
+    value: float | None = getattr(metrics, objective)
+    return value

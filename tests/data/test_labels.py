@@ -1,0 +1,69 @@
+"""A label says whether the threshold was reached within the horizon, and only where it is full."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phase6c.config import DataConfig
+from phase6c.data.labels import label_down, label_up
+from phase6c.errors import ConfigError
+
+BARS = pd.DataFrame(
+    {
+        "high": [100.0, 101.0, 100.5, 103.0, 100.0],
+        "low": [100.0, 99.5, 99.0, 100.0, 97.0],
+        "close": [100.0, 100.0, 100.0, 102.0, 98.0],
+    }
+)
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("label", "horizon", "up", "down"),
+    [
+        ("high", 1, [1, 0, 1, 0, NAN], [0, 1, 0, 1, NAN]),
+        ("high", 2, [1, 1, 1, NAN, NAN], [1, 1, 1, NAN, NAN]),
+        ("close", 1, [0, 0, 1, 0, NAN], [0, 0, 0, 1, NAN]),
+        ("close", 2, [0, 1, 0, NAN, NAN], [0, 0, 1, NAN, NAN]),
+    ],
+)
+def test_labels_follow_their_definition(label, horizon, up, down):
+    config = DataConfig(label=label, horizon_days=horizon, threshold=0.01)
+    np.testing.assert_array_equal(label_up(BARS, config), up)
+    np.testing.assert_array_equal(label_down(BARS, config), down)
+
+
+def test_the_threshold_grows_with_the_root_of_the_horizon(sp500):
+    rates = [np.nanmean(label_up(sp500.frame, DataConfig(horizon_days=h))) for h in (1, 3, 5)]
+    assert max(rates) - min(rates) < 0.03
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    horizon=st.integers(1, 60), n_days=st.integers(1, 80), label=st.sampled_from(["high", "close"])
+)
+def test_the_last_rows_without_a_full_horizon_have_no_label(random_frame, horizon, n_days, label):
+    frame = random_frame(n_days)
+    config = DataConfig(horizon_days=horizon, label=label)
+    for labels in (label_up(frame, config), label_down(frame, config)):
+        full = max(n_days - horizon, 0)
+        assert len(labels) == n_days
+        assert np.isin(labels[:full], [0, 1]).all()
+        assert np.isnan(labels[full:]).all()
+
+
+def test_a_label_reads_no_bar_beyond_its_horizon(random_frame):
+    frame = random_frame(50)
+    config = DataConfig(horizon_days=3)
+    changed = frame.copy()
+    changed.loc[24:, "high"] *= 2
+    assert (label_up(changed, config)[:21] == label_up(frame, config)[:21]).all()
+    assert label_up(changed, config)[21] == 1
+
+
+def test_label_vol_is_refused_until_it_exists():
+    with pytest.raises(ConfigError, match="vol is not available yet") as caught:
+        label_up(BARS, DataConfig(label="vol"))
+    assert caught.value.exit_code == 2

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from phase6c.config import DataConfig, TrialConfig
+from phase6c.data.windows import SearchData
+from phase6c.errors import ConfigError, DataError
+from phase6c.nn.evaluate import gather_windows, predict_logits
+from phase6c.nn.model import LaneTransformer
+from phase6c.nn.trainer import EpochResult, Trainer, run_trial
+
+Build = Callable[..., TrialConfig]
+# The decay multiplies every weight by -9 at each step, which no number format survives.
+EXPLODING = {"learning_rate": 1.0, "weight_decay": 10.0, "warmup_steps": 0}
+
+
+def train(trainer: Trainer, epochs: int) -> list[list[EpochResult]]:
+    return [trainer.train_epoch() for _ in range(epochs)]
+
+
+def without_time(result: EpochResult) -> dict[str, object]:
+    return result.measurement.model_dump(exclude={"duration_s"})
+
+
+def test_gathered_windows_end_in_their_row() -> None:
+    panel = torch.arange(20.0).view(10, 2)
+    windows = gather_windows(panel, torch.tensor([[2, 9]]), 3)
+    assert windows.shape == (1, 2, 3, 2)
+    assert torch.equal(windows[0, 0], panel[0:3])
+    assert torch.equal(windows[0, 1], panel[7:10])
+
+
+def test_predictions_do_not_depend_on_the_batches(
+    planted: SearchData, trial: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LaneTransformer(trial().model, len(planted.feature_names), 2)
+    model.initialise([0, 1], 0.3)
+    panel, rows = torch.from_numpy(planted.features), torch.from_numpy(planted.val.end_rows)
+    whole = predict_logits(model, panel, rows)
+    monkeypatch.setattr("phase6c.nn.evaluate._BATCH_SIZE", 7)
+    torch.testing.assert_close(predict_logits(model, panel, rows), whole)
+
+
+def test_planted_signal_is_found(planted: SearchData, trial: Build) -> None:
+    result = run_trial(trial(learning_rate=3e-3), planted, epochs=5)
+    assert result.best is not None
+    assert result.best.metrics.auc is not None
+    assert result.best.metrics.auc > 0.75
+    assert result.best.value == result.best.metrics.auc
+    assert [one.epoch for one in result.measurements] == [1, 2, 3, 4, 5]
+    assert result.val_logits is not None
+    assert result.val_logits.min() < 0 < result.val_logits.max()
+
+
+def test_shuffled_labels_score_a_half(shuffled: SearchData, trial: Build) -> None:
+    trials = [trial(seed=seed) for seed in range(3)]
+    last = train(Trainer(trials, shuffled), 3)[-1]
+    y = shuffled.val.y
+    n_up, n_other = int(y.sum()), int((1 - y).sum())
+    # The variance of the Mann-Whitney statistic when scores and labels are independent.
+    standard_error = ((len(y) + 1) / (12 * n_up * n_other)) ** 0.5
+    for result in last:
+        assert result.measurement.metrics.auc == pytest.approx(0.5, abs=3 * standard_error)
+
+
+def test_lanes_train_as_they_would_alone(planted: SearchData, trial: Build) -> None:
+    trials = [
+        trial(seed=4),
+        trial(seed=5, dropout=0.0, learning_rate=3e-4, weight_decay=0.0),
+        trial(seed=6, dropout=0.5, learning_rate=2e-3),
+    ]
+    together = train(Trainer(trials, planted), 2)  # 58 steps
+    for lane, own in enumerate(trials):
+        alone = train(Trainer([own], planted), 2)
+        np.testing.assert_allclose(
+            together[-1][lane].val_logits, alone[-1][0].val_logits, rtol=0, atol=1e-3
+        )
+        losses = [
+            run[-1][number].measurement.metrics.loss_train
+            for run, number in ((together, lane), (alone, 0))
+        ]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_every_window_is_seen_once_an_epoch(
+    planted: SearchData, trial: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, batches = Trainer([trial(seed=1), trial(seed=2)], planted), []
+
+    def record(batch: torch.Tensor) -> torch.Tensor:
+        batches.append(batch)
+        return torch.zeros(2)
+
+    monkeypatch.setattr(trainer, "_train_batch", record)
+    trainer.train_epoch()
+    sizes = {batch.shape[1] for batch in batches}
+    order = torch.cat(batches, dim=1)
+    assert max(sizes) <= 32
+    assert max(sizes) - min(sizes) <= 1
+    assert torch.equal(order.sort(dim=1).values[0], torch.arange(len(planted.train)))
+    assert not torch.equal(order[0], order[1])
+
+
+def test_resumed_training_is_the_same_bit_for_bit(
+    planted: SearchData, trial: Build, tmp_path: Path
+) -> None:
+    trials = [trial(seed=1), trial(seed=2, dropout=0.3, learning_rate=5e-3)]
+    whole = Trainer(trials, planted)
+    expected = train(whole, 4)
+    first = Trainer(trials, planted)
+    train(first, 2)
+    torch.save(first.state_dict(), tmp_path / "state")
+    resumed = Trainer(trials, planted)
+    resumed.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    assert resumed.epoch == 2
+    for before, after in zip(expected[2:], train(resumed, 2), strict=True):
+        for one, other in zip(before, after, strict=True):
+            assert without_time(one) == without_time(other)
+            assert one.improved == other.improved
+            assert np.array_equal(one.val_logits, other.val_logits)
+    for lane in range(2):
+        kept, again = whole.best_weights(lane), resumed.best_weights(lane)
+        assert kept is not None
+        assert again is not None
+        assert all(torch.equal(value, again[name]) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("objective", ["auc", "log_loss", "refinement"])
+def test_best_weights_are_those_of_the_best_epoch(
+    planted: SearchData, trial: Build, objective: str
+) -> None:
+    result = run_trial(trial(learning_rate=1e-2, objective=objective), planted)
+    values = [one.value for one in result.measurements]
+    chosen = max(values) if objective == "auc" else min(values)
+    assert result.best is not None
+    assert result.best.value == chosen
+    assert result.weights is not None
+    model = LaneTransformer(trial().model, len(planted.feature_names))
+    model.load_lane(0, result.weights)
+    panel, rows = torch.from_numpy(planted.features), torch.from_numpy(planted.val.end_rows)
+    assert np.array_equal(predict_logits(model, panel, rows)[0].numpy(), result.val_logits)
+
+
+def test_diverged_trial_ends_without_a_value(planted: SearchData, trial: Build) -> None:
+    result = run_trial(trial(**EXPLODING, batch_size=4), planted)
+    (only,) = result.measurements
+    assert only.diverged
+    assert only.health.verdict == "saturated"
+    assert "not finite at step" in only.health.evidence[0]
+    assert "learning rate 1" in only.health.evidence[0]
+    assert result.best is None
+    assert result.weights is None
+    assert result.val_logits is None
+
+
+def test_diverged_lane_leaves_the_other_alone(planted: SearchData, trial: Build) -> None:
+    exploding = trial(**EXPLODING, batch_size=4)
+    sound = trial(seed=1, warmup_steps=0, batch_size=4)
+    both = train(Trainer([exploding, sound], planted), 2)
+    alone = train(Trainer([sound], planted), 2)
+    for (broken, other), (own,) in zip(both, alone, strict=True):
+        assert broken.measurement.diverged
+        assert not broken.improved
+        np.testing.assert_allclose(other.val_logits, own.val_logits, rtol=0, atol=1e-3)
+    assert both[0][0].measurement.health == both[1][0].measurement.health
+
+
+def test_logits_that_are_not_finite_are_a_divergence(
+    planted: SearchData, trial: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = torch.full((1, len(planted.val)), torch.inf)
+    monkeypatch.setattr("phase6c.nn.trainer.predict_logits", lambda *_: broken)
+    (result,) = Trainer([trial()], planted).train_epoch()
+    assert result.measurement.diverged
+    assert "Validation logits are not finite" in result.measurement.health.evidence[0]
+
+
+def test_trials_of_other_shapes_are_refused(planted: SearchData, trial: Build) -> None:
+    with pytest.raises(ConfigError, match="d_model, batch_size"):
+        Trainer([trial(), trial(d_model=32, batch_size=8)], planted)
+
+
+def test_a_trainer_has_a_trial(planted: SearchData) -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        Trainer([], planted)
+
+
+def test_a_trial_is_about_its_data(planted: SearchData, trial: Build) -> None:
+    other = trial().model_copy(update={"data": DataConfig(horizon_days=3)})
+    with pytest.raises(ConfigError, match="data"):
+        Trainer([other], planted)
+
+
+def test_a_context_beyond_the_bars_is_refused(planted: SearchData, trial: Build) -> None:
+    with pytest.raises(DataError, match="at most 8 days"):
+        Trainer([trial(context_days=16)], planted)
