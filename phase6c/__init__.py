@@ -1,0 +1,64 @@
+"""Budgeted search for calibrated transformer classifiers on daily market bars."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from phase6c.version import __version__
+
+if TYPE_CHECKING:
+    from phase6c.budget import Budget
+    from phase6c.data.bars import load_bars
+    from phase6c.errors import Phase6cError
+    from phase6c.nn.trainer import run_trial
+    from phase6c.space import Choice, Float, Grid, Int, Space, ZeroOr
+    from phase6c.study import Study, load_study
+    from phase6c.tune.run import run_study
+    from phase6c.tune.trainable import TransformerTrainable
+
+_HOMES = {
+    "Budget": "phase6c.budget",
+    "Choice": "phase6c.space",
+    "Float": "phase6c.space",
+    "Grid": "phase6c.space",
+    "Int": "phase6c.space",
+    "Phase6cError": "phase6c.errors",
+    "Space": "phase6c.space",
+    "Study": "phase6c.study",
+    "TransformerTrainable": "phase6c.tune.trainable",
+    "ZeroOr": "phase6c.space",
+    "load_bars": "phase6c.data.bars",
+    "load_study": "phase6c.study",
+    "run_study": "phase6c.tune.run",
+    "run_trial": "phase6c.nn.trainer",
+}
+
+__all__ = [
+    "Budget",
+    "Choice",
+    "Float",
+    "Grid",
+    "Int",
+    "Phase6cError",
+    "Space",
+    "Study",
+    "TransformerTrainable",
+    "ZeroOr",
+    "__version__",
+    "load_bars",
+    "load_study",
+    "run_study",
+    "run_trial",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name's home when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'phase6c' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

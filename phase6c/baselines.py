@@ -6,21 +6,12 @@ import time
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from phase6c.calibration import log_losses
-from phase6c.config import Record
 from phase6c.data.windows import SearchData
 from phase6c.metrics import measure
-from phase6c.records import Metrics
-
-
-class Baseline(Record):
-    """One simple model's validation metrics."""
-
-    name: str
-    metrics: Metrics
-    duration_s: float
+from phase6c.records import Baseline
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[Baseline, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class Phase6cError(Exception):
     """One message in three parts: the rule, the value that breaks it, and the remedy.
@@ -14,7 +12,7 @@ class Phase6cError(Exception):
         remedy: What the reader can do about it, as a sentence.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, rule: str, value: object = None, remedy: str = "") -> None:
         super().__init__(rule, value, remedy)
@@ -66,17 +64,10 @@ class StorageError(Phase6cError):
 class InterruptedStudyError(Phase6cError):
     """A signal ended the search before it was done; everything finished is kept.
 
-    Args:
-        signal_number: The signal that was received.
+    Attributes:
+        exit_code: 130 after SIGINT, 143 after SIGTERM or SIGHUP, 75 after SIGUSR1 (preempted).
     """
 
-    def __init__(
-        self, rule: str, value: object = None, remedy: str = "", signal_number: int = 2
-    ) -> None:
+    def __init__(self, rule: str, value: object, remedy: str, exit_code: int) -> None:
         super().__init__(rule, value, remedy)
-        self.signal_number = signal_number
-
-    @property
-    def signal_exit_code(self) -> int:
-        """130 for SIGINT, 75 for SIGUSR1 (preempted), 143 for SIGTERM and SIGHUP."""
-        return {2: 130, 10: 75}.get(self.signal_number, 143)
+        self.exit_code = exit_code

@@ -72,6 +72,14 @@ class Measurement(Record):
         return self.value is None
 
 
+class Baseline(Record):
+    """What a simpler model reaches on the same rows."""
+
+    name: str
+    metrics: Metrics
+    duration_s: float
+
+
 class Stopped(Record):
     """Where a rung stopped a trial: its best value so far against the cutoff."""
 

@@ -1,0 +1,51 @@
+"""A parameter budget: counted, never named, and met by solving for the width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from phase6c.config import ModelConfig, Record
+
+# The exact number of parameters of a shape, for the features at hand.
+CountParameters = Callable[[ModelConfig], int]
+
+
+class Budget(Record):
+    """How many parameters a model may have, and what one trial of that size takes on a GPU.
+
+    Attributes:
+        name: As on the command line.
+        n_params: The target.
+        tolerance: The share by which a count may miss the target.
+        width_step: `d_model` is a multiple of it.
+        gpu_memory_gib: What one trial needs on a GPU, activations included.
+        laptop: Whether a search of it is sensible without a GPU.
+    """
+
+    name: str
+    n_params: int = Field(gt=0)
+    tolerance: float = Field(default=0.05, gt=0, lt=1)
+    width_step: int = Field(default=16, ge=1)
+    gpu_memory_gib: float = Field(default=1.0, gt=0)
+    laptop: bool = True
+
+    def contains(self, n_params: int) -> bool:
+        return abs(n_params / self.n_params - 1.0) <= self.tolerance
+
+    def solve_width(self, count: Callable[[int], int]) -> int | None:
+        """The width whose count is nearest to the target; None if that is outside the tolerance.
+
+        Args:
+            count: The exact parameter count of a width; it must grow with the width.
+        """
+        step = self.width_step
+        low, high = 1, 2
+        while count(high * step) < self.n_params:
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if count(middle * step) < self.n_params else (low, middle)
+        width = min((low * step, high * step), key=lambda one: abs(count(one) - self.n_params))
+        return width if self.contains(count(width)) else None

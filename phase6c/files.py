@@ -1,0 +1,106 @@
+"""The only writer of a study's files: whole or not at all, appended or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from phase6c.errors import StorageError
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Replaces the file; a reader sees the old content or the new, never a part.
+
+    Raises:
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _storage_error(path, error) from error
+
+
+def write_json(path: Path, data: object) -> None:
+    """Writes strict JSON (no NaN) whole."""
+    write_whole(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+class AppendOnlyFile:
+    """A file of JSON lines that only grows; a torn last line is cut off when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            _cut_torn_line(path)
+            self._stream: BinaryIO = path.open("ab", buffering=0)
+        except OSError as error:
+            raise _storage_error(path, error) from error
+
+    def append(self, row: dict[str, Any], *, durable: bool = True) -> None:
+        """Adds one line; it is on disk when this returns, if `durable`.
+
+        Raises:
+            StorageError: The line could not be written; the file holds what it held before.
+        """
+        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        end = self._stream.seek(0, os.SEEK_END)
+        try:
+            if self._stream.write(line) != len(line):
+                raise OSError(28, "the line was written in part")
+            if durable:
+                os.fsync(self._stream.fileno())
+        except OSError as error:
+            self._stream.truncate(end)
+            raise _storage_error(self._path, error) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file; a torn last line is left out.
+
+    Raises:
+        StorageError: A line that is not the last cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    rows = []
+    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise StorageError(
+                "Every line of a ledger must be JSON",
+                f"{path}, line {number}",
+                "The file was damaged from outside; restore it from a copy.",
+            ) from error
+    return rows
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        "A study's files must be readable and writable",
+        f"{path}: {error.strerror or error}",
+        "Free space or correct the permissions, then go on with --resume.",
+    )

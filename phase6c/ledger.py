@@ -1,0 +1,111 @@
+"""The ledger: every decision and result of a search, one line each, and the trials it implies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from phase6c.files import AppendOnlyFile, read_lines
+from phase6c.records import Measurement, Stopped, Trial, TrialError
+
+FILE_NAME = "ledger.jsonl"
+
+Row = dict[str, Any]
+Trials = dict[int, Trial]
+# Called after each new row with the row and the trial as it now is.
+Listener = Callable[[Row, Trial], None]
+
+
+class Ledger:
+    """The truth of a study; everything else is a view of it.
+
+    Rows, by `kind`:
+        trial: a configuration was chosen; it holds all that a Trial is born with.
+        started: a worker took it up.
+        result: an epoch was measured, with the decision (continue, stop, complete, diverged).
+        retry: its worker was lost; it will be handed out again.
+        failed: it ended without completing, with the error.
+
+    Args:
+        path: The JSON-lines file; created if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = AppendOnlyFile(path)
+        self.trials: Trials = fold(read_lines(path))
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Has `listener` called after each row that is appended from now on."""
+        self._listeners.append(listener)
+
+    def append(self, kind: str, number: int, **content: Any) -> Trial:
+        """Writes a row to disk, then applies it; the trial as it now is.
+
+        Raises:
+            StorageError: The row could not be written, and nothing changed.
+        """
+        row = {"kind": kind, "number": number, **content}
+        trial = apply(self.trials.get(number), row)
+        self._file.append(row)
+        self.trials[number] = trial
+        for listener in self._listeners:
+            listener(row, trial)
+        return trial
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def fold(rows: Iterable[Row]) -> Trials:
+    """The trials that a ledger's rows imply."""
+    trials: Trials = {}
+    for row in rows:
+        trials[row["number"]] = apply(trials.get(row["number"]), row)
+    return trials
+
+
+def apply(trial: Trial | None, row: Row) -> Trial:
+    """The trial after one more row.
+
+    Raises:
+        ValueError: The row does not fit: a second birth, or a row before the first.
+    """
+    kind = row["kind"]
+    if kind == "trial":
+        if trial is not None:
+            raise ValueError(f"trial {row['number']} was already chosen")
+        return Trial.model_validate({key: value for key, value in row.items() if key != "kind"})
+    if trial is None:
+        raise ValueError(f"trial {row['number']} was never chosen")
+    match kind:
+        case "started":
+            return trial.model_copy(update={"attempts": trial.attempts + 1})
+        case "result":
+            return _with_result(trial, row)
+        case "retry":
+            return trial
+        case "failed":
+            error = TrialError.model_validate(row["error"])
+            return trial.model_copy(update={"state": row["state"], "error": error})
+    raise ValueError(f"unknown kind of row: {kind}")
+
+
+def _with_result(trial: Trial, row: Row) -> Trial:
+    measurement = Measurement.model_validate(row["measurement"])
+    if measurement.epoch != trial.epochs + 1:
+        raise ValueError(f"trial {trial.number}: epoch {measurement.epoch} after {trial.epochs}")
+    update: dict[str, Any] = {"measurements": (*trial.measurements, measurement)}
+    match row["decision"]:
+        case "stop":
+            update |= {"state": "PRUNED", "stopped": Stopped.model_validate(row["stopped"])}
+        case "complete":
+            update["state"] = "COMPLETE"
+        case "diverged":
+            message = measurement.health.evidence[0]
+            update |= {
+                "state": "FAILED",
+                "error": TrialError(kind="diverged", message=message),
+            }
+    return trial.model_copy(update=update)

@@ -1,0 +1,214 @@
+"""A study: its configuration, its trials, and the files that are made from its ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from phase6c.axes import Axis, Choice
+from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
+from phase6c.errors import FolderError
+from phase6c.files import read_lines, write_json
+from phase6c.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.ledger import Trials, fold
+from phase6c.records import Baseline, Trial, score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDY_FILE = "study.json"
+TRIALS_FILE = "all_trials.json"
+BEST_FILE = "best_params.json"
+
+SearcherName = Literal["optuna", "hyperopt", "random"]
+SchedulerName = Literal["asha", "none"]
+
+
+class StudyConfig(Record):
+    """Everything that a search depends on; stored as study.json.
+
+    Attributes:
+        study_id: Random; a worker checks it to know that it sees the study's folder.
+        space: The search space, as `Space.describe` gives it.
+        sources: Where the bars came from.
+        data_digest: Of bars, data configuration and feature code.
+        data_summary: Block dates, row counts and base rates; of test only dates and rows.
+        n_trials: Sampled and warm-started trials in all.
+        grace_epochs: Epochs that every trial gets.
+        keep: How many trials keep their best weights.
+        value_corrected: The best value corrected for choosing, once the search is complete.
+    """
+
+    schema_: Literal["phase6c.study/1"] = Field(default="phase6c.study/1", alias="schema")
+    study_id: str
+    name: str
+    budget: str
+    space: dict[str, Any]
+    sources: tuple[str, ...]
+    data: DataConfig
+    data_digest: str
+    data_summary: dict[str, Any]
+    train: TrainConfig
+    n_trials: int = Field(ge=1)
+    searcher: SearcherName = "optuna"
+    scheduler: SchedulerName = "asha"
+    grace_epochs: int = Field(default=3, ge=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
+    time_budget_s: float | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0)
+    keep: int = Field(default=10, ge=1)
+    baselines: tuple[Baseline, ...] = ()
+    code_version: str
+    value_corrected: float | None = None
+    complete: bool = False
+
+    @property
+    def objective(self) -> Objective:
+        return self.train.objective
+
+
+@dataclass(frozen=True)
+class Study:
+    """A search that was run, finished or not.
+
+    Attributes:
+        folder: Where its files are.
+        config: What was searched, and how.
+        trials: In the order of their numbers.
+    """
+
+    folder: Path
+    config: StudyConfig
+    trials: tuple[Trial, ...]
+
+    @property
+    def best(self) -> Trial | None:
+        """The eligible trial with the best value; None before there is one."""
+        return best_trial(self.trials, self.config)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a trial: its summary, parameters and metrics in flat columns."""
+        import pandas as pd
+
+        rows = [trial.summary(self.config.objective) for trial in self.trials]
+        return pd.json_normalize(rows)
+
+
+def load_study(folder: str | Path) -> Study:
+    """Reads a study from its folder; nothing of it is executed.
+
+    Raises:
+        FolderError: There is no study in the folder.
+        StorageError: Its ledger is damaged.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    ledger = folder / LEDGER_NAME
+    trials = fold(read_lines(ledger)) if ledger.exists() else {}
+    return Study(folder, config, ordered(trials))
+
+
+def read_config(folder: Path) -> StudyConfig:
+    """The study's configuration.
+
+    Raises:
+        FolderError: There is no study in the folder.
+    """
+    path = folder / STUDY_FILE
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise FolderError(
+            "A study's folder must hold a readable study.json",
+            folder,
+            "Name the folder of a study, such as outputs/phase6c_a20/hpo_2m_h1.",
+        ) from error
+    return parse(StudyConfig, content)
+
+
+def write_config(folder: Path, config: StudyConfig) -> None:
+    """Stores the study's configuration."""
+    write_json(folder / STUDY_FILE, config.model_dump(mode="json", by_alias=True))
+
+
+def ordered(trials: Trials) -> tuple[Trial, ...]:
+    """The trials in the order of their numbers."""
+    return tuple(trials[number] for number in sorted(trials))
+
+
+def eligible(trial: Trial, config: StudyConfig) -> bool:
+    """Whether the trial may be called the best.
+
+    It must be chosen by the search, lie in the budget, have ended past its grace, and have
+    probabilities that are not constant.
+    """
+    best = trial.best(config.objective)
+    past_grace = trial.epochs > min(config.grace_epochs, config.train.epochs - 1)
+    ended = trial.state == "COMPLETE" or (trial.state == "PRUNED" and past_grace)
+    chosen = trial.source in ("sampled", "warm_start") and trial.in_budget
+    return bool(ended and chosen and best and best.health.verdict != "constant")
+
+
+def best_trial(trials: Iterable[Trial], config: StudyConfig) -> Trial | None:
+    """The eligible trial with the best value; the earliest of equals."""
+    return max(
+        (trial for trial in trials if eligible(trial, config)),
+        key=lambda trial: (value_of(trial, config.objective), -trial.number),
+        default=None,
+    )
+
+
+def value_of(trial: Trial, objective: Objective) -> float:
+    """The trial's value so far, turned so that larger is better."""
+    best = trial.best(objective)
+    return score(best.value if best else None, objective)
+
+
+def write_views(folder: Path, config: StudyConfig, trials: Trials) -> None:
+    """Makes all_trials.json and best_params.json from what the ledger says."""
+    write_json(folder / TRIALS_FILE, all_trials(config, trials))
+    best = best_trial(ordered(trials), config)
+    if best is not None:
+        write_json(folder / BEST_FILE, best_params(config, best))
+
+
+def all_trials(config: StudyConfig, trials: Trials) -> Values:
+    """The content of all_trials.json."""
+    return {
+        "schema": "phase6c.all_trials/1",
+        "study": config.model_dump(mode="json", by_alias=True),
+        "trials": [trial.summary(config.objective) for trial in ordered(trials)],
+    }
+
+
+def best_params(config: StudyConfig, best: Trial) -> Values:
+    """The content of best_params.json."""
+    row = best.summary(config.objective)
+    names = ("number", "value", "params", "metrics", "health", "n_params")
+    return {
+        "schema": "phase6c.best_params/1",
+        **{name: row[name] for name in names},
+        "value_corrected": config.value_corrected,
+        "config": best.config,
+        "notes": edge_notes(config.space, best.params),
+    }
+
+
+def edge_notes(space: Values, params: Values) -> list[str]:
+    """A sentence for each ordered axis whose best value is its first or last."""
+    notes = []
+    adapter: TypeAdapter[Axis] = TypeAdapter(Axis)
+    for name, described in space["axes"].items():
+        axis = adapter.validate_python(described)
+        if isinstance(axis, Choice) or name not in params:
+            continue
+        low, high = axis.edges
+        if params[name] in (low, high) and low != high:
+            side = "lower" if params[name] == low else "upper"
+            notes.append(f"{name} = {params[name]:g} is the {side} edge of its axis")
+    return notes

@@ -1,0 +1,77 @@
+"""Why a search ends early: a signal, the time budget, or an error that would only repeat."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from phase6c.errors import Phase6cError
+
+# Long enough for short epochs to end, short enough for whoever pressed Ctrl-C.
+GRACE_S = 10.0
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+class Halt:
+    """Asks a search to end; trials stop at the end of their epoch, or after a grace.
+
+    Args:
+        time_budget_s: Seconds after which the search asks itself to end.
+    """
+
+    def __init__(self, time_budget_s: float | None = None) -> None:
+        self._deadline = time.monotonic() + time_budget_s if time_budget_s else None
+        self._since: float | None = None
+        self.signal_number: int | None = None
+        self.error: Phase6cError | None = None
+
+    @property
+    def requested(self) -> bool:
+        if self._since is None and self._deadline and time.monotonic() >= self._deadline:
+            self._since = time.monotonic()
+        return self._since is not None
+
+    @property
+    def grace_over(self) -> bool:
+        return self._since is not None and time.monotonic() - self._since >= GRACE_S
+
+    def request(self, *, signal_number: int | None = None, error: Phase6cError | None = None) -> None:
+        """Asks for the end; the first reason given is the one that counts."""
+        if self._since is None:
+            self._since = time.monotonic()
+            self.signal_number = signal_number
+            self.error = error
+
+
+@contextmanager
+def signals_request(halt: Halt) -> Iterator[None]:
+    """While open, a first signal asks for the end and a second one leaves at once.
+
+    Ray replaces signal handlers when it starts, so this is entered after it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if halt.signal_number is not None:
+            os._exit(exit_code_of(number))
+        halt.request(signal_number=number)
+
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_code_of(signal_number: int) -> int:
+    """130 for SIGINT, 75 for SIGUSR1 (preempted), 143 for SIGTERM and SIGHUP."""
+    return {int(signal.SIGINT): 130, int(signal.SIGUSR1): 75}.get(signal_number, 143)

@@ -1,0 +1,284 @@
+"""What a search will do, settled and checked before anything is started."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phase6c.axes import Grid
+from phase6c.budget import CountParameters
+from phase6c.config import (
+    DataConfig,
+    Objective,
+    Record,
+    TrainConfig,
+    TrialConfig,
+    Values,
+    check_names,
+    field_sections,
+    parse,
+)
+from phase6c.data.bars import Bars
+from phase6c.data.windows import SearchData, prepare_search_data
+from phase6c.errors import ConfigError
+from phase6c.nn.model import count_parameters
+from phase6c.rung_plan import RungPlan, plan_rungs
+from phase6c.space import Reference, Space
+from phase6c.study import SchedulerName, SearcherName, StudyConfig
+from phase6c.study_folder import check_folder, study_name, study_path
+from phase6c.tune.resources import (
+    Resources,
+    local_cpus,
+    local_gpu_memory_gib,
+    plan_resources,
+)
+from phase6c.version import code_version
+from search_spaces.common import REFERENCES
+
+
+class SearchOptions(Record):
+    """How to search; the same names as the options of `launch/tune.py`.
+
+    Attributes:
+        n_trials: Sampled trials in all.
+        grace_period: Epochs that every trial gets; None for a ninth of `epochs`.
+        pins: Flat configuration values that are fixed.
+        references: Names to run first, beside those of the space.
+        gpus: How many to use; None for all there are.
+        gpus_per_trial: None for the share that the budget's memory needs.
+        cpus: How many to use; None for all there are.
+        address: Of a running Ray cluster; None for a Ray of our own.
+        name: Of the study; None for one made from budget, horizon and data.
+    """
+
+    data: DataConfig = DataConfig()
+    n_trials: int = 50
+    epochs: int = 27
+    grace_period: int | None = None
+    reduction_factor: float = 3.0
+    objective: Objective = "auc"
+    searcher: SearcherName = "optuna"
+    scheduler: SchedulerName = "asha"
+    time_budget_s: float | None = None
+    ranges: bool = False
+    pins: Mapping[str, Any] = {}
+    references: tuple[str, ...] = ()
+    gpus: int | None = None
+    gpus_per_trial: float | None = None
+    cpus: int | None = None
+    address: str | None = None
+    seed: int = 0
+    out: str = "outputs"
+    name: str | None = None
+    keep: int = 10
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A search that is ready to start.
+
+    Attributes:
+        folder: Of the study.
+        config: What will be stored as study.json, apart from what only the run can know.
+        space: What is searched.
+        data: What the trials see.
+        references: What runs first.
+        options: What was asked for.
+        precision_pinned: Whether the precision was given rather than left to a measurement.
+    """
+
+    folder: Path
+    config: StudyConfig
+    space: Space
+    data: SearchData
+    references: tuple[Reference, ...]
+    options: SearchOptions
+    precision_pinned: bool
+
+    @property
+    def count(self) -> CountParameters:
+        """The exact parameter count of a shape with the features at hand."""
+        return partial(_count, n_features=len(self.data.feature_names))
+
+    @property
+    def rung_plan(self) -> RungPlan:
+        """Which trials reach which epoch."""
+        factor = self.config.reduction_factor if self.config.scheduler == "asha" else None
+        return plan_rungs(
+            self.config.n_trials, self.config.train.epochs, self.config.grace_epochs, factor
+        )
+
+    def in_budget(self, n_params: int) -> bool:
+        """Whether a count lies in the budget; any does where the width is free."""
+        return self.space.budget is None or self.space.budget.contains(n_params)
+
+    def resources(self, cluster: tuple[int, int] | None = None) -> Resources:
+        """What the search uses, of this machine or of a cluster with (CPUs, GPUs).
+
+        Raises:
+            ConfigError: More than one GPU a trial.
+            ResourceError: More is asked for than there is.
+        """
+        memory = local_gpu_memory_gib() if cluster is None else []
+        cpus, gpus = cluster or (local_cpus(), len(memory))
+        return plan_resources(
+            self.space.budget,
+            gpus=self.options.gpus,
+            gpus_per_trial=self.options.gpus_per_trial,
+            cpus=self.options.cpus,
+            available_gpus=gpus,
+            available_cpus=cpus,
+            gpu_memory_gib=min(memory, default=None),
+        )
+
+
+def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
+    """Settles everything that can be settled without starting anything.
+
+    Raises:
+        ConfigError: The options or the space cannot be used.
+        DataError: The bars do not suffice.
+        FolderError: The study's folder may not be used.
+    """
+    space, data_config, train, pinned = _apply_pins(space, options)
+    label = space.budget.name if space.budget else space.name
+    name = options.name or study_name(label, bars.sources, data_config)
+    folder = study_path(options.out, data_config.tier, name)
+    check_folder(folder, resume=options.resume, overwrite=options.overwrite)
+    data = prepare_search_data(bars, data_config)
+    data.check_context(longest_context(space))
+    config = StudyConfig(
+        study_id=uuid.uuid4().hex,
+        name=name,
+        budget=label,
+        space=space.describe(),
+        sources=bars.sources,
+        data=data_config,
+        data_digest=data.digest,
+        data_summary=data.summary.model_dump(mode="json"),
+        train=train,
+        n_trials=options.n_trials,
+        searcher=options.searcher,
+        scheduler=options.scheduler,
+        grace_epochs=options.grace_period or math.ceil(train.epochs / 9),
+        reduction_factor=options.reduction_factor,
+        time_budget_s=options.time_budget_s,
+        seed=options.seed,
+        keep=options.keep,
+        code_version=code_version(),
+    )
+    if config.grace_epochs > train.epochs:
+        raise ConfigError(
+            "--grace-period must not be above --epochs",
+            f"{config.grace_epochs} above {train.epochs}",
+            "Lower the one or raise the other.",
+        )
+    plan = StudyPlan(
+        folder=folder,
+        config=config,
+        space=space,
+        data=data,
+        references=find_references((*space.references, *options.references)),
+        options=options,
+        precision_pinned=pinned,
+    )
+    space.sample(np.random.default_rng(options.seed), plan.count)
+    return plan
+
+
+def build_trial(plan: StudyPlan, train: TrainConfig, values: Values, number: int) -> tuple[TrialConfig, int]:
+    """Completes flat values to the configuration of trial `number`, with its exact count."""
+    base = {**plan.config.data.model_dump(), **train.model_dump()}
+    seed = int(np.random.SeedSequence([plan.config.seed, number]).generate_state(1)[0])
+    config = TrialConfig.from_flat({**base, **values, "seed": seed})
+    return config, plan.count(config.model)
+
+
+def find_references(names: Iterable[str]) -> tuple[Reference, ...]:
+    """The references of these names, each once.
+
+    Raises:
+        ConfigError: There is no such reference.
+    """
+    unique = tuple(dict.fromkeys(names))
+    check_names(unique, REFERENCES, "reference")
+    return tuple(REFERENCES[name] for name in unique)
+
+
+def longest_context(space: Space) -> int:
+    """The longest context in days that the space may ask for."""
+    axis = space.axes.get("context_days")
+    if axis is None:
+        return int(space.fixed["context_days"])
+    return int(max(axis.values) if isinstance(axis, Grid) else axis.edges[1])  # type: ignore[union-attr]
+
+
+def _apply_pins(
+    space: Space, options: SearchOptions
+) -> tuple[Space, DataConfig, TrainConfig, bool]:
+    """Sends each pinned value to the space, the data or the training that it belongs to."""
+    sections = field_sections()
+    check_names(options.pins, [name for name, section in sections.items() if section], "--set name")
+    data = options.data.model_dump()
+    train: Values = {"epochs": options.epochs, "objective": options.objective}
+    if options.ranges:
+        space = space.as_ranges()
+    for name, value in options.pins.items():
+        if sections[name] == "data":
+            data[name] = value
+        elif sections[name] == "train":
+            train[name] = value
+        else:
+            space = space.pin(name, _checked(name, value))
+    parsed = parse(DataConfig, data), parse(TrainConfig, train)
+    return space, *parsed, "precision" in options.pins
+
+
+_EXAMPLE: Values = {
+    "n_layers": 1,
+    "d_model": 16,
+    "n_heads": 1,
+    "d_ff_ratio": 1,
+    "context_days": 240,
+    "patch_days": 1,
+    "learning_rate": 1e-3,
+}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value as its field would hold it, checked on its own.
+
+    Raises:
+        ConfigError: The value is of another type or out of range.
+    """
+    example = {**_EXAMPLE, name: value}
+    if name == "n_heads" and isinstance(value, int) and value > 0:
+        example["d_model"] = 16 * value
+    if name == "d_model":
+        example["n_heads"] = 1
+    if name == "context_days":
+        example["patch_days"] = 1
+    return TrialConfig.from_flat(example).flat()[name]
+
+
+def _count(model: Any, n_features: int) -> int:
+    return count_parameters(model, n_features)
+
+
+def resumed(plan: StudyPlan, stored: StudyConfig) -> StudyPlan:
+    """The plan with what the stored study fixes: its id and its precision."""
+    precision = plan.config.train.precision if plan.precision_pinned else stored.train.precision
+    train = plan.config.train.model_copy(update={"precision": precision})
+    config = plan.config.model_copy(
+        update={"train": train, "study_id": stored.study_id, "baselines": stored.baselines}
+    )
+    return replace(plan, config=config, precision_pinned=True)

@@ -1,0 +1,68 @@
+"""Whether a stored study may be gone on with under the options given now."""
+
+from __future__ import annotations
+
+from phase6c.config import Values
+from phase6c.errors import ConfigError, DataError
+from phase6c.study import StudyConfig
+
+_MAY_CHANGE = {
+    "study_id",
+    "n_trials",
+    "time_budget_s",
+    "code_version",
+    "baselines",
+    "value_corrected",
+    "complete",
+    "data_summary",
+    "keep",
+}
+
+
+def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
+    """Checks that nothing differs that would mix two searches in one study.
+
+    Trials and time may change and grids may grow; the code's version is recorded per trial.
+
+    Raises:
+        DataError: The bars have changed.
+        ConfigError: Something else has; the differences are listed.
+    """
+    if stored.data == wanted.data and stored.data_digest != wanted.data_digest:
+        raise DataError(
+            "A study is resumed with the bars that it was started with",
+            f"digest {wanted.data_digest[:12]}, stored {stored.data_digest[:12]}",
+            "Restore the file, or start another study with --name.",
+        )
+    before, after = (one.model_dump(mode="json") for one in (stored, wanted))
+    differences = [
+        f"{name}: {before[name]!r} -> {after[name]!r}"
+        for name in before
+        if name not in {*_MAY_CHANGE, "space", "data_digest"} and before[name] != after[name]
+    ] + _space_differences(stored.space, wanted.space)
+    if differences:
+        raise ConfigError(
+            "A study is resumed with the options that it was started with",
+            "; ".join(differences),
+            "Give the stored options, or start another study with --name.",
+        )
+
+
+def _space_differences(stored: Values, wanted: Values) -> list[str]:
+    """What differs, apart from grids that have grown."""
+    found = [
+        f"space {name}: {stored[name]!r} -> {wanted[name]!r}"
+        for name in ("name", "budget", "fixed", "rules")
+        if stored[name] != wanted[name]
+    ]
+    for name in sorted({*stored["axes"], *wanted["axes"]}):
+        before, after = stored["axes"].get(name), wanted["axes"].get(name)
+        if before != after and not _has_grown(before, after):
+            found.append(f"axis {name}: {before} -> {after}")
+    return found
+
+
+def _has_grown(before: Values | None, after: Values | None) -> bool:
+    if not before or not after or before["kind"] != "grid" or after["kind"] != "grid":
+        return False
+    return set(before["values"]) <= set(after["values"])

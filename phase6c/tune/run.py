@@ -1,0 +1,303 @@
+"""Runs a planned search on Ray Tune, from its first trial or from where it ended."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import ray
+from ray import tune
+from ray.tune import Stopper
+
+from phase6c.baselines import fit_baselines
+from phase6c.board import Board
+from phase6c.config import Precision, Values
+from phase6c.data.bars import Bars
+from phase6c.errors import InterruptedStudyError, StudyFailedError
+from phase6c.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.ledger import Ledger, Listener
+from phase6c.nn.device import faster_precision, pick_device
+from phase6c.selection import Candidate, corrected_value
+from phase6c.records import Trial
+from phase6c.space import Space, model_of
+from phase6c.study import (
+    Study,
+    StudyConfig,
+    best_trial,
+    eligible,
+    load_study,
+    read_config,
+    value_of,
+    write_config,
+    write_views,
+)
+from phase6c.study_folder import open_folder
+from phase6c.trial_folder import read_predictions, trial_folder
+from phase6c.tune.halt import Halt, exit_code_of, signals_request
+from phase6c.tune.plan import SearchOptions, StudyPlan, build_trial, plan_study, resumed
+from phase6c.tune.proposals import Proposals
+from phase6c.tune.resources import Resources, cluster_counts, ray_cluster
+from phase6c.tune.resume import check_resumable
+from phase6c.tune.scheduler import RungScheduler
+from phase6c.tune.search import StudySearcher
+from phase6c.tune.trainable import TransformerTrainable
+from phase6c.views import Retention, Views
+
+logger = logging.getLogger(__name__)
+
+# The correction looks at every epoch of this many of the best trials.
+CORRECTED_TRIALS = 50
+
+# Makes a further listener once the study's configuration and ledger are there.
+MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
+
+
+def run_study(space: Space, data: Bars, **options: Any) -> Study:
+    """Searches a space on bars; what `launch/tune.py` calls.
+
+    Args:
+        space: What is searched, such as `search_spaces.budget_2m.SPACE`.
+        data: Bars, as `phase6c.load_bars` returns them.
+        **options: Fields of SearchOptions, such as `n_trials=50, gpus=4`.
+
+    Returns:
+        The study; its files are in `study.folder`.
+
+    Raises:
+        ConfigError: An option or the space cannot be used.
+        DataError: The bars do not suffice.
+        ResourceError: A GPU or cluster is not there.
+        FolderError: The output folder may not be used.
+        StudyFailedError: No trial reached a value.
+        InterruptedStudyError: A signal ended the search early.
+    """
+    return run(plan_study(space, data, SearchOptions(**options)))
+
+
+def run(
+    plan: StudyPlan,
+    listeners: Iterable[MakeListener] = (),
+    trainable: type[tune.Trainable] = TransformerTrainable,
+) -> Study:
+    """Runs a plan; see `run_study`.
+
+    Args:
+        plan: The search.
+        listeners: Told of every row of the ledger, after the study's own files are written.
+        trainable: What runs one trial.
+    """
+    options = plan.options
+    halt = Halt(options.time_budget_s)
+    with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
+        if known:
+            stored = read_config(plan.folder)
+            plan = resumed(plan, stored)
+            check_resumable(stored, plan.config)
+            if stored.complete and plan.config.n_trials <= stored.n_trials:
+                logger.info("The search is complete already; nothing is left to do.")
+                return load_study(plan.folder)
+        own_ray = options.address is None and not ray.is_initialized()
+        planned = plan.resources() if own_ray else None
+        logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
+        with ray_cluster(options.address, planned):
+            resources = planned or plan.resources(cluster_counts())
+            search = _Search(plan, resources, halt, trainable)
+            search.run(listeners)
+        return search.conclude()
+
+
+class _Search:
+    """One run of a study: what its searcher, rungs and ledger share."""
+
+    def __init__(
+        self,
+        plan: StudyPlan,
+        resources: Resources,
+        halt: Halt,
+        trainable: type[tune.Trainable],
+    ) -> None:
+        self._plan = plan
+        self._resources = resources
+        self._halt = halt
+        self._trainable = trainable
+        self._config = _settle(plan, resources)
+        write_config(plan.folder, self._config)
+        self._ledger = Ledger(plan.folder / LEDGER_NAME)
+        self._searcher = self._make_searcher()
+
+    def run(self, listeners: Iterable[MakeListener]) -> None:
+        """Has Ray Tune run trials until all are done or the search is asked to end."""
+        folder, config, ledger = self._plan.folder, self._config, self._ledger
+        board = Board(folder, config, ledger.trials)
+        for listener in (board, Retention(folder, config, ledger), Views(folder, config, ledger)):
+            ledger.listen(listener)
+        for make in listeners:
+            ledger.listen(make(config, ledger, self._resources))
+        try:
+            with signals_request(self._halt), tempfile.TemporaryDirectory() as staging:
+                self._tuner(staging).fit()
+        finally:
+            board.close()
+            ledger.close()
+
+    def conclude(self) -> Study:
+        """Writes the final files; raises what ended the search early."""
+        plan, trials = self._plan, self._ledger.trials
+        unfinished = any(not trial.finished for trial in trials.values())
+        sampled = sum(trial.source == "sampled" for trial in trials.values())
+        if self._searcher.exhausted:
+            logger.info("The space holds nothing new after %d trials.", sampled)
+        done = self._searcher.exhausted or sampled >= self._config.n_trials
+        config = self._config.model_copy(update={"complete": done and not unfinished})
+        if config.complete:
+            corrected = correct_best(plan, config, trials.values())
+            config = config.model_copy(update={"value_corrected": corrected})
+        write_config(plan.folder, config)
+        write_views(plan.folder, config, trials)
+        self._raise_early_end(config)
+        return load_study(plan.folder)
+
+    def _make_searcher(self) -> StudySearcher:
+        plan, config = self._plan, self._config
+        trials = [self._ledger.trials[number] for number in sorted(self._ledger.trials)]
+        provenance = {
+            "study_id": config.study_id,
+            "data_digest": config.data_digest,
+            "code_version": config.code_version,
+        }
+        return StudySearcher(
+            self._ledger,
+            Proposals(
+                plan.space, plan.count, config.searcher, config.objective, config.seed, trials
+            ),
+            partial(build_trial, plan, config.train),
+            plan.references,
+            config.n_trials,
+            plan.in_budget,
+            {
+                "study_folder": str(plan.folder),
+                "study_id": config.study_id,
+                "provenance": provenance,
+            },
+            self._halt,
+        )
+
+    def _tuner(self, staging: str) -> tune.Tuner:
+        share = {"cpu": 1, "gpu": self._resources.gpus_per_trial}
+        trainable = tune.with_parameters(self._trainable, data=self._plan.data)
+        return tune.Tuner(
+            tune.with_resources(trainable, share),
+            tune_config=tune.TuneConfig(
+                search_alg=self._searcher,
+                scheduler=RungScheduler(self._ledger, self._config, self._halt),
+                num_samples=-1,
+                max_concurrent_trials=self._resources.max_concurrent,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=staging,
+                stop=_HaltStopper(self._halt, self._searcher),
+                verbose=0,
+                # Ray loses trials whose worker dies during a reset; our searcher retries.
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=0, checkpoint_at_end=False
+                ),
+            ),
+        )
+
+    def _raise_early_end(self, config: StudyConfig) -> None:
+        resume = "Everything finished is kept; go on with the same command and --resume."
+        if self._halt.error is not None:
+            raise self._halt.error
+        if self._halt.signal_number is not None and not config.complete:
+            raise InterruptedStudyError(
+                "The search was ended by a signal",
+                f"signal {self._halt.signal_number}; the study is in {self._plan.folder}",
+                resume,
+                exit_code_of(self._halt.signal_number),
+            )
+        trials = self._ledger.trials.values()
+        if config.complete and best_trial(trials, config) is None:
+            causes = sorted({trial.error.message for trial in trials if trial.error})
+            raise StudyFailedError(
+                "At least one trial must reach a value",
+                "; ".join(causes[:3]) or "none was eligible",
+                f"See {self._plan.folder / 'all_trials.json'}.",
+            )
+
+
+class _HaltStopper(Stopper):  # type: ignore[misc]
+    """Ends the experiment once it was asked to and its trials have drained, or the grace is over."""
+
+    def __init__(self, halt: Halt, searcher: StudySearcher) -> None:
+        self._halt = halt
+        self._searcher = searcher
+
+    def __getstate__(self) -> Values:
+        return {}
+
+    def __call__(self, trial_id: str, result: Values) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        drained = self._searcher.n_live == 0
+        return self._halt.requested and (drained or self._halt.grace_over)
+
+
+def _settle(plan: StudyPlan, resources: Resources) -> StudyConfig:
+    """Adds to the configuration what only the run can know: precision and baselines."""
+    config = plan.config
+    if not plan.precision_pinned:
+        precision = _measured_precision(plan, resources)
+        train = config.train.model_copy(update={"precision": precision})
+        config = config.model_copy(update={"train": train})
+    if not config.baselines:
+        logger.info("Fitting the baselines.")
+        baselines = fit_baselines(plan.data, config.seed)
+        config = config.model_copy(update={"baselines": baselines})
+    return config
+
+
+def _measured_precision(plan: StudyPlan, resources: Resources) -> Precision:
+    """Measures where the trials will run: on a GPU of the cluster, or here."""
+    shape = model_of(plan.space.sample(np.random.default_rng(plan.config.seed), plan.count))
+    n_features, batch_size = len(plan.data.feature_names), plan.config.train.batch_size
+    if not resources.n_gpus:
+        return faster_precision(shape, n_features, batch_size, pick_device())
+
+    @ray.remote(num_cpus=1, num_gpus=resources.gpus_per_trial)  # type: ignore[untyped-decorator]
+    def measure() -> Precision:
+        return faster_precision(shape, n_features, batch_size, pick_device())
+
+    precision: Precision = ray.get(measure.remote())
+    return precision
+
+
+def correct_best(plan: StudyPlan, config: StudyConfig, trials: Iterable[Trial]) -> float | None:
+    """The best value corrected for having chosen trial and epoch on the validation block."""
+    chosen = [trial for trial in trials if eligible(trial, config)]
+    chosen.sort(key=lambda trial: value_of(trial, config.objective), reverse=True)
+    candidates = []
+    for trial in chosen[:CORRECTED_TRIALS]:
+        predictions = read_predictions(trial_folder(plan.folder, trial.number))
+        if predictions is None:
+            continue
+        candidates += [
+            Candidate(trial.number, int(epoch), rows["logit"].to_numpy())
+            for epoch, rows in predictions.groupby("epoch")
+        ]
+    block = plan.data.val
+    return corrected_value(
+        candidates,
+        block.dates,
+        block.y,
+        config.objective,
+        horizon_days=config.data.horizon_days,
+        seed=config.seed,
+    )

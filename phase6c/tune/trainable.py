@@ -1,0 +1,115 @@
+"""One trial as Ray Tune runs it: an epoch a step, everything on disk before it is reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from phase6c.config import TrialConfig, parse
+from phase6c.data.windows import SearchData
+from phase6c.errors import FolderError, ResourceError
+from phase6c.nn.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.trainer import Trainer
+from phase6c.records import Measurement, score
+from phase6c.study import read_config
+from phase6c.trial_folder import trial_folder, write_config, write_epochs
+
+
+class TransformerTrainable(tune.Trainable):  # type: ignore[misc]
+    """Trains one transformer.
+
+    Its config, made by the StudySearcher: `number`, `trial` (a nested TrialConfig), `reported`
+    (epochs that the ledger knows), `study_folder`, `study_id`, and `provenance` for config.json.
+
+    It always looks for a checkpoint in the trial's own folder first, so that handing out a
+    number again is all that a resume or a retry needs.
+    """
+
+    def setup(self, config: dict[str, Any], data: SearchData | None = None) -> None:
+        """Takes the data that all trials share, then the first trial."""
+        self._data = data
+        torch.set_num_threads(1)
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes the next trial; Ray keeps the process."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One epoch; those that the ledger has not seen yet are reported before training on."""
+        if self._reported < len(self._measurements):
+            measurement = self._measurements[self._reported]
+        else:
+            measurement = self._train_epoch()
+        self._reported += 1
+        return {
+            "epoch": measurement.epoch,
+            "score": score(measurement.value, self._trial.train.objective),
+            # As text: Ray flattens nested results.
+            "measurement": measurement.model_dump_json(),
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing for Ray: the trial's own folder already holds the checkpoint."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing from Ray: see `_begin`."""
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        folder = Path(config["study_folder"])
+        _check_shared(folder, config["study_id"])
+        self._trial = parse(TrialConfig, config["trial"])
+        self._folder = trial_folder(folder, config["number"])
+        self._reported = int(config["reported"])
+        self._measurements: list[Measurement] = []
+        self._logits: list[np.ndarray] = []
+        write_config(self._folder, {**config["provenance"], **config["trial"]})
+        self._trainer = self._make_trainer()
+
+    def _make_trainer(self) -> Trainer:
+        assert self._data is not None
+        trainer = Trainer([self._trial], self._data)
+        state = load_checkpoint(self._folder)
+        if state is not None:
+            trainer.load_state_dict(state["trainer"])
+            self._measurements = [Measurement.model_validate(one) for one in state["measurements"]]
+            self._logits = [one.numpy() for one in state["logits"]]
+        return trainer
+
+    def _train_epoch(self) -> Measurement:
+        (result,) = self._trainer.train_epoch()
+        self._measurements.append(result.measurement)
+        self._logits.append(result.val_logits)
+        weights = self._trainer.best_weights(0)
+        if result.improved and weights is not None:
+            save_weights(self._folder, weights)
+        assert self._data is not None
+        write_epochs(self._folder, self._measurements, self._logits, self._data)
+        save_checkpoint(
+            self._folder,
+            {
+                "trainer": self._trainer.state_dict(),
+                "measurements": [one.model_dump(mode="json") for one in self._measurements],
+                "logits": [torch.from_numpy(one) for one in self._logits],
+            },
+        )
+        return result.measurement
+
+
+def _check_shared(folder: Path, study_id: str) -> None:
+    """A worker that does not see the study's folder would lose its results silently."""
+    try:
+        shared = read_config(folder).study_id == study_id
+    except FolderError:
+        shared = False
+    if not shared:
+        raise ResourceError(
+            "Every node must see the study's folder at the same path",
+            folder,
+            "Mount it on all nodes, or name a shared one with --out.",
+        )

@@ -1,0 +1,1 @@
+"""Search spaces: one small module per budget, data rather than code."""

@@ -1,0 +1,14 @@
+"""Transformers of 20M parameters within 5 %."""
+
+from phase6c.axes import Int
+from phase6c.budget import Budget
+from phase6c.space import Space
+from search_spaces.common import SHAPE_AXES, TOKENS, TRAINING_AXES
+
+BUDGET = Budget(name="20m", n_params=20_000_000, gpu_memory_gib=4.0, laptop=False)
+SPACE = Space(
+    name="budget_20m",
+    axes={"n_layers": Int.of(4, 16), **SHAPE_AXES, **TRAINING_AXES},
+    budget=BUDGET,
+    rules=(TOKENS,),
+)

@@ -1,0 +1,20 @@
+"""January's own axes with a free width: what it called 2M and never counted."""
+
+from phase6c.axes import Grid
+from phase6c.space import Space
+from search_spaces.common import REFERENCES, SHAPE_AXES, TOKENS, TRAINING_AXES
+
+WINDOW = {name: REFERENCES["january_best"].values[name] for name in REFERENCES["january_best"].assumed}
+SPACE = Space(
+    name="january_2m",
+    axes={
+        "d_model": Grid.of(64, 96, 128, 192),
+        "n_layers": Grid.of(2, 4, 6),
+        "n_heads": SHAPE_AXES["n_heads"],
+        "d_ff_ratio": SHAPE_AXES["d_ff_ratio"],
+        **TRAINING_AXES,
+    },
+    fixed=WINDOW,
+    rules=(TOKENS,),
+    references=("january_best", "january_baseline"),
+)
