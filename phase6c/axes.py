@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -41,7 +42,42 @@ class Categories:
 Domain = Steps | Interval | Categories
 
 
-class Grid(Record):
+class AxisBase(Record, ABC):
+    """One searched field.
+
+    `domain` is what a sampler sees; `decode` turns its raw value into the field's value and
+    `encode` turns it back.
+    """
+
+    @property
+    @abstractmethod
+    def domain(self) -> Domain:
+        """What a sampler draws from."""
+
+    @abstractmethod
+    def decode(self, raw: Value) -> Value:
+        """The field's value of a sampler's raw value."""
+
+    @abstractmethod
+    def encode(self, value: Value) -> Value:
+        """A raw value that decodes to this value."""
+
+    @abstractmethod
+    def contains(self, value: Value) -> bool:
+        """Whether the axis can take the value."""
+
+    @property
+    def edges(self) -> tuple[Value, Value] | None:
+        """The first and the last value; None where there is no order."""
+        return None
+
+    @property
+    def points(self) -> tuple[Value, ...] | None:
+        """All values; None where they cannot be counted."""
+        return None
+
+
+class Grid(AxisBase):
     """Ordered values: a sampler sees an axis, not unrelated categories."""
 
     kind: Literal["grid"] = "grid"
@@ -49,11 +85,16 @@ class Grid(Record):
 
     @classmethod
     def of(cls, *values: Value) -> Grid:
+        """Short for the keywords."""
         return cls(values=values)
 
     @property
     def domain(self) -> Domain:
         return Steps(len(self.values))
+
+    @property
+    def points(self) -> tuple[Value, ...]:
+        return self.values
 
     def decode(self, raw: Value) -> Value:
         return self.values[int(raw)]
@@ -69,7 +110,7 @@ class Grid(Record):
         return value in self.values
 
 
-class Choice(Record):
+class Choice(AxisBase):
     """Values without an order."""
 
     kind: Literal["choice"] = "choice"
@@ -77,11 +118,16 @@ class Choice(Record):
 
     @classmethod
     def of(cls, *values: Value) -> Choice:
+        """Short for the keywords."""
         return cls(values=values)
 
     @property
     def domain(self) -> Domain:
         return Categories(self.values)
+
+    @property
+    def points(self) -> tuple[Value, ...]:
+        return self.values
 
     def decode(self, raw: Value) -> Value:
         return raw
@@ -93,7 +139,7 @@ class Choice(Record):
         return value in self.values
 
 
-class Int(Record):
+class Int(AxisBase):
     """The integers from low to high, both included."""
 
     kind: Literal["int"] = "int"
@@ -102,11 +148,16 @@ class Int(Record):
 
     @classmethod
     def of(cls, low: int, high: int) -> Int:
+        """Short for the keywords."""
         return cls(low=low, high=high)
 
     @property
     def domain(self) -> Domain:
         return Steps(self.high - self.low + 1)
+
+    @property
+    def points(self) -> tuple[Value, ...]:
+        return tuple(range(self.low, self.high + 1))
 
     def decode(self, raw: Value) -> Value:
         return self.low + int(raw)
@@ -128,7 +179,7 @@ class Int(Record):
         return self
 
 
-class Float(Record):
+class Float(AxisBase):
     """The reals from low to high, on a logarithmic scale if `log`."""
 
     kind: Literal["float"] = "float"
@@ -138,6 +189,7 @@ class Float(Record):
 
     @classmethod
     def of(cls, low: float, high: float, *, log: bool = False) -> Float:
+        """Short for the keywords."""
         return cls(low=low, high=high, log=log)
 
     @property
@@ -164,7 +216,7 @@ class Float(Record):
         return self
 
 
-class ZeroOr(Record):
+class ZeroOr(AxisBase):
     """Zero, with a share of its own, or a value of a range: an ordered axis with zero at its end.
 
     Attributes:
@@ -178,6 +230,7 @@ class ZeroOr(Record):
 
     @classmethod
     def of(cls, values: Float) -> ZeroOr:
+        """Short for the keywords."""
         return cls(values=values)
 
     @property

@@ -32,6 +32,7 @@ class Budget(Record):
     laptop: bool = True
 
     def contains(self, n_params: int) -> bool:
+        """Whether the count lies within the tolerance."""
         return abs(n_params / self.n_params - 1.0) <= self.tolerance
 
     def solve_width(self, count: Callable[[int], int]) -> int | None:

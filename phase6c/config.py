@@ -1,4 +1,4 @@
-"""What a trial is made of: frozen configurations, nested in Python and flat at the search border."""
+"""What a trial is made of: frozen configurations, nested in Python, flat at the search border."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class ModelConfig(Record):
 
     @property
     def n_tokens(self) -> int:
+        """Patches in a window."""
         return self.context_days // self.patch_days
 
     @model_validator(mode="after")
@@ -94,6 +95,7 @@ class DataConfig(Record):
 
     @property
     def test_fraction(self) -> float:
+        """What the other blocks leave."""
         return 1.0 - self.train_fraction - self.val_fraction - self.cal_fraction
 
     @model_validator(mode="after")

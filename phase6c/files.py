@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -45,8 +46,8 @@ class AppendOnlyFile:
         except OSError as error:
             raise _storage_error(path, error) from error
 
-    def append(self, row: dict[str, Any], *, durable: bool = True) -> None:
-        """Adds one line; it is on disk when this returns, if `durable`.
+    def append(self, row: dict[str, Any]) -> None:
+        """Adds one line; it is on disk when this returns.
 
         Raises:
             StorageError: The line could not be written; the file holds what it held before.
@@ -54,15 +55,14 @@ class AppendOnlyFile:
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
         end = self._stream.seek(0, os.SEEK_END)
         try:
-            if self._stream.write(line) != len(line):
-                raise OSError(28, "the line was written in part")
-            if durable:
-                os.fsync(self._stream.fileno())
+            _write_all(self._stream, line)
+            os.fsync(self._stream.fileno())
         except OSError as error:
             self._stream.truncate(end)
             raise _storage_error(self._path, error) from error
 
     def close(self) -> None:
+        """Closes the file."""
         self._stream.close()
 
 
@@ -87,6 +87,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
                 "The file was damaged from outside; restore it from a copy.",
             ) from error
     return rows
+
+
+def _write_all(stream: BinaryIO, line: bytes) -> None:
+    if stream.write(line) != len(line):
+        raise OSError(errno.ENOSPC, "the line was written in part")
 
 
 def _cut_torn_line(path: Path) -> None:

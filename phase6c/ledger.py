@@ -55,6 +55,7 @@ class Ledger:
         return trial
 
     def close(self) -> None:
+        """Closes the file."""
         self._file.close()
 
 

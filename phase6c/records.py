@@ -69,6 +69,7 @@ class Measurement(Record):
 
     @property
     def diverged(self) -> bool:
+        """Whether the epoch has no value."""
         return self.value is None
 
 
@@ -117,14 +118,17 @@ class Trial(Record):
 
     @property
     def epochs(self) -> int:
+        """How many epochs were measured."""
         return len(self.measurements)
 
     @property
     def duration_s(self) -> float:
+        """Seconds of all epochs."""
         return sum(one.duration_s for one in self.measurements)
 
     @property
     def finished(self) -> bool:
+        """Whether the trial has ended."""
         return self.state != "RUNNING"
 
     def best(self, objective: Objective) -> Measurement | None:

@@ -92,6 +92,7 @@ class Space:
 
     @property
     def solves_width(self) -> bool:
+        """Whether `d_model` follows from the budget."""
         return "d_model" not in self.axes and "d_model" not in self.fixed
 
     def digest(self) -> str:
@@ -174,13 +175,12 @@ class Space:
 
     def n_points(self) -> float:
         """How many points the grid has, feasible or not; infinite with a continuous axis."""
-        sizes = [len(points) if (points := _points(axis)) else math.inf for axis in self.axes.values()]
-        return math.prod(sizes)
+        return math.prod(len(axis.points or ()) or math.inf for axis in self.axes.values())
 
     def points(self) -> Iterator[Values]:
         """Every point of a finite grid, feasible or not."""
         names = list(self.axes)
-        for values in itertools.product(*(_points(axis) or () for axis in self.axes.values())):
+        for values in itertools.product(*(axis.points or () for axis in self.axes.values())):
             yield dict(zip(names, values, strict=True))
 
     def shapes(self, count: CountParameters) -> list[tuple[ModelConfig, int]]:
@@ -216,14 +216,6 @@ def model_of(values: Mapping[str, Any]) -> ModelConfig:
     return ModelConfig(
         **{name: values[name] for name in ModelConfig.model_fields if name in values}
     )
-
-
-def _points(axis: Axis) -> tuple[Value, ...] | None:
-    if isinstance(axis, Grid | Choice):
-        return axis.values
-    if isinstance(axis, Int):
-        return tuple(range(axis.low, axis.high + 1))
-    return None
 
 
 def _range_of(grid: Grid, *, log: bool) -> Axis:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from phase6c.axes import Axis, Choice
+from phase6c.axes import Axis
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
 from phase6c.errors import FolderError
 from phase6c.files import read_lines, write_json
@@ -69,6 +69,7 @@ class StudyConfig(Record):
 
     @property
     def objective(self) -> Objective:
+        """What is optimised."""
         return self.train.objective
 
 
@@ -205,7 +206,7 @@ def edge_notes(space: Values, params: Values) -> list[str]:
     adapter: TypeAdapter[Axis] = TypeAdapter(Axis)
     for name, described in space["axes"].items():
         axis = adapter.validate_python(described)
-        if isinstance(axis, Choice) or name not in params:
+        if axis.edges is None or name not in params:
             continue
         low, high = axis.edges
         if params[name] in (low, high) and low != high:

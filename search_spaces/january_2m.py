@@ -4,7 +4,9 @@ from phase6c.axes import Grid
 from phase6c.space import Space
 from search_spaces.common import REFERENCES, SHAPE_AXES, TOKENS, TRAINING_AXES
 
-WINDOW = {name: REFERENCES["january_best"].values[name] for name in REFERENCES["january_best"].assumed}
+WINDOW = {
+    name: REFERENCES["january_best"].values[name] for name in REFERENCES["january_best"].assumed
+}
 SPACE = Space(
     name="january_2m",
     axes={

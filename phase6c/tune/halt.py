@@ -33,15 +33,19 @@ class Halt:
 
     @property
     def requested(self) -> bool:
+        """Whether the search is to end."""
         if self._since is None and self._deadline and time.monotonic() >= self._deadline:
             self._since = time.monotonic()
         return self._since is not None
 
     @property
     def grace_over(self) -> bool:
+        """Whether running epochs have had their time to end."""
         return self._since is not None and time.monotonic() - self._since >= GRACE_S
 
-    def request(self, *, signal_number: int | None = None, error: Phase6cError | None = None) -> None:
+    def request(
+        self, *, signal_number: int | None = None, error: Phase6cError | None = None
+    ) -> None:
         """Asks for the end; the first reason given is the one that counts."""
         if self._since is None:
             self._since = time.monotonic()

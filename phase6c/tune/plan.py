@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from phase6c.axes import Grid
 from phase6c.budget import CountParameters
 from phase6c.config import (
     DataConfig,
@@ -195,7 +194,9 @@ def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
     return plan
 
 
-def build_trial(plan: StudyPlan, train: TrainConfig, values: Values, number: int) -> tuple[TrialConfig, int]:
+def build_trial(
+    plan: StudyPlan, train: TrainConfig, values: Values, number: int
+) -> tuple[TrialConfig, int]:
     """Completes flat values to the configuration of trial `number`, with its exact count."""
     base = {**plan.config.data.model_dump(), **train.model_dump()}
     seed = int(np.random.SeedSequence([plan.config.seed, number]).generate_state(1)[0])
@@ -217,9 +218,9 @@ def find_references(names: Iterable[str]) -> tuple[Reference, ...]:
 def longest_context(space: Space) -> int:
     """The longest context in days that the space may ask for."""
     axis = space.axes.get("context_days")
-    if axis is None:
+    if axis is None or axis.edges is None:
         return int(space.fixed["context_days"])
-    return int(max(axis.values) if isinstance(axis, Grid) else axis.edges[1])  # type: ignore[union-attr]
+    return int(axis.edges[1])
 
 
 def _apply_pins(

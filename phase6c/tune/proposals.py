@@ -109,7 +109,9 @@ class Proposals:
             return self._worst
         return None
 
-    def _decoded(self, raw: Mapping[str, Any]) -> Values | None:
+    def _decoded(self, raw: Mapping[str, Any] | None) -> Values | None:
+        if raw is None:
+            return None
         decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
         return self._space.complete(decoded, self._count)
 
@@ -134,7 +136,7 @@ class Proposals:
         return None
 
 
-class RandomSearch(Searcher):  # type: ignore[misc]
+class RandomSearch(Searcher):
     """Uniform draws, each from a stream of its own."""
 
     def __init__(self, axes: Mapping[str, Axis], seed: int) -> None:
@@ -143,6 +145,7 @@ class RandomSearch(Searcher):  # type: ignore[misc]
         self._rng = np.random.default_rng(seed)
 
     def suggest(self, trial_id: str) -> Values:
+        """A uniform draw."""
         return {name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()}
 
     def on_trial_complete(

@@ -119,11 +119,6 @@ def local_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def prepare_environment() -> None:
-    """Silences Ray and takes away the settings that would lead it elsewhere."""
-    os.environ.update(_ENVIRONMENT)
-
-
 @contextmanager
 def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[None]:
     """A Ray of our own with these resources, or the one at `address`.
@@ -136,7 +131,7 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
     if ray.is_initialized():
         yield
         return
-    prepare_environment()
+    os.environ.update(_ENVIRONMENT)
     try:
         _start(address, resources)
         yield
@@ -167,5 +162,5 @@ def _start(address: str | None, resources: Resources | None) -> None:
 
 def cluster_counts() -> tuple[int, int]:
     """(CPUs, GPUs) of the Ray that is connected."""
-    there = ray.cluster_resources()
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return int(there.get("CPU", 0)), int(there.get("GPU", 0))

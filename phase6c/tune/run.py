@@ -21,8 +21,8 @@ from phase6c.errors import InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
 from phase6c.nn.device import faster_precision, pick_device
-from phase6c.selection import Candidate, corrected_value
 from phase6c.records import Trial
+from phase6c.selection import Candidate, corrected_value
 from phase6c.space import Space, model_of
 from phase6c.study import (
     Study,
@@ -232,8 +232,8 @@ class _Search:
             )
 
 
-class _HaltStopper(Stopper):  # type: ignore[misc]
-    """Ends the experiment once it was asked to and its trials have drained, or the grace is over."""
+class _HaltStopper(Stopper):
+    """Ends the experiment when it was asked to and its trials have drained or had their grace."""
 
     def __init__(self, halt: Halt, searcher: StudySearcher) -> None:
         self._halt = halt
@@ -271,7 +271,7 @@ def _measured_precision(plan: StudyPlan, resources: Resources) -> Precision:
     if not resources.n_gpus:
         return faster_precision(shape, n_features, batch_size, pick_device())
 
-    @ray.remote(num_cpus=1, num_gpus=resources.gpus_per_trial)  # type: ignore[untyped-decorator]
+    @ray.remote(num_cpus=1, num_gpus=resources.gpus_per_trial)
     def measure() -> Precision:
         return faster_precision(shape, n_features, batch_size, pick_device())
 

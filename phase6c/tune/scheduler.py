@@ -28,7 +28,7 @@ MAX_RETRIES = 3
 SAME_BUG_LIMIT = 3
 
 
-class RungScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
+class RungScheduler(AsyncHyperBandScheduler):
     """ASHA over trial numbers, on the best value so far; it writes each result to the ledger.
 
     References are never stopped and never counted. A trial that diverges ends at once.
@@ -120,11 +120,15 @@ class RungScheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         epochs = (*known.measurements, measurement)
         best = max(score(one.value, objective) for one in epochs)
         bracket = self._brackets[0]
-        rung = next((one for milestone, one in bracket._rungs if milestone <= measurement.epoch), {})
+        rung = next(
+            (one for milestone, one in bracket._rungs if milestone <= measurement.epoch), {}
+        )
         if known.number in rung:
             return None
-        cutoff = bracket.cutoff(rung)
-        action = bracket.on_result(SimpleNamespace(trial_id=known.number), measurement.epoch, best)
+        cutoff: Any = bracket.cutoff(rung)
+        # All that a bracket reads of a trial is its id; ours survives a resume.
+        entry: Any = SimpleNamespace(trial_id=known.number)
+        action = bracket.on_result(entry, measurement.epoch, best)
         if action != TrialScheduler.STOP or cutoff is None:
             return None
         return Stopped(

@@ -19,7 +19,7 @@ from phase6c.study import read_config
 from phase6c.trial_folder import trial_folder, write_config, write_epochs
 
 
-class TransformerTrainable(tune.Trainable):  # type: ignore[misc]
+class TransformerTrainable(tune.Trainable):
     """Trains one transformer.
 
     Its config, made by the StudySearcher: `number`, `trial` (a nested TrialConfig), `reported`

@@ -39,7 +39,7 @@ def test_the_demo_bars_pass_every_check():
 
 
 def test_the_demo_bars_are_those_of_arch(sp500):
-    from arch.data import sp500 as package  # noqa: PLC0415 (slow to import)
+    from arch.data import sp500 as package
 
     expected = package.load()
     assert (sp500.frame["date"].to_numpy() == expected.index.to_numpy()).all()

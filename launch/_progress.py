@@ -1,0 +1,146 @@
+"""The progress of a search: one live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from _app import duration_text
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from phase6c.ledger import Ledger, Row
+from phase6c.records import Trial
+from phase6c.study import StudyConfig, best_trial
+from phase6c.tune.resources import Resources
+
+
+@contextmanager
+def display(console: Console) -> Iterator[Live | None]:
+    """A live display on a terminal; None where lines are printed instead."""
+    if not console.is_terminal:
+        yield None
+        return
+    with Live(console=console, refresh_per_second=4) as live:
+        yield live
+
+
+_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAILED")
+
+
+class Progress:
+    """A listener of the ledger that shows how far the search is.
+
+    Args:
+        console: Where to show it.
+        live: The display to update; None for plain lines.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        live: Live | None,
+        config: StudyConfig,
+        ledger: Ledger,
+        resources: Resources,
+    ) -> None:
+        self._console = console
+        self._live = live
+        self._config = config
+        self._ledger = ledger
+        self._began = time.monotonic()
+        self._finished_before = self._counts()["finished"]
+        device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU"
+        self._console.print(
+            f"Searching on {device}, {resources.max_concurrent} trials side by side, "
+            f"{config.train.precision}.",
+            markup=False,
+        )
+
+    def __call__(self, row: Row, trial: Trial) -> None:
+        """Shows what the new row changes."""
+        if self._live is not None:
+            self._live.update(self._display())
+        elif trial.finished and row["kind"] in ("result", "failed"):
+            self._console.print(self._line(trial), markup=False)
+
+    def _counts(self) -> Counter[str]:
+        trials = self._ledger.trials.values()
+        counts = Counter(trial.state for trial in trials)
+        counts["finished"] = sum(trial.finished for trial in trials)
+        counts["left"] = self._config.n_trials - sum(
+            trial.finished and trial.source == "sampled" for trial in trials
+        )
+        return counts
+
+    def _time_left(self, counts: Counter[str]) -> str:
+        done = counts["finished"] - self._finished_before
+        if done < 1 or counts["left"] <= 0:
+            return "-" if counts["left"] > 0 else "ending"
+        return "about " + duration_text((time.monotonic() - self._began) / done * counts["left"])
+
+    def _best(self) -> str:
+        objective = self._config.objective
+        best = best_trial(self._ledger.trials.values(), self._config)
+        if best is None:
+            return "none yet"
+        measured = best.best(objective)
+        assert measured is not None
+        return f"trial {best.number}: {objective} {measured.value:.4f}"
+
+    def _baseline(self) -> str:
+        values = [
+            (baseline.name.replace("_", " "), getattr(baseline.metrics, self._config.objective))
+            for baseline in self._config.baselines
+        ]
+        return ", ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
+
+    def _line(self, trial: Trial) -> str:
+        counts = self._counts()
+        objective = self._config.objective
+        best = trial.best(objective)
+        value = f"{objective} {best.value:.4f}" if best else "no value"
+        label = trial.name or f"trial {trial.number}"
+        return (
+            f"{label}: {trial.state.lower()} after {trial.epochs} epochs, {value}, "
+            f"{trial.n_params:,} parameters | best {self._best()} | "
+            f"{counts['left']} left, {self._time_left(counts)}"
+        )
+
+    def _display(self) -> Group:
+        counts = self._counts()
+        total = self._config.n_trials
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            Text(self._config.name, style="bold"),
+            ProgressBar(total=total, completed=total - counts["left"], width=30),
+            f"{total - counts['left']}/{total}",
+            f"{self._time_left(counts)} left",
+        )
+        states = "   ".join(f"{state.lower()} {counts[state]}" for state in _STATES)
+        return Group(
+            head,
+            Text(states),
+            Text(f"best so far  {self._best()}", style="green"),
+            Text(f"baselines    {self._baseline()}"),
+            self._running(),
+        )
+
+    def _running(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for trial in self._ledger.trials.values():
+            if trial.finished:
+                continue
+            last = trial.measurements[-1].value if trial.measurements else None
+            table.add_row(
+                Text(trial.name or f"trial {trial.number}", style="cyan"),
+                f"epoch {trial.epochs}/{self._config.train.epochs}",
+                "" if last is None else f"{self._config.objective} {last:.4f}",
+                f"{trial.n_params:,} parameters",
+            )
+        return table

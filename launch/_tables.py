@@ -1,0 +1,215 @@
+"""The tables that a search prints: its data, its plan, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from _app import duration_text
+from rich.table import Table
+
+from phase6c.records import Metrics
+from phase6c.study import Study, best_params
+from phase6c.tune.estimate import Estimate
+from phase6c.tune.plan import StudyPlan
+from phase6c.tune.resources import Resources
+
+
+def data_table(plan: StudyPlan) -> Table:
+    """Dates, rows and base rates of the blocks; of test no base rate."""
+    summary = plan.data.summary
+    config = plan.config.data
+    rise = f"{config.resolved_threshold:.2%} within {config.horizon_days} day(s)"
+    table = Table(
+        title=f"{', '.join(summary.tickers)}: {config.label} rises by {rise}, tier {config.tier}"
+    )
+    for name in ("block", "first day", "last day", "windows", "base rate"):
+        table.add_column(name, justify="left" if name == "block" else "right")
+    for name in ("train", "val", "cal", "test"):
+        block = getattr(summary, name)
+        rate = f"{block.base_rate:.3f}" if name != "test" else "not looked at"
+        table.add_row(name, str(block.first_date), str(block.last_date), f"{block.rows:,}", rate)
+    return table
+
+
+def plan_document(
+    plan: StudyPlan, resources: Resources | None, estimated: Estimate, missing: str | None
+) -> dict[str, Any]:
+    """What --dry-run shows, as JSON."""
+    shapes = [
+        {**model.model_dump(exclude={"dropout", "pooling", "n_heads"}), "n_params": count}
+        for model, count in plan.space.shapes(plan.count)
+    ]
+    return {
+        "schema": "phase6c.plan/1",
+        "folder": str(plan.folder),
+        "config": plan.config.model_dump(mode="json", by_alias=True),
+        "references": [reference.name for reference in plan.references],
+        "shapes": shapes,
+        "rungs": plan.rung_plan.model_dump(mode="json"),
+        "resources": resources.model_dump() if resources else None,
+        "estimate": estimated.model_dump(mode="json"),
+        "missing": missing,
+    }
+
+
+def shapes_table(plan: StudyPlan) -> Table:
+    """The solved widths and exact counts, a row per depth and feed-forward ratio."""
+    table = Table(title=f"Shapes within {plan.space.budget_text()} parameters")
+    for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
+        table.add_column(name, justify="right")
+    shapes = sorted(
+        plan.space.shapes(plan.count), key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
+    )
+    for (n_layers, ratio), group in groupby(
+        shapes, key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
+    ):
+        found = list(group)
+        widths = sorted({model.d_model for model, _ in found})
+        counts = [count for _, count in found]
+        table.add_row(
+            str(n_layers),
+            str(ratio),
+            str(len(found)),
+            ", ".join(map(str, widths)),
+            f"{min(counts):,} to {max(counts):,}",
+        )
+    return table
+
+
+def rungs_table(plan: StudyPlan) -> Table:
+    """Which share of the trials is expected to reach which epoch."""
+    rungs = plan.rung_plan
+    table = Table(
+        title=f"Rungs: about {rungs.epochs_expected:,.0f} epochs"
+        f" instead of {rungs.epochs_without_rungs:,}"
+    )
+    table.add_column("up to epoch", justify="right")
+    table.add_column("trials expected", justify="right")
+    for rung in rungs.rungs:
+        table.add_row(str(rung.epoch), f"{rung.n_trials:g}")
+    return table
+
+
+def plan_lines(
+    plan: StudyPlan, resources: Resources | None, estimated: Estimate, missing: str | None
+) -> list[str]:
+    """The rest of a dry run in words."""
+    config = plan.config
+    shape = estimated.shape
+    lines = [
+        f"study      {plan.folder}",
+        f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
+        f"objective {config.objective}, seed {config.seed}",
+        f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
+        f"references {', '.join(one.name for one in plan.references) or 'none'}",
+    ]
+    if resources is not None:
+        device = (
+            f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
+            if resources.n_gpus
+            else f"CPU only, {resources.n_cpus} of them"
+        )
+        lines.append(f"resources  {device}; {resources.max_concurrent} trials side by side")
+    lines += [
+        f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
+        f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
+        f"({estimated.n_params:,} parameters), from one measured step on this machine",
+        f"memory     about {estimated.memory_gib:.1f} GiB without activations",
+        f"disk       about {estimated.disk_gib:.2f} GiB at most",
+    ]
+    if missing:
+        lines.append(f"missing    {missing}")
+    return lines
+
+
+def windows_text(plan: StudyPlan) -> str:
+    """Parameters per training window, in words."""
+    budget = plan.space.budget
+    if budget is None:
+        return f"{len(plan.data.train):,} training windows."
+    ratio = budget.n_params / len(plan.data.train)
+    return f"{len(plan.data.train):,} training windows, {ratio:,.0f} parameters for each."
+
+
+def closing_table(study: Study) -> Table:
+    """The best trial beside references and baselines, all on the same validation rows."""
+    objective = study.config.objective
+    table = Table(title=f"{study.config.name}: validation block")
+    for name in ("", "parameters", "AUC", "log loss", "base rate", "probabilities", "health"):
+        table.add_column(name, justify="left" if not name else "right")
+    best = study.best
+    if best is not None:
+        measured = best.best(objective)
+        assert measured is not None
+        name = f"best trial {best.number}, epoch {measured.epoch}"
+        _add(table, name, best.n_params, measured.metrics, measured.health.verdict, style="bold")
+    for trial in study.trials:
+        measured = trial.best(objective)
+        if trial.source == "reference" and measured is not None:
+            name = trial.name or f"trial {trial.number}"
+            _add(table, name, trial.n_params, measured.metrics, measured.health.verdict)
+    for baseline in study.config.baselines:
+        _add(table, baseline.name.replace("_", " "), None, baseline.metrics, "")
+    return table
+
+
+def _add(
+    table: Table,
+    name: str,
+    n_params: int | None,
+    metrics: Metrics,
+    verdict: str,
+    style: str | None = None,
+) -> None:
+    table.add_row(
+        name,
+        "-" if n_params is None else f"{n_params:,}",
+        *_figures((metrics.auc, metrics.log_loss, metrics.base_rate)),
+        " to ".join(_figures((metrics.pred_min, metrics.pred_max))),
+        verdict,
+        style=style,
+    )
+
+
+def _figures(values: Iterable[float | None]) -> list[str]:
+    return ["-" if value is None else f"{value:.4f}" for value in values]
+
+
+def closing_lines(study: Study) -> list[str]:
+    """How to read the table, and where everything is."""
+    lines = []
+    best, config = study.best, study.config
+    states = Counter(trial.state for trial in study.trials)
+    counts = ", ".join(f"{count} {state.lower()}" for state, count in states.most_common())
+    lines.append(f"Trials: {counts}.")
+    if best is not None and config.value_corrected is not None:
+        measured = best.best(config.objective)
+        assert measured is not None
+        lines.append(
+            f"Corrected for choosing the best of {len(study.trials)} trials and their epochs: "
+            f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}. "
+            "Compare this one with the baselines."
+        )
+    lines.append(f"Everything is in {study.folder}")
+    lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
+    return lines
+
+
+def result_document(study: Study) -> dict[str, Any]:
+    """The outcome of a search as JSON."""
+    best = study.best
+    config = study.config
+    return {
+        "schema": "phase6c.tune/1",
+        "folder": str(study.folder),
+        "complete": config.complete,
+        "best": best_params(config, best) if best else None,
+        "references": [
+            trial.summary(config.objective) for trial in study.trials if trial.source == "reference"
+        ],
+        "baselines": [baseline.model_dump(mode="json") for baseline in config.baselines],
+        "states": dict(Counter(trial.state for trial in study.trials)),
+    }

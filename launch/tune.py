@@ -1,0 +1,247 @@
+"""Searches transformer configurations within a parameter budget."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+try:
+    import click
+    from _app import (
+        duration_text,
+        exits_with_code,
+        library_messages,
+        parse_duration,
+        parse_setting,
+        quiet_terminal,
+    )
+
+    import search_spaces
+    from phase6c.config import DataConfig, check_names, parse
+    from phase6c.errors import ConfigError, ResourceError
+except ImportError as missing:
+    sys.exit(
+        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
+    )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from phase6c.space import Space
+    from phase6c.study import Study
+    from phase6c.tune.plan import StudyPlan
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--budget", default=None, help="2m, 20m, 200m or tiny; a module of search_spaces.")
+@click.option("--space", "space_module", help="Module with a SPACE, instead of the budget's own.")
+@click.option("--data", default="sp500", help="sp500, nasdaq or PATH, comma-separated.")
+@click.option("--tier", default="a20", help="Feature tier.")
+@click.option("--horizon", default=1, help="Days within which the price must rise.")
+@click.option("--label", default="high", help="high: any High reaches it; close: the last Close.")
+@click.option("--threshold", type=float, help="Rise to reach [0.01 x sqrt(horizon)].")
+@click.option("--trials", default=50, help="Configurations to sample.")
+@click.option("--epochs", default=27, help="Epochs of a trial that is never stopped.")
+@click.option("--grace-period", type=int, help="Epochs every trial gets [epochs / 9].")
+@click.option("--reduction-factor", default=3.0, help="A rung passes one trial in this many.")
+@click.option("--time-budget", help="End after this long, such as 30m or 8h.")
+@click.option("--objective", default="auc", help="auc, log_loss or refinement.")
+@click.option("--searcher", default="optuna", help="optuna, hyperopt or random.")
+@click.option("--scheduler", default="asha", help="asha or none.")
+@click.option("--ranges", is_flag=True, help="Search ranges instead of the training grids.")
+@click.option("--gpus", default="auto", help="How many GPUs, or auto.")
+@click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget].")
+@click.option("--cpus", type=int, help="How many CPUs [all].")
+@click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own].")
+@click.option("--seed", default=0, help="Of every draw.")
+@click.option("--out", default="outputs", help="Output root.")
+@click.option("--name", help="Of the study [hpo_BUDGET_hHORIZON].")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Pin a field.")
+@click.option("--reference", "references", multiple=True, help="Also run this reference first.")
+@click.option("--keep", default=10, help="Trials whose best weights are kept.")
+@click.option("--resume", is_flag=True, help="Go on with an existing study.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing study.")
+@click.option("--yes", is_flag=True, help="Search a large budget without a GPU all the same.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and its cost; start nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="Only warnings, errors and the result.")
+@click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal.")
+@exits_with_code
+def main(**given: Any) -> None:
+    """Searches transformer configurations within a parameter budget."""
+    plan = make_plan(given)
+    if given["dry_run"]:
+        show_plan(plan, as_json=given["as_json"])
+        return
+    study = search(plan, given)
+    show_result(study, as_json=given["as_json"])
+
+
+def make_plan(given: dict[str, Any]) -> StudyPlan:
+    """Checks every option, then the bars, before anything heavy is imported."""
+    space = find_space(given["budget"], given["space_module"])
+    data_config = parse(
+        DataConfig,
+        {
+            "tier": given["tier"],
+            "horizon_days": given["horizon"],
+            "label": given["label"],
+            "threshold": given["threshold"],
+        },
+    )
+    gpus = _parse_gpus(given["gpus"])
+    pins = dict(parse_setting(text) for text in given["settings"])
+
+    from phase6c.data.bars import load_bars
+
+    bars = load_bars(given["data"])
+
+    from phase6c.tune.plan import SearchOptions, plan_study
+
+    same = {name: given[name] for name in SearchOptions.model_fields if name in given}
+    options = parse(
+        SearchOptions,
+        {
+            **same,
+            "data": data_config,
+            "n_trials": given["trials"],
+            "time_budget_s": parse_duration(given["time_budget"]),
+            "pins": pins,
+            "gpus": gpus,
+        },
+    )
+    return plan_study(space, bars, options)
+
+
+def find_space(budget: str | None, module_name: str | None) -> Space:
+    """The SPACE of a budget's module, or of any module.
+
+    Raises:
+        ConfigError: There is no such budget or module, or it holds no SPACE.
+    """
+    if module_name is None:
+        known = {
+            name.removeprefix("budget_"): f"search_spaces.{name}"
+            for _, name, _ in pkgutil.iter_modules(search_spaces.__path__)
+            if name != "common"
+        }
+        if budget is None:
+            raise ConfigError(
+                "A search needs --budget or --space",
+                None,
+                f"Use --budget {' or '.join(sorted(known))}.",
+            )
+        check_names([budget], known, "budget")
+        module_name = known[budget]
+    sys.path.append(str(Path.cwd()))
+    try:
+        return importlib.import_module(module_name).SPACE  # type: ignore[no-any-return]
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(
+            "--space must name a module with a SPACE",
+            f"{module_name} ({error})",
+            "Name one such as search_spaces.january_2m.",
+        ) from error
+
+
+def _parse_gpus(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise ConfigError("--gpus must be a number or auto", text, "Use --gpus auto.")
+    return int(text)
+
+
+def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
+    """Prints the plan and its cost; what is missing is named, not an error."""
+    from _tables import data_table, plan_document, plan_lines, rungs_table, shapes_table
+    from rich.console import Console
+
+    from phase6c.tune.estimate import estimate
+    from phase6c.tune.resources import Resources, local_cpus
+
+    missing = None
+    try:
+        resources = plan.resources()
+    except ResourceError as error:
+        missing = str(error)
+        resources = Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0)
+    estimated = estimate(plan, resources)
+    if as_json:
+        click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
+        return
+    console = Console(highlight=False)
+    for table in (data_table(plan), shapes_table(plan), rungs_table(plan)):
+        console.print(table)
+    for line in plan_lines(plan, resources, estimated, missing):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def search(plan: StudyPlan, given: dict[str, Any]) -> Study:
+    """Runs the plan with a progress display; Ray's own output goes to run.log.
+
+    Raises:
+        ResourceError: A large budget without a GPU, and nobody said --yes.
+    """
+    from phase6c.study_folder import LOG_FILE
+
+    log = None if given["debug"] else plan.folder / LOG_FILE
+    if given["address"] is None:
+        _check_resources(plan, yes=given["yes"])
+    with (
+        quiet_terminal(log) as console,
+        library_messages(console, quiet=given["quiet"]),
+    ):
+        return _run(plan, console, quiet=given["quiet"])
+
+
+def _run(plan: StudyPlan, console: Console, *, quiet: bool) -> Study:
+    from _progress import Progress, display
+    from _tables import data_table, windows_text
+
+    from phase6c.tune.run import run
+
+    if quiet:
+        return run(plan)
+    console.print(data_table(plan))
+    console.print(windows_text(plan), markup=False)
+    with display(console) as live:
+        return run(plan, [lambda *found: Progress(console, live, *found)])
+
+
+def _check_resources(plan: StudyPlan, *, yes: bool) -> None:
+    """A large budget on a CPU is started only by someone who has seen what it takes."""
+    resources = plan.resources()
+    budget = plan.space.budget
+    if budget is None or budget.laptop or resources.n_gpus or yes:
+        return
+    from phase6c.tune.estimate import estimate
+
+    needed = duration_text(estimate(plan, resources).search_s)
+    raise ResourceError(
+        f"A search of the budget {budget.name} needs a GPU",
+        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
+        "Add --yes to do it all the same, lower --trials or --epochs, or use --address.",
+    )
+
+
+def show_result(study: Study, *, as_json: bool) -> None:
+    """Prints the closing table on stdout."""
+    from _tables import closing_lines, closing_table, result_document
+    from rich.console import Console
+
+    if as_json:
+        click.echo(json.dumps(result_document(study), indent=1))
+        return
+    console = Console(highlight=False)
+    console.print(closing_table(study))
+    for line in closing_lines(study):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

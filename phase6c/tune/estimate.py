@@ -1,0 +1,80 @@
+"""What a search will take: seconds from one measured step, memory and disk from counts."""
+
+from __future__ import annotations
+
+import statistics
+
+from phase6c.config import ModelConfig, Record
+from phase6c.nn.device import measure_step_s, pick_device
+from phase6c.tune.plan import StudyPlan
+from phase6c.tune.resources import Resources
+
+# Weights, gradients and two moments in float32.
+_TRAINING_BYTES = 16
+# A checkpoint holds weights and two moments, and the best weights; two are kept of each trial.
+_CHECKPOINT_BYTES = 2 * 16
+_WEIGHT_BYTES = 4
+# A Python process with torch, scikit-learn and the bars.
+_PROCESS_GIB = 0.8
+# Predictions, metrics and events of one trial's epochs.
+_TRIAL_FILES_GIB = 0.001
+# A forward pass on the validation block against forward, backward and update on train.
+_VALIDATION_SHARE = 1 / 3
+
+
+class Estimate(Record):
+    """What a search of a plan takes on given resources.
+
+    Attributes:
+        shape: The shape that was measured: the space's median.
+        n_params: Its count.
+        step_s: One training step of it, all layers, measured on one of them.
+        epoch_s: One epoch with its validation.
+        search_s: The expected epochs of all trials, side by side.
+        memory_gib: Of the host while all trials run, without activations.
+        disk_gib: Of the study's folder at its largest.
+    """
+
+    shape: ModelConfig
+    n_params: int
+    step_s: float
+    epoch_s: float
+    search_s: float
+    memory_gib: float
+    disk_gib: float
+
+
+def estimate(plan: StudyPlan, resources: Resources) -> Estimate:
+    """Measures one training step of one layer on this machine and counts the rest."""
+    shape, n_params = _median_shape(plan)
+    train = plan.config.train
+    one_layer = shape.model_copy(update={"n_layers": 1})
+    n_features = len(plan.data.feature_names)
+    layer_s = measure_step_s(
+        one_layer, n_features, train.batch_size, train.precision, pick_device()
+    )
+    step_s = layer_s * shape.n_layers
+    n_train, n_val = len(plan.data.train), len(plan.data.val)
+    epoch_s = step_s * (n_train + _VALIDATION_SHARE * n_val) / train.batch_size
+    epochs = plan.rung_plan.epochs_expected
+    side_by_side = min(resources.max_concurrent, plan.config.n_trials)
+    gib = n_params / 2**30
+    kept = plan.config.keep + side_by_side
+    return Estimate(
+        shape=shape,
+        n_params=n_params,
+        step_s=step_s,
+        epoch_s=epoch_s,
+        search_s=epoch_s * epochs / side_by_side,
+        memory_gib=side_by_side * (_PROCESS_GIB + _TRAINING_BYTES * gib),
+        disk_gib=side_by_side * _CHECKPOINT_BYTES * gib
+        + kept * _WEIGHT_BYTES * gib
+        + plan.config.n_trials * _TRIAL_FILES_GIB,
+    )
+
+
+def _median_shape(plan: StudyPlan) -> tuple[ModelConfig, int]:
+    """The shape whose work per window, parameters times tokens, is the median of the space."""
+    shapes = plan.space.shapes(plan.count)
+    middle = statistics.median_low(count * model.n_tokens for model, count in shapes)
+    return next((model, count) for model, count in shapes if count * model.n_tokens == middle)
