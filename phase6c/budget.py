@@ -33,7 +33,7 @@ class Budget(Record):
 
     def contains(self, n_params: int) -> bool:
         """Whether the count lies within the tolerance."""
-        return abs(n_params / self.n_params - 1.0) <= self.tolerance
+        return abs(n_params - self.n_params) <= self.tolerance * self.n_params
 
     def solve_width(self, count: Callable[[int], int]) -> int | None:
         """The width whose count is nearest to the target; None if that is outside the tolerance.

@@ -106,9 +106,18 @@ class DataConfig(Record):
 
 
 class TrainConfig(Record):
-    """How long and in what pieces a trial is trained."""
+    """How long and in what pieces a trial is trained.
+
+    Attributes:
+        epochs: At most.
+        patience_epochs: A trial is complete after this many epochs without a better one.
+        batch_size: Windows per step.
+        precision: Of matrix products.
+        objective: What the best epoch is chosen by.
+    """
 
     epochs: int = Field(default=27, ge=1)
+    patience_epochs: int = Field(default=6, ge=1)
     batch_size: int = Field(default=64, ge=1)
     precision: Precision = "float32"
     objective: Objective = "auc"

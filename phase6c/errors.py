@@ -70,4 +70,5 @@ class InterruptedStudyError(Phase6cError):
 
     def __init__(self, rule: str, value: object, remedy: str, exit_code: int) -> None:
         super().__init__(rule, value, remedy)
+        self.args = (rule, value, remedy, exit_code)  # what a copy is made from
         self.exit_code = exit_code

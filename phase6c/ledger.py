@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from phase6c.errors import StorageError
 from phase6c.files import AppendOnlyFile, read_lines
 from phase6c.records import Measurement, Stopped, Trial, TrialError
 
@@ -20,7 +22,7 @@ Listener = Callable[[Row, Trial], None]
 class Ledger:
     """The truth of a study; everything else is a view of it.
 
-    Rows, by `kind`:
+    Each row has `kind`, the trial's `number` and `at`, the wall-clock time in seconds. By kind:
         trial: a configuration was chosen; it holds all that a Trial is born with.
         started: a worker took it up.
         result: an epoch was measured, with the decision (continue, stop, complete, diverged).
@@ -33,7 +35,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._file = AppendOnlyFile(path)
-        self.trials: Trials = fold(read_lines(path))
+        self.trials: Trials = read_trials(path)
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -46,7 +48,7 @@ class Ledger:
         Raises:
             StorageError: The row could not be written, and nothing changed.
         """
-        row = {"kind": kind, "number": number, **content}
+        row = {"kind": kind, "number": number, "at": round(time.time(), 3), **content}
         trial = apply(self.trials.get(number), row)
         self._file.append(row)
         self.trials[number] = trial
@@ -57,6 +59,23 @@ class Ledger:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def read_trials(path: Path) -> Trials:
+    """The trials of a stored ledger.
+
+    Raises:
+        StorageError: A line cannot be read or does not fit those before it.
+    """
+    rows = read_lines(path)
+    try:
+        return fold(rows)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            "Every line of a ledger must fit those before it",
+            f"{path}: {error}",
+            "The file was damaged from outside; restore it from a copy.",
+        ) from error
 
 
 def fold(rows: Iterable[Row]) -> Trials:
@@ -77,7 +96,8 @@ def apply(trial: Trial | None, row: Row) -> Trial:
     if kind == "trial":
         if trial is not None:
             raise ValueError(f"trial {row['number']} was already chosen")
-        return Trial.model_validate({key: value for key, value in row.items() if key != "kind"})
+        born = {name: value for name, value in row.items() if name not in ("kind", "at")}
+        return Trial.model_validate(born)
     if trial is None:
         raise ValueError(f"trial {row['number']} was never chosen")
     match kind:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from phase6c.config import Objective, Record
+from phase6c.config import Objective, Record, TrainConfig
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
 Source = Literal["sampled", "reference", "warm_start", "probe"]
@@ -149,6 +150,14 @@ class Trial(Record):
             "duration_s": round(self.duration_s, 3),
         }
         return row
+
+
+def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool:
+    """Whether a trial has had all its epochs, or none of the latest ones was a better one."""
+    if len(measurements) >= train.epochs:
+        return True
+    scores = [score(one.value, train.objective) for one in measurements]
+    return len(scores) - 1 - scores.index(max(scores)) >= train.patience_epochs
 
 
 def score(value: float | None, objective: Objective) -> float:

@@ -190,7 +190,7 @@ class Space:
         axes = {name: axis for name, axis in self.axes.items() if name in shaping}
         example = {**self.fixed, **self.draw(rng), "n_heads": 1}
         found = []
-        for point in replace(self, axes=axes, budget=self.budget).points():
+        for point in replace(self, axes=axes).points():
             values = {**example, **point}
             if self.broken_rule(values, count) is None:
                 model = model_of(values)

@@ -13,9 +13,9 @@ from pydantic import Field, TypeAdapter
 from phase6c.axes import Axis
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
 from phase6c.errors import FolderError
-from phase6c.files import read_lines, write_json
+from phase6c.files import write_json
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.ledger import Trials, fold
+from phase6c.ledger import Trials, read_trials
 from phase6c.records import Baseline, Trial, score
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def load_study(folder: str | Path) -> Study:
     folder = Path(folder)
     config = read_config(folder)
     ledger = folder / LEDGER_NAME
-    trials = fold(read_lines(ledger)) if ledger.exists() else {}
+    trials = read_trials(ledger) if ledger.exists() else {}
     return Study(folder, config, ordered(trials))
 
 
@@ -211,5 +211,5 @@ def edge_notes(space: Values, params: Values) -> list[str]:
         low, high = axis.edges
         if params[name] in (low, high) and low != high:
             side = "lower" if params[name] == low else "upper"
-            notes.append(f"{name} = {params[name]:g} is the {side} edge of its axis")
+            notes.append(f"{name} = {params[name]} is the {side} edge of its axis")
     return notes

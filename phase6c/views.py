@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class Views:
         self._folder = folder
         self._config = config
         self._ledger = ledger
-        self._written_at = 0.0
+        self._written_at = -math.inf
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Writes the views if the last time is long enough ago."""

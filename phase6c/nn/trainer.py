@@ -20,7 +20,7 @@ from phase6c.nn.device import pick_device
 from phase6c.nn.evaluate import gather_windows, predict_logits
 from phase6c.nn.model import LaneDropout, LaneTransformer, lane_generator
 from phase6c.nn.optim import LaneAdamW, training_step
-from phase6c.records import Health, Measurement, Metrics, objective_value, score
+from phase6c.records import Health, Measurement, Metrics, is_complete, objective_value, score
 
 Weights = dict[str, Tensor]
 
@@ -232,7 +232,6 @@ def run_trial(
     config: TrialConfig,
     data: SearchData,
     device: torch.device | None = None,
-    epochs: int | None = None,
 ) -> TrialResult:
     """Trains one trial to its end, or until it diverges.
 
@@ -240,7 +239,6 @@ def run_trial(
         config: The trial.
         data: Its train and val blocks.
         device: The GPU if there is one, else the CPU.
-        epochs: How many, if not the configuration's.
 
     Raises:
         ConfigError: The trial is not about this data.
@@ -248,13 +246,15 @@ def run_trial(
     """
     trainer = Trainer([config], data, device)
     results: list[EpochResult] = []
-    for _ in range(epochs if epochs is not None else config.train.epochs):
+    measurements: list[Measurement] = []
+    for _ in range(config.train.epochs):
         results += trainer.train_epoch()
-        if results[-1].measurement.diverged:
+        measurements = [result.measurement for result in results]
+        if measurements[-1].diverged or is_complete(measurements, config.train):
             break
     best = [result for result in results if result.improved][-1:]
     return TrialResult(
-        measurements=tuple(result.measurement for result in results),
+        measurements=tuple(measurements),
         best=best[0].measurement if best else None,
         weights=trainer.best_weights(0),
         val_logits=best[0].val_logits if best else None,

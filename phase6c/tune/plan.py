@@ -218,9 +218,9 @@ def find_references(names: Iterable[str]) -> tuple[Reference, ...]:
 def longest_context(space: Space) -> int:
     """The longest context in days that the space may ask for."""
     axis = space.axes.get("context_days")
-    if axis is None or axis.edges is None:
+    if axis is None:
         return int(space.fixed["context_days"])
-    return int(axis.edges[1])
+    return max(int(days) for days in axis.points or axis.edges or ())
 
 
 def _apply_pins(
@@ -264,10 +264,8 @@ def _checked(name: str, value: Any) -> Any:
     example = {**_EXAMPLE, name: value}
     if name == "n_heads" and isinstance(value, int) and value > 0:
         example["d_model"] = 16 * value
-    if name == "d_model":
-        example["n_heads"] = 1
-    if name == "context_days":
-        example["patch_days"] = 1
+    if name == "patch_days":
+        example["context_days"] = value
     return TrialConfig.from_flat(example).flat()[name]
 
 

@@ -17,7 +17,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from phase6c.config import Values
 from phase6c.errors import Phase6cError, StudyFailedError
 from phase6c.ledger import Ledger
-from phase6c.records import ErrorKind, Measurement, Stopped, Trial, score
+from phase6c.records import ErrorKind, Measurement, Stopped, Trial, is_complete, score
 from phase6c.study import StudyConfig
 from phase6c.tune.halt import Halt
 from phase6c.tune.proposals import METRIC
@@ -107,12 +107,12 @@ class RungScheduler(AsyncHyperBandScheduler):
     def _decide(self, known: Trial, measurement: Measurement) -> tuple[str, Stopped | None]:
         if measurement.diverged:
             return "diverged", None
+        complete = is_complete((*known.measurements, measurement), self._config.train)
         if known.source != "reference" and self._config.scheduler == "asha":
             stopped = self._compare(known, measurement)
-            if stopped is not None and measurement.epoch < self._config.train.epochs:
+            if stopped is not None and not complete:
                 return "stop", stopped
-        done = measurement.epoch >= self._config.train.epochs
-        return ("complete" if done else "continue"), None
+        return ("complete" if complete else "continue"), None
 
     def _compare(self, known: Trial, measurement: Measurement) -> Stopped | None:
         """Enters the trial's best score so far into the rung of this epoch, if there is one."""

@@ -47,7 +47,7 @@ def test_predictions_do_not_depend_on_the_batches(
 
 
 def test_planted_signal_is_found(planted: SearchData, trial: Build) -> None:
-    result = run_trial(trial(learning_rate=3e-3), planted, epochs=5)
+    result = run_trial(trial(learning_rate=3e-3, epochs=5), planted)
     assert result.best is not None
     assert result.best.metrics.auc is not None
     assert result.best.metrics.auc > 0.75
@@ -199,3 +199,12 @@ def test_a_trial_is_about_its_data(planted: SearchData, trial: Build) -> None:
 def test_a_context_beyond_the_bars_is_refused(planted: SearchData, trial: Build) -> None:
     with pytest.raises(DataError, match="at most 8 days"):
         Trainer([trial(context_days=16)], planted)
+
+
+def test_trial_ends_after_its_patience_without_a_better_epoch(
+    shuffled: SearchData, trial: Build
+) -> None:
+    config = trial(learning_rate=1e-2, epochs=20, patience_epochs=2)
+    result = run_trial(config, shuffled)
+    assert result.best is not None
+    assert len(result.measurements) == result.best.epoch + 2 < 20

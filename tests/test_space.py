@@ -1,0 +1,162 @@
+"""A space hands out what keeps all of its rules, and nothing else."""
+
+import math
+
+import numpy as np
+import pytest
+
+from phase6c.budget import Budget
+from phase6c.errors import ConfigError
+from phase6c.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr, model_of
+
+SHORT = Rule("at most 8 tokens", lambda v: v["context_days"] // v["patch_days"] <= 8)
+FIXED = {"d_ff_ratio": 2, "context_days": 16, "learning_rate": 1e-3}
+
+
+def count(model):
+    return model.n_layers * (4 + 2 * model.d_ff_ratio) * model.d_model**2
+
+
+def space(**fields):
+    axes = {
+        "n_layers": Int.of(1, 4),
+        "n_heads": Grid.of(2, 3, 16),
+        "patch_days": Grid.of(1, 2, 3, 4),
+        "dropout": Grid.of(0.0, 0.1, 0.5),
+    }
+    budget = Budget(name="small", n_params=20_000, tolerance=0.1, width_step=8)
+    whole = {"axes": axes, "budget": budget, "fixed": FIXED, "rules": (SHORT,)}
+    return Space(name="some", **(whole | fields))
+
+
+def test_every_sample_keeps_every_rule():
+    some = space()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        values = some.sample(rng, count)
+        model = model_of(values)
+        assert some.budget.contains(count(model))
+        assert model.d_model % 8 == model.d_model % model.n_heads == 0
+        assert SHORT.holds(values)
+        assert values.items() >= FIXED.items()
+
+
+def test_every_feasible_point_of_a_grid_is_sampled_sooner_or_later():
+    some = space()
+    feasible = [one for point in some.points() if (one := some.complete(point, count))]
+    rng = np.random.default_rng(0)
+    drawn = {tuple(sorted(some.sample(rng, count).items())) for _ in range(600)}
+    assert drawn == {tuple(sorted(values.items())) for values in feasible}
+    assert 0 < len(feasible) < some.n_points()
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"patch_days": 3}, "patch_days divides context_days"),
+        ({"patch_days": 1}, "at most 8 tokens"),
+        ({"n_heads": 3}, "n_heads divides d_model"),
+        ({"n_layers": 200}, "the parameter count is within the budget 20,000 ± 10%"),
+    ],
+)
+def test_an_infeasible_configuration_is_told_by_the_rule_it_breaks(values, rule):
+    sound = {**FIXED, "n_layers": 2, "n_heads": 2, "patch_days": 4, "dropout": 0.0}
+    assert space().broken_rule(dict(sound), count) is None
+    assert space().broken_rule(sound | values, count) == rule
+    assert space().complete(values | {"n_layers": 200} if "n_layers" in values else sound | values,
+                            count) is None
+
+
+def test_an_empty_space_names_the_rules_that_collide():
+    empty = space().pin("n_heads", 3).pin("patch_days", 1)
+    with pytest.raises(ConfigError, match="n_heads divides d_model") as caught:
+        empty.sample(np.random.default_rng(0), count)
+    assert "at most 8 tokens" in str(caught.value)
+    assert "Free one of the pinned values" in str(caught.value)
+
+
+def test_a_pin_leaves_the_axes():
+    some = space()
+    pinned = some.pin("n_layers", 2)
+    assert "n_layers" not in pinned.axes
+    assert pinned.sample(np.random.default_rng(0), count)["n_layers"] == 2
+    assert pinned.n_points() == some.n_points() / 4
+    assert "n_layers" in some.axes
+
+
+def test_a_pinned_width_must_still_be_in_the_budget():
+    some = space()
+    solved = some.sample(np.random.default_rng(0), count)
+    pinned = some.pin("d_model", solved["d_model"])
+    assert not pinned.solves_width
+    rng = np.random.default_rng(1)
+    assert {pinned.sample(rng, count)["d_model"] for _ in range(20)} == {solved["d_model"]}
+    with pytest.raises(ConfigError, match="within the budget"):
+        some.pin("d_model", 16).sample(rng, count)
+
+
+def test_a_name_that_is_no_field_is_refused():
+    with pytest.raises(ConfigError, match="Did you mean n_layers?"):
+        space().pin("n_layer", 2)
+    with pytest.raises(ConfigError, match="horizon_days"):
+        space(fixed=FIXED | {"horizon_days": 3})
+
+
+def test_without_a_budget_the_width_is_an_axis():
+    with pytest.raises(ConfigError, match="must have an axis d_model"):
+        space(budget=None)
+    axes = {**space().axes, "d_model": Grid.of(32, 48)}
+    free = space(budget=None, axes=axes)
+    widths = {free.sample(np.random.default_rng(seed), count)["d_model"] for seed in range(20)}
+    assert widths == {32, 48}
+
+
+def test_points_are_the_whole_grid_each_once():
+    some = space()
+    points = [tuple(point.values()) for point in some.points()]
+    assert len(points) == len(set(points)) == some.n_points() == 4 * 3 * 4 * 3
+
+
+def test_a_continuous_axis_has_no_countable_points():
+    ranged = space().as_ranges()
+    assert ranged.n_points() == math.inf
+    assert list(ranged.points()) == []
+
+
+def test_ranges_span_the_grids_and_keep_zero():
+    axes = {
+        "n_layers": Int.of(1, 4),
+        "dropout": Grid.of(0.5, 0.0, 0.1),
+        "weight_decay": Grid.of(0.0, 1e-4, 0.3),
+        "learning_rate": Grid.of(1e-5, 1e-3),
+        "clip_norm": Grid.of(0.5, 1.0),
+        "pooling": Choice.of("mean", "last"),
+    }
+    ranged = space(axes=axes).as_ranges().axes
+    assert ranged["dropout"] == Float.of(0.0, 0.5)
+    assert ranged["weight_decay"] == ZeroOr.of(Float.of(1e-4, 0.3, log=True))
+    assert ranged["learning_rate"] == Float.of(1e-5, 1e-3, log=True)
+    for untouched in ("n_layers", "clip_norm", "pooling"):
+        assert ranged[untouched] == axes[untouched]
+
+
+def test_a_grid_of_one_value_stays_one_value():
+    axes = space().axes | {"dropout": Grid.of(0.1)}
+    assert space(axes=axes).as_ranges().axes["dropout"] == Grid.of(0.1)
+
+
+def test_shapes_are_the_feasible_ones_with_their_counts():
+    some = space()
+    shapes = some.shapes(count)
+    assert len({(model.n_layers, model.patch_days) for model, _ in shapes}) == len(shapes)
+    for model, n_params in shapes:
+        assert n_params == count(model)
+        assert some.budget.contains(n_params)
+        assert 16 // model.patch_days <= 8
+
+
+def test_the_digest_follows_what_is_searched():
+    some = space()
+    assert some.digest() == space().digest()
+    for other in (some.pin("n_layers", 2), some.as_ranges(), space(rules=())):
+        assert other.digest() != some.digest()

@@ -1,0 +1,48 @@
+"""Real searches on one Ray that all tests of this folder share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+import phase6c
+from phase6c.data.bars import Bars, load_bars
+from phase6c.study import Study
+from search_spaces import tiny
+
+Search = Callable[..., Study]
+
+
+@pytest.fixture(scope="session")
+def sp500() -> Bars:
+    return load_bars("sp500")
+
+
+@pytest.fixture
+def search(sp500: Bars, tmp_path: Path) -> Search:
+    """Runs a small search of the tiny space; every option can be set by name."""
+
+    def run(space: Any = tiny.SPACE, **options: Any) -> Study:
+        small = {"n_trials": 5, "epochs": 3, "out": str(tmp_path), "cpus": 2}
+        return phase6c.run_study(space, sp500, **{**small, **options})
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def two_cpus() -> Iterator[None]:
+    """A Ray of two CPUs, so that not every search starts its own."""
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=0,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    yield
+    ray.shutdown()

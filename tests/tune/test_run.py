@@ -1,0 +1,243 @@
+"""Searches through Ray Tune, end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+
+from phase6c.axes import Grid
+from phase6c.data.bars import Bars
+from phase6c.errors import StudyFailedError
+from phase6c.files import read_lines
+from phase6c.health import diagnose
+from phase6c.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.ledger import fold
+from phase6c.records import Health, Measurement, Metrics
+from phase6c.space import Space
+from phase6c.study import Study, load_study
+from phase6c.trial_folder import read_predictions, trial_folder
+from phase6c.tune.plan import SearchOptions, plan_study
+from phase6c.tune.run import run
+from phase6c.tune.trainable import TransformerTrainable
+from search_spaces import tiny
+
+# Workers cannot import the tests: what they run of this file travels with them.
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+Search = Callable[..., Study]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+
+FEW_POINTS = Space(
+    name="few",
+    axes={"dropout": Grid.of(0.0, 0.1, 0.2)},
+    fixed={
+        "n_layers": 1,
+        "d_model": 16,
+        "n_heads": 2,
+        "d_ff_ratio": 2,
+        "context_days": 8,
+        "patch_days": 4,
+        "learning_rate": 1e-3,
+    },
+)
+
+
+class Scripted(TransformerTrainable):
+    """Trains nothing: each epoch's value follows from the trial's number."""
+
+    def _make_trainer(self) -> Any:
+        self._number = int(self._folder.name.removeprefix("trial_"))
+        return None
+
+    def _train_epoch(self) -> Measurement:
+        epoch = len(self._measurements) + 1
+        value = 0.5 + self._number / 100 + epoch / 1000
+        measurement = Measurement(
+            epoch=epoch,
+            value=value,
+            metrics=Metrics(auc=value),
+            health=Health(verdict="healthy"),
+            duration_s=0.0,
+        )
+        self._measurements.append(measurement)
+        return measurement
+
+
+class Buggy(Scripted):
+    def _train_epoch(self) -> Measurement:
+        if self._number == 1:
+            raise RuntimeError("planted bug")
+        return super()._train_epoch()
+
+
+class AlwaysBuggy(Scripted):
+    def _train_epoch(self) -> Measurement:
+        raise RuntimeError("planted bug")
+
+
+class Diverging(Scripted):
+    def _train_epoch(self) -> Measurement:
+        measurement = super()._train_epoch()
+        if self._number != 1:
+            return measurement
+        lost = {"value": None, "metrics": Metrics(), "health": NOT_FINITE}
+        return measurement.model_copy(update=lost)
+
+
+class Dying(Scripted):
+    """Its worker is killed once, in the first epoch of trial 1."""
+
+    def _train_epoch(self) -> Measurement:
+        marker = self._folder / "died"
+        if self._number == 1 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._train_epoch()
+
+
+NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3.",))
+
+
+@pytest.fixture
+def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
+    def start(trainable: type[TransformerTrainable], **options: Any) -> Study:
+        given = {"n_trials": 5, "epochs": 2, "out": str(tmp_path), "scheduler": "none", **options}
+        return run(plan_study(tiny.SPACE, sp500, SearchOptions(**given)), trainable=trainable)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"searcher": "optuna"},
+        {"searcher": "hyperopt"},
+        {"searcher": "random"},
+        {"scheduler": "none", "objective": "log_loss"},
+    ],
+    ids=["optuna", "hyperopt", "random", "without rungs"],
+)
+def test_search_completes_within_its_budget_and_repeats_nothing(
+    search: Search, options: dict[str, Any]
+) -> None:
+    study = search(**options)
+    assert study.config.complete
+    assert len(study.trials) == 5
+    assert all(tiny.BUDGET.contains(trial.n_params) for trial in study.trials)
+    shapes = [json.dumps({**trial.config, "seed": 0}) for trial in study.trials]
+    assert len(set(shapes)) == 5
+    assert study.best is not None
+    assert study.config.value_corrected is not None
+
+
+def test_files_of_a_study_are_as_promised(search: Search) -> None:
+    study = search(epochs=2, scheduler="none", references=("january_best",))
+    document = json.loads((study.folder / "all_trials.json").read_text())
+    assert document["schema"] == "phase6c.all_trials/1"
+    assert [row["number"] for row in document["trials"]] == list(range(6))
+    reference = document["trials"][0]
+    assert (reference["source"], reference["in_budget"]) == ("reference", False)
+    best = json.loads((study.folder / "best_params.json").read_text())
+    values = [row["value"] for row in document["trials"] if row["source"] == "sampled"]
+    assert best["value"] == max(values)
+    assert best["number"] != 0
+    folder = trial_folder(study.folder, best["number"])
+    there = {path.name.split(".")[0] for path in folder.iterdir()}
+    assert there == {"config", "metrics", "best", "predictions", "events"}
+    assert len(read_lines(folder / "metrics.jsonl")) == 2
+    assert fold(read_lines(study.folder / LEDGER_NAME)) == {t.number: t for t in study.trials}
+
+
+def test_predictions_are_those_that_were_measured(search: Search) -> None:
+    study = search(n_trials=2, epochs=2)
+    for trial in study.trials:
+        predictions = read_predictions(trial_folder(study.folder, trial.number))
+        assert predictions is not None
+        for measurement in trial.measurements:
+            rows = predictions[predictions["epoch"] == measurement.epoch]
+            probs = rows["p"].to_numpy()
+            assert measurement.metrics.pred_max == pytest.approx(probs.max(), abs=1e-6)
+            logits, y = rows["logit"].to_numpy(), rows["y"].to_numpy()
+            base_rate = study.config.data_summary["train"]["base_rate"]
+            assert diagnose(logits, y, base_rate).verdict == measurement.health.verdict
+            assert np.isfinite(logits).all()
+
+
+def test_resume_with_more_trials_keeps_what_is_finished(search: Search) -> None:
+    first = search(n_trials=3)
+    second = search(n_trials=6, resume=True)
+    assert second.trials[:3] == first.trials
+    assert len(second.trials) == 6
+    assert second.config.study_id == first.config.study_id
+
+
+def test_resume_of_a_finished_study_changes_no_byte(search: Search) -> None:
+    folder = search(n_trials=2, epochs=1).folder
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    search(n_trials=2, epochs=1, resume=True)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_used_up_grid_ends_the_search(search: Search) -> None:
+    study = search(FEW_POINTS, n_trials=10, epochs=1)
+    assert study.config.complete
+    assert sorted(trial.params["dropout"] for trial in study.trials) == [0.0, 0.1, 0.2]
+
+
+def test_trial_with_a_bug_fails_and_the_search_goes_on(
+    run_scripted: Callable[..., Study],
+) -> None:
+    study = run_scripted(Buggy)
+    states = [trial.state for trial in study.trials]
+    assert states == ["COMPLETE", "FAILED", "COMPLETE", "COMPLETE", "COMPLETE"]
+    error = study.trials[1].error
+    assert error is not None
+    assert error.kind == "bug"
+    assert "planted bug" in error.message
+
+
+def test_same_bug_three_times_ends_the_search(run_scripted: Callable[..., Study]) -> None:
+    with pytest.raises(StudyFailedError, match="planted bug"):
+        run_scripted(AlwaysBuggy)
+
+
+def test_diverged_trial_ends_at_once_with_its_cause(run_scripted: Callable[..., Study]) -> None:
+    trial = run_scripted(Diverging).trials[1]
+    assert (trial.state, trial.epochs) == ("FAILED", 1)
+    assert trial.error is not None
+    assert trial.error.kind == "diverged"
+    assert "not finite" in trial.error.message
+
+
+def test_trial_whose_worker_is_killed_is_taken_up_again(
+    run_scripted: Callable[..., Study],
+) -> None:
+    study = run_scripted(Dying)
+    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 5
+    assert study.trials[1].attempts == 2
+    assert [one.epoch for one in study.trials[1].measurements] == [1, 2]
+
+
+def test_time_budget_ends_the_search_early_without_an_error(
+    run_scripted: Callable[..., Study],
+) -> None:
+    class Slow(Scripted):
+        def _train_epoch(self) -> Measurement:
+            time.sleep(0.5)
+            return super()._train_epoch()
+
+    study = run_scripted(Slow, n_trials=200, time_budget_s=12.0)
+    assert not study.config.complete
+    assert 0 < len(study.trials) < 200
+    resumed = load_study(study.folder)
+    assert resumed.trials == study.trials
