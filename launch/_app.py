@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 import click
 from rich.console import Console
 
-from phase6c.errors import FolderError, Phase6cError
+from phase6c.errors import ConfigError, FolderError, Phase6cError
 
 P = ParamSpec("P")
 
@@ -103,7 +103,7 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one message."""
-        self._console.print(self.format(record), markup=False)
+        self._console.print(self.format(record), markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """NAME=VALUE, with the value read as a number, true/false, or else as text."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise click.BadParameter(f"--set takes NAME=VALUE, found {text!r}")
+        raise ConfigError("--set takes NAME=VALUE", text, "Use --set dropout=0.1.")
     try:
         return name, json.loads(value)
     except ValueError:
@@ -141,7 +141,7 @@ def parse_duration(text: str | None) -> float | None:
     except (KeyError, ValueError):
         seconds = 0.0
     if seconds <= 0:
-        raise click.BadParameter(f"a duration is a number with s, m, h or d, found {text!r}")
+        raise ConfigError("A duration must be a number with s, m, h or d", text, "Use 30m or 8h.")
     return seconds
 
 

@@ -67,7 +67,7 @@ class Progress:
         if self._live is not None:
             self._live.update(self._display())
         elif trial.finished and row["kind"] in ("result", "failed"):
-            self._console.print(self._line(trial), markup=False)
+            self._console.print(self._line(trial), markup=False, soft_wrap=True)
 
     def _counts(self) -> Counter[str]:
         trials = self._ledger.trials.values()
@@ -107,7 +107,7 @@ class Progress:
         value = f"{objective} {best.value:.4f}" if best else "no value"
         label = trial.name or f"trial {trial.number}"
         return (
-            f"{label}: {trial.state.lower()} after {trial.epochs} epochs, {value}, "
+            f"{label}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
             f"{trial.n_params:,} parameters | best {self._best()} | "
             f"{counts['left']} left, {self._time_left(counts)}"
         )

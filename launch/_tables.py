@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 from _app import duration_text
+from rich.console import JustifyMethod
 from rich.table import Table
 
-from phase6c.records import Metrics
-from phase6c.study import Study, best_params
+from phase6c.records import Metrics, score
+from phase6c.study import Study, StudyConfig, best_params
 from phase6c.tune.estimate import Estimate
 from phase6c.tune.plan import StudyPlan
 from phase6c.tune.resources import Resources
+
+
+def _table(title: str) -> Table:
+    return Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
 
 
 def data_table(plan: StudyPlan) -> Table:
@@ -22,8 +26,8 @@ def data_table(plan: StudyPlan) -> Table:
     summary = plan.data.summary
     config = plan.config.data
     rise = f"{config.resolved_threshold:.2%} within {config.horizon_days} day(s)"
-    table = Table(
-        title=f"{', '.join(summary.tickers)}: {config.label} rises by {rise}, tier {config.tier}"
+    table = _table(
+        f"{', '.join(summary.tickers)}: {config.label} rises by {rise}, tier {config.tier}"
     )
     for name in ("block", "first day", "last day", "windows", "base rate"):
         table.add_column(name, justify="left" if name == "block" else "right")
@@ -57,7 +61,7 @@ def plan_document(
 
 def shapes_table(plan: StudyPlan) -> Table:
     """The solved widths and exact counts, a row per depth and feed-forward ratio."""
-    table = Table(title=f"Shapes within {plan.space.budget_text()} parameters")
+    table = _table(f"Shapes within {plan.space.budget_text()} parameters")
     for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
         table.add_column(name, justify="right")
     shapes = sorted(
@@ -82,8 +86,8 @@ def shapes_table(plan: StudyPlan) -> Table:
 def rungs_table(plan: StudyPlan) -> Table:
     """Which share of the trials is expected to reach which epoch."""
     rungs = plan.rung_plan
-    table = Table(
-        title=f"Rungs: about {rungs.epochs_expected:,.0f} epochs"
+    table = _table(
+        f"Rungs: about {rungs.epochs_expected:,.0f} epochs"
         f" instead of {rungs.epochs_without_rungs:,}"
     )
     table.add_column("up to epoch", justify="right")
@@ -137,14 +141,15 @@ def windows_text(plan: StudyPlan) -> str:
 def closing_table(study: Study) -> Table:
     """The best trial beside references and baselines, all on the same validation rows."""
     objective = study.config.objective
-    table = Table(title=f"{study.config.name}: validation block")
-    for name in ("", "parameters", "AUC", "log loss", "base rate", "probabilities", "health"):
-        table.add_column(name, justify="left" if not name else "right")
+    table = _table(f"{study.config.name}: validation block")
+    for name in ("", "params", "AUC", "log loss", "base rate", "probs", "health"):
+        justify: JustifyMethod = "right" if name else "left"
+        table.add_column(name, justify=justify, no_wrap=name != "health")
     best = study.best
     if best is not None:
         measured = best.best(objective)
         assert measured is not None
-        name = f"best trial {best.number}, epoch {measured.epoch}"
+        name = f"trial {best.number}, epoch {measured.epoch}"
         _add(table, name, best.n_params, measured.metrics, measured.health.verdict, style="bold")
     for trial in study.trials:
         measured = trial.best(objective)
@@ -167,15 +172,17 @@ def _add(
     table.add_row(
         name,
         "-" if n_params is None else f"{n_params:,}",
-        *_figures((metrics.auc, metrics.log_loss, metrics.base_rate)),
-        " to ".join(_figures((metrics.pred_min, metrics.pred_max))),
+        _figure(metrics.auc, 4),
+        _figure(metrics.log_loss, 4),
+        _figure(metrics.base_rate, 3),
+        f"{_figure(metrics.pred_min, 2)}-{_figure(metrics.pred_max, 2)}",
         verdict,
         style=style,
     )
 
 
-def _figures(values: Iterable[float | None]) -> list[str]:
-    return ["-" if value is None else f"{value:.4f}" for value in values]
+def _figure(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def closing_lines(study: Study) -> list[str]:
@@ -190,12 +197,25 @@ def closing_lines(study: Study) -> list[str]:
         assert measured is not None
         lines.append(
             f"Corrected for choosing the best of {len(study.trials)} trials and their epochs: "
-            f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}. "
-            "Compare this one with the baselines."
+            f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}."
         )
+        lines.append(_verdict(config, config.value_corrected))
     lines.append(f"Everything is in {study.folder}")
     lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
     return lines
+
+
+def _verdict(config: StudyConfig, corrected: float) -> str:
+    """Whether the search was worth more than a simpler model, as far as one block can tell."""
+    objective = config.objective
+    values = {one.name: getattr(one.metrics, objective) for one in config.baselines}
+    name = max(values, key=lambda one: score(values[one], objective))
+    better = score(corrected, objective) > score(values[name], objective)
+    word = "better" if better else "not better"
+    return (
+        f"That is {word} than {name.replace('_', ' ')} ({values[name]:.4f}) on the same rows; "
+        "one block and one seed do not settle it."
+    )
 
 
 def result_document(study: Study) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+# A trial trains on one thread, and so does what is measured for it; numpy reads this at import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
     import click
@@ -140,7 +144,7 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
     sys.path.append(str(Path.cwd()))
     try:
         return importlib.import_module(module_name).SPACE  # type: ignore[no-any-return]
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise ConfigError(
             "--space must name a module with a SPACE",
             f"{module_name} ({error})",

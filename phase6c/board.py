@@ -72,7 +72,7 @@ class Board:
         best = trial.best(self._config.objective)
         metrics = best.metrics.model_dump() if best else {}
         known = {name: metrics.get(name) for name in HPARAM_METRICS}
-        found = {f"best/{name}": value for name, value in known.items() if value is not None}
+        found = {f"hparam/{name}": value for name, value in known.items() if value is not None}
         for tag, value in found.items():
             writer.add_scalar(tag, value, best.epoch if best else 0)
         for summary in hparams(_hparams(trial), found):

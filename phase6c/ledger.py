@@ -34,8 +34,8 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
+        self.trials: Trials = read_trials(path) if path.exists() else {}
         self._file = AppendOnlyFile(path)
-        self.trials: Trials = read_trials(path)
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:

@@ -110,8 +110,8 @@ def test_what_an_axis_cannot_take_is_not_in_it(axis, outside):
         (lambda: Int.of(3, 2), "low must not be above high"),
         (lambda: Float.of(2, 2), "low must be below high"),
         (lambda: Float.of(0, 2, log=True), "positive if log"),
-        (lambda: Grid.of(), "at least 1 item"),
-        (lambda: Choice.of(), "at least 1 item"),
+        (Grid.of, "at least 1 item"),
+        (Choice.of, "at least 1 item"),
     ],
 )
 def test_an_axis_without_values_is_refused(make, rule):

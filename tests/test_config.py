@@ -46,12 +46,12 @@ def test_no_flat_name_means_two_fields():
 
 
 def test_an_unknown_name_is_answered_with_its_nearest():
-    with pytest.raises(ConfigError, match="found: learning_rat. Did you mean learning_rate?"):
+    with pytest.raises(ConfigError, match=r"found: learning_rat\. Did you mean learning_rate\?"):
         TrialConfig.from_flat(FLAT | {"learning_rat": 1e-3})
 
 
 def test_an_unknown_name_without_a_likeness_is_answered_with_all():
-    with pytest.raises(ConfigError, match=r"found: zzz. Known: .*dropout.*weight_decay"):
+    with pytest.raises(ConfigError, match=r"found: zzz\. Known: .*dropout.*weight_decay"):
         TrialConfig.from_flat(FLAT | {"zzz": 1})
 
 
@@ -115,5 +115,5 @@ def test_tokens_are_the_patches_of_a_window():
 
 
 def test_a_whole_record_that_is_wrong_is_named():
-    with pytest.raises(ConfigError, match="DataConfig: .*test block"):
+    with pytest.raises(ConfigError, match=r"DataConfig: .*test block"):
         parse(DataConfig, {"train_fraction": 0.9})

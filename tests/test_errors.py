@@ -38,11 +38,11 @@ def test_the_message_is_rule_value_and_remedy():
 @pytest.mark.parametrize("name", CODES)
 def test_errors_come_back_from_workers_as_they_were(name):
     error = getattr(errors, name)("It must hold", "this", "Do that.")
-    copy = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(copy), str(copy)) == (type(error), str(error))
 
 
 def test_an_interruption_keeps_its_exit_code_when_it_is_pickled():
     error = InterruptedStudyError("It was ended", "signal 15", "Go on.", 143)
-    copy = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (copy.exit_code, str(copy)) == (143, str(error))

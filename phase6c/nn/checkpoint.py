@@ -6,14 +6,17 @@ import hashlib
 import io
 import logging
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save
 
+from phase6c.config import Values
 from phase6c.files import write_whole
 from phase6c.nn.trainer import Weights
+from phase6c.records import Measurement
 from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
@@ -21,10 +24,25 @@ logger = logging.getLogger(__name__)
 _DIGEST_BYTES = 32
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trial after one of its epochs.
+
+    Attributes:
+        trainer: What `Trainer.state_dict` returned.
+        measurements: One per epoch so far.
+        logits: float32[window] per epoch, on the validation block.
+    """
+
+    trainer: Values
+    measurements: list[Measurement]
+    logits: list[np.ndarray]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes `last.ckpt` and keeps the one before as `previous.ckpt`."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_to_plain(checkpoint), buffer)
     payload = buffer.getvalue()
     last = folder / LAST_FILE
     if last.exists():
@@ -32,7 +50,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     write_whole(last, hashlib.sha256(payload).digest() + payload)
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest sound checkpoint; None if there is none, and the trial starts over.
 
     A file whose checksum does not fit is passed over with a warning.
@@ -45,14 +63,28 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() == digest:
             try:
-                state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True)
+                state = torch.load(io.BytesIO(payload), weights_only=True)
             except (RuntimeError, pickle.UnpicklingError):
                 logger.warning("%s cannot be read as a checkpoint; it is passed over", path)
             else:
-                return state
+                return _from_plain(state)
         else:
             logger.warning("%s is damaged; the checkpoint before it is used", path)
     return None
+
+
+def _to_plain(checkpoint: Checkpoint) -> Values:
+    """Tensors and plain values alone, so that reading it back executes no code."""
+    return {
+        "trainer": checkpoint.trainer,
+        "measurements": [one.model_dump(mode="json") for one in checkpoint.measurements],
+        "logits": [torch.from_numpy(one) for one in checkpoint.logits],
+    }
+
+
+def _from_plain(state: Values) -> Checkpoint:
+    measurements = [Measurement.model_validate(one) for one in state["measurements"]]
+    return Checkpoint(state["trainer"], measurements, [one.numpy() for one in state["logits"]])
 
 
 def save_weights(folder: Path, weights: Weights) -> None:

@@ -26,6 +26,11 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def use_one_thread() -> None:
+    """Has torch compute on one CPU thread: a trial a core is faster than threads that share."""
+    torch.set_num_threads(1)
+
+
 def faster_precision(
     model: ModelConfig, n_features: int, batch_size: int, device: torch.device
 ) -> Precision:

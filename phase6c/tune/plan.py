@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from phase6c.budget import CountParameters
 from phase6c.config import (
@@ -58,25 +59,25 @@ class SearchOptions(Record):
     """
 
     data: DataConfig = DataConfig()
-    n_trials: int = 50
-    epochs: int = 27
-    grace_period: int | None = None
-    reduction_factor: float = 3.0
+    n_trials: int = Field(default=50, ge=1)
+    epochs: int = Field(default=27, ge=1)
+    grace_period: int | None = Field(default=None, ge=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
     objective: Objective = "auc"
     searcher: SearcherName = "optuna"
     scheduler: SchedulerName = "asha"
-    time_budget_s: float | None = None
+    time_budget_s: float | None = Field(default=None, gt=0)
     ranges: bool = False
     pins: Mapping[str, Any] = {}
     references: tuple[str, ...] = ()
-    gpus: int | None = None
+    gpus: int | None = Field(default=None, ge=0)
     gpus_per_trial: float | None = None
-    cpus: int | None = None
+    cpus: int | None = Field(default=None, ge=1)
     address: str | None = None
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     out: str = "outputs"
     name: str | None = None
-    keep: int = 10
+    keep: int = Field(default=10, ge=1)
     resume: bool = False
     overwrite: bool = False
 

@@ -15,7 +15,15 @@ from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.axes import Axis, Categories, Interval, Steps, sample
 from phase6c.budget import CountParameters
-from phase6c.config import Objective, TrialConfig, Values, digest_of, parse
+from phase6c.config import (
+    ModelConfig,
+    Objective,
+    OptimConfig,
+    TrialConfig,
+    Values,
+    digest_of,
+    parse,
+)
 from phase6c.records import Trial
 from phase6c.space import Space
 from phase6c.study import SearcherName, value_of
@@ -57,6 +65,7 @@ class Proposals:
         trials: Iterable[Trial] = (),
     ) -> None:
         self._space = space
+        self._identifying = {*ModelConfig.model_fields, *OptimConfig.model_fields, *space.axes}
         self._count = count
         self._objective = objective
         self._seed = seed
@@ -87,7 +96,7 @@ class Proposals:
 
     def reserve(self, config: TrialConfig) -> None:
         """Marks a configuration as tried."""
-        self._seen.add(identity(config))
+        self._seen.add(self._identity(config))
 
     def learn(self, trial: Trial) -> None:
         """Tells the searcher how the trial ended; a lost worker or a bug teaches nothing."""
@@ -119,7 +128,14 @@ class Proposals:
         return {name: axis.encode(values[name]) for name, axis in self._space.axes.items()}
 
     def _is_new(self, values: Values | None) -> bool:
-        return values is not None and identity(TrialConfig.from_flat(values)) not in self._seen
+        if values is None:
+            return False
+        return self._identity(TrialConfig.from_flat(values)) not in self._seen
+
+    def _identity(self, config: TrialConfig) -> str:
+        """What makes a configuration the same as another: model, optimiser and what is searched."""
+        flat = config.flat()
+        return digest_of({name: flat[name] for name in self._identifying})
 
     def _fallback(self, number: int) -> Values | None:
         rng = np.random.default_rng([self._seed, number])
@@ -197,8 +213,3 @@ def _ray_domain(axis: Axis) -> Any:
             return tune.loguniform(low, high) if log else tune.uniform(low, high)
         case Categories(values):
             return tune.choice(list(values))
-
-
-def identity(config: TrialConfig) -> str:
-    """What makes a configuration the same as another: its model and its optimiser."""
-    return digest_of([config.model.model_dump(), config.optim.model_dump()])

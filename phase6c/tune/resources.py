@@ -95,8 +95,7 @@ def plan_resources(
             raise ResourceError(
                 f"--{name} must not be more than there are",
                 f"{wanted} asked for, {there} there",
-                f"Use --{name} {there} or less"
-                + (", or --gpus auto." if name == "gpus" else ", or leave it out."),
+                f"Leave --{name} out to use all there are.",
             )
     n_gpus = available_gpus if gpus is None else gpus
     share = gpus_per_trial or _gpu_share(budget, gpu_memory_gib)

@@ -15,7 +15,7 @@ from ray.tune import Stopper
 
 from phase6c.baselines import fit_baselines
 from phase6c.board import Board
-from phase6c.config import Precision, Values
+from phase6c.config import Precision, Values, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
@@ -75,7 +75,7 @@ def run_study(space: Space, data: Bars, **options: Any) -> Study:
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.
     """
-    return run(plan_study(space, data, SearchOptions(**options)))
+    return run(plan_study(space, data, parse(SearchOptions, options)))
 
 
 def run(

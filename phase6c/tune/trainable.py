@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ray import tune
 
 from phase6c.config import TrialConfig, parse
 from phase6c.data.windows import SearchData
 from phase6c.errors import FolderError, ResourceError
-from phase6c.nn.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.device import use_one_thread
 from phase6c.nn.trainer import Trainer
 from phase6c.records import Measurement, score
 from phase6c.study import read_config
@@ -32,7 +32,7 @@ class TransformerTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any], data: SearchData | None = None) -> None:
         """Takes the data that all trials share, then the first trial."""
         self._data = data
-        torch.set_num_threads(1)
+        use_one_thread()
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -74,11 +74,10 @@ class TransformerTrainable(tune.Trainable):
     def _make_trainer(self) -> Trainer:
         assert self._data is not None
         trainer = Trainer([self._trial], self._data)
-        state = load_checkpoint(self._folder)
-        if state is not None:
-            trainer.load_state_dict(state["trainer"])
-            self._measurements = [Measurement.model_validate(one) for one in state["measurements"]]
-            self._logits = [one.numpy() for one in state["logits"]]
+        known = load_checkpoint(self._folder)
+        if known is not None:
+            trainer.load_state_dict(known.trainer)
+            self._measurements, self._logits = known.measurements, known.logits
         return trainer
 
     def _train_epoch(self) -> Measurement:
@@ -90,14 +89,8 @@ class TransformerTrainable(tune.Trainable):
             save_weights(self._folder, weights)
         assert self._data is not None
         write_epochs(self._folder, self._measurements, self._logits, self._data)
-        save_checkpoint(
-            self._folder,
-            {
-                "trainer": self._trainer.state_dict(),
-                "measurements": [one.model_dump(mode="json") for one in self._measurements],
-                "logits": [torch.from_numpy(one) for one in self._logits],
-            },
-        )
+        state = self._trainer.state_dict()
+        save_checkpoint(self._folder, Checkpoint(state, self._measurements, self._logits))
         return result.measurement
 
 

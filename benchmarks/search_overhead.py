@@ -1,0 +1,118 @@
+"""What a search costs beyond its trials: no-op and one-second trials through the product's run.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/search_overhead.py
+Aims, on two CPUs: 0.1 s a no-op trial; 1.14 times the least that one-second trials can take.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+import ray
+
+import phase6c
+from phase6c.ledger import Ledger, Row
+from phase6c.records import Health, Measurement, Metrics, Trial
+from phase6c.study import StudyConfig
+from phase6c.tune.plan import SearchOptions, plan_study
+from phase6c.tune.resources import Resources
+from phase6c.tune.run import run
+from search_spaces import tiny
+
+N_CPUS = 2
+N_NO_OPS = 100
+N_SECONDS = 40
+SLEEP_S = 1.0
+
+
+class NoOpTrainable(phase6c.TransformerTrainable):
+    """Trains nothing: one fixed measurement, with the worker's process in its evidence."""
+
+    sleep_s = 0.0
+
+    def _make_trainer(self):
+        return None
+
+    def _train_epoch(self):
+        time.sleep(self.sleep_s)
+        measurement = Measurement(
+            epoch=1,
+            value=0.75,
+            metrics=Metrics(auc=0.75, log_loss=0.45, pred_min=0.1, pred_max=0.6),
+            health=Health(verdict="healthy", evidence=(str(os.getpid()),)),
+            duration_s=self.sleep_s,
+        )
+        self._measurements.append(measurement)
+        return measurement
+
+
+class OneSecondTrainable(NoOpTrainable):
+    """Trains nothing, for a second."""
+
+    sleep_s = SLEEP_S
+
+
+@dataclass
+class Clock:
+    """A listener that notes when each result came, and from which worker."""
+
+    times: list[float] = field(default_factory=list)
+    workers: list[str] = field(default_factory=list)
+
+    def __call__(self, row: Row, trial: Trial) -> None:
+        if row["kind"] == "result":
+            self.times.append(time.perf_counter())
+            self.workers.append(trial.measurements[-1].health.evidence[0])
+
+    def beyond_start_up(self) -> tuple[float, int]:
+        """Seconds from the first result after which all workers are up, and results since."""
+        known: set[str] = set()
+        for position, worker in enumerate(self.workers):
+            known.add(worker)
+            if len(known) == N_CPUS:
+                return self.times[-1] - self.times[position], len(self.times) - position - 1
+        raise RuntimeError("not all workers took part")
+
+
+def search(trainable: type[NoOpTrainable], n_trials: int, searcher: str) -> tuple[Clock, float]:
+    """Runs a whole search; its clock and its wall time, start-up and conclusion included."""
+    clock = Clock()
+
+    def listener(config: StudyConfig, ledger: Ledger, resources: Resources) -> Clock:
+        return clock
+
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as out:
+        options = SearchOptions(
+            n_trials=n_trials, epochs=1, cpus=N_CPUS, searcher=searcher, out=out
+        )
+        plan = plan_study(tiny.SPACE, phase6c.load_bars("sp500"), options)
+        study = run(plan, [listener], trainable)
+    assert len(clock.times) == len(study.trials) == n_trials
+    ray.shutdown()
+    return clock, time.perf_counter() - begun
+
+
+def main() -> None:
+    load = os.getloadavg()[0]
+    print(f"{platform.processor() or platform.machine()}, ray {ray.__version__}, {N_CPUS} CPUs")
+    print(f"load before: {load:.1f}; counted from when both workers are up")
+    print(f"{'trials':28}{'s each':>10}{'x least':>10}{'aim':>10}{'in all, s':>12}")
+    for searcher in ("random", "hyperopt", "optuna"):
+        clock, wall_s = search(NoOpTrainable, N_NO_OPS, searcher)
+        seconds, count = clock.beyond_start_up()
+        name = f"{N_NO_OPS} no-ops, {searcher}"
+        print(f"{name:28}{seconds / count:10.3f}{'-':>10}{'0.1 s':>10}{wall_s:12.1f}", flush=True)
+    clock, wall_s = search(OneSecondTrainable, N_SECONDS, "optuna")
+    seconds, count = clock.beyond_start_up()
+    ratio = seconds / (count * SLEEP_S / N_CPUS)
+    name = f"{N_SECONDS} of {SLEEP_S:.0f} s, optuna"
+    print(f"{name:28}{seconds / count:10.3f}{ratio:10.3f}{'1.14':>10}{wall_s:12.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""A study's folder is never foreign, never shared, never replaced without being asked."""
+
+import pytest
+
+from phase6c.config import DataConfig
+from phase6c.errors import ConfigError, FolderError
+from phase6c.study import STUDY_FILE
+from phase6c.study_folder import (
+    LOCK_FILE,
+    LOG_FILE,
+    check_folder,
+    open_folder,
+    study_name,
+    study_path,
+)
+
+USES = [(False, False), (True, False), (False, True)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "phase6c_a20" / "study"
+
+
+def opened(folder, resume=False, overwrite=False):
+    return open_folder(folder, resume=resume, overwrite=overwrite)
+
+
+def store(folder):
+    (folder / "trial_000").mkdir(parents=True)
+    (folder / "trial_000" / "best.safetensors").write_text("weights")
+    (folder / "ledger.jsonl").write_text("")
+    (folder / STUDY_FILE).write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("sources", "data", "name"),
+    [
+        (("sp500",), {}, "hpo_2m_h1"),
+        (("sp500",), {"horizon_days": 5}, "hpo_2m_h5"),
+        (("nasdaq",), {}, "hpo_2m_h1_nasdaq"),
+        (("data/my bars.csv", "b.parquet"), {}, "hpo_2m_h1_my-bars-b"),
+        (("sp500",), {"label": "vol"}, "hpo_2m_h1_vol"),
+        (("sp500",), {"threshold": 0.02}, "hpo_2m_h1_0.02"),
+        (("nasdaq",), {"label": "close", "threshold": 0.03}, "hpo_2m_h1_nasdaq_close_0.03"),
+    ],
+)
+def test_a_name_says_what_is_not_the_default(sources, data, name):
+    assert study_name("2m", sources, DataConfig.model_validate(data)) == name
+
+
+def test_a_name_made_of_many_sources_is_one_that_may_be_used(tmp_path):
+    sources = tuple(f"/far/away/file number {one}.csv" for one in range(30))
+    assert study_path(tmp_path, "a20", study_name("2m", sources, DataConfig()))
+
+
+def test_a_study_lies_under_its_tier(tmp_path):
+    assert study_path(tmp_path, "a100", "x.1-b") == tmp_path / "phase6c_a100" / "x.1-b"
+
+
+@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a b", "../up", "n" * 81, "a\n"])
+def test_a_name_that_could_lead_astray_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match="--name"):
+        study_path(tmp_path, "a20", name)
+
+
+@pytest.mark.parametrize(("resume", "overwrite"), USES)
+def test_a_new_folder_is_made_and_holds_nothing_to_resume(folder, resume, overwrite):
+    with opened(folder, resume, overwrite) as known:
+        assert not known
+        assert folder.is_dir()
+
+
+@pytest.mark.parametrize(("resume", "overwrite"), USES)
+def test_a_foreign_folder_is_never_touched(folder, resume, overwrite):
+    folder.mkdir(parents=True)
+    (folder / "thesis.tex").write_text("mine")
+    with pytest.raises(FolderError, match="never written into"), opened(folder, resume, overwrite):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(("resume", "overwrite"), USES)
+def test_a_file_is_no_folder(folder, resume, overwrite):
+    folder.parent.mkdir()
+    folder.write_text("mine")
+    with pytest.raises(FolderError, match="must be a folder"), opened(folder, resume, overwrite):
+        pass
+    assert folder.read_text() == "mine"
+
+
+def test_an_interrupted_start_is_not_foreign(folder):
+    folder.mkdir(parents=True)
+    for name in (LOCK_FILE, LOG_FILE):
+        (folder / name).touch()
+    with opened(folder) as known:
+        assert not known
+
+
+def test_an_existing_study_needs_a_word(folder):
+    store(folder)
+    with pytest.raises(FolderError, match="--resume to go on, --overwrite"), opened(folder):
+        pass
+    assert (folder / "trial_000" / "best.safetensors").exists()
+
+
+def test_to_resume_keeps_everything(folder):
+    store(folder)
+    with opened(folder, resume=True) as known:
+        assert known
+        assert (folder / "trial_000" / "best.safetensors").exists()
+
+
+def test_to_overwrite_keeps_nothing_and_follows_no_link(folder, tmp_path):
+    store(folder)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (folder / "link").symlink_to(elsewhere)
+    (folder / LOG_FILE).touch()
+    with opened(folder, overwrite=True) as known:
+        assert not known
+        assert {path.name for path in folder.iterdir()} <= {LOCK_FILE, LOG_FILE}
+    assert (elsewhere / "kept").exists()
+
+
+@pytest.mark.parametrize(("resume", "overwrite"), USES[1:])
+def test_a_folder_in_use_is_refused_and_free_afterwards(folder, resume, overwrite):
+    store(folder)
+    with opened(folder, resume=True):
+        with (
+            pytest.raises(FolderError, match="Only one search at a time"),
+            opened(folder, resume, overwrite),
+        ):
+            pass
+        assert (folder / STUDY_FILE).exists()
+    with opened(folder, resume, overwrite):
+        pass
+
+
+def test_a_folder_is_free_after_an_error(folder):
+    with pytest.raises(ZeroDivisionError), opened(folder):
+        raise ZeroDivisionError
+    with opened(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_not_writable(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with (
+        pytest.raises(FolderError, match=r"must be writable.*Not a directory"),
+        opened(blocked / "x"),
+    ):
+        pass
+
+
+def test_to_look_changes_nothing(folder):
+    check_folder(folder, resume=False, overwrite=True)
+    assert not folder.exists()
+    store(folder)
+    check_folder(folder, resume=False, overwrite=True)
+    assert (folder / "trial_000").exists()

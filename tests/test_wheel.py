@@ -1,0 +1,111 @@
+"""The built wheel holds the library and nothing else, and CONTRACT's library block runs from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+ROOT = Path(__file__).parents[1]
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "outputs")
+
+LIBRARY_BLOCK = """
+import json
+from pathlib import Path
+
+import phase6c
+from search_spaces import tiny
+
+data = phase6c.load_bars("sp500")
+study = phase6c.run_study(tiny.SPACE, data, n_trials=2, epochs=1, cpus=1, out="outputs")
+study = phase6c.load_study(study.folder)
+assert issubclass(phase6c.TransformerTrainable, object)
+assert phase6c.Grid.of(0.0, 0.1).values == (0.0, 0.1)
+assert isinstance(tiny.SPACE, phase6c.Space)
+assert isinstance(tiny.BUDGET, phase6c.Budget)
+print(json.dumps({
+    "package": phase6c.__file__,
+    "folder": str(study.folder),
+    "states": [trial.state for trial in study.trials],
+    "best": study.best.best(study.config.objective).value,
+    "rows": len(study.to_frame()),
+    "columns": list(study.to_frame().columns),
+    "complete": study.config.complete,
+    "files": sorted(path.name for path in Path(study.folder).iterdir()),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy, since setuptools leaves its work beside the sources."""
+    source = tmp_path_factory.mktemp("source") / "phase6c"
+    shutil.copytree(ROOT, source, ignore=NOT_COPIED)
+    target = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, source]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (found,) = target.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """An environment with the wheel, and this one's other packages behind it."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel]
+    subprocess.run(install, capture_output=True, check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    # Folders that a .pth file names come last, and their own .pth files, such as that of an
+    # editable install, are not read.
+    here = sysconfig.get_paths()
+    (packages / "others.pth").write_text(f"{here['purelib']}\n{here['platlib']}\n")
+    return python
+
+
+def test_the_wheel_holds_the_library_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == {"phase6c", "search_spaces"}
+    assert {"phase6c/py.typed", "search_spaces/py.typed", "search_spaces/tiny.py"} <= names
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("phase6c", "search_spaces")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert {name for name in names if name.endswith(".py")} == sources
+
+
+def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [python, "-c", LIBRARY_BLOCK],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert Path(found["package"]).is_relative_to(python.parents[1])
+    assert Path(found["folder"]) == tmp_path / "outputs" / "phase6c_a20" / "hpo_tiny_h1"
+    assert found["states"] == ["COMPLETE", "COMPLETE"]
+    assert 0.0 < found["best"] < 1.0
+    assert found["rows"] == 2
+    assert {"number", "state", "params.learning_rate", "metrics.auc"} <= set(found["columns"])
+    assert found["complete"]
+    assert {"all_trials.json", "best_params.json", "study.json", "trial_000"} <= set(found["files"])

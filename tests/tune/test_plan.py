@@ -1,0 +1,192 @@
+"""A plan settles every option, or says which of them cannot be kept, before anything starts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phase6c.axes import Choice, Grid
+from phase6c.errors import ConfigError, DataError, FolderError
+from phase6c.study import write_config
+from phase6c.tune.plan import (
+    SearchOptions,
+    build_trial,
+    find_references,
+    longest_context,
+    plan_study,
+    resumed,
+)
+from search_spaces import budget_2m, january_2m, tiny
+
+
+@pytest.fixture
+def plan(sp500, tmp_path):
+    def build(space=tiny.SPACE, **options):
+        return plan_study(space, sp500, SearchOptions(out=str(tmp_path), **options))
+
+    return build
+
+
+def test_a_plan_names_its_study_and_touches_nothing(plan, tmp_path):
+    planned = plan()
+    assert planned.folder == tmp_path / "phase6c_a20" / "hpo_tiny_h1"
+    assert planned.config.name == "hpo_tiny_h1"
+    assert list(tmp_path.iterdir()) == []
+    assert planned.config.space == tiny.SPACE.describe()
+    assert planned.config.data_digest == planned.data.digest
+
+
+def test_a_study_is_named_by_its_space_where_there_is_no_budget(plan):
+    assert plan(january_2m.SPACE).config.name == "hpo_january_2m_h1"
+    assert plan(name="mine").folder.name == "mine"
+
+
+def test_two_plans_differ_in_nothing_but_their_id(plan):
+    one, other = plan().config, plan().config
+    assert one.study_id != other.study_id
+    assert one.model_copy(update={"study_id": other.study_id}) == other
+
+
+@pytest.mark.parametrize(("epochs", "grace"), [(27, 3), (28, 4), (9, 1), (1, 1), (100, 12)])
+def test_by_default_a_ninth_of_the_epochs_is_grace(plan, epochs, grace):
+    assert plan(epochs=epochs).config.grace_epochs == grace
+
+
+def test_a_grace_above_the_epochs_is_refused(plan):
+    with pytest.raises(ConfigError, match="5 above 4"):
+        plan(epochs=4, grace_period=5)
+    assert plan(epochs=4, grace_period=4).config.grace_epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "home"),
+    [("batch_size", 32, "train"), ("patience_epochs", 2, "train"), ("threshold", 0.02, "data")],
+)
+def test_a_pin_goes_where_its_field_belongs(plan, name, value, home):
+    config = plan(pins={name: value}).config
+    assert getattr(getattr(config, home), name) == value
+    assert config.space == tiny.SPACE.describe()
+
+
+def test_a_pinned_axis_is_fixed_for_every_trial(plan):
+    planned = plan(pins={"dropout": 0.4, "warmup_steps": 7})
+    assert "dropout" not in planned.space.axes
+    assert planned.space.fixed["dropout"] == 0.4
+    assert planned.space.fixed["warmup_steps"] == 7
+
+
+def test_precision_is_measured_unless_it_is_pinned(plan):
+    assert not plan().precision_pinned
+    pinned = plan(pins={"precision": "bfloat16"})
+    assert pinned.precision_pinned
+    assert pinned.config.train.precision == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("pins", "found"),
+    [
+        ({"dropuot": 0.1}, "dropuot. Did you mean dropout"),
+        ({"dropout": 1.5}, "model.dropout.*1.5"),
+        ({"n_layers": "two"}, "model.n_layers.*'two'"),
+        ({"pooling": "max"}, "model.pooling.*'max'"),
+        ({"n_heads": 0}, "model.n_heads"),
+        ({"patch_days": 17}, "model.patch_days"),
+        ({"horizon_days": 0}, "horizon_days"),
+        ({"epochs": 0}, "epochs"),
+        ({"seed": 1}, "seed"),
+    ],
+)
+def test_a_pin_that_no_field_can_hold_is_refused(plan, pins, found):
+    with pytest.raises(ConfigError, match=found):
+        plan(pins=pins)
+
+
+def test_pins_that_fit_only_each_other_are_accepted(plan):
+    planned = plan(pins={"patch_days": 7, "context_days": 28})
+    assert planned.space.fixed.items() >= {"patch_days": 7, "context_days": 28}.items()
+
+
+@pytest.mark.parametrize(
+    ("pins", "rules"),
+    [
+        ({"d_model": 8}, ["the parameter count is within the budget 50,000 ± 20%"]),
+        ({"n_layers": 200}, ["the parameter count is within the budget"]),
+        ({"patch_days": 7}, ["patch_days divides context_days"]),
+        ({"context_days": 32, "patch_days": 1}, ["a window has 2 to 16 tokens"]),
+    ],
+)
+def test_pins_that_collide_name_the_rules_they_break(plan, pins, rules):
+    with pytest.raises(ConfigError, match="must hold a feasible configuration") as caught:
+        plan(pins=pins)
+    for rule in rules:
+        assert rule in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"n_trials": 0}, {"reduction_factor": 1.0}, {"keep": 0}])
+def test_an_option_out_of_range_is_a_matter_of_configuration(plan, wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        plan(**wrong)
+
+
+def test_ranges_are_searched_when_asked_for(plan):
+    assert plan(ranges=True).space == tiny.SPACE.as_ranges()
+    pinned = plan(ranges=True, pins={"dropout": 0.4}).space
+    assert "dropout" not in pinned.axes
+
+
+def test_references_are_those_of_the_space_and_those_named_each_once(plan):
+    planned = plan(budget_2m.SPACE, references=("january_20m", "january_best"))
+    names = [reference.name for reference in planned.references]
+    assert names == ["january_best", "january_baseline", "january_20m"]
+    with pytest.raises(ConfigError, match="Did you mean january_best"):
+        find_references(["january_bast"])
+
+
+def test_the_longest_context_is_found_in_any_kind_of_axis():
+    axes = tiny.SPACE.axes
+    assert longest_context(tiny.SPACE) == 32
+    assert longest_context(tiny.SPACE.pin("context_days", 8)) == 8
+    for axis in (Choice.of(16, 64, 8), Grid.of(16, 64, 8)):
+        assert longest_context(replace(tiny.SPACE, axes={**axes, "context_days": axis})) == 64
+
+
+def test_a_context_beyond_the_bars_is_refused(plan):
+    with pytest.raises(DataError):
+        plan(pins={"context_days": 256, "patch_days": 16, "train_fraction": 0.01})
+
+
+def test_an_existing_study_is_refused_before_any_work(plan):
+    planned = plan()
+    planned.folder.mkdir(parents=True)
+    write_config(planned.folder, planned.config)
+    with pytest.raises(FolderError, match="--resume"):
+        plan()
+    assert plan(resume=True).folder == plan(overwrite=True).folder == planned.folder
+
+
+def test_a_trial_has_a_seed_of_its_own_and_an_exact_count(plan):
+    planned = plan(pins={"batch_size": 32, "horizon_days": 3}, seed=5)
+    values = tiny.SPACE.sample(np.random.default_rng(0), planned.count)
+    built = [build_trial(planned, planned.config.train, values, number) for number in (0, 1, 0)]
+    config, n_params = built[0]
+    assert built[0] == built[2]
+    assert config.seed != built[1][0].seed
+    assert n_params == planned.count(config.model)
+    assert planned.in_budget(n_params)
+    assert (config.train.batch_size, config.data.horizon_days) == (32, 3)
+    assert config.flat().items() >= values.items()
+
+
+def test_any_count_is_in_a_space_without_a_budget(plan):
+    assert plan(january_2m.SPACE).in_budget(1)
+    assert not plan().in_budget(1)
+
+
+def test_a_resumed_plan_keeps_id_precision_and_baselines(plan):
+    stored = plan(pins={"precision": "bfloat16"}).config
+    again = resumed(plan(n_trials=99), stored)
+    assert again.config.study_id == stored.study_id
+    assert again.config.train.precision == "bfloat16"
+    assert again.config.n_trials == 99
+    pinned = resumed(plan(pins={"precision": "float32"}), stored)
+    assert pinned.config.train.precision == "float32"
