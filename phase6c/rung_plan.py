@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from phase6c.config import Record
 
 
@@ -37,7 +39,7 @@ def plan_rungs(
     expected, start = 0.0, 0.0
     for position, end in enumerate(ends):
         alive = max(1.0, n_trials / (reduction_factor or 1.0) ** position)
-        rungs.append(Rung(epoch=round(end), n_trials=round(alive, 1)))
+        rungs.append(Rung(epoch=math.ceil(end), n_trials=round(alive, 1)))
         expected += alive * (end - start)
         start = end
     return RungPlan(

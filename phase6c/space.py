@@ -16,7 +16,6 @@ from phase6c.budget import Budget, CountParameters
 from phase6c.config import (
     ModelConfig,
     OptimConfig,
-    TrainConfig,
     Value,
     Values,
     check_names,
@@ -28,9 +27,7 @@ __all__ = ["Choice", "Float", "Grid", "Int", "Reference", "Rule", "Space", "Zero
 
 _MAX_DRAWS = 10_000
 _LOG_AXES = ("learning_rate", "weight_decay")
-_SEARCHED = tuple(
-    name for kind in (ModelConfig, OptimConfig, TrainConfig) for name in kind.model_fields
-)
+_SEARCHED = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
 
 
 @dataclass(frozen=True)

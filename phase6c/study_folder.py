@@ -64,7 +64,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
                 folder,
                 "Add --resume to go on, --overwrite to start over, or choose another --name.",
             )
-    elif any(entry.name not in (LOCK_FILE, LOG_FILE) for entry in folder.iterdir()):
+    elif any(not _is_ours(entry.name) for entry in folder.iterdir()):
         raise FolderError(
             "A folder that holds no study.json is never written into",
             folder,
@@ -103,6 +103,13 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         yield (folder / STUDY_FILE).exists()
     finally:
         lock.release()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a search leaves such a file before its first study.json is whole."""
+    return name in (LOCK_FILE, LOG_FILE) or (
+        name.startswith(f".{STUDY_FILE}.") and name.endswith(".tmp")
+    )
 
 
 def _clear(folder: Path) -> None:

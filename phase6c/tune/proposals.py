@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 METRIC = "score"
 
+# Told of a trial without a value while no worst one is known; samplers only rank.
+_FAR_BELOW = -10.0
+
 _MAX_ASKS = 30
 _MAX_DRAWS = 300
 # A grid up to this size is walked through once draws no longer find anything new.
@@ -91,7 +94,7 @@ class Proposals:
             if self._is_new(values):
                 self._open[number] = key
                 return values
-            self._searcher.on_trial_complete(key, error=True)
+            self._withdraw(key)
         return self._fallback(number)
 
     def reserve(self, config: TrialConfig) -> None:
@@ -108,6 +111,14 @@ class Proposals:
         elif value is not None and isinstance(self._searcher, OptunaSearch):
             self._searcher.add_evaluated_point(self._raw(trial.params), value)
 
+    def _withdraw(self, key: str) -> None:
+        """Rejects a suggestion; HyperOpt forgets failures and would suggest the same again."""
+        if isinstance(self._searcher, HyperOptSearch):
+            worst = _FAR_BELOW if self._worst is None else self._worst
+            self._searcher.on_trial_complete(key, result={METRIC: worst})
+        else:
+            self._searcher.on_trial_complete(key, error=True)
+
     def _lesson(self, trial: Trial) -> float | None:
         """The score to learn from; the worst one known for divergence and lack of memory."""
         if trial.state in ("COMPLETE", "PRUNED"):
@@ -115,7 +126,7 @@ class Proposals:
             self._worst = value if self._worst is None else min(self._worst, value)
             return value
         if trial.error is not None and trial.error.kind in ("diverged", "oom"):
-            return self._worst
+            return _FAR_BELOW if self._worst is None else self._worst
         return None
 
     def _decoded(self, raw: Mapping[str, Any] | None) -> Values | None:

@@ -88,7 +88,14 @@ class RungScheduler(AsyncHyperBandScheduler):
     def on_trial_error(self, tune_controller: Any, trial: RayTrial) -> None:
         """Finds the cause; a lost worker's trial is handed out again, others have failed."""
         number = trial.config["number"]
+        if self._ledger.trials[number].finished:
+            return
         kind, error = _cause_of(trial)
+        if isinstance(error, Phase6cError):
+            # A full disk or an unshared folder is not this trial's fault: it goes on later.
+            self._ledger.append("retry", number, message=str(error))
+            self._halt.request(error=error)
+            return
         if kind == "worker_lost" and self._retries[number] < MAX_RETRIES:
             self._retries[number] += 1
             self._ledger.append("retry", number, message=str(error))
@@ -102,7 +109,7 @@ class RungScheduler(AsyncHyperBandScheduler):
         )
         logger.error("trial %d failed (%s): %s", number, kind, message)
         if kind == "bug":
-            self._count_bug(error, message)
+            self._count_bug(message)
 
     def _decide(self, known: Trial, measurement: Measurement) -> tuple[str, Stopped | None]:
         if measurement.diverged:
@@ -153,11 +160,8 @@ class RungScheduler(AsyncHyperBandScheduler):
         """(epoch, number -> score) of each rung, lowest first."""
         return [(milestone, dict(rung)) for milestone, rung in reversed(self._brackets[0]._rungs)]
 
-    def _count_bug(self, error: BaseException, message: str) -> None:
+    def _count_bug(self, message: str) -> None:
         """The same bug again and again would only burn the budget."""
-        if isinstance(error, Phase6cError):
-            self._halt.request(error=error)
-            return
         self._bugs[message] += 1
         if self._bugs[message] >= SAME_BUG_LIMIT:
             self._halt.request(

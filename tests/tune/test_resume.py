@@ -70,7 +70,7 @@ def test_all_differences_are_named_at_once(study_config):
 
 
 def test_changed_bars_are_a_matter_of_data(study_config):
-    with pytest.raises(DataError, match="digest 1111.*stored 0000"):
+    with pytest.raises(DataError, match=r"digest 1111.*stored 0000"):
         check_resumable(study_config(), study_config(data_digest="1" * 64))
 
 
