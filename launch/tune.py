@@ -25,7 +25,7 @@ try:
     )
 
     import search_spaces
-    from phase6c.config import DataConfig, check_names, parse
+    from phase6c.config import DataConfig, check_names, parse, settable_fields
     from phase6c.errors import ConfigError, ResourceError
 except ImportError as missing:
     sys.exit(
@@ -39,34 +39,44 @@ if TYPE_CHECKING:
     from phase6c.study import Study
     from phase6c.tune.plan import StudyPlan
 
+COUNT = click.IntRange(min=1)
+OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
+SEARCHERS = click.Choice(["optuna", "hyperopt", "random"])
+SCHEDULERS = click.Choice(["asha", "none"])
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--budget", default=None, help="2m, 20m, 200m or tiny; a module of search_spaces.")
 @click.option("--space", "space_module", help="Module with a SPACE, instead of the budget's own.")
 @click.option("--data", default="sp500", help="sp500, nasdaq or PATH, comma-separated.")
 @click.option("--tier", default="a20", help="Feature tier.")
-@click.option("--horizon", default=1, help="Days within which the price must rise.")
-@click.option("--label", default="high", help="high: any High reaches it; close: the last Close.")
+@click.option("--horizon", default=1, type=COUNT, help="Days within which the price must rise.")
+@click.option(
+    "--label",
+    default="high",
+    type=click.Choice(["high", "close", "vol"]),
+    help="high: any High reaches it; close: the last Close.",
+)
 @click.option("--threshold", type=float, help="Rise to reach [0.01 x sqrt(horizon)].")
-@click.option("--trials", default=50, help="Configurations to sample.")
-@click.option("--epochs", default=27, help="Epochs of a trial that is never stopped.")
-@click.option("--grace-period", type=int, help="Epochs every trial gets [epochs / 9].")
+@click.option("--trials", default=50, type=COUNT, help="Configurations to sample.")
+@click.option("--epochs", default=27, type=COUNT, help="Epochs of a trial that is never stopped.")
+@click.option("--grace-period", type=COUNT, help="Epochs every trial gets [epochs / 9].")
 @click.option("--reduction-factor", default=3.0, help="A rung passes one trial in this many.")
 @click.option("--time-budget", help="End after this long, such as 30m or 8h.")
-@click.option("--objective", default="auc", help="auc, log_loss or refinement.")
-@click.option("--searcher", default="optuna", help="optuna, hyperopt or random.")
-@click.option("--scheduler", default="asha", help="asha or none.")
+@click.option("--objective", default="auc", type=OBJECTIVES, help="What is optimised.")
+@click.option("--searcher", default="optuna", type=SEARCHERS, help="Who proposes.")
+@click.option("--scheduler", default="asha", type=SCHEDULERS, help="Who stops.")
 @click.option("--ranges", is_flag=True, help="Search ranges instead of the training grids.")
 @click.option("--gpus", default="auto", help="How many GPUs, or auto.")
 @click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget].")
-@click.option("--cpus", type=int, help="How many CPUs [all].")
+@click.option("--cpus", type=COUNT, help="How many CPUs [all].")
 @click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own].")
-@click.option("--seed", default=0, help="Of every draw.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of every draw.")
 @click.option("--out", default="outputs", help="Output root.")
 @click.option("--name", help="Of the study [hpo_BUDGET_hHORIZON].")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Pin a field.")
 @click.option("--reference", "references", multiple=True, help="Also run this reference first.")
-@click.option("--keep", default=10, help="Trials whose best weights are kept.")
+@click.option("--keep", default=10, type=COUNT, help="Trials whose best weights are kept.")
 @click.option("--resume", is_flag=True, help="Go on with an existing study.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing study.")
 @click.option("--yes", is_flag=True, help="Search a large budget without a GPU all the same.")
@@ -99,6 +109,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
     )
     gpus = _parse_gpus(given["gpus"])
     pins = dict(parse_setting(text) for text in given["settings"])
+    check_names(pins, settable_fields(), "--set name")
 
     from phase6c.data.bars import load_bars
 

@@ -169,6 +169,11 @@ def field_sections() -> dict[str, str]:
     return sections
 
 
+def settable_fields() -> tuple[str, ...]:
+    """The flat names that a search can pin."""
+    return tuple(name for name, section in field_sections().items() if section)
+
+
 RecordType = TypeVar("RecordType", bound=Record)
 
 

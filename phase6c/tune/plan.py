@@ -24,6 +24,7 @@ from phase6c.config import (
     check_names,
     field_sections,
     parse,
+    settable_fields,
 )
 from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData, prepare_search_data
@@ -229,7 +230,7 @@ def _apply_pins(
 ) -> tuple[Space, DataConfig, TrainConfig, bool]:
     """Sends each pinned value to the space, the data or the training that it belongs to."""
     sections = field_sections()
-    check_names(options.pins, [name for name, section in sections.items() if section], "--set name")
+    check_names(options.pins, settable_fields(), "--set name")
     data = options.data.model_dump()
     train: Values = {"epochs": options.epochs, "objective": options.objective}
     if options.ranges:

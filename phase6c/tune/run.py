@@ -37,10 +37,11 @@ from phase6c.study import (
 )
 from phase6c.study_folder import open_folder
 from phase6c.trial_folder import read_predictions, trial_folder
+from phase6c.tune.cluster import cluster_counts, ray_cluster
 from phase6c.tune.halt import Halt, exit_code_of, signals_request
 from phase6c.tune.plan import SearchOptions, StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.proposals import Proposals
-from phase6c.tune.resources import Resources, cluster_counts, ray_cluster
+from phase6c.tune.resources import Resources
 from phase6c.tune.resume import check_resumable
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
