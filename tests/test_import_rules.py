@@ -25,6 +25,7 @@ LAYERS = (
         "phase6c.baselines",
         "phase6c.board",
         "phase6c.calibration",
+        "phase6c.correction",
         "phase6c.data.",
         "phase6c.files",
         "phase6c.health",

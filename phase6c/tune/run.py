@@ -16,27 +16,23 @@ from ray.tune import Stopper
 from phase6c.baselines import fit_baselines
 from phase6c.board import Board
 from phase6c.config import Precision, Values, parse
+from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
 from phase6c.errors import InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
 from phase6c.nn.device import faster_precision, pick_device
-from phase6c.records import Trial
-from phase6c.selection import Candidate, corrected_value
 from phase6c.space import Space, model_of
 from phase6c.study import (
     Study,
     StudyConfig,
     best_trial,
-    eligible,
     load_study,
     read_config,
-    value_of,
     write_config,
     write_views,
 )
 from phase6c.study_folder import open_folder
-from phase6c.trial_folder import read_predictions, trial_folder
 from phase6c.tune.cluster import cluster_counts, ray_cluster
 from phase6c.tune.halt import Halt, exit_code_of, signals_request
 from phase6c.tune.plan import SearchOptions, StudyPlan, build_trial, plan_study, resumed
@@ -49,9 +45,6 @@ from phase6c.tune.trainable import TransformerTrainable
 from phase6c.views import Retention, Views
 
 logger = logging.getLogger(__name__)
-
-# The correction looks at every epoch of this many of the best trials.
-CORRECTED_TRIALS = 50
 
 # Makes a further listener once the study's configuration and ledger are there.
 MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
@@ -155,7 +148,7 @@ class _Search:
         done = self._searcher.exhausted or sampled >= self._config.n_trials
         config = self._config.model_copy(update={"complete": done and not unfinished})
         if config.complete:
-            corrected = correct_best(plan, config, trials.values())
+            corrected = correct_best(plan.folder, config, trials.values())
             config = config.model_copy(update={"value_corrected": corrected})
         write_config(plan.folder, config)
         write_views(plan.folder, config, trials)
@@ -278,27 +271,3 @@ def _measured_precision(plan: StudyPlan, resources: Resources) -> Precision:
 
     precision: Precision = ray.get(measure.remote())
     return precision
-
-
-def correct_best(plan: StudyPlan, config: StudyConfig, trials: Iterable[Trial]) -> float | None:
-    """The best value corrected for having chosen trial and epoch on the validation block."""
-    chosen = [trial for trial in trials if eligible(trial, config)]
-    chosen.sort(key=lambda trial: value_of(trial, config.objective), reverse=True)
-    candidates = []
-    for trial in chosen[:CORRECTED_TRIALS]:
-        predictions = read_predictions(trial_folder(plan.folder, trial.number))
-        if predictions is None:
-            continue
-        candidates += [
-            Candidate(trial.number, int(epoch), rows["logit"].to_numpy())
-            for epoch, rows in predictions.groupby("epoch")
-        ]
-    block = plan.data.val
-    return corrected_value(
-        candidates,
-        block.dates,
-        block.y,
-        config.objective,
-        horizon_days=config.data.horizon_days,
-        seed=config.seed,
-    )

@@ -1,0 +1,53 @@
+"""The best value of a study, corrected for having chosen trial and epoch on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from phase6c.records import Trial
+from phase6c.selection import Candidate, corrected_value
+from phase6c.study import StudyConfig, eligible, value_of
+from phase6c.trial_folder import read_predictions, trial_folder
+
+# Every epoch of this many of the best trials could have been chosen; others hardly ever.
+MAX_TRIALS = 50
+
+
+def correct_best(folder: Path, config: StudyConfig, trials: Iterable[Trial]) -> float | None:
+    """Corrects with the validation predictions that the eligible trials have stored.
+
+    Args:
+        folder: Of the study.
+        config: Names objective, horizon and seed.
+        trials: Those that are not eligible are left out.
+
+    Returns:
+        None where no eligible trial has predictions.
+    """
+    chosen = [trial for trial in trials if eligible(trial, config)]
+    chosen.sort(key=lambda trial: value_of(trial, config.objective), reverse=True)
+    found: list[tuple[int, pd.DataFrame]] = []
+    for trial in chosen[:MAX_TRIALS]:
+        predictions = read_predictions(trial_folder(folder, trial.number))
+        if predictions is not None:
+            found.append((trial.number, predictions))
+    if not found:
+        return None
+    candidates = [
+        Candidate(number, int(str(epoch)), rows["logit"].to_numpy())
+        for number, predictions in found
+        for epoch, rows in predictions.groupby("epoch")
+    ]
+    _, first = found[0]
+    block = first[first["epoch"] == 1]
+    return corrected_value(
+        candidates,
+        block["date"].to_numpy(),
+        block["y"].to_numpy(),
+        config.objective,
+        horizon_days=config.data.horizon_days,
+        seed=config.seed,
+    )
