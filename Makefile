@@ -35,9 +35,9 @@ clean:
 .venv/run.stamp: setup.cfg constraints.txt | .venv/bin/python
 	@echo "Installing into .venv: two to four minutes, some 500 MB of packages;"
 	@echo "several GB on Linux where PyTorch comes with CUDA."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
 	@touch $@
