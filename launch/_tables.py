@@ -18,7 +18,7 @@ from phase6c.tune.resources import Resources
 
 
 def _table(title: str) -> Table:
-    return Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    return Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 1, 0, 0))
 
 
 def data_table(plan: StudyPlan) -> Table:
