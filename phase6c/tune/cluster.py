@@ -35,12 +35,12 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
     Raises:
         ResourceError: There is no cluster at the address.
     """
-    if ray.is_initialized():
-        yield
-        return
     os.environ.update(_ENVIRONMENT)
     # It would warn of each trial that Ray's own result files are missing; ours are elsewhere.
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        yield
+        return
     try:
         _start(address, resources)
         yield
