@@ -13,7 +13,7 @@ demo: .venv/run.stamp
 	$(BIN)/python launch/tune.py --budget tiny --trials 12 --epochs 9 --name demo --overwrite
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

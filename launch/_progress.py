@@ -26,7 +26,9 @@ def display(console: Console) -> Iterator[Live | None]:
     if not console.is_terminal:
         yield None
         return
-    with Live(console=console, refresh_per_second=4) as live:
+    # What others print is not for the terminal: it stays on its way to the log.
+    quiet = {"redirect_stdout": False, "redirect_stderr": False}
+    with Live(console=console, refresh_per_second=4, **quiet) as live:
         yield live
 
 

@@ -25,10 +25,8 @@ def data_table(plan: StudyPlan) -> Table:
     """Dates, rows and base rates of the blocks; of test no base rate."""
     summary = plan.data.summary
     config = plan.config.data
-    rise = f"{config.resolved_threshold:.2%} within {config.horizon_days} day(s)"
-    table = _table(
-        f"{', '.join(summary.tickers)}: {config.label} rises by {rise}, tier {config.tier}"
-    )
+    rise = f"{config.resolved_threshold:.2%} in {config.horizon_days} d"
+    table = _table(f"{', '.join(summary.tickers)}: {config.label} +{rise}, {config.tier}")
     for name in ("block", "first day", "last day", "windows", "base rate"):
         table.add_column(name, justify="left" if name == "block" else "right")
     for name in ("train", "val", "cal", "test"):
@@ -86,10 +84,7 @@ def shapes_table(plan: StudyPlan) -> Table:
 def rungs_table(plan: StudyPlan) -> Table:
     """Which share of the trials is expected to reach which epoch."""
     rungs = plan.rung_plan
-    table = _table(
-        f"Rungs: about {rungs.epochs_expected:,.0f} epochs"
-        f" instead of {rungs.epochs_without_rungs:,}"
-    )
+    table = _table(f"Rungs: {rungs.epochs_expected:,.0f} of {rungs.epochs_without_rungs:,} epochs")
     table.add_column("up to epoch", justify="right")
     table.add_column("trials expected", justify="right")
     for rung in rungs.rungs:
