@@ -83,8 +83,9 @@ class Progress:
     def _time_left(self, counts: Counter[str]) -> str:
         done = counts["finished"] - self._finished_before
         if done < 1 or counts["left"] <= 0:
-            return "-" if counts["left"] > 0 else "ending"
-        return "about " + duration_text((time.monotonic() - self._began) / done * counts["left"])
+            return "time left unknown" if counts["left"] > 0 else "ending"
+        left_s = (time.monotonic() - self._began) / done * counts["left"]
+        return f"about {duration_text(left_s)} left"
 
     def _best(self) -> str:
         objective = self._config.objective
@@ -111,7 +112,7 @@ class Progress:
         return (
             f"{label}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
             f"{trial.n_params:,} parameters | best {self._best()} | "
-            f"{counts['left']} left, {self._time_left(counts)}"
+            f"{counts['left']} to do, {self._time_left(counts)}"
         )
 
     def _display(self) -> Group:
@@ -122,7 +123,7 @@ class Progress:
             Text(self._config.name, style="bold"),
             ProgressBar(total=total, completed=total - counts["left"], width=30),
             f"{total - counts['left']}/{total}",
-            f"{self._time_left(counts)} left",
+            self._time_left(counts),
         )
         states = "   ".join(f"{state.lower()} {counts[state]}" for state in _STATES)
         return Group(
