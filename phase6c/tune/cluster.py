@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ import ray
 
 from phase6c.errors import ResourceError
 from phase6c.tune.resources import Resources
+
+_CONNECT_S = 5.0
 
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -60,13 +63,27 @@ def _start(address: str | None, resources: Resources | None) -> None:
         )
         return
     try:
+        _check_listening(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ResourceError(
             "A Ray cluster must be running at the address",
             f"{address}: {str(error).splitlines()[0]}",
             "Start it with 'ray start --head', or leave --address out.",
         ) from error
+
+
+def _check_listening(address: str | None) -> None:
+    """Ray would try for minutes where nothing listens.
+
+    Raises:
+        OSError: Nothing answers at HOST:PORT.
+        ValueError: The address is neither `auto` nor HOST:PORT.
+    """
+    if address in (None, "auto"):
+        return
+    host, _, port = str(address).rpartition(":")
+    socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
 
 
 def cluster_counts() -> tuple[int, int]:
