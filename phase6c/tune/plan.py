@@ -32,7 +32,7 @@ from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
 from phase6c.rung_plan import RungPlan, plan_rungs
 from phase6c.space import Reference, Space
-from phase6c.study import SchedulerName, SearcherName, StudyConfig
+from phase6c.study import STUDY_FILE, SchedulerName, SearcherName, StudyConfig, read_config
 from phase6c.study_folder import check_folder, study_name, study_path
 from phase6c.tune.resources import (
     Resources,
@@ -40,6 +40,7 @@ from phase6c.tune.resources import (
     local_gpu_memory_gib,
     plan_resources,
 )
+from phase6c.tune.resume import check_resumable
 from phase6c.version import code_version
 from search_spaces.common import REFERENCES
 
@@ -150,6 +151,12 @@ def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
         DataError: The bars do not suffice.
         FolderError: The study's folder may not be used.
     """
+    if options.resume and options.overwrite:
+        raise ConfigError(
+            "--resume goes on with a study and --overwrite replaces it",
+            "both",
+            "Choose one of them.",
+        )
     space, data_config, train, pinned = _apply_pins(space, options)
     label = space.budget.name if space.budget else space.name
     name = options.name or study_name(label, bars.sources, data_config)
@@ -193,7 +200,7 @@ def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
         precision_pinned=pinned,
     )
     space.sample(np.random.default_rng(options.seed), plan.count)
-    return plan
+    return resumed(plan) if options.resume and (folder / STUDY_FILE).exists() else plan
 
 
 def build_trial(
@@ -275,11 +282,18 @@ def _count(model: Any, n_features: int) -> int:
     return count_parameters(model, n_features)
 
 
-def resumed(plan: StudyPlan, stored: StudyConfig) -> StudyPlan:
-    """The plan with what the stored study fixes: its id and its precision."""
+def resumed(plan: StudyPlan) -> StudyPlan:
+    """The plan with what the stored study fixes: its id, precision and baselines.
+
+    Raises:
+        DataError: The bars have changed.
+        ConfigError: Something else has that would mix two searches in one study.
+    """
+    stored = read_config(plan.folder)
     precision = plan.config.train.precision if plan.precision_pinned else stored.train.precision
     train = plan.config.train.model_copy(update={"precision": precision})
     config = plan.config.model_copy(
         update={"train": train, "study_id": stored.study_id, "baselines": stored.baselines}
     )
+    check_resumable(stored, config)
     return replace(plan, config=config, precision_pinned=True)

@@ -15,7 +15,6 @@ _MAY_CHANGE = {
     "value_corrected",
     "complete",
     "data_summary",
-    "keep",
 }
 
 

@@ -38,7 +38,6 @@ from phase6c.tune.halt import Halt, exit_code_of, signals_request
 from phase6c.tune.plan import SearchOptions, StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.proposals import Proposals
 from phase6c.tune.resources import Resources
-from phase6c.tune.resume import check_resumable
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
 from phase6c.tune.trainable import TransformerTrainable
@@ -89,8 +88,7 @@ def run(
     with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
         if known:
             stored = read_config(plan.folder)
-            plan = resumed(plan, stored)
-            check_resumable(stored, plan.config)
+            plan = resumed(plan)
             if stored.complete and plan.config.n_trials <= stored.n_trials:
                 logger.info("The search is complete already; nothing is left to do.")
                 return load_study(plan.folder)

@@ -15,7 +15,6 @@ from phase6c.tune.plan import (
     find_references,
     longest_context,
     plan_study,
-    resumed,
 )
 from search_spaces import budget_2m, january_2m, tiny
 
@@ -185,10 +184,23 @@ def test_any_count_is_in_a_space_without_a_budget(plan):
 
 
 def test_a_resumed_plan_keeps_id_precision_and_baselines(plan):
-    stored = plan(pins={"precision": "bfloat16"}).config
-    again = resumed(plan(n_trials=99), stored)
-    assert again.config.study_id == stored.study_id
+    first = plan(pins={"precision": "bfloat16"})
+    first.folder.mkdir(parents=True)
+    write_config(first.folder, first.config)
+    again = plan(n_trials=99, resume=True)
+    assert again.config.study_id == first.config.study_id
     assert again.config.train.precision == "bfloat16"
     assert again.config.n_trials == 99
-    pinned = resumed(plan(pins={"precision": "float32"}), stored)
-    assert pinned.config.train.precision == "float32"
+
+
+def test_a_resume_with_another_seed_is_refused_before_anything_starts(plan):
+    first = plan()
+    first.folder.mkdir(parents=True)
+    write_config(first.folder, first.config)
+    with pytest.raises(ConfigError, match="seed: 0 -> 3"):
+        plan(seed=3, resume=True)
+
+
+def test_resume_and_overwrite_exclude_each_other(plan):
+    with pytest.raises(ConfigError, match="Choose one"):
+        plan(resume=True, overwrite=True)
