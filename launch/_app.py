@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 import click
 from rich.console import Console
 
-from phase6c.errors import ConfigError, FolderError, Phase6cError
+from phase6c.errors import ConfigError, Phase6cError
 
 P = ParamSpec("P")
 
@@ -67,15 +67,13 @@ def quiet_terminal(log: Path | None) -> Iterator[Console]:
     if log is None:
         yield Console(stderr=True, highlight=False)
         return
+    from phase6c.study_folder import not_writable
+
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         stream = log.open("ab")
     except OSError as error:
-        raise FolderError(
-            "The output folder must be writable",
-            f"{log.parent}: {error.strerror or error}",
-            "Correct the permissions or choose another --out.",
-        ) from error
+        raise not_writable(log.parent, error) from error
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

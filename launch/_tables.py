@@ -37,7 +37,7 @@ def data_table(plan: StudyPlan) -> Table:
 
 
 def plan_document(
-    plan: StudyPlan, resources: Resources | None, estimated: Estimate, missing: str | None
+    plan: StudyPlan, resources: Resources, estimated: Estimate, missing: str | None
 ) -> dict[str, Any]:
     """What --dry-run shows, as JSON."""
     shapes = [
@@ -51,7 +51,7 @@ def plan_document(
         "references": [reference.name for reference in plan.references],
         "shapes": shapes,
         "rungs": plan.rung_plan.model_dump(mode="json"),
-        "resources": resources.model_dump() if resources else None,
+        "resources": resources.model_dump(),
         "estimate": estimated.model_dump(mode="json"),
         "missing": missing,
     }
@@ -93,26 +93,23 @@ def rungs_table(plan: StudyPlan) -> Table:
 
 
 def plan_lines(
-    plan: StudyPlan, resources: Resources | None, estimated: Estimate, missing: str | None
+    plan: StudyPlan, resources: Resources, estimated: Estimate, missing: str | None
 ) -> list[str]:
     """The rest of a dry run in words."""
     config = plan.config
     shape = estimated.shape
+    device = (
+        f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
+        if resources.n_gpus
+        else f"CPU only, {resources.n_cpus} of them"
+    )
     lines = [
         f"study      {plan.folder}",
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
         f"objective {config.objective}, seed {config.seed}",
         f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
-    ]
-    if resources is not None:
-        device = (
-            f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
-            if resources.n_gpus
-            else f"CPU only, {resources.n_cpus} of them"
-        )
-        lines.append(f"resources  {device}; {resources.max_concurrent} trials side by side")
-    lines += [
+        f"resources  {device}; {resources.max_concurrent} trials side by side",
         f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
         f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
         f"({estimated.n_params:,} parameters), from one measured step on this machine",

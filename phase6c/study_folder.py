@@ -91,11 +91,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
             "Wait for the other search to end, or choose another --name.",
         ) from error
     except OSError as error:
-        raise FolderError(
-            "The output folder must be writable",
-            f"{folder}: {error.strerror or error}",
-            "Correct the permissions or choose another --out.",
-        ) from error
+        raise not_writable(folder, error) from error
     try:
         check_folder(folder, resume=resume, overwrite=overwrite)
         if overwrite and (folder / STUDY_FILE).exists():
@@ -103,6 +99,15 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         yield (folder / STUDY_FILE).exists()
     finally:
         lock.release()
+
+
+def not_writable(folder: Path, error: OSError) -> FolderError:
+    """What to raise when the folder refused a file."""
+    return FolderError(
+        "The output folder must be writable",
+        f"{folder}: {error.strerror or error}",
+        "Correct the permissions or choose another --out.",
+    )
 
 
 def _is_ours(name: str) -> bool:

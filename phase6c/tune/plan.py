@@ -109,7 +109,7 @@ class StudyPlan:
     @property
     def count(self) -> CountParameters:
         """The exact parameter count of a shape with the features at hand."""
-        return partial(_count, n_features=len(self.data.feature_names))
+        return partial(count_parameters, n_features=len(self.data.feature_names))
 
     @property
     def rung_plan(self) -> RungPlan:
@@ -276,10 +276,6 @@ def _checked(name: str, value: Any) -> Any:
     if name == "patch_days":
         example["context_days"] = value
     return TrialConfig.from_flat(example).flat()[name]
-
-
-def _count(model: Any, n_features: int) -> int:
-    return count_parameters(model, n_features)
 
 
 def resumed(plan: StudyPlan) -> StudyPlan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,8 +26,6 @@ from phase6c.config import (
 from phase6c.records import Trial
 from phase6c.space import Space
 from phase6c.study import SearcherName, value_of
-
-logger = logging.getLogger(__name__)
 
 METRIC = "score"
 
