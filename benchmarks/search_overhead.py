@@ -18,7 +18,8 @@ import phase6c
 from phase6c.ledger import Ledger, Row
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study import StudyConfig
-from phase6c.tune.plan import SearchOptions, plan_study
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import plan_study
 from phase6c.tune.resources import Resources
 from phase6c.tune.run import run
 from search_spaces import tiny

@@ -14,6 +14,7 @@ from phase6c.records import Metrics, score
 from phase6c.study import Study, StudyConfig, best_params
 from phase6c.tune.estimate import Estimate
 from phase6c.tune.plan import StudyPlan
+from phase6c.tune.remarks import remarks
 from phase6c.tune.resources import Resources
 
 
@@ -25,8 +26,11 @@ def data_table(plan: StudyPlan) -> Table:
     """Dates, rows and base rates of the blocks; of test no base rate."""
     summary = plan.data.summary
     config = plan.config.data
-    rise = f"{config.resolved_threshold:.2%} in {config.horizon_days} d"
-    table = _table(f"{', '.join(summary.tickers)}: {config.label} +{rise}, {config.tier}")
+    rise = f"{config.rise:g} volatilities" if config.label == "vol" else f"{config.rise:.2%}"
+    horizon = f"{config.horizon_days} d"
+    table = _table(
+        f"{_tickers(summary.tickers)}: {config.label} +{rise} in {horizon}, {config.tier}"
+    )
     for name in ("block", "first day", "last day", "windows", "base rate"):
         table.add_column(name, justify="left" if name == "block" else "right")
     for name in ("train", "val", "cal", "test"):
@@ -34,6 +38,11 @@ def data_table(plan: StudyPlan) -> Table:
         rate = f"{block.base_rate:.3f}" if name != "test" else "not looked at"
         table.add_row(name, str(block.first_date), str(block.last_date), f"{block.rows:,}", rate)
     return table
+
+
+def _tickers(names: tuple[str, ...]) -> str:
+    """The first few, and how many there are."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} ... ({len(names)})"
 
 
 def plan_document(
@@ -53,6 +62,7 @@ def plan_document(
         "rungs": plan.rung_plan.model_dump(mode="json"),
         "resources": resources.model_dump(),
         "estimate": estimated.model_dump(mode="json"),
+        "remarks": remarks(plan),
         "missing": missing,
     }
 
@@ -122,12 +132,12 @@ def plan_lines(
 
 
 def windows_text(plan: StudyPlan) -> str:
-    """Parameters per training window, in words."""
-    budget = plan.space.budget
+    """Features and parameters per training window, in words."""
+    data, budget = plan.data, plan.space.budget
+    text = f"{len(data.train):,} training windows of {len(data.feature_names)} features"
     if budget is None:
-        return f"{len(plan.data.train):,} training windows."
-    ratio = budget.n_params / len(plan.data.train)
-    return f"{len(plan.data.train):,} training windows, {ratio:,.0f} parameters for each."
+        return f"{text}."
+    return f"{text}, {budget.n_params / len(data.train):,.0f} parameters for each."
 
 
 def closing_table(study: Study) -> Table:

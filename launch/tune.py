@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from phase6c.tune.plan import StudyPlan
 
 COUNT = click.IntRange(min=1)
+TIERS = click.Choice(["a20", "a50", "a100", "a200"])
 OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
 SEARCHERS = click.Choice(["optuna", "hyperopt", "random"])
 SCHEDULERS = click.Choice(["asha", "none"])
@@ -48,16 +49,17 @@ SCHEDULERS = click.Choice(["asha", "none"])
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--budget", default=None, help="2m, 20m, 200m or tiny; a module of search_spaces.")
 @click.option("--space", "space_module", help="Module with a SPACE, instead of the budget's own.")
-@click.option("--data", default="sp500", help="sp500, nasdaq or PATH, comma-separated.")
-@click.option("--tier", default="a20", help="Feature tier.")
+@click.option("--data", default="sp500", help="sp500, nasdaq, files or folders, comma-separated.")
+@click.option("--tier", default="a100", type=TIERS, help="How many features.")
 @click.option("--horizon", default=1, type=COUNT, help="Days within which the price must rise.")
 @click.option(
     "--label",
     default="high",
     type=click.Choice(["high", "close", "vol"]),
-    help="high: any High reaches it; close: the last Close.",
+    help="high: any High reaches it; close: the last Close; vol: the last Close, in volatilities.",
 )
 @click.option("--threshold", type=float, help="Rise to reach [0.01 x sqrt(horizon)].")
+@click.option("--vol-multiple", type=float, help="For --label vol: volatilities to reach [1].")
 @click.option("--trials", default=50, type=COUNT, help="Configurations to sample.")
 @click.option("--epochs", default=27, type=COUNT, help="Epochs of a trial that is never stopped.")
 @click.option("--grace-period", type=COUNT, help="Epochs every trial gets [epochs / 9].")
@@ -105,6 +107,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
             "horizon_days": given["horizon"],
             "label": given["label"],
             "threshold": given["threshold"],
+            "vol_multiple": given["vol_multiple"],
         },
     )
     gpus = _parse_gpus(given["gpus"])
@@ -115,7 +118,9 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
 
     bars = load_bars(given["data"])
 
-    from phase6c.tune.plan import SearchOptions, plan_study
+    from phase6c.study_folder import CACHE_FOLDER
+    from phase6c.tune.options import SearchOptions
+    from phase6c.tune.plan import plan_study
 
     same = {name: given[name] for name in SearchOptions.model_fields if name in given}
     options = parse(
@@ -129,7 +134,8 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
             "gpus": gpus,
         },
     )
-    return plan_study(space, bars, options)
+    cache = None if given["dry_run"] else Path(given["out"]) / CACHE_FOLDER
+    return plan_study(space, bars, options, cache)
 
 
 def find_space(budget: str | None, module_name: str | None) -> Space:
@@ -173,10 +179,18 @@ def _parse_gpus(text: str) -> int | None:
 
 def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
     """Prints the plan and its cost; what is missing is named, not an error."""
-    from _tables import data_table, plan_document, plan_lines, rungs_table, shapes_table
+    from _tables import (
+        data_table,
+        plan_document,
+        plan_lines,
+        rungs_table,
+        shapes_table,
+        windows_text,
+    )
     from rich.console import Console
 
     from phase6c.tune.estimate import estimate
+    from phase6c.tune.remarks import remarks
     from phase6c.tune.resources import Resources, local_cpus
 
     missing = None
@@ -192,7 +206,11 @@ def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
     console = Console(highlight=False)
     for table in (data_table(plan), shapes_table(plan), rungs_table(plan)):
         console.print(table)
-    for line in plan_lines(plan, resources, estimated, missing):
+    for line in (
+        windows_text(plan),
+        *plan_lines(plan, resources, estimated, missing),
+        *remarks(plan),
+    ):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -19,6 +19,7 @@ Values = dict[str, Any]
 Objective = Literal["auc", "log_loss", "refinement"]
 Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
+Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -76,22 +77,47 @@ class OptimConfig(Record):
 
 
 class DataConfig(Record):
-    """What is predicted, from which features, on which dates."""
+    """What is predicted, from which features, on which dates.
 
-    tier: Tier = "a20"
+    Attributes:
+        tier: Which of the nested sets of features.
+        horizon_days: Within how many days the price must rise.
+        label: high, close or vol; see `phase6c.data.labels`.
+        threshold: The rise to reach, as a fraction of the close, for high and close; None for 1 %
+            times the root of the horizon.
+        vol_multiple: The rise to reach in volatilities, for vol; None for one.
+        scaling: Whether all tickers share their features' mean and deviation.
+        train_fraction, val_fraction, cal_fraction: Of the dates; the rest is the test block.
+    """
+
+    tier: Tier = "a100"
     horizon_days: int = Field(default=1, ge=1, le=60)
     label: Label = "high"
     threshold: float | None = Field(default=None, gt=0, lt=1)
+    vol_multiple: float | None = Field(default=None, gt=0, le=10)
+    scaling: Scaling = "pooled"
     train_fraction: float = Field(default=0.60, gt=0, lt=1)
     val_fraction: float = Field(default=0.15, gt=0, lt=1)
     cal_fraction: float = Field(default=0.10, gt=0, lt=1)
 
     @property
-    def resolved_threshold(self) -> float:
-        """The rise to reach, as a fraction of the close: 1 % times the root of the horizon."""
+    def rise(self) -> float:
+        """The rise to reach: a multiple of the volatility for `vol`, else of the close."""
+        if self.label == "vol":
+            return 1.0 if self.vol_multiple is None else self.vol_multiple
         if self.threshold is not None:
             return self.threshold
         return float(0.01 * self.horizon_days**0.5)
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """The share of the dates that each block has."""
+        return {
+            "train": self.train_fraction,
+            "val": self.val_fraction,
+            "cal": self.cal_fraction,
+            "test": round(self.test_fraction, 12),
+        }
 
     @property
     def test_fraction(self) -> float:
@@ -102,6 +128,14 @@ class DataConfig(Record):
     def _blocks_leave_a_test_block(self) -> Self:
         if self.test_fraction <= 0:
             raise ValueError("train, val and cal fractions must leave room for a test block")
+        return self
+
+    @model_validator(mode="after")
+    def _rise_fits_the_label(self) -> Self:
+        if self.label == "vol" and self.threshold is not None:
+            raise ValueError("threshold is for the labels high and close; vol has a vol_multiple")
+        if self.label != "vol" and self.vol_multiple is not None:
+            raise ValueError(f"vol_multiple is for the label vol; {self.label} has a threshold")
         return self
 
 

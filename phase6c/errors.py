@@ -37,6 +37,10 @@ class DataError(Phase6cError):
     exit_code = 65
 
 
+class LeakError(DataError):
+    """Something that is learnt from knows the future or another block."""
+
+
 class ResourceError(Phase6cError):
     """A GPU, CPU or cluster that is not there."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from phase6c.errors import StorageError
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -17,11 +21,37 @@ def write_whole(path: Path, content: bytes | str) -> None:
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    _replace(path, [content.encode() if isinstance(content, str) else content])
+
+
+def write_checked(path: Path, payload: bytes | memoryview) -> None:
+    """Replaces the file by the payload behind its SHA-256.
+
+    Raises:
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    _replace(path, [hashlib.sha256(payload).digest(), payload])
+
+
+def read_checked(path: Path) -> memoryview | None:
+    """The payload of a file that `write_checked` wrote; None if it is not whole.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return payload if hashlib.sha256(payload).digest() == digest else None
+
+
+def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(data)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -127,7 +127,7 @@ def read_config(folder: Path) -> StudyConfig:
         raise FolderError(
             "A study's folder must hold a readable study.json",
             folder,
-            "Name the folder of a study, such as outputs/phase6c_a20/hpo_2m_h1.",
+            "Name the folder of a study, such as outputs/phase6c_a100/hpo_2m_h1.",
         ) from error
     return parse(StudyConfig, content)
 

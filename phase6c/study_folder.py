@@ -16,19 +16,21 @@ from phase6c.study import STUDY_FILE
 
 LOCK_FILE = "run.lock"
 LOG_FILE = "run.log"
+# Beside the studies, under the output root: what can be computed again.
+CACHE_FOLDER = "cache"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def study_name(budget: str, sources: tuple[str, ...], data: DataConfig) -> str:
-    """`hpo_{budget}_h{horizon}`, with data, label and threshold where not the default."""
+    """`hpo_{budget}_h{horizon}`, with data, label and rise where they are not the default."""
     parts = [f"hpo_{budget}_h{data.horizon_days}"]
     if sources != ("sp500",):
         parts.append("-".join(Path(source).stem for source in sources))
     if data.label != "high":
         parts.append(data.label)
-    if data.threshold is not None:
-        parts.append(f"{data.threshold:g}")
+    if data.rise != DataConfig(horizon_days=data.horizon_days, label=data.label).rise:
+        parts.append(f"{data.rise:g}")
     return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:80]
 
 

@@ -8,7 +8,7 @@ import pytest
 from phase6c.baselines import Baseline, fit_baselines
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
-from phase6c.data.windows import prepare_search_data
+from phase6c.data.preparation import prepare_search_data
 
 
 @pytest.fixture(scope="module")

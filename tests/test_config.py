@@ -102,8 +102,8 @@ def test_the_digest_tells_configurations_apart_and_forgets_their_order():
 
 @pytest.mark.parametrize("horizon", [1, 3, 5])
 def test_the_threshold_grows_with_the_root_of_the_horizon(horizon):
-    assert DataConfig(horizon_days=horizon).resolved_threshold == 0.01 * math.sqrt(horizon)
-    assert DataConfig(horizon_days=horizon, threshold=0.03).resolved_threshold == 0.03
+    assert DataConfig(horizon_days=horizon).rise == 0.01 * math.sqrt(horizon)
+    assert DataConfig(horizon_days=horizon, threshold=0.03).rise == 0.03
 
 
 def test_what_the_blocks_leave_is_the_test_block():

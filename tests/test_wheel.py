@@ -102,7 +102,7 @@ def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert Path(found["package"]).is_relative_to(python.parents[1])
-    assert Path(found["folder"]) == tmp_path / "outputs" / "phase6c_a20" / "hpo_tiny_h1"
+    assert Path(found["folder"]) == tmp_path / "outputs" / "phase6c_a100" / "hpo_tiny_h1"
     assert found["states"] == ["COMPLETE", "COMPLETE"]
     assert 0.0 < found["best"] < 1.0
     assert found["rows"] == 2

@@ -1,11 +1,9 @@
-"""Daily bars: read from the demo package or from files, checked once, refused in one report."""
+"""Daily bars: read from the demo package, files or folders, checked once, refused in one report."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import warnings
-import zlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from phase6c.data.checks import (
-    PRICES,
-    Problem,
-    check_bars,
-    column_key,
-    parse_dates,
-    parse_numbers,
-    parse_tickers,
-)
+from phase6c.data.checks import check_table
+from phase6c.data.columns import OPTIONAL_PRICES
+from phase6c.data.raw import PRICES, RawTable, listed, shown
+from phase6c.data.readers import read_tables
 from phase6c.errors import DataError
-
-DEMO_TICKERS = ("sp500", "nasdaq")
-COLUMNS = ("date", "ticker", *PRICES, "volume")
-SUFFIXES = (".csv.gz", ".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -34,44 +23,51 @@ class Bars:
     """Checked daily bars of one or more tickers.
 
     Attributes:
-        frame: Columns date [datetime64], ticker [str], open, high, low, close, volume [float64];
-            prices adjusted for splits and dividends; sorted by ticker, then date.
+        frame: Columns date [datetime64], ticker [str], close [float64], and, if every ticker has
+            them, open, high, low (all three) and volume [float64]; prices adjusted for splits and
+            dividends where adj_close was given; sorted by ticker, then date.
         sources: Where the bars came from, as they were named.
-        digest: SHA-256 of the values, whatever file or format they stood in.
+        digest: SHA-256 of the columns and their values, whatever file or format they stood in.
+        notes: Sentences for the user: what was left out, and what looks odd but may be right.
     """
 
     frame: pd.DataFrame
     sources: tuple[str, ...]
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
     """Reads and checks daily bars.
 
     Args:
-        source: "sp500" or "nasdaq" (the demo bars of the arch package), the path of a CSV or
-            Parquet file, several of them in a sequence, or in one text separated by commas.
-            A file has the columns date, open, high, low, close, volume, and may have ticker
-            (else the file's name is the ticker) and adj_close (then prices are adjusted).
+        source: "sp500" or "nasdaq" (the demo bars of the arch package), the path of a CSV
+            (.csv, .csv.gz) or Parquet file, or of a folder with one such file per ticker; several
+            of them in a sequence, or in one text separated by commas.
+            A file has the columns date and close [price], and may have open, high, low [price,
+            all three], volume [shares, contracts or any unit], ticker (else the file's name is
+            the ticker) and adj_close [price] (then prices are multiplied by adj_close / close);
+            other columns are ignored. The tables of yfinance, with a column for each ticker and
+            field, are read too.
+
+    Returns:
+        The bars of all sources; columns that only some of them have are left out, with a note.
 
     Raises:
         DataError: All that is wrong with all the sources, in one report.
     """
     names = _source_names(source)
-    frames: list[pd.DataFrame] = []
-    problems: list[Problem] = []
-    for name in names:
-        raw, found = _read(name)
-        found = found or check_bars(raw, name)
-        problems.extend(found)
-        if not found:
-            frames.append(_typed(raw, _ticker_of(name)))
-    problems = problems or _shared_tickers(frames, names)
+    tables = [table for name in names for table in read_tables(name)]
+    frames = [check_table(table) for table in tables]
+    _check_shared_tickers(frames, tables)
+    problems = [str(problem) for table in tables for problem in table.problems]
     if problems:
-        report = "\n  ".join(["", *map(str, problems)] if len(problems) > 1 else map(str, problems))
+        report = "\n  ".join(["", *problems] if len(problems) > 1 else problems)
         raise DataError("Bars must be complete, ordered daily prices", report.removesuffix("."))
-    frame = pd.concat(frames).sort_values(["ticker", "date"], kind="stable", ignore_index=True)
-    return Bars(frame, names, _digest(frame))
+    columns, left_out = _common_columns(frames, tables)
+    frame = _joined([frame[columns] for frame in frames])
+    notes = [note for table in tables for note in table.notes]
+    return Bars(frame, names, _digest(frame), (*notes, *left_out))
 
 
 def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:
@@ -88,98 +84,59 @@ def dates_of(frame: pd.DataFrame) -> np.ndarray:
 
 def _source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     if isinstance(source, str):
-        source = [name.strip() for name in source.split(",") if name.strip()]
+        source = source.split(",")
     elif isinstance(source, Path):
         source = [source]
-    names = tuple(str(name) for name in source)
+    names = tuple(name for name in (str(one).strip() for one in source) if name)
     if not names:
-        raise DataError("Bars need a source", "none", "Name sp500, nasdaq, or a file.")
+        raise DataError("Bars need a source", "none", "Name sp500, nasdaq, a file or a folder.")
     return names
 
 
-def _read(name: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """The raw content of one source, with lower-case column names, or why it cannot be read."""
-    path = _demo_path(name) if name in DEMO_TICKERS else Path(name)
-    problem = _unreadable(path, name)
-    if problem:
-        return pd.DataFrame(), [problem]
-    try:
-        raw = _read_parquet(path) if path.name.endswith(".parquet") else _read_csv(path)
-    except (OSError, EOFError, ValueError, zlib.error, pd.errors.ParserWarning) as error:
-        reason = " ".join(str(error).split())[:200]
-        remedy = "Save it as CSV with one header line, or as Parquet."
-        return pd.DataFrame(), [Problem(name, f"cannot be read ({reason})", remedy)]
-    return raw.rename(columns=column_key), []
-
-
-def _unreadable(path: Path, name: str) -> Problem | None:
-    if not path.exists():
-        known = " or ".join(DEMO_TICKERS)
-        return Problem(name, "there is no such file", f"Check the path, or use {known}.")
-    if path.is_dir():
-        return Problem(name, "is a folder", "Name its files, separated by commas.")
-    if not path.name.endswith(SUFFIXES):
-        return Problem(name, "is neither CSV nor Parquet", f"Use {', '.join(SUFFIXES)}.")
-    if path.stat().st_size == 0:
-        return Problem(name, "is empty", "Write the bars into it first.")
-    return None
-
-
-def _demo_path(ticker: str) -> Path:
-    """The demo bars' file, found without importing arch (which takes seconds)."""
-    package = importlib.util.find_spec("arch")
-    if package is None or package.origin is None:
-        raise DataError("The demo bars come with the arch package", "none", "pip install arch.")
-    return Path(package.origin).parent / "data" / ticker / f"{ticker}.csv.gz"
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Every cell as text, so that the checks can tell text from a missing number."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, dtype=str, encoding="utf-8-sig", index_col=False)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    raw = pd.read_parquet(path)
-    return raw.reset_index() if any(raw.index.names) else raw
-
-
-def _typed(raw: pd.DataFrame, ticker: str) -> pd.DataFrame:
-    """The checked raw content as typed columns, prices multiplied by adj_close / close."""
-    frame = pd.DataFrame({name: parse_numbers(raw[name]) for name in (*PRICES, "volume")})
-    if "adj_close" in raw:
-        factor = parse_numbers(raw["adj_close"]) / frame["close"]
-        for name in PRICES:
-            frame[name] *= factor
-    frame["date"] = parse_dates(raw["date"])
-    frame["ticker"] = parse_tickers(raw["ticker"]) if "ticker" in raw else ticker
-    return frame[list(COLUMNS)]
-
-
-def _ticker_of(name: str) -> str:
-    stem = Path(name).name
-    for suffix in SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    return stem
-
-
-def _shared_tickers(frames: list[pd.DataFrame], names: tuple[str, ...]) -> list[Problem]:
-    """One ticker must come from one source."""
+def _check_shared_tickers(frames: list[pd.DataFrame], tables: list[RawTable]) -> None:
+    """One ticker must come from one file."""
     first_source: dict[str, str] = {}
-    problems = []
-    for frame, name in zip(frames, names, strict=True):
-        for ticker in frame["ticker"].unique():
-            if ticker in first_source:
-                text = f"ticker {ticker} is already in {first_source[ticker]}"
-                problems.append(Problem(name, text, "Keep each ticker in one source."))
-            first_source.setdefault(ticker, name)
-    return problems
+    for frame, table in zip(frames, tables, strict=True):
+        tickers = frame["ticker"].cat.categories
+        shared = [ticker for ticker in tickers if ticker in first_source]
+        for source in dict.fromkeys(first_source[ticker] for ticker in shared):
+            same = [shown(ticker) for ticker in shared if first_source[ticker] == source]
+            table.fault(f"has {listed(same)} from {source}", "Keep each ticker in one source.")
+        first_source = dict.fromkeys(tickers, table.name) | first_source
+
+
+def _common_columns(
+    frames: list[pd.DataFrame], tables: list[RawTable]
+) -> tuple[list[str], list[str]]:
+    """The columns that all frames have, and a note on each group of those that only some have."""
+    columns, notes = ["date", "ticker"], []
+    for group in (OPTIONAL_PRICES, ("close",), ("volume",)):
+        without = [
+            table.name
+            for frame, table in zip(frames, tables, strict=True)
+            if not set(group) <= set(frame)
+        ]
+        if not without:
+            columns += group
+        elif len(without) < len(frames):
+            notes.append(f"{', '.join(group)} left out, as there is none in {listed(without)}.")
+    return columns, notes
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """One frame sorted by ticker, its tickers as text; each ticker's days are sorted already."""
+    frame = pd.concat([frame.astype({"ticker": "str"}) for frame in frames], ignore_index=True)
+    if len(frames) == 1:
+        return frame
+    return frame.iloc[frame["ticker"].argsort(kind="stable")].reset_index(drop=True)
 
 
 def _digest(frame: pd.DataFrame) -> str:
-    digest = hashlib.sha256("\n".join(frame["ticker"]).encode())
+    codes, tickers = pd.factorize(frame["ticker"])
+    columns = [name for name in (*PRICES, "volume") if name in frame]
+    head = {"columns": columns, "tickers": list(tickers), "rows": np.bincount(codes).tolist()}
+    digest = hashlib.sha256(json.dumps(head).encode())
     digest.update(dates_of(frame).astype("<i8").tobytes())
-    for name in (*PRICES, "volume"):
+    for name in columns:
         digest.update(frame[name].to_numpy().astype("<f8").tobytes())
     return digest.hexdigest()

@@ -1,178 +1,190 @@
-"""What must hold for a file of daily bars, and how each breach of it is worded."""
+"""What must hold for each bar of a raw table, and its bars if all of it does."""
 
 from __future__ import annotations
-
-import difflib
-import re
-import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-PRICES = ("open", "high", "low", "close")
-REQUIRED = ("date", *PRICES, "volume")
+from phase6c.data.columns import OPTIONAL_PRICES, known_columns
+from phase6c.data.parsing import Dates, is_missing, parse_dates, parse_numbers, parse_tickers
+from phase6c.data.raw import NUMBERS, PRICES, RawTable, listed
+from phase6c.data.sequences import check_sequences
 
 # Adjusted and printed prices are rounded: a high may miss its close by a millionth.
 ROUNDING = 1e-6
+# No exchange's bars are older or younger; numbers of seconds read as dates usually are.
+FIRST_YEAR, LAST_YEAR = 1800, 2200
+# Daylight saving moves the time zone's offset by an hour; more is another zone.
+MAX_OFFSET_CHANGE_MINUTES = 60
+# Illiquid tickers repeat a price for days, but not in all of six weeks.
+MIN_CONSTANT_ROWS = 30
+
+_ISO_DATES = "Write all dates as YYYY-MM-DD."
+_NO_BARS = pd.DataFrame({"ticker": pd.Categorical([])})
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a source, and what to do about it."""
-
-    source: str
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.source}: {self.text}. {self.remedy}"
-
-
-def check_bars(raw: pd.DataFrame, source: str) -> list[Problem]:
-    """All that is wrong with a source's raw content; nothing if it can be used.
+def check_table(table: RawTable) -> pd.DataFrame:
+    """The bars of a raw table; all that is wrong with them is added to its problems.
 
     Args:
-        raw: Columns named as `column_key` names them, cells as text or as numbers and dates.
-        source: The source as the user named it.
+        table: Its cells are replaced by its known columns.
+
+    Returns:
+        Columns date [datetime64[s]], ticker [categorical], [open, high, low], close, [volume]
+        [float64], adjusted, sorted by ticker and date: bars to use if there is no problem.
     """
-    problems = _check_columns(raw, source)
-    if problems:
-        return problems
-    if raw.empty:
-        return [Problem(source, "has no rows", "Write the bars into it first.")]
-    return [
-        *_check_dates(raw, source),
-        *_check_numbers(raw, source),
-        *_check_ranges(raw, source),
-    ]
+    if table.problems and table.cells.columns.empty:
+        return _NO_BARS
+    table.cells = known_columns(table.cells, table)
+    if table.cells.empty:
+        if table.cells.columns.size:
+            table.fault("has no rows", "Write the bars into it first.")
+        return _NO_BARS
+    tickers = pd.Series(_tickers(table), name="ticker")
+    bars = pd.concat([tickers, _numbers(tickers, table)], axis=1)
+    _check_ranges(bars, table)
+    _check_constants(bars, table)
+    bars = _adjusted(bars, table)
+    if "date" not in table.cells:
+        return bars
+    dates = parse_dates(table.cells["date"])
+    _check_zones(dates, table)
+    bars.insert(0, "date", _days(dates, table))
+    return check_sequences(bars, dates.clock, table)
 
 
-def column_key(name: object) -> str:
-    """The column's name as the checks know it: "Adj Close" is adj_close."""
-    key = re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_")
-    return "adj_close" if key == "adjclose" else key
+def _tickers(table: RawTable) -> pd.Categorical:
+    if "ticker" not in table.cells:
+        name = pd.Series([table.ticker], index=[0])
+        return parse_tickers(name)[np.zeros(len(table.cells), dtype=int)]
+    tickers = parse_tickers(table.cells["ticker"])
+    unnamed = np.flatnonzero(tickers.codes < 0)
+    table.fault_in(unnamed, "ticker", "is empty", "Name the ticker in every row.")
+    return tickers
 
 
-def parse_dates(column: pd.Series) -> pd.Series:
-    """Calendar dates [datetime64[s]]; NaT where there is none. Times and time zones are dropped."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_localize(None)
-    elif not pd.api.types.is_datetime64_any_dtype(column):
-        # An ISO date's first ten characters are its day, whatever time and zone follow.
-        text = column.astype("string").str.strip()
-        text = text.where(~text.str.match(r"\d{4}-\d{2}-\d{2}[T ]", na=False), text.str[:10])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # day-first dates are recognised
-            column = pd.to_datetime(text, errors="coerce")
-    return column.dt.normalize().astype("datetime64[s]")
+def _days(dates: Dates, table: RawTable) -> np.ndarray:
+    """The days as datetime64[s]; NaT where there is none that can be used."""
+    none = np.flatnonzero(np.isnat(dates.day))
+    missing = is_missing(table.cells["date"].iloc[none])
+    table.fault_in(none[missing], "date", "is missing", "Name the day of every bar.")
+    table.fault_in(none[~missing], "date", "is not a date", _ISO_DATES)
+    years = dates.day.astype("datetime64[Y]").astype(int) + 1970
+    outside = ~np.isnat(dates.day) & ((years < FIRST_YEAR) | (years > LAST_YEAR))
+    fault = f"is outside the years {FIRST_YEAR} to {LAST_YEAR}"
+    table.fault_in(np.flatnonzero(outside), "date", fault, _ISO_DATES)
+    days = np.where(outside, np.datetime64("NaT"), dates.day)
+    return np.asarray(days.astype("datetime64[s]"))
 
 
-def parse_tickers(column: pd.Series) -> pd.Series:
-    """The tickers as text without spaces around them; missing ones stay missing."""
-    return column.astype("str").str.strip()
+def _check_zones(dates: Dates, table: RawTable) -> None:
+    """All dates have a time zone or none has one; that of one place, but for daylight saving."""
+    read = np.flatnonzero(~np.isnat(dates.day))
+    zoned = ~np.isnan(dates.offset[read])
+    first_is_zoned = zoned[:1].any()
+    fault = f"has {'no' if first_is_zoned else 'a'} time zone, unlike earlier ones,"
+    table.fault_in(read[zoned != first_is_zoned], "date", fault, _ISO_DATES)
+    offsets = pd.Series(dates.offset[read[zoned]])
+    moved = offsets.cummax() - offsets.cummin() > MAX_OFFSET_CHANGE_MINUTES
+    fault = "has another time zone than earlier ones"
+    table.fault_in(read[zoned][moved], "date", fault, _ISO_DATES)
 
 
-def parse_numbers(column: pd.Series) -> pd.Series:
-    """float64; NaN where there is no number."""
-    return pd.to_numeric(column, errors="coerce").astype("float64")
-
-
-def _check_columns(raw: pd.DataFrame, source: str) -> list[Problem]:
-    columns = list(raw.columns)
-    problems = [
-        Problem(source, f"has the column {name} twice", "Keep one of them.")
-        for name in (*REQUIRED, "ticker", "adj_close")
-        if columns.count(name) > 1
-    ]
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        text = f"has no column {', '.join(missing)} (it has {', '.join(columns)})"
-        problems.append(Problem(source, text, _column_remedy(missing, columns)))
-    return problems
-
-
-def _column_remedy(missing: list[str], columns: list[str]) -> str:
-    if len(columns) == 1:
-        return "Separate the columns by commas."
-    others = set(columns) - set(REQUIRED)
-    near = {name: difflib.get_close_matches(name, others, n=1, cutoff=0.4) for name in missing}
-    renames = [f"{found[0]} to {name}" for name, found in near.items() if found]
-    return f"Rename {', '.join(renames)}." if renames else "Add it to the header and the rows."
-
-
-def _check_dates(raw: pd.DataFrame, source: str) -> list[Problem]:
-    dates = parse_dates(raw["date"])
-    problems = _first(
-        raw, source, dates.isna(), "date", "is not a date", "Write dates as YYYY-MM-DD."
-    )
-    if "ticker" in raw:
-        tickers = parse_tickers(raw["ticker"])
-        unnamed = tickers.isna() | (tickers == "")
-        problems += _first(raw, source, unnamed, "ticker", "is empty", "Name the ticker.")
-        previous = dates.groupby(tickers).shift()
-    else:
-        previous = dates.shift()
-    remedy = "Keep one bar for each date."
-    repeated = dates == previous
-    problems += _first(raw, source, repeated, "date", "repeats the date before it", remedy)
-    remedy = "Sort the file by date."
-    unsorted = dates < previous
-    problems += _first(raw, source, unsorted, "date", "is earlier than the one before it", remedy)
-    return problems
-
-
-def _check_numbers(raw: pd.DataFrame, source: str) -> list[Problem]:
-    problems = []
-    for name in _number_columns(raw):
-        values = parse_numbers(raw[name])
-        empty = raw[name].isna()
-        infinite = pd.Series(np.isinf(values), index=raw.index)
+def _numbers(tickers: pd.Series, table: RawTable) -> pd.DataFrame:
+    """The numbers of each column, without the columns that a ticker has no value of."""
+    columns = [name for name in NUMBERS if name in table.cells]
+    values = {name: parse_numbers(table.cells[name]) for name in columns}
+    numbers = pd.DataFrame(values, index=tickers.index)
+    missing = numbers.isna()
+    for name in columns:
+        none = np.flatnonzero(missing[name])
+        if len(none):
+            missing.iloc[none, columns.index(name)] = is_missing(table.cells[name].iloc[none])
+    text = numbers.isna() & ~missing
+    numbers = _without_lacking(numbers, missing, tickers, table)
+    for name, column in numbers.items():
+        absent = np.flatnonzero(missing[name] & column.isna())
+        infinite = np.flatnonzero(np.isinf(column))
         remedy = "Fill the value in or leave the day out."
-        problems += _first(raw, source, empty, name, "is missing", remedy)
-        problems += _first(raw, source, infinite, name, "is infinite", remedy)
+        table.fault_in(absent, str(name), "is missing", remedy)
+        table.fault_in(infinite, str(name), "is infinite", remedy)
         remedy = "Write plain numbers, without currency signs or thousands separators."
-        problems += _first(raw, source, values.isna() & ~empty, name, "is not a number", remedy)
-    return problems
+        table.fault_in(np.flatnonzero(text[name]), str(name), "is not a number", remedy)
+    return numbers
 
 
-def _check_ranges(raw: pd.DataFrame, source: str) -> list[Problem]:
+def _without_lacking(
+    numbers: pd.DataFrame, missing: pd.DataFrame, tickers: pd.Series, table: RawTable
+) -> pd.DataFrame:
+    """Leaves out what a ticker has no value of; prices without any adj_close count as adjusted."""
+    if not missing.any(axis=None):
+        return numbers
+    lacking = missing.groupby(tickers, observed=True).all()
+    for group in (list(OPTIONAL_PRICES), ["volume"]):
+        if set(group) <= set(numbers):
+            without = lacking.index[lacking[group].all(axis=1)]
+            if len(without):
+                text = f"{', '.join(group)} left out, as there is none for {listed(list(without))}"
+                table.note(text)
+                numbers = numbers.drop(columns=group)
+    if {"close", "adj_close"} <= set(numbers):
+        whole = tickers.isin(lacking.index[lacking["adj_close"]])
+        adj_close = numbers["adj_close"].mask(whole, numbers["close"])
+        numbers = numbers.assign(adj_close=adj_close)
+    return numbers
+
+
+def _check_ranges(bars: pd.DataFrame, table: RawTable) -> None:
     """Signs and order of the values; a missing one compares false and is not reported twice."""
-    bars = {name: parse_numbers(raw[name]) for name in _number_columns(raw)}
-    problems = []
-    for name, values in bars.items():
-        if name == "volume":
-            remedy = "A volume is zero or more."
-            problems += _first(raw, source, values < 0, name, "is negative", remedy)
-        else:
-            remedy = "Leave days without trade out."
-            problems += _first(raw, source, values <= 0, name, "is not above zero", remedy)
-    up, down = 1 + ROUNDING, 1 - ROUNDING
-    high, low = bars["high"], bars["low"]
+
+    def check(bad: pd.Series, column: str, fault: str, remedy: str) -> None:
+        table.fault_in(np.flatnonzero(bad), column, fault, remedy)
+
+    for name in (*PRICES, "adj_close"):
+        if name in bars:
+            check(bars[name] <= 0, name, "is not above zero", "Leave days without trade out.")
+    if "volume" in bars:
+        check(bars["volume"] < 0, "volume", "is negative", "A volume is zero or more.")
+    columns = bars.reindex(columns=PRICES)
+    high, low = columns["high"], columns["low"]
     remedy = "Check that the columns are not exchanged."
-    problems += _first(raw, source, high < low * down, "high", "is below low", remedy)
+    check(high < low, "high", "is below low", remedy)
     for name in ("open", "close"):
-        ordered = (bars[name] > 0) & (high >= low)  # else it was said already
-        over = ordered & (bars[name] > high * up)
-        under = ordered & (bars[name] < low * down)
-        problems += _first(raw, source, over, name, "is above high", remedy)
-        problems += _first(raw, source, under, name, "is below low", remedy)
-    return problems
+        value = columns[name].where((columns[name] > 0) & ~(high < low))  # else it was said already
+        check(value > high * (1 + ROUNDING), name, "is above high", remedy)
+        check(value < low * (1 - ROUNDING), name, "is below low", remedy)
 
 
-def _number_columns(raw: pd.DataFrame) -> list[str]:
-    return [name for name in (*PRICES, "volume", "adj_close") if name in raw]
+def _check_constants(bars: pd.DataFrame, table: RawTable) -> None:
+    """Of each ticker, no column may have one value only."""
+    tickers = bars["ticker"].dropna()
+    codes, rows = tickers.cat.codes.to_numpy(), tickers.index.to_numpy()
+    first = tickers.drop_duplicates()
+    first_rows = np.zeros(len(tickers.cat.categories), dtype=int)
+    first_rows[first.cat.codes] = first.index
+    long = np.bincount(codes) >= MIN_CONSTANT_ROWS
+    for name in bars.columns.intersection(NUMBERS):
+        values = bars[name].to_numpy()
+        changes = np.bincount(codes, values[rows] != values[first_rows][codes])
+        remedy = "Remove the column." if name == "volume" else "Leave the ticker out."
+        constant = first_rows[long & (changes == 0)]
+        table.fault_in(constant, name, "is the only value, first", remedy, "ticker")
 
 
-def _first(
-    raw: pd.DataFrame, source: str, bad: pd.Series, column: str, fault: str, remedy: str
-) -> list[Problem]:
-    """The first bad row as a problem, with the number of others like it."""
-    rows = np.flatnonzero(bad.to_numpy(dtype=bool, na_value=False))
-    if not len(rows):
-        return []
-    date, value = raw["date"].iloc[rows[0]], raw[column].iloc[rows[0]]
-    others = f", and in {len(rows) - 1} more rows" if len(rows) > 1 else ""
-    shown = "" if pd.isna(value) else f" ({value})"
-    text = f"{column}{shown} {fault} in row {rows[0] + 1} of the data, date {date}{others}"
-    return [Problem(source, text, remedy)]
+def _adjusted(bars: pd.DataFrame, table: RawTable) -> pd.DataFrame:
+    """The bars with prices multiplied by adj_close / close, without adj_close."""
+    if not {"adj_close", "close"} <= set(bars):
+        return bars.drop(columns="adj_close", errors="ignore")
+    prices = [name for name in PRICES if name in bars]
+    with np.errstate(all="ignore"):
+        adjusted = bars[prices].mul(bars["adj_close"] / bars["close"], axis=0)
+    given = bars[[*prices, "adj_close"]]
+    lost = _usable(given) & ~_usable(adjusted)
+    fault = "is out of all proportion to close"
+    table.fault_in(np.flatnonzero(lost), "adj_close", fault, "Check the decimal points.")
+    return bars.drop(columns="adj_close").assign(**adjusted)
+
+
+def _usable(prices: pd.DataFrame) -> np.ndarray:
+    values = prices.to_numpy()
+    return np.asarray((np.isfinite(values) & (values > 0)).all(axis=1))

@@ -1,4 +1,4 @@
-"""Labels: does the price rise (or, mirrored, fall) by the threshold within the horizon?"""
+"""Labels: does the price rise (or, mirrored, fall) far enough within the horizon?"""
 
 from __future__ import annotations
 
@@ -6,44 +6,56 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from phase6c.config import DataConfig
-from phase6c.errors import ConfigError
+from phase6c.config import DataConfig, Label
+from phase6c.data.indicators.rolling import deviation
+
+# The days whose log returns make up the volatility of the label `vol`.
+VOLATILITY_DAYS = 20
+
+# What each label reads of the bars.
+LABEL_COLUMNS: dict[Label, tuple[str, ...]] = {
+    "high": ("high", "low", "close"),
+    "close": ("close",),
+    "vol": ("close",),
+}
 
 
 def label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
-    """1 where the price rises by the threshold within days t+1..t+h, else 0.
+    """1 where the price rises far enough within days t+1..t+h, else 0.
 
     `high`: the highest high of those days reaches close[t] x (1 + threshold).
     `close`: close[t+h] reaches it.
+    `vol`: close[t+h] / close[t] - 1 reaches the vol-multiple of the volatility, which is the
+    standard deviation of the 20 daily log returns up to t, times the root of h.
+
+    Nothing in a label is fitted: `vol` is scaled by each day's own past.
 
     Args:
         frame: One ticker's bars, one row a day.
-        config: Horizon in days, label and threshold.
+        config: Horizon in days, label, and threshold or vol-multiple.
 
     Returns:
-        float64[day]; NaN on the last h days, whose horizon is not full.
-
-    Raises:
-        ConfigError: The label is not available yet.
+        float64[day]; NaN on the last h days, whose horizon is not full, and for `vol` where
+        there is no volatility: on the first 20 days, and after 20 days of one price.
     """
-    highest = _horizon(frame, "high", config).max(axis=1)
-    return _labels(frame, highest >= _close(frame, config) * (1 + config.resolved_threshold))
+    rise = _rise(frame, config)
+    highest = _decisive_prices(frame, "high", config).max(axis=1)
+    return _labels(highest >= _targets(frame, rise, len(highest)), rise)
 
 
 def label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
-    """1 where the price falls by the threshold within days t+1..t+h: `label_up` mirrored.
+    """1 where the price falls as far within days t+1..t+h: `label_up` mirrored.
 
-    `high`: the lowest low of those days reaches close[t] x (1 - threshold).
-    `close`: close[t+h] reaches it.
+    `high`: the lowest low of those days reaches close[t] x (1 - threshold). `close` and `vol`:
+    close[t+h] falls as far as it would have to rise.
     """
-    lowest = _horizon(frame, "low", config).min(axis=1)
-    return _labels(frame, lowest <= _close(frame, config) * (1 - config.resolved_threshold))
+    rise = _rise(frame, config)
+    lowest = _decisive_prices(frame, "low", config).min(axis=1)
+    return _labels(lowest <= _targets(frame, -rise, len(lowest)), rise)
 
 
-def _horizon(frame: pd.DataFrame, extreme: str, config: DataConfig) -> np.ndarray:
+def _decisive_prices(frame: pd.DataFrame, extreme: str, config: DataConfig) -> np.ndarray:
     """The prices that decide day t's label, [day with a full horizon, decisive day]."""
-    if config.label == "vol":
-        raise ConfigError("Label vol is not available yet", None, "Use high or close.")
     days = config.horizon_days
     if len(frame) <= days:
         return np.empty((0, 1))
@@ -52,12 +64,25 @@ def _horizon(frame: pd.DataFrame, extreme: str, config: DataConfig) -> np.ndarra
     return following if config.label == "high" else following[:, -1:]
 
 
-def _close(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
-    close: np.ndarray = frame["close"].to_numpy()
-    return close[: max(len(frame) - config.horizon_days, 0)]
+def _targets(frame: pd.DataFrame, rise: np.ndarray, n_days: int) -> np.ndarray:
+    """The price to reach from each of the first days."""
+    targets: np.ndarray = (frame["close"].to_numpy() * (1 + rise))[:n_days]
+    return targets
 
 
-def _labels(frame: pd.DataFrame, reached: np.ndarray) -> np.ndarray:
-    labels = np.full(len(frame), np.nan)
+def _rise(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+    """The rise to reach from each day, as a fraction of its close."""
+    if config.label != "vol":
+        return np.full(len(frame), config.rise)
+    log_return = np.diff(np.log(frame["close"].to_numpy()), prepend=np.nan)
+    daily = deviation(log_return, VOLATILITY_DAYS, ddof=1)
+    volatility = np.where(daily > 0, daily, np.nan) * config.horizon_days**0.5
+    rise: np.ndarray = config.rise * volatility
+    return rise
+
+
+def _labels(reached: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    labels = np.full(len(rise), np.nan)
     labels[: len(reached)] = reached
+    labels[np.isnan(rise)] = np.nan
     return labels

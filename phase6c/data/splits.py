@@ -1,21 +1,23 @@
-"""Date blocks train | val | cal | test, cut for all tickers together, purged at each border."""
+"""Date blocks and walk-forward folds, cut for all tickers together, purged at each border."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 
 from phase6c.config import DataConfig
-from phase6c.errors import DataError
+from phase6c.errors import ConfigError, DataError
 
 # Every tier's longest lookback and a context before the first window fit into this, so that
 # all tiers cut the same dates and can be compared.
 WARMUP_DAYS = 300
 # Below this many days a block's figures mean nothing.
 MIN_BLOCK_DAYS = 20
+# What the first walk-forward fold trains on; the folds share the rest.
+FIRST_TRAIN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,7 @@ class Span:
     Attributes:
         first: Its first date.
         last: Its last date, the purge left out.
-        border: The first date of the next block: no label of this block reads a bar on or after
-            it. None for the last block.
+        border: The first date that no label of this block may read. None if the bars end before.
     """
 
     first: np.datetime64
@@ -47,7 +48,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Splits:
-    """The four date blocks, in order, and the days purged before each border."""
+    """The four date blocks, in order, and the days purged at the end of each."""
 
     train: Span
     val: Span
@@ -60,40 +61,95 @@ class Splits:
         return {"train": self.train, "val": self.val, "cal": self.cal, "test": self.test}
 
 
+@dataclass(frozen=True)
+class Fold:
+    """One step of a walk forward: fitted on `train`, judged on `out`, which follows it."""
+
+    train: Span
+    out: Span
+
+
 def split_dates(calendar: np.ndarray, config: DataConfig) -> Splits:
-    """Cuts the calendar into blocks; the last h days before each border are purged.
+    """Cuts the calendar into blocks; the last h days of each are purged.
+
+    The cuts depend on the calendar and the fractions alone, so that labels, horizons and tiers
+    can be compared on the same blocks.
 
     Args:
-        calendar: datetime64[D][day], ascending, without repeats: the dates on which a window of
-            some ticker may end, after its warm-up and with a full horizon.
+        calendar: datetime64[D][day], ascending, without repeats: the dates on which some ticker
+            has a bar after its warm-up.
         config: The fractions and the horizon, which is also the purge.
 
     Raises:
         DataError: A block would have fewer than 20 days.
     """
-    parts = np.cumsum([config.train_fraction, config.val_fraction, config.cal_fraction])
-    # The sum of fractions may lie a rounding error below the border it stands for.
-    cuts = [0, *(math.floor(part * len(calendar) + 1e-9) for part in parts), len(calendar)]
-    purge = config.horizon_days
-    lengths = np.diff(cuts) - [purge, purge, purge, 0]
-    if lengths.min() < MIN_BLOCK_DAYS:
+    cuts, purge = _cuts(len(calendar), config), config.horizon_days
+    if not _fits(len(calendar), config):
         raise DataError(
             f"A ticker must have at least {days_needed(config)} daily bars",
             f"{len(calendar)} days left after {WARMUP_DAYS} days of warm-up",
-            "Add earlier or later bars.",
+            "Add earlier or later bars, or make the smallest block's fraction larger.",
         )
-    train, val, cal = (
-        Span(calendar[start], calendar[stop - purge - 1], calendar[stop])
-        for start, stop in pairwise(cuts[:4])
+    borders = [calendar[cut] for cut in cuts[1:-1]]
+    train, val, cal, test = (
+        Span(calendar[start], calendar[stop - purge - 1], border)
+        for (start, stop), border in zip(pairwise(cuts), [*borders, None], strict=True)
     )
-    return Splits(train, val, cal, Span(calendar[cuts[3]], calendar[-1], None), purge)
+    return Splits(train, val, cal, test, purge)
 
 
 def days_needed(config: DataConfig) -> int:
-    """The daily bars with which every block surely has 20 days."""
-    smallest = min(
-        config.train_fraction, config.val_fraction, config.cal_fraction, config.test_fraction
+    """The fewest daily bars of a ticker with which every block has 20 days."""
+    return WARMUP_DAYS + next(n_days for n_days in count(1) if _fits(n_days, config))
+
+
+def walk_forward(
+    calendar: np.ndarray, end: np.datetime64, purge_days: int, n_folds: int = 5
+) -> tuple[Fold, ...]:
+    """Expanding folds over the dates before `end`: each trains on all dates before its own.
+
+    The first fold trains on half of the dates; the folds share the rest in equal parts, the
+    remainder going to the first training. The last h days before each fold are purged from its
+    training, and no label reads `end` or anything after it.
+
+    Args:
+        calendar: As for `split_dates`.
+        end: The first date that may not be read, such as the first of the test block.
+        purge_days: At least the horizon.
+        n_folds: How many.
+
+    Raises:
+        ConfigError: Fewer than one fold.
+        DataError: A fold would have fewer than 20 days.
+    """
+    if n_folds < 1:
+        raise ConfigError("A walk forward needs at least one fold", n_folds, "Use 5 or more.")
+    days = calendar[calendar < end]
+    fold_days = math.floor(len(days) * (1 - FIRST_TRAIN_SHARE) / n_folds)
+    if fold_days - purge_days < MIN_BLOCK_DAYS:
+        raise DataError(
+            f"A fold must have at least {MIN_BLOCK_DAYS} days besides the purge",
+            f"{n_folds} folds of {fold_days} days, {purge_days} of them purged",
+            "Use fewer folds, or add bars.",
+        )
+    cuts = [len(days) - fold_days * left for left in range(n_folds, -1, -1)]
+    return tuple(
+        Fold(
+            train=Span(days[0], days[start - purge_days - 1], days[start]),
+            # A later fold's training is purged, so that only the end is a border to `out`.
+            out=Span(days[start], days[min(stop, len(days) - purge_days) - 1], end),
+        )
+        for start, stop in pairwise(cuts)
     )
-    # Rounding a block's two borders down may cost it one day.
-    block_days = MIN_BLOCK_DAYS + config.horizon_days + 1
-    return WARMUP_DAYS + config.horizon_days + math.ceil(block_days / smallest)
+
+
+def _cuts(n_days: int, config: DataConfig) -> list[int]:
+    """Where each block begins, and the end."""
+    parts = np.cumsum([config.train_fraction, config.val_fraction, config.cal_fraction])
+    # The sum of fractions may lie a rounding error below the border it stands for.
+    return [0, *(math.floor(part * n_days + 1e-9) for part in parts), n_days]
+
+
+def _fits(n_days: int, config: DataConfig) -> bool:
+    lengths = np.diff(_cuts(n_days, config)) - config.horizon_days
+    return bool(lengths.min() >= MIN_BLOCK_DAYS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import pickle
@@ -14,14 +13,12 @@ import torch
 from safetensors.torch import save
 
 from phase6c.config import Values
-from phase6c.files import write_whole
+from phase6c.files import read_checked, write_checked, write_whole
 from phase6c.nn.trainer import Weights
 from phase6c.records import Measurement
 from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
-
-_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes `last.ckpt` and keeps the one before as `previous.ckpt`."""
     buffer = io.BytesIO()
     torch.save(_to_plain(checkpoint), buffer)
-    payload = buffer.getvalue()
     last = folder / LAST_FILE
     if last.exists():
         last.replace(folder / PREVIOUS_FILE)
-    write_whole(last, hashlib.sha256(payload).digest() + payload)
+    write_checked(last, buffer.getbuffer())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -59,9 +55,8 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         path = folder / name
         if not path.exists():
             continue
-        content = path.read_bytes()
-        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        if hashlib.sha256(payload).digest() == digest:
+        payload = read_checked(path)
+        if payload is not None:
             try:
                 state = torch.load(io.BytesIO(payload), weights_only=True)
             except (RuntimeError, pickle.UnpicklingError):

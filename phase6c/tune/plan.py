@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from phase6c.budget import CountParameters
-from phase6c.config import (
-    DataConfig,
-    Objective,
-    Record,
-    TrainConfig,
-    TrialConfig,
-    Values,
-    check_names,
-    field_sections,
-    parse,
-    settable_fields,
-)
+from phase6c.config import TrainConfig, TrialConfig, Values, check_names
 from phase6c.data.bars import Bars
-from phase6c.data.windows import SearchData, prepare_search_data
+from phase6c.data.preparation import prepare_search_data
+from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
 from phase6c.rung_plan import RungPlan, plan_rungs
 from phase6c.space import Reference, Space
-from phase6c.study import STUDY_FILE, SchedulerName, SearcherName, StudyConfig, read_config
+from phase6c.study import STUDY_FILE, StudyConfig, read_config
 from phase6c.study_folder import check_folder, study_name, study_path
+from phase6c.tune.options import SearchOptions, apply_pins
 from phase6c.tune.resources import (
     Resources,
     local_cpus,
@@ -43,45 +32,6 @@ from phase6c.tune.resources import (
 from phase6c.tune.resume import check_resumable
 from phase6c.version import code_version
 from search_spaces.common import REFERENCES
-
-
-class SearchOptions(Record):
-    """How to search; the same names as the options of `launch/tune.py`.
-
-    Attributes:
-        n_trials: Sampled trials in all.
-        grace_period: Epochs that every trial gets; None for a ninth of `epochs`.
-        pins: Flat configuration values that are fixed.
-        references: Names to run first, beside those of the space.
-        gpus: How many to use; None for all there are.
-        gpus_per_trial: None for the share that the budget's memory needs.
-        cpus: How many to use; None for all there are.
-        address: Of a running Ray cluster; None for a Ray of our own.
-        name: Of the study; None for one made from budget, horizon and data.
-    """
-
-    data: DataConfig = DataConfig()
-    n_trials: int = Field(default=50, ge=1)
-    epochs: int = Field(default=27, ge=1)
-    grace_period: int | None = Field(default=None, ge=1)
-    reduction_factor: float = Field(default=3.0, gt=1)
-    objective: Objective = "auc"
-    searcher: SearcherName = "optuna"
-    scheduler: SchedulerName = "asha"
-    time_budget_s: float | None = Field(default=None, gt=0)
-    ranges: bool = False
-    pins: Mapping[str, Any] = {}
-    references: tuple[str, ...] = ()
-    gpus: int | None = Field(default=None, ge=0)
-    gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
-    address: str | None = None
-    seed: int = Field(default=0, ge=0)
-    out: str = "outputs"
-    name: str | None = None
-    keep: int = Field(default=10, ge=1)
-    resume: bool = False
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,8 +93,16 @@ class StudyPlan:
         )
 
 
-def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
+def plan_study(
+    space: Space, bars: Bars, options: SearchOptions, cache: Path | None = None
+) -> StudyPlan:
     """Settles everything that can be settled without starting anything.
+
+    Args:
+        space: What is searched.
+        bars: What it is searched on.
+        options: How.
+        cache: Where computed features are kept; None leaves nothing behind.
 
     Raises:
         ConfigError: The options or the space cannot be used.
@@ -157,12 +115,12 @@ def plan_study(space: Space, bars: Bars, options: SearchOptions) -> StudyPlan:
             "both",
             "Choose one of them.",
         )
-    space, data_config, train, pinned = _apply_pins(space, options)
+    space, data_config, train, pinned = apply_pins(space, options)
     label = space.budget.name if space.budget else space.name
     name = options.name or study_name(label, bars.sources, data_config)
     folder = study_path(options.out, data_config.tier, name)
     check_folder(folder, resume=options.resume, overwrite=options.overwrite)
-    data = prepare_search_data(bars, data_config)
+    data = prepare_search_data(bars, data_config, cache)
     data.check_context(longest_context(space))
     config = StudyConfig(
         study_id=uuid.uuid4().hex,
@@ -230,52 +188,6 @@ def longest_context(space: Space) -> int:
     if axis is None:
         return int(space.fixed["context_days"])
     return max(int(days) for days in axis.points or axis.edges or ())
-
-
-def _apply_pins(
-    space: Space, options: SearchOptions
-) -> tuple[Space, DataConfig, TrainConfig, bool]:
-    """Sends each pinned value to the space, the data or the training that it belongs to."""
-    sections = field_sections()
-    check_names(options.pins, settable_fields(), "--set name")
-    data = options.data.model_dump()
-    train: Values = {"epochs": options.epochs, "objective": options.objective}
-    if options.ranges:
-        space = space.as_ranges()
-    for name, value in options.pins.items():
-        if sections[name] == "data":
-            data[name] = value
-        elif sections[name] == "train":
-            train[name] = value
-        else:
-            space = space.pin(name, _checked(name, value))
-    parsed = parse(DataConfig, data), parse(TrainConfig, train)
-    return space, *parsed, "precision" in options.pins
-
-
-_EXAMPLE: Values = {
-    "n_layers": 1,
-    "d_model": 16,
-    "n_heads": 1,
-    "d_ff_ratio": 1,
-    "context_days": 240,
-    "patch_days": 1,
-    "learning_rate": 1e-3,
-}
-
-
-def _checked(name: str, value: Any) -> Any:
-    """The value as its field would hold it, checked on its own.
-
-    Raises:
-        ConfigError: The value is of another type or out of range.
-    """
-    example = {**_EXAMPLE, name: value}
-    if name == "n_heads" and isinstance(value, int) and value > 0:
-        example["d_model"] = 16 * value
-    if name == "patch_days":
-        example["context_days"] = value
-    return TrialConfig.from_flat(example).flat()[name]
 
 
 def resumed(plan: StudyPlan) -> StudyPlan:

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,13 @@ from phase6c.study import (
     write_config,
     write_views,
 )
-from phase6c.study_folder import open_folder
+from phase6c.study_folder import CACHE_FOLDER, open_folder
 from phase6c.tune.cluster import cluster_counts, ray_cluster
 from phase6c.tune.halt import Halt, exit_code_of, signals_request
-from phase6c.tune.plan import SearchOptions, StudyPlan, build_trial, plan_study, resumed
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.proposals import Proposals
+from phase6c.tune.remarks import remarks
 from phase6c.tune.resources import Resources
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
@@ -68,7 +71,8 @@ def run_study(space: Space, data: Bars, **options: Any) -> Study:
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.
     """
-    return run(plan_study(space, data, parse(SearchOptions, options)))
+    asked = parse(SearchOptions, options)
+    return run(plan_study(space, data, asked, Path(asked.out) / CACHE_FOLDER))
 
 
 def run(
@@ -85,6 +89,8 @@ def run(
     """
     options = plan.options
     halt = Halt(options.time_budget_s)
+    for remark in remarks(plan):
+        logger.warning(remark)
     with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
         if known:
             stored = read_config(plan.folder)

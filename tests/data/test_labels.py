@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phase6c.config import DataConfig
+from phase6c.config import DataConfig, parse
 from phase6c.data.labels import label_down, label_up
 from phase6c.errors import ConfigError
 
@@ -42,15 +42,18 @@ def test_the_threshold_grows_with_the_root_of_the_horizon(sp500):
 
 @settings(deadline=None, max_examples=20)
 @given(
-    horizon=st.integers(1, 60), n_days=st.integers(1, 80), label=st.sampled_from(["high", "close"])
+    horizon=st.integers(1, 60),
+    n_days=st.integers(1, 80),
+    label=st.sampled_from(["high", "close", "vol"]),
 )
 def test_the_last_rows_without_a_full_horizon_have_no_label(random_frame, horizon, n_days, label):
     frame = random_frame(n_days)
     config = DataConfig(horizon_days=horizon, label=label)
     for labels in (label_up(frame, config), label_down(frame, config)):
         full = max(n_days - horizon, 0)
+        first = 20 if label == "vol" else 0
         assert len(labels) == n_days
-        assert np.isin(labels[:full], [0, 1]).all()
+        assert np.isin(labels[first:full], [0, 1]).all()
         assert np.isnan(labels[full:]).all()
 
 
@@ -63,7 +66,44 @@ def test_a_label_reads_no_bar_beyond_its_horizon(random_frame):
     assert label_up(changed, config)[21] == 1
 
 
-def test_label_vol_is_refused_until_it_exists():
-    with pytest.raises(ConfigError, match="vol is not available yet") as caught:
-        label_up(BARS, DataConfig(label="vol"))
-    assert caught.value.exit_code == 2
+VOL = {"label": "vol", "horizon_days": 3}
+
+
+def test_vol_compares_the_close_with_the_volatility_of_the_days_before(random_frame):
+    frame = random_frame(120)
+    config = DataConfig(**VOL, vol_multiple=0.5)
+    up, down = label_up(frame, config), label_down(frame, config)
+    close = frame["close"].to_numpy()
+    returns = np.diff(np.log(close))
+    for day in range(20, 117):
+        rise = close[day + 3] / close[day] - 1
+        target = 0.5 * np.std(returns[day - 20 : day], ddof=1) * np.sqrt(3)
+        assert up[day] == (rise >= target)
+        assert down[day] == (rise <= -target)
+    assert np.isnan(up[:20]).all()
+    assert np.isnan(up[117:]).all()
+
+
+def test_without_volatility_there_is_no_vol_label(random_frame):
+    frame = random_frame(120)
+    frame.loc[40:80, "close"] = 50.0
+    up = label_up(frame, DataConfig(**VOL))
+    assert np.flatnonzero(np.isnan(up[20:117])).tolist() == list(range(40, 61))
+
+
+def test_the_rise_is_one_volatility_unless_told_otherwise():
+    assert DataConfig(**VOL).rise == 1.0
+    assert DataConfig(**VOL, vol_multiple=1.5).rise == 1.5
+    with pytest.raises(ConfigError, match="threshold is for the labels high and close"):
+        parse(DataConfig, {**VOL, "threshold": 0.01})
+    with pytest.raises(ConfigError, match="vol_multiple is for the label vol"):
+        parse(DataConfig, {"label": "close", "vol_multiple": 1.0})
+
+
+def test_a_vol_label_reads_no_bar_beyond_its_horizon(random_frame):
+    frame = random_frame(80)
+    changed = frame.copy()
+    changed.loc[50:, "close"] *= 2
+    config = DataConfig(**VOL)
+    assert (label_up(changed, config)[20:47] == label_up(frame, config)[20:47]).all()
+    assert label_up(changed, config)[47] == 1

@@ -1,15 +1,23 @@
 """Blocks follow each other in time, and no label of one reads a bar of the next."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import TimeSeriesSplit
 
 from phase6c.config import DataConfig
-from phase6c.data.splits import days_needed, split_dates
-from phase6c.errors import DataError
+from phase6c.data.splits import (
+    FIRST_TRAIN_SHARE,
+    WARMUP_DAYS,
+    days_needed,
+    split_dates,
+    walk_forward,
+)
+from phase6c.errors import ConfigError, DataError
 
 HORIZONS = st.integers(1, 20)
 
@@ -34,7 +42,50 @@ def test_blocks_are_ordered_disjoint_and_lose_only_the_purge(n_days, horizon):
     for before, after in pairwise(spans):
         assert before.border == after.first
         assert (after.first - before.last).astype(int) == horizon + 1
-    assert covered == n_days - 3 * horizon
+    assert covered == n_days - 4 * horizon
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    n_days=st.integers(500, 4000),
+    horizon=HORIZONS,
+    train=st.integers(30, 60),
+    val=st.integers(10, 20),
+    cal=st.integers(8, 15),
+    seed=st.integers(0, 99),
+)
+def test_blocks_agree_with_an_independent_implementation(n_days, horizon, train, val, cal, seed):
+    """Whole percents in exact fractions, one day after the other, on an irregular calendar."""
+    rng = np.random.default_rng(seed)
+    days = np.datetime64("1990-01-01") + np.cumsum(rng.integers(1, 5, n_days))
+    block_of_day = []
+    for position in range(n_days):
+        share = Fraction(position + 1, n_days) * 100
+        block_of_day.append(
+            sum(share > end for end in (train, train + val, train + val + cal))  # 0 is train
+        )
+    expected = {}
+    for number, name in enumerate(("train", "val", "cal", "test")):
+        of_block = [day for day, block in zip(days, block_of_day, strict=True) if block == number]
+        expected[name] = of_block[: len(of_block) - horizon]
+    config = DataConfig(
+        horizon_days=horizon,
+        train_fraction=train / 100,
+        val_fraction=val / 100,
+        cal_fraction=cal / 100,
+    )
+    for name, span in split_dates(days, config).spans().items():
+        inside = span.contains(days, days)
+        assert days[inside].tolist() == [day.item() for day in expected[name]], name
+
+
+def test_cuts_do_not_depend_on_horizon_or_label():
+    days = calendar(2000)
+    firsts = [
+        [span.first for span in split_dates(days, config).spans().values()]
+        for config in (DataConfig(), DataConfig(horizon_days=5), DataConfig(label="vol"))
+    ]
+    assert firsts[0] == firsts[1] == firsts[2]
 
 
 @settings(deadline=None, max_examples=60)
@@ -54,20 +105,58 @@ def test_no_label_reaches_into_the_next_block_even_of_a_ticker_that_skips_days(
 def test_fractions_are_those_asked_for():
     spans = split_dates(calendar(1000), DataConfig()).spans()
     days = [int((span.last - span.first).astype(int)) + 1 for span in spans.values()]
-    assert days == [599, 149, 99, 150]
+    assert days == [599, 149, 99, 149]
 
 
-def test_too_few_days_are_refused_with_the_number_needed():
-    config = DataConfig()
+@pytest.mark.parametrize("fractions", [{}, {"val_fraction": 0.05}, {"cal_fraction": 0.2}])
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_too_few_days_are_refused_with_the_number_needed(horizon, fractions):
+    config = DataConfig(horizon_days=horizon, **fractions)
     needed = days_needed(config)
-    assert needed == 300 + 1 + 220
-    split_dates(calendar(needed - 300 - 1), config)
-    with pytest.raises(DataError, match=f"at least {needed} daily bars.*100 days left"):
-        split_dates(calendar(100), config)
+    split_dates(calendar(needed - WARMUP_DAYS), config)
+    with pytest.raises(DataError, match=f"at least {needed} daily bars.* days left"):
+        split_dates(calendar(needed - WARMUP_DAYS - 1), config)
 
 
 @settings(deadline=None, max_examples=60)
-@given(horizon=st.integers(1, 60), train=st.floats(0.3, 0.7), val=st.floats(0.05, 0.15))
-def test_the_days_named_as_needed_are_enough(horizon, train, val):
-    config = DataConfig(horizon_days=horizon, train_fraction=train, val_fraction=val)
-    split_dates(calendar(days_needed(config) - 300 - horizon), config)
+@given(n_days=st.integers(900, 5000), purge=HORIZONS, n_folds=st.integers(2, 8))
+def test_walk_forward_folds_agree_with_scikit_learn(n_days, purge, n_folds):
+    days = calendar(n_days)
+    end = days[int(0.85 * n_days)]
+    before = days[days < end]
+    folds = walk_forward(days, end, purge, n_folds)
+    size = int(len(before) * (1 - FIRST_TRAIN_SHARE) / n_folds)
+    expected = TimeSeriesSplit(n_folds, test_size=size, gap=purge).split(before)
+    for fold, (train, out) in zip(folds, expected, strict=True):
+        assert (fold.train.first, fold.train.last) == (before[train[0]], before[train[-1]])
+        assert fold.train.border == fold.out.first == before[out[0]]
+        last = out[-1] if fold is not folds[-1] else out[-1] - purge
+        assert fold.out.last == before[last]
+
+
+@settings(deadline=None, max_examples=60)
+@given(n_days=st.integers(900, 3000), horizon=HORIZONS, seed=st.integers(0, 999))
+def test_a_fold_trains_on_labels_that_end_before_it_and_reads_nothing_of_the_test_block(
+    n_days, horizon, seed
+):
+    days = calendar(n_days)
+    splits = split_dates(days, DataConfig(horizon_days=horizon))
+    folds = walk_forward(days, splits.test.first, horizon)
+    traded = days[np.random.default_rng(seed).random(n_days) < 0.8]
+    dates, label_ends = traded[:-horizon], traded[horizon:]
+    assert len(folds) == 5
+    for fold in folds:
+        assert (label_ends[fold.train.contains(dates, label_ends)] < fold.out.first).all()
+        assert (label_ends[fold.out.contains(dates, label_ends)] < splits.test.first).all()
+    for before, after in pairwise(folds):
+        assert before.out.first < after.out.first
+        assert before.train.first == after.train.first
+        assert before.train.last < after.train.last
+
+
+def test_folds_that_are_too_small_or_none_are_refused():
+    days = calendar(300)
+    with pytest.raises(DataError, match=r"at least 20 days.*5 folds of 27 days, 10 of them purged"):
+        walk_forward(days, days[270], 10)
+    with pytest.raises(ConfigError, match="at least one fold"):
+        walk_forward(days, days[270], 1, 0)

@@ -19,15 +19,26 @@ Command = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def tune_command() -> click.Command:
-    """launch/tune.py, loaded as `python launch/tune.py` would load it."""
+def load_command(name: str) -> click.Command:
+    """A command of launch/, loaded as `python launch/NAME.py` would load it."""
     sys.path.insert(0, str(LAUNCH))
     try:
-        command: click.Command = runpy.run_path(str(LAUNCH / "tune.py"))["main"]
+        command: click.Command = runpy.run_path(str(LAUNCH / f"{name}.py"))["main"]
     finally:
         sys.path.remove(str(LAUNCH))
     return command
+
+
+@pytest.fixture(scope="session")
+def tune_command() -> click.Command:
+    return load_command("tune")
+
+
+@pytest.fixture(scope="session")
+def features() -> Command:
+    """Runs launch/features.py in this process."""
+    command = load_command("features")
+    return lambda *options: CliRunner().invoke(command, list(options))
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def wait_for_results(ledger: Path, n_results: int) -> None:
 def test_search_ended_by_ctrl_c_goes_on_where_it_ended(tmp_path: Path) -> None:
     options = ("--trials", "5", "--epochs", "4", "--scheduler", "none", "--quiet")
     first = start(*options, folder=tmp_path)
-    study_folder = tmp_path / "outputs/phase6c_a20/one"
+    study_folder = tmp_path / "outputs/phase6c_a100/one"
     wait_for_results(study_folder / "ledger.jsonl", 3)
     os.killpg(first.pid, signal.SIGINT)
     output, errors = first.communicate(timeout=LIMIT_S)
@@ -78,4 +78,4 @@ def test_terminal_gets_the_result_and_the_log_gets_rays_noise(tmp_path: Path) ->
         assert expected in output
     assert "not looked at" in errors
     assert "ray" not in errors.lower().replace("starting ray.", "")
-    assert (tmp_path / "outputs/phase6c_a20/one/run.log").read_text()
+    assert (tmp_path / "outputs/phase6c_a100/one/run.log").read_text()

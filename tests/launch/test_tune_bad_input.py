@@ -17,7 +17,7 @@ from phase6c.tune.resources import local_gpu_memory_gib
 # The aim is 5 s on a machine that does nothing else.
 MAX_S = 30.0
 
-STUDY = ("outputs", "phase6c_a20", "hpo_tiny_h1")
+STUDY = ("outputs", "phase6c_a100", "hpo_tiny_h1")
 
 no_gpu = pytest.mark.skipif(bool(local_gpu_memory_gib()), reason="there is a GPU here")
 
@@ -137,7 +137,9 @@ def test_an_unknown_option_or_space_is_refused_with_the_nearest(refused, options
         (["--set", "context_days=400"], ["context_days", "256", "found 400"]),
         (["--set", "patch_days=3"], ["patch_days divides context_days", "widen an axis"]),
         (["--set", "pooling=max"], ["'mean' or 'last'", "'max'", "Correct"]),
-        (["--tier", "a100"], ["a100", "Use a20."]),
+        (["--tier", "a300"], ["a300", "'a100'"]),
+        (["--label", "vol", "--threshold", "0.02"], ["threshold is for", "vol_multiple"]),
+        (["--vol-multiple", "2"], ["vol_multiple is for the label vol", "threshold"]),
         (["--tier", "b20"], ["tier", "'b20'", "Correct"]),
         (["--label", "vol"], ["vol", "Use high or close."]),
         (["--horizon", "0"], ["--horizon", "0 is not in the range x>=1"]),

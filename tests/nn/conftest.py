@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from phase6c.config import DataConfig, ModelConfig, OptimConfig, TrainConfig, TrialConfig
-from phase6c.data.windows import Block, BlockDates, BlockSummary, DataSummary, Scaler, SearchData
+from phase6c.data.scaling import Scaler
+from phase6c.data.summary import BlockDates, BlockSummary, DataSummary
+from phase6c.data.windows import Block, SearchData
 
 N_FEATURES = 5
 CONTEXT_DAYS = 8
@@ -45,7 +47,7 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
     def block(name: str, part: slice) -> Block:
         own = rows[part]
         tickers = np.zeros(len(own), dtype=np.int16)
-        return Block(name, own, y[own], down[own], days[part], tickers)
+        return Block(name, own, y[own], down[own], days[part], days[part] + 1, tickers)
 
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))
@@ -57,6 +59,7 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
     last = summary(val)
     return SearchData(
         features=features,
+        dates=np.datetime64("2000-01-01") + np.arange(len(features)),
         ticker_starts=np.zeros(1, dtype=np.int64),
         train=train,
         val=val,
@@ -65,7 +68,7 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         base_rate=float(train.y.mean()),
         config=DataConfig(),
         digest="planted",
-        scaler=Scaler(np.zeros(width), np.ones(width)),
+        scaler=Scaler(np.zeros((1, width)), np.ones((1, width))),
         summary=DataSummary(
             train=summary(train),
             val=last,
@@ -73,8 +76,11 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
             test=BlockDates(first_date=last.first_date, last_date=last.last_date, rows=1),
             purge_days=1,
             fractions={},
+            rise=0.01,
             tickers=("PLANTED",),
             tickers_without_rows=(),
+            dropped_features=(),
+            notes=(),
             bars_digest="planted",
         ),
     )

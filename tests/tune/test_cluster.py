@@ -19,7 +19,8 @@ from ray.cluster_utils import Cluster
 import phase6c
 from phase6c.health import Health
 from phase6c.records import Measurement, Metrics
-from phase6c.tune.plan import SearchOptions, plan_study
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import plan_study
 from phase6c.tune.run import run
 from phase6c.tune.trainable import TransformerTrainable
 from search_spaces import budget_2m

@@ -9,8 +9,8 @@ from phase6c.axes import Choice, Grid
 from phase6c.config import parse
 from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.study import write_config
+from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import (
-    SearchOptions,
     build_trial,
     find_references,
     longest_context,
@@ -29,7 +29,7 @@ def plan(sp500, tmp_path):
 
 def test_a_plan_names_its_study_and_touches_nothing(plan, tmp_path):
     planned = plan()
-    assert planned.folder == tmp_path / "phase6c_a20" / "hpo_tiny_h1"
+    assert planned.folder == tmp_path / "phase6c_a100" / "hpo_tiny_h1"
     assert planned.config.name == "hpo_tiny_h1"
     assert list(tmp_path.iterdir()) == []
     assert planned.config.space == tiny.SPACE.describe()

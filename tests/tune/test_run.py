@@ -27,7 +27,8 @@ from phase6c.records import Health, Measurement, Metrics
 from phase6c.space import Space
 from phase6c.study import Study, load_study
 from phase6c.trial_folder import read_predictions, trial_folder
-from phase6c.tune.plan import SearchOptions, plan_study
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import plan_study
 from phase6c.tune.run import run
 from phase6c.tune.trainable import TransformerTrainable
 from search_spaces import tiny

@@ -1,0 +1,67 @@
+"""Prints the catalogue of features."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+try:
+    import click
+    from _app import exits_with_code
+except ImportError as missing:
+    sys.exit(
+        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option(
+    "--tier",
+    default="a200",
+    type=click.Choice(["a20", "a50", "a100", "a200"]),
+    help="The features of this tier; a200 has all.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@exits_with_code
+def main(tier: str, *, as_json: bool) -> None:
+    """Prints every feature of a tier: name, family, lookback in days, needs, meaning."""
+    from phase6c.data.catalogue import FEATURES, TIERS
+
+    smallest = {name: own for own in reversed(TIERS) for name in TIERS[own]}
+    rows = [
+        {
+            "name": feature.name,
+            "family": feature.family,
+            "tier": smallest[feature.name],
+            "lookback_days": feature.lookback_days,
+            "needs": list(feature.needs),
+            "meaning": feature.meaning,
+        }
+        for feature in (FEATURES[name] for name in TIERS[tier])  # type: ignore[index]
+    ]
+    if as_json:
+        click.echo(json.dumps({"schema": "phase6c.features/1", "tier": tier, "features": rows}))
+        return
+    show(rows)
+
+
+def show(rows: list[dict[str, object]]) -> None:
+    """Prints the features as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("feature", "tier", "family", "lookback", "needs", "meaning"):
+        table.add_column(name, justify="right" if name == "lookback" else "left")
+    for row in rows:
+        needs = row["needs"]
+        assert isinstance(needs, list)
+        days = f"{row['lookback_days']} d"
+        words = (row["name"], row["tier"], row["family"], days, " ".join(needs), row["meaning"])
+        table.add_row(*map(str, words))
+    # A pipe has no width of its own; lines are kept whole for it.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+if __name__ == "__main__":
+    main()

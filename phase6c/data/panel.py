@@ -1,0 +1,84 @@
+"""The features of every bar of every ticker, computed once and kept under their digest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from phase6c.config import digest_of
+from phase6c.data.bars import Bars, ticker_frames
+from phase6c.data.catalogue import FEATURE_CODE_VERSION, compute_features
+from phase6c.data.indicators.feature import Feature
+from phase6c.errors import StorageError
+from phase6c.files import read_checked, write_checked
+
+logger = logging.getLogger(__name__)
+
+# The panel of 500 tickers takes two gigabytes; that of one a few megabytes.
+MAX_CACHED_PANELS = 8
+
+
+def feature_panel(bars: Bars, features: Sequence[Feature], cache: Path | None) -> np.ndarray:
+    """The features of each bar, in the order of the bars' rows.
+
+    Args:
+        bars: Of all tickers.
+        features: The columns of the panel.
+        cache: A folder of panels computed before, created where it is missing. The digest of
+            bars, features and code in a file's name tells what it holds; a damaged file is made
+            anew.
+
+    Returns:
+        float32[row, feature], NaN before each feature's lookback; it may be read-only.
+    """
+    if cache is None:
+        return _compute(bars, features)
+    path = cache / f"panel_{panel_digest(bars, features)[:32]}.bin"
+    kept = _read(path, len(bars.frame), len(features))
+    if kept is not None:
+        return kept
+    panel = _compute(bars, features)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_checked(path, panel.data.cast("B"))
+        _forget_old(cache)
+    except (OSError, StorageError) as error:
+        logger.warning("The features will be computed again next time: %s", error)
+    return panel
+
+
+def panel_digest(bars: Bars, features: Sequence[Feature]) -> str:
+    """SHA-256 of all that the panel's values depend on."""
+    names = [feature.name for feature in features]
+    return digest_of({"bars": bars.digest, "features": names, "code": FEATURE_CODE_VERSION})
+
+
+def _compute(bars: Bars, features: Sequence[Feature]) -> np.ndarray:
+    panel = np.empty((len(bars.frame), len(features)), dtype=np.float32)
+    start = 0
+    for frame in ticker_frames(bars).values():
+        panel[start : start + len(frame)] = compute_features(frame, features)
+        start += len(frame)
+    return panel
+
+
+def _read(path: Path, n_rows: int, n_features: int) -> np.ndarray | None:
+    try:
+        content = read_checked(path) if path.exists() else None
+    except StorageError as error:
+        logger.warning("The features are computed again: %s", error)
+        content = None
+    if content is None or len(content) != n_rows * n_features * np.dtype(np.float32).itemsize:
+        return None
+    path.touch()
+    return np.frombuffer(content, dtype=np.float32).reshape(n_rows, n_features)
+
+
+def _forget_old(cache: Path) -> None:
+    """Keeps the panels that were used last."""
+    panels = sorted(cache.glob("panel_*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in panels[MAX_CACHED_PANELS:]:
+        path.unlink(missing_ok=True)

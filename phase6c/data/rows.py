@@ -1,0 +1,66 @@
+"""Every bar of every ticker with its label: what may become the end of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from phase6c.config import DataConfig
+from phase6c.data.bars import dates_of
+from phase6c.data.labels import label_down, label_up
+from phase6c.data.splits import WARMUP_DAYS, Span
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One entry per bar in each array, ticker by ticker, in order of dates.
+
+    Attributes:
+        names: Of the tickers.
+        tickers: int64[row], an index into the names.
+        days: int64[row], the days that the ticker has before this one.
+        dates: datetime64[D][row].
+        label_ends: datetime64[D][row], the last date that the row's label reads; its own where
+            the horizon is not full.
+        up: float64[row], the label; NaN where there is none.
+        down: float64[row], the mirrored label.
+    """
+
+    names: tuple[str, ...]
+    tickers: np.ndarray
+    days: np.ndarray
+    dates: np.ndarray
+    label_ends: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
+
+    @classmethod
+    def of(cls, bars: Mapping[str, pd.DataFrame], config: DataConfig) -> Rows:
+        """Labels the bars of each ticker."""
+        frames = bars.values()
+        lengths = [len(frame) for frame in frames]
+        dates = [dates_of(frame) for frame in frames]
+        horizon = config.horizon_days
+        return cls(
+            names=tuple(bars),
+            tickers=np.repeat(np.arange(len(frames)), lengths),
+            days=np.concatenate([np.arange(length) for length in lengths]),
+            dates=np.concatenate(dates),
+            label_ends=np.concatenate([np.append(one[horizon:], one[-horizon:]) for one in dates]),
+            up=np.concatenate([label_up(frame, config) for frame in frames]),
+            down=np.concatenate([label_down(frame, config) for frame in frames]),
+        )
+
+    @property
+    def calendar(self) -> np.ndarray:
+        """datetime64[D][day]: the dates on which some ticker has a bar after its warm-up."""
+        return np.unique(self.dates[self.days >= WARMUP_DAYS])
+
+    def windows_in(self, span: Span) -> np.ndarray:
+        """The rows in which the block's windows end, ordered by date, then ticker."""
+        usable = (self.days >= WARMUP_DAYS) & ~np.isnan(self.up)
+        inside = np.flatnonzero(usable & span.contains(self.dates, self.label_ends))
+        return inside[np.lexsort((self.tickers[inside], self.dates[inside]))]

@@ -1,0 +1,73 @@
+"""Wide tables, with a column for each field of each ticker, as long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from phase6c.data.parsing import column_key, is_missing, parse_numbers
+from phase6c.data.raw import NUMBERS, RawTable, listed, shown
+
+_TICKER_LABELS = ("ticker", "tickers", "symbol", "symbols")
+
+
+def is_wide(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether the first two rows of a CSV file are fields and tickers, in either order.
+
+    A label says so (`Ticker,AAPL,MSFT`), or the row below the fields has no date and no number.
+    """
+    fields, fields_below = _field_count(first[1:]), _field_count(second[1:])
+    if fields_below > fields:
+        return True
+    if column_key(second[0]) in _TICKER_LABELS:
+        return fields > 0
+    names = pd.Series(second[1:], dtype="str")
+    only_names = bool((names != "").all()) and bool(np.isnan(parse_numbers(names)).all())
+    return fields > 0 and second[0] == "" and only_names
+
+
+def long_table(
+    cells: pd.DataFrame, upper: Sequence[str], lower: Sequence[str], table: RawTable
+) -> pd.DataFrame:
+    """A row for each day and ticker of a wide table; rows without any number are left out.
+
+    Args:
+        cells: Dates in the first column, then a column for each field and ticker.
+        upper: What the upper header says of each column but the first: its field or its ticker.
+        lower: What the lower header says.
+        table: What is wrong is noted there.
+
+    Returns:
+        Columns date, ticker and the fields; the index holds the row numbers of `cells`.
+    """
+    fields, tickers = sorted((upper, lower), key=_field_count, reverse=True)
+    pairs = pd.MultiIndex.from_arrays([fields, tickers])
+    for field, ticker in pairs[pairs.duplicated()].unique():
+        table.fault(f"has the column {shown(field)} of {shown(ticker)} twice", "Keep one of them.")
+    names = pd.Index(tickers).unique()
+    rows = np.tile(np.arange(len(cells)), len(names))
+    columns = {}
+    for field in dict.fromkeys(fields):
+        of_field = np.flatnonzero(~pairs.duplicated() & (pairs.get_level_values(0) == field))
+        block = cells.iloc[:, of_field + 1].set_axis(pairs[of_field].get_level_values(1), axis=1)
+        # Ticker by ticker, with gaps where a ticker lacks the field.
+        columns[field] = block.reindex(columns=names).to_numpy().ravel(order="F")
+    columns |= {"date": cells.iloc[rows, 0].array, "ticker": names.repeat(len(cells))}
+    return _without_empty_rows(pd.DataFrame(columns, index=rows), table)
+
+
+def _without_empty_rows(long: pd.DataFrame, table: RawTable) -> pd.DataFrame:
+    """The rows of days that a ticker has in the table, not of those that only others have."""
+    empty = [is_missing(long[name]) for name in long if column_key(name) in NUMBERS]
+    kept = long[~np.logical_and.reduce(empty)] if empty else long
+    without = pd.Index(long["ticker"]).unique().difference(kept["ticker"], sort=False)
+    if len(without):
+        table.note(f"left out without any bar: {listed([shown(name) for name in without])}")
+    return kept
+
+
+def _field_count(names: Sequence[object]) -> int:
+    """How many kinds of prices and volumes are among the names; a ticker may be called LOW."""
+    return len({column_key(name) for name in names}.intersection(NUMBERS))

@@ -1,0 +1,94 @@
+"""What the blocks of a search hold, as it is printed and stored."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from phase6c.config import DataConfig, Record
+from phase6c.data.bars import Bars
+from phase6c.data.rows import Rows
+from phase6c.data.splits import Splits
+
+
+class BlockDates(Record):
+    """All that may be known of the test block."""
+
+    first_date: date
+    last_date: date
+    rows: int
+
+
+class BlockSummary(BlockDates):
+    """A block that may be looked at, with the share of rises in it."""
+
+    base_rate: float
+
+
+class DataSummary(Record):
+    """The blocks, the tickers and the features of a search; of test only dates and rows.
+
+    Attributes:
+        rise: The rise to reach: a fraction of the close, or volatilities for the label vol.
+        dropped_features: Those of the tier that the bars have no columns for.
+        notes: What the user should know of the bars.
+    """
+
+    train: BlockSummary
+    val: BlockSummary
+    cal: BlockSummary
+    test: BlockDates
+    purge_days: int
+    fractions: dict[str, float]
+    rise: float
+    tickers: tuple[str, ...]
+    tickers_without_rows: tuple[str, ...]
+    dropped_features: tuple[str, ...]
+    notes: tuple[str, ...]
+    bars_digest: str
+
+
+def summarise(
+    bars: Bars,
+    rows: Rows,
+    splits: Splits,
+    windows: dict[str, np.ndarray],
+    dropped_features: tuple[str, ...],
+    config: DataConfig,
+) -> DataSummary:
+    """Counts the blocks.
+
+    Args:
+        bars: All of them.
+        rows: Their rows.
+        splits: The dates of the blocks.
+        windows: The rows of each block's windows, none of them empty.
+        dropped_features: See DataSummary.
+        config: What was asked for.
+    """
+    blocks: dict[str, Any] = {
+        name: {
+            "first_date": span.first.item(),
+            "last_date": span.last.item(),
+            "rows": len(windows[name]),
+        }
+        for name, span in splits.spans().items()
+    }
+    for name in ("train", "val", "cal"):
+        blocks[name]["base_rate"] = float(rows.up[windows[name]].mean())
+    used = np.unique(rows.tickers[np.concatenate(list(windows.values()))])
+    return DataSummary(
+        **blocks,
+        purge_days=splits.purge_days,
+        fractions=config.fractions,
+        rise=config.rise,
+        tickers=tuple(rows.names[code] for code in used),
+        tickers_without_rows=tuple(
+            name for code, name in enumerate(rows.names) if code not in used
+        ),
+        dropped_features=dropped_features,
+        notes=bars.notes,
+        bars_digest=bars.digest,
+    )

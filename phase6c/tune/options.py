@@ -1,0 +1,114 @@
+"""What a search can be asked for, and where each pinned value goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from phase6c.config import (
+    DataConfig,
+    Objective,
+    Record,
+    TrainConfig,
+    TrialConfig,
+    Values,
+    check_names,
+    field_sections,
+    parse,
+    settable_fields,
+)
+from phase6c.space import Space
+from phase6c.study import SchedulerName, SearcherName
+
+
+class SearchOptions(Record):
+    """How to search; the same names as the options of `launch/tune.py`.
+
+    Attributes:
+        n_trials: Sampled trials in all.
+        grace_period: Epochs that every trial gets; None for a ninth of `epochs`.
+        pins: Flat configuration values that are fixed.
+        references: Names to run first, beside those of the space.
+        gpus: How many to use; None for all there are.
+        gpus_per_trial: None for the share that the budget's memory needs.
+        cpus: How many to use; None for all there are.
+        address: Of a running Ray cluster; None for a Ray of our own.
+        name: Of the study; None for one made from budget, horizon and data.
+    """
+
+    data: DataConfig = DataConfig()
+    n_trials: int = Field(default=50, ge=1)
+    epochs: int = Field(default=27, ge=1)
+    grace_period: int | None = Field(default=None, ge=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
+    objective: Objective = "auc"
+    searcher: SearcherName = "optuna"
+    scheduler: SchedulerName = "asha"
+    time_budget_s: float | None = Field(default=None, gt=0)
+    ranges: bool = False
+    pins: Mapping[str, Any] = {}
+    references: tuple[str, ...] = ()
+    gpus: int | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    address: str | None = None
+    seed: int = Field(default=0, ge=0)
+    out: str = "outputs"
+    name: str | None = None
+    keep: int = Field(default=10, ge=1)
+    resume: bool = False
+    overwrite: bool = False
+
+
+def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:
+    """Sends each pinned value to the space, the data or the training that it belongs to.
+
+    Returns:
+        The space, the data's and the training's configuration, and whether the precision was
+        pinned.
+
+    Raises:
+        ConfigError: A name is unknown or a value out of range.
+    """
+    sections = field_sections()
+    check_names(options.pins, settable_fields(), "--set name")
+    data = options.data.model_dump()
+    train: Values = {"epochs": options.epochs, "objective": options.objective}
+    if options.ranges:
+        space = space.as_ranges()
+    for name, value in options.pins.items():
+        if sections[name] == "data":
+            data[name] = value
+        elif sections[name] == "train":
+            train[name] = value
+        else:
+            space = space.pin(name, _checked(name, value))
+    parsed = parse(DataConfig, data), parse(TrainConfig, train)
+    return space, *parsed, "precision" in options.pins
+
+
+_EXAMPLE: Values = {
+    "n_layers": 1,
+    "d_model": 16,
+    "n_heads": 1,
+    "d_ff_ratio": 1,
+    "context_days": 240,
+    "patch_days": 1,
+    "learning_rate": 1e-3,
+}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value as its field would hold it, checked on its own.
+
+    Raises:
+        ConfigError: The value is of another type or out of range.
+    """
+    example = {**_EXAMPLE, name: value}
+    if name == "n_heads" and isinstance(value, int) and value > 0:
+        example["d_model"] = 16 * value
+    if name == "patch_days":
+        example["context_days"] = value
+    return TrialConfig.from_flat(example).flat()[name]

@@ -1,0 +1,40 @@
+"""What the user of a plan should know of its data before it starts."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from phase6c.data.catalogue import FEATURES
+from phase6c.tune.plan import StudyPlan
+
+# With more parameters than this for each training window, a model can learn them by heart.
+MAX_PARAMETERS_PER_WINDOW = 5_000
+
+
+def remarks(plan: StudyPlan) -> list[str]:
+    """A sentence each: notes on the bars, what was left out, and a model too large for them."""
+    summary = plan.data.summary
+    lines = list(summary.notes)
+    if summary.tickers_without_rows:
+        names = ", ".join(summary.tickers_without_rows)
+        lines.append(f"No window of {names} lies in a block; its history is too short.")
+    if summary.dropped_features:
+        lines.append(_dropped(summary.dropped_features))
+    budget = plan.space.budget
+    if budget is not None and budget.n_params / len(plan.data.train) > MAX_PARAMETERS_PER_WINDOW:
+        lines.append(
+            f"{budget.n_params:,} parameters for {len(plan.data.train):,} training windows: a "
+            "model of this size can learn them by heart. Add tickers or choose a smaller budget."
+        )
+    return lines
+
+
+def _dropped(names: tuple[str, ...]) -> str:
+    """The features that the bars have no columns for, by family."""
+    features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
+    columns = {column for feature in features for column in feature.needs}
+    families = (
+        f"{family} ({', '.join(feature.name for feature in group)})"
+        for family, group in groupby(features, key=lambda feature: feature.family)
+    )
+    return f"{len(names)} features need {', '.join(sorted(columns))}: {'; '.join(families)}."

@@ -1,0 +1,47 @@
+"""Features are scaled by train rows, together or each ticker on its own."""
+
+import numpy as np
+
+from phase6c.data.scaling import CLIP, MIN_TICKER_WINDOWS, Scaler
+
+FEW, MANY = MIN_TICKER_WINDOWS - 1, 500
+
+
+def train_rows():
+    """Two tickers of other levels; the second has too few rows to be scaled on its own."""
+    rng = np.random.default_rng(0)
+    features = np.concatenate([rng.normal(5, 2, (MANY, 3)), rng.normal(-1, 9, (FEW, 3))])
+    return features.astype(np.float32), np.repeat([0, 1], [MANY, FEW])
+
+
+def test_pooled_scaling_has_one_mean_for_all():
+    features, tickers = train_rows()
+    scaler = Scaler.fit(features, tickers, 2, "pooled")
+    np.testing.assert_allclose(scaler.mean, features.mean(axis=0)[None], rtol=1e-5)
+    np.testing.assert_allclose(scaler.scale, features.std(axis=0)[None], rtol=1e-5)
+
+
+def test_a_ticker_with_few_rows_is_scaled_like_all_together():
+    features, tickers = train_rows()
+    scaler = Scaler.fit(features, tickers, 3, "per_ticker")
+    np.testing.assert_allclose(scaler.mean[0], features[:MANY].mean(axis=0), rtol=1e-5)
+    for without_enough in (1, 2):
+        np.testing.assert_allclose(scaler.mean[without_enough], features.mean(axis=0), rtol=1e-5)
+
+
+def test_scaling_in_place_is_by_ticker_and_clipped():
+    features, tickers = train_rows()
+    scaler = Scaler.fit(features, tickers, 2, "per_ticker")
+    expected = (features - scaler.mean[tickers]) / scaler.scale[tickers]
+    features[0, 0] = 1e6
+    scaler.scale_in_place(features, np.array([0, MANY]))
+    assert features[0, 0] == CLIP
+    expected = np.clip(expected, -CLIP, CLIP)
+    np.testing.assert_allclose(features[1:], expected[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_feature_that_does_not_vary_becomes_zero():
+    features = np.full((100, 1), 7.0, dtype=np.float32)
+    scaler = Scaler.fit(features, np.zeros(100, dtype=int), 1, "pooled")
+    scaler.scale_in_place(features, np.array([0]))
+    assert (features == 0).all()
