@@ -51,8 +51,7 @@ def one_ticker() -> None:
     for tier in TIERS:
         print(f"{tier}: {median_s(frame, tier_features(tier, frame.columns)):.3f} s", flush=True)
     alone = {
-        feature.name: median_s(frame, [feature])
-        for feature in tier_features("a200", frame.columns)
+        feature.name: median_s(frame, [feature]) for feature in tier_features("a200", frame.columns)
     }
     slowest = sorted(alone, key=alone.__getitem__, reverse=True)[:8]
     print("slowest:", ", ".join(f"{name} {1000 * alone[name]:.1f} ms" for name in slowest))

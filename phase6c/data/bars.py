@@ -101,7 +101,8 @@ def _check_shared_tickers(frames: list[pd.DataFrame], tables: list[RawTable]) ->
         shared = [ticker for ticker in tickers if ticker in first_source]
         for source in dict.fromkeys(first_source[ticker] for ticker in shared):
             same = [shown(ticker) for ticker in shared if first_source[ticker] == source]
-            table.fault(f"has {listed(same)} from {source}", "Keep each ticker in one source.")
+            remedy = "Keep each ticker in one source."
+            table.fault(f"shares ticker {listed(same)} with {source}", remedy)
         first_source = dict.fromkeys(tickers, table.name) | first_source
 
 

@@ -159,9 +159,7 @@ def _check_constants(bars: pd.DataFrame, table: RawTable) -> None:
     """Of each ticker, no column may have one value only."""
     tickers = bars["ticker"].dropna()
     codes, rows = tickers.cat.codes.to_numpy(), tickers.index.to_numpy()
-    first = tickers.drop_duplicates()
-    first_rows = np.zeros(len(tickers.cat.categories), dtype=int)
-    first_rows[first.cat.codes] = first.index
+    first_rows = tickers.drop_duplicates().sort_values().index.to_numpy()  # in order of the codes
     long = np.bincount(codes) >= MIN_CONSTANT_ROWS
     for name in bars.columns.intersection(NUMBERS):
         values = bars[name].to_numpy()

@@ -30,6 +30,8 @@ def check_sequences(bars: pd.DataFrame, clock: np.ndarray, table: RawTable) -> p
         The bars sorted by ticker and date, without rows that have none of either.
     """
     bars = _sorted(bars, table)
+    if bars.empty:
+        return bars
     same, days = _steps(bars)
     repeated = same & (days == 0)
     _check_repeats(bars, repeated, clock, table)
@@ -80,9 +82,8 @@ def _check_distances(bars: pd.DataFrame, table: RawTable) -> None:
     table.fault_in(gaps, "date", fault, "Fill the gap in, or begin after it.")
     # The median is above the limit if fewer than half of the steps are within it.
     starts = np.flatnonzero(~same)
-    steps = np.add.reduceat(same.astype(int), starts) if len(starts) else starts
-    short = same & (days <= MAX_MEDIAN_STEP_DAYS)
-    within = np.add.reduceat(short.astype(int), starts) if len(starts) else starts
+    steps = np.add.reduceat(same.astype(int), starts)
+    within = np.add.reduceat((same & (days <= MAX_MEDIAN_STEP_DAYS)).astype(int), starts)
     sparse = bars.index.to_numpy()[starts[2 * within < steps]]
     fault = f"is the first of bars more than {MAX_MEDIAN_STEP_DAYS} days apart (median),"
     table.fault_in(sparse, "date", fault, "Bars must be daily, not weekly or monthly.", "ticker")
@@ -100,7 +101,7 @@ def _check_jumps(bars: pd.DataFrame, table: RawTable) -> None:
         ratio = np.maximum(overnight, 1 / overnight)
     jumped = (change >= MAX_JUMP) | (change <= 1 / MAX_JUMP)
     fault = f"jumps by a factor of {MAX_JUMP} or more"
-    remedy = "Check the decimal point and the currency unit."
+    remedy = "Check the decimal point and the currency unit, and adjust for splits."
     table.fault_in(bars.index.to_numpy()[jumped], "close", fault, remedy)
 
     near = [np.abs(ratio / split - 1) <= SPLIT_TOLERANCE for split in SPLIT_RATIOS]

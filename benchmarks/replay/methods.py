@@ -1,0 +1,233 @@
+"""The searches that are compared: libraries as they come, and phase6c with its own objects."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import optuna
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+from tasks import Task
+
+from phase6c.axes import Categories, Interval, Steps
+from phase6c.budget import CountParameters
+from phase6c.config import DataConfig, TrainConfig, TrialConfig
+from phase6c.ledger import Ledger
+from phase6c.nn.model import count_parameters
+from phase6c.records import Health, Measurement, Metrics
+from phase6c.study import StudyConfig
+from phase6c.tune.halt import Halt
+from phase6c.tune.proposals import METRIC, Proposals, RandomSearch, _ray_domain
+from phase6c.tune.scheduler import RungScheduler
+from phase6c.tune.search import StudySearcher
+
+N_FEATURES = 100
+REDUCTION_FACTOR = 3
+_HEALTHY = Health(verdict="healthy")
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def counter() -> CountParameters:
+    """Parameter counts with the default tier's number of features."""
+    return partial(count_parameters, n_features=N_FEATURES)
+
+
+class RaySearch:
+    """A searcher and a scheduler of Ray as they come, told of each other's trials as Tune does."""
+
+    def __init__(
+        self, task: Task, searcher: Searcher, scheduler: AsyncHyperBandScheduler | None
+    ) -> None:
+        self._task = task
+        self._searcher = searcher
+        self._scheduler = scheduler
+        self._count = counter()
+        self._n_started = 0
+
+    def start(self) -> tuple[Any, Mapping[str, Any]] | None:
+        trial_id = str(self._n_started)
+        raw = self._searcher.suggest(trial_id)
+        if raw is None or raw == Searcher.FINISHED:
+            return None
+        self._n_started += 1
+        axes = self._task.space.axes
+        values = {name: axis.decode(raw[name]) for name, axis in axes.items()}
+        trial = SimpleNamespace(trial_id=trial_id, config=values, evaluated_params=values)
+        if self._scheduler is not None:
+            self._scheduler.on_trial_add(None, trial)
+        return trial, self._task.space.complete(values, self._count) or values
+
+    def report(self, handle: Any, epoch: int, score: float) -> bool:
+        result = {METRIC: score, "training_iteration": epoch}
+        action = TrialScheduler.CONTINUE
+        if self._scheduler is not None:
+            action = self._scheduler.on_trial_result(None, handle, result)
+        if epoch < self._task.epochs and action == TrialScheduler.CONTINUE:
+            self._searcher.on_trial_result(handle.trial_id, result)
+            return True
+        if self._scheduler is not None:
+            self._scheduler.on_trial_complete(None, handle, result)
+        self._searcher.on_trial_complete(handle.trial_id, result=result)
+        return False
+
+
+def ray_optuna(task: Task, seed: int, grace: float | None) -> RaySearch:
+    """OptunaSearch with its own defaults; `grace` in epochs, or a share of them below one."""
+    domains = {name: _ray_domain(axis) for name, axis in task.space.axes.items()}
+    space = OptunaSearch.convert_search_space(domains)
+    searcher = OptunaSearch(space, metric=METRIC, mode="max", seed=seed)
+    return RaySearch(task, searcher, ray_asha(task, grace))
+
+
+def random_asha(task: Task, seed: int, grace: float | None) -> RaySearch:
+    """Uniform draws."""
+    return RaySearch(task, RandomSearch(task.space.axes, seed), ray_asha(task, grace))
+
+
+def ray_asha(task: Task, grace: float | None) -> AsyncHyperBandScheduler | None:
+    """Ray's ASHA; None is no rungs at all."""
+    if grace is None:
+        return None
+    return AsyncHyperBandScheduler(
+        metric=METRIC,
+        mode="max",
+        max_t=task.epochs,
+        grace_period=grace_epochs(task, grace),
+        reduction_factor=REDUCTION_FACTOR,
+    )
+
+
+def grace_epochs(task: Task, grace: float) -> int:
+    """Epochs of a grace that may be a share."""
+    return max(1, int(np.ceil(grace * task.epochs if grace < 1 else grace)))
+
+
+class PlainOptuna:
+    """Optuna by hand: its TPE and its successive halving."""
+
+    def __init__(self, task: Task, seed: int, grace: int = 1) -> None:
+        self._task = task
+        self._count = counter()
+        self._study = optuna.create_study(
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(
+                min_resource=grace, reduction_factor=REDUCTION_FACTOR
+            ),
+        )
+
+    def start(self) -> tuple[Any, Mapping[str, Any]] | None:
+        trial = self._study.ask()
+        raw = {name: suggest(trial, name, axis) for name, axis in self._task.space.axes.items()}
+        values = {name: axis.decode(raw[name]) for name, axis in self._task.space.axes.items()}
+        return trial, self._task.space.complete(values, self._count) or values
+
+    def report(self, handle: Any, epoch: int, score: float) -> bool:
+        handle.report(score, epoch)
+        if epoch < self._task.epochs and not handle.should_prune():
+            return True
+        state = optuna.trial.TrialState
+        if epoch < self._task.epochs:
+            self._study.tell(handle, state=state.PRUNED)
+        else:
+            self._study.tell(handle, score)
+        return False
+
+
+def suggest(trial: optuna.Trial, name: str, axis: Any) -> Any:
+    """Draws an axis in Optuna's own way."""
+    match axis.domain:
+        case Steps(n):
+            return trial.suggest_int(name, 0, n - 1)
+        case Interval(low, high, log):
+            return trial.suggest_float(name, low, high, log=log)
+        case Categories(values):
+            return trial.suggest_categorical(name, values)
+
+
+class Phase6c:
+    """The product's own searcher and scheduler, on a ledger in memory."""
+
+    def __init__(
+        self, task: Task, seed: int, n_workers: int, *, n_trials: int = 10_000, **options: Any
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if _has_memory() else None)
+        count, data = counter(), DataConfig()
+        train = TrainConfig(epochs=task.epochs, patience_epochs=task.epochs)
+        self._ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
+        searcher = options.pop("searcher", "optuna")
+        options.setdefault("grace_epochs", grace_epochs(task, 1 / 9))
+        config = StudyConfig(
+            study_id="replay",
+            name="replay",
+            budget="replay",
+            space=task.space.describe(),
+            sources=(),
+            data=data,
+            data_digest="",
+            data_summary={},
+            train=train,
+            n_trials=n_trials,
+            searcher=searcher,
+            code_version="",
+            seed=seed,
+            reduction_factor=REDUCTION_FACTOR,
+            **options,
+        )
+        halt = Halt(None)
+
+        def build(values: Mapping[str, Any], number: int) -> tuple[TrialConfig, int]:
+            fields = {**data.model_dump(), **train.model_dump(), **values, "seed": number}
+            trial = TrialConfig.from_flat(fields)
+            return trial, count(trial.model)
+
+        self._searcher = StudySearcher(
+            self._ledger,
+            Proposals(task.space, count, searcher, train.objective, seed),
+            build,
+            (),
+            n_trials,
+            lambda _: True,
+            {"provenance": {"code_version": ""}},
+            halt,
+        )
+        self._searcher.set_max_concurrency(n_workers)
+        self._scheduler = RungScheduler(self._ledger, config, halt)
+        self._n_started = 0
+
+    def start(self) -> tuple[Any, Mapping[str, Any]] | None:
+        trial_id = str(self._n_started)
+        payload = self._searcher.suggest(trial_id)
+        if payload is None or payload == Searcher.FINISHED:
+            return None
+        self._n_started += 1
+        trial = SimpleNamespace(trial_id=trial_id, config=payload)
+        return trial, self._ledger.trials[payload["number"]].params
+
+    def report(self, handle: Any, epoch: int, score: float) -> bool:
+        measurement = Measurement(
+            epoch=epoch,
+            value=score if np.isfinite(score) else None,
+            metrics=Metrics(),
+            health=_HEALTHY,
+            duration_s=0.0,
+        )
+        result = {"epoch": epoch, METRIC: score, "measurement": measurement.model_dump_json()}
+        action = self._scheduler.on_trial_result(None, handle, result)
+        if action == TrialScheduler.CONTINUE:
+            self._searcher.on_trial_result(handle.trial_id, result)
+            return True
+        self._searcher.on_trial_complete(handle.trial_id, result=result)
+        return False
+
+
+def _has_memory() -> bool:
+    return Path("/dev/shm").is_dir()

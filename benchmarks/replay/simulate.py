@@ -1,0 +1,98 @@
+"""Searches in simulated time: workers train recorded curves, and a method says what and how far."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from tasks import Task
+
+
+@dataclass
+class Run:
+    """One configuration that a method has started."""
+
+    handle: Any
+    scores: np.ndarray
+    epoch_s: float
+    epochs: int = 0
+
+
+class Method(Protocol):
+    """A searcher with its rungs."""
+
+    def start(self) -> tuple[Any, Mapping[str, Any]] | None:
+        """A handle and the flat values to train next; None for "not now"."""
+
+    def report(self, handle: Any, epoch: int, score: float) -> bool:
+        """Takes a score; whether the trial goes on."""
+
+
+@dataclass
+class History:
+    """What came of a search.
+
+    Attributes:
+        times: Simulated seconds at which the best score rose.
+        bests: What it rose to.
+        runs: Every configuration started, in order.
+    """
+
+    times: list[float] = field(default_factory=list)
+    bests: list[float] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """All that were trained."""
+        return sum(run.epochs for run in self.runs)
+
+    def best_at(self, times: np.ndarray) -> np.ndarray:
+        """The best score by each time; minus infinity before the first."""
+        positions = np.searchsorted(self.times, times, side="right")
+        return np.concatenate([[-np.inf], self.bests])[positions]
+
+
+def simulate(
+    task: Task, method: Method, n_workers: int, budget_s: float, n_trials: int | None = None
+) -> History:
+    """Runs a search until its time is over, or all its trials have ended.
+
+    Args:
+        task: Whose curves are trained.
+        method: What decides.
+        n_workers: Trials side by side.
+        budget_s: Simulated seconds of the search.
+        n_trials: At most so many are started.
+    """
+    history, clock, order = History(), 0.0, 0
+    events: list[tuple[float, int, Run]] = []
+    idle = n_workers
+    while True:
+        while idle and (n_trials is None or len(history.runs) < n_trials):
+            begun = method.start()
+            if begun is None:
+                break
+            handle, values = begun
+            run = Run(handle, *task.curve(values))
+            history.runs.append(run)
+            heapq.heappush(events, (clock + run.epoch_s, order, run))
+            idle, order = idle - 1, order + 1
+        if not events:
+            return history
+        clock, _, run = heapq.heappop(events)
+        if clock > budget_s:
+            return history
+        score = float(run.scores[run.epochs])
+        run.epochs += 1
+        if np.isfinite(score) and (not history.bests or score > history.bests[-1]):
+            history.times.append(clock)
+            history.bests.append(score)
+        if method.report(run.handle, run.epochs, score) and run.epochs < task.epochs:
+            heapq.heappush(events, (clock + run.epoch_s, order, run))
+            order += 1
+        else:
+            idle += 1
