@@ -31,6 +31,8 @@ from phase6c.tune.search import StudySearcher
 N_FEATURES = 100
 REDUCTION_FACTOR = 3
 _HEALTHY = Health(verdict="healthy")
+# Where there is such a folder, a ledger costs no disk.
+_MEMORY = Path("/dev/shm")  # noqa: S108
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -159,7 +161,7 @@ class Phase6c:
     def __init__(
         self, task: Task, seed: int, n_workers: int, *, n_trials: int = 10_000, **options: Any
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if _has_memory() else None)
+        self._folder = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
         count, data = counter(), DataConfig()
         train = TrainConfig(epochs=task.epochs, patience_epochs=task.epochs)
         self._ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
@@ -227,7 +229,3 @@ class Phase6c:
             return True
         self._searcher.on_trial_complete(handle.trial_id, result=result)
         return False
-
-
-def _has_memory() -> bool:
-    return Path("/dev/shm").is_dir()

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from phase6c.data.checks import check_table
-from phase6c.data.columns import OPTIONAL_PRICES
-from phase6c.data.raw import PRICES, RawTable, listed, shown
-from phase6c.data.readers import read_tables
+from phase6c.data.reading.checks import check_table
+from phase6c.data.reading.columns import OPTIONAL_PRICES
+from phase6c.data.reading.raw import PRICES, RawTable, listed, shown
+from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
 
 

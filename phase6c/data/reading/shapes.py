@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from phase6c.data.parsing import column_key, is_missing, parse_numbers
-from phase6c.data.raw import NUMBERS, RawTable, listed, shown
+from phase6c.data.reading.parsing import column_key, is_missing, parse_numbers
+from phase6c.data.reading.raw import NUMBERS, RawTable, listed, shown
 
 _TICKER_LABELS = ("ticker", "tickers", "symbol", "symbols")
 

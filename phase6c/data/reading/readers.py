@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from phase6c.data.raw import RawTable, shown
-from phase6c.data.shapes import is_wide, long_table
+from phase6c.data.reading.raw import RawTable, shown
+from phase6c.data.reading.shapes import is_wide, long_table
 
 DEMO_TICKERS = ("sp500", "nasdaq")
 SUFFIXES = (".csv.gz", ".csv", ".parquet")

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from phase6c.data.columns import OPTIONAL_PRICES, known_columns
-from phase6c.data.parsing import Dates, is_missing, parse_dates, parse_numbers, parse_tickers
-from phase6c.data.raw import NUMBERS, PRICES, RawTable, listed
-from phase6c.data.sequences import check_sequences
+from phase6c.data.reading.columns import OPTIONAL_PRICES, known_columns
+from phase6c.data.reading.parsing import (
+    Dates,
+    is_missing,
+    parse_dates,
+    parse_numbers,
+    parse_tickers,
+)
+from phase6c.data.reading.raw import NUMBERS, PRICES, RawTable, listed
+from phase6c.data.reading.sequences import check_sequences
 
 # Adjusted and printed prices are rounded: a high may miss its close by a millionth.
 ROUNDING = 1e-6
