@@ -79,6 +79,7 @@ def test_a_file_as_yfinance_writes_it_is_searched(tune, sp500_frame, tmp_path):
     assert json.loads(done.stdout)["states"]["COMPLETE"] >= 1
     study = json.loads((tmp_path / "outputs/phase6c_a50/hpo_tiny_h3_spx/study.json").read_text())
     assert study["data_summary"]["tickers"] == ["SPX"]
+    assert len(list((tmp_path / "outputs/cache").iterdir())) == 1
 
 
 def test_a_parquet_panel_of_fifty_tickers_of_different_lengths_is_searched(tune, tmp_path):
@@ -117,13 +118,13 @@ def test_a_parquet_panel_of_fifty_tickers_of_different_lengths_is_searched(tune,
 
 def test_bars_with_faults_are_refused_in_one_report_that_leaves_nothing(tune, tmp_path):
     """What the report says of each fault is tested where the bars are read."""
-    rows = ["Date,Open,High,Low,Closing,Volume", "2020-01-02,1,2,0.5,1.5,10"]
+    rows = ["Date,Open,High,Low,Clse,Volume", "2020-01-02,1,2,0.5,1.5,10"]
     rows += ["2020-01-02,1,0.4,0.5,1.5,1k", "soon,0,2,0.5,1.5,10"]
     (tmp_path / "bad.csv").write_text("\n".join(rows))
     done = tune("--budget", "tiny", "--data", "bad.csv")
     assert done.exit_code == 65
     assert not done.stdout
-    for part in ("bad.csv", "Rename Closing to close", "repeats", "1k", "soon", "(0)", "(0.4)"):
+    for part in ("bad.csv", "Rename Clse to close", "repeats", "1k", "soon", "(0)", "(0.4)"):
         assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
