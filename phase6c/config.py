@@ -22,6 +22,9 @@ Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
 
+# A block with a smaller share of the dates could not be judged on any bars.
+MIN_FRACTION = 0.01
+
 
 class Record(BaseModel):
     """A frozen value with JSON both ways; an unknown key is an error."""
@@ -125,9 +128,13 @@ class DataConfig(Record):
         return 1.0 - self.train_fraction - self.val_fraction - self.cal_fraction
 
     @model_validator(mode="after")
-    def _blocks_leave_a_test_block(self) -> Self:
-        if self.test_fraction <= 0:
-            raise ValueError("train, val and cal fractions must leave room for a test block")
+    def _blocks_are_not_empty(self) -> Self:
+        smallest = min(self.fractions, key=self.fractions.__getitem__)
+        if self.fractions[smallest] < MIN_FRACTION:
+            raise ValueError(
+                f"every block, test included, must have at least {MIN_FRACTION:.0%} of the dates,"
+                f" found {self.fractions[smallest]:.2%} for {smallest}"
+            )
         return self
 
     @model_validator(mode="after")

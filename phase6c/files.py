@@ -55,9 +55,11 @@ def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        raise _storage_error(path, error) from error
+        if isinstance(error, OSError):
+            raise _storage_error(path, error) from error
+        raise
 
 
 def write_json(path: Path, data: object) -> None:

@@ -13,7 +13,7 @@ from phase6c.data.preparation import prepare_search_data
 
 @pytest.fixture(scope="module")
 def data():
-    return prepare_search_data(load_bars("sp500"), DataConfig())
+    return prepare_search_data(load_bars("sp500"), DataConfig(tier="a20"))
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,6 @@ from phase6c.data.indicators import (
 )
 from phase6c.data.indicators.feature import Feature, TickerBars
 
-# Part of the data's identity: raise it whenever a feature's values change.
-FEATURE_CODE_VERSION = 2
-
 _FAMILIES = (
     returns,
     volatility,

@@ -7,10 +7,13 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from phase6c.config import DataConfig, Label
-from phase6c.data.indicators.rolling import deviation
+from phase6c.data.indicators.rolling import return_deviation
 
 # The days whose log returns make up the volatility of the label `vol`.
 VOLATILITY_DAYS = 20
+
+# A price that touches its target may miss it by the rounding of their product.
+ROUNDING = 1e-9
 
 # What each label reads of the bars.
 LABEL_COLUMNS: dict[Label, tuple[str, ...]] = {
@@ -40,7 +43,7 @@ def label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     """
     rise = _rise(frame, config)
     highest = _decisive_prices(frame, "high", config).max(axis=1)
-    return _labels(highest >= _targets(frame, rise, len(highest)), rise)
+    return _labels(highest >= _targets(frame, rise, len(highest)) * (1 - ROUNDING), rise)
 
 
 def label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
@@ -51,7 +54,7 @@ def label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     """
     rise = _rise(frame, config)
     lowest = _decisive_prices(frame, "low", config).min(axis=1)
-    return _labels(lowest <= _targets(frame, -rise, len(lowest)), rise)
+    return _labels(lowest <= _targets(frame, -rise, len(lowest)) * (1 + ROUNDING), rise)
 
 
 def _decisive_prices(frame: pd.DataFrame, extreme: str, config: DataConfig) -> np.ndarray:
@@ -75,7 +78,7 @@ def _rise(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     if config.label != "vol":
         return np.full(len(frame), config.rise)
     log_return = np.diff(np.log(frame["close"].to_numpy()), prepend=np.nan)
-    daily = deviation(log_return, VOLATILITY_DAYS, ddof=1)
+    daily = return_deviation(log_return, VOLATILITY_DAYS)
     volatility = np.where(daily > 0, daily, np.nan) * config.horizon_days**0.5
     rise: np.ndarray = config.rise * volatility
     return rise

@@ -1,76 +1,155 @@
 """Checks that nothing which is learnt from knows the future or another block.
 
-They look at what came out, not at how it was made, so that a mistake in the making shows.
+They look at what came out and make it again in another way, so that a mistake in the making shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
+from phase6c.config import DataConfig, Scaling
+from phase6c.data.bars import dates_of
 from phase6c.data.catalogue import compute_features
 from phase6c.data.indicators.feature import Feature
-from phase6c.data.scaling import CLIP, MIN_TICKER_WINDOWS
+from phase6c.data.labels import label_down, label_up
+from phase6c.data.scaling import MIN_TICKER_WINDOWS, Scaler
 from phase6c.data.windows import Block, SearchData
 from phase6c.errors import LeakError
 
-# What no single feature of an honest panel reaches, and how many windows tell so.
-MAX_FEATURE_AUC = 0.95
-_AUC_WINDOWS = 2_000
-_AUC_MIN_CLASS = 30
-# Rounding of float32 moves a scaled feature's mean by less.
-_SCALING_TOLERANCE = 1e-3
-
 _BUG = "This is a mistake in phase6c; please report it."
+# The features of this share of a ticker's days are made again with other bars after them.
+_CAUSAL_SHARE = 0.8
+# What the later prices and volumes are multiplied by, so that any rise and any fall shows.
+_DISTURBANCES = (2.0, 0.5)
+# float32 and the order of sums.
+_TOLERANCE = 1e-5
 
 
-def check_causal(frame: pd.DataFrame, features: Sequence[Feature], n_days: int) -> None:
-    """Checks that the features of the first days are the same without the days that follow.
+def check_causal(frame: pd.DataFrame, features: Sequence[Feature], values: np.ndarray) -> None:
+    """Checks that features stay what they are when the bars after them are others.
 
     Args:
         frame: One ticker's bars, one row a day.
         features: What to check.
-        n_days: How many days remain.
+        values: float[day, feature], as they were made.
 
     Raises:
-        LeakError: A feature changes; it has read a later bar.
+        LeakError: A feature has read a later bar, or is not made from these bars at all.
     """
-    whole = compute_features(frame, features)[:n_days]
-    alone = compute_features(frame[:n_days], features)
-    same = np.isclose(whole, alone, rtol=1e-9, atol=1e-12, equal_nan=True).all(axis=0)
-    for feature, unchanged in zip(features, same, strict=True):
-        if not unchanged:
-            raise LeakError("A feature must not read later bars", feature.name, _BUG)
+    n_days = int(_CAUSAL_SHARE * len(frame))
+    for by in _DISTURBANCES:
+        again = compute_features(_disturbed(frame, n_days, by), features)[:n_days]
+        same = np.isclose(again, values[:n_days], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+        for feature, unchanged in zip(features, same.all(axis=0), strict=True):
+            if not unchanged:
+                raise LeakError("A feature must not read later bars", feature.name, _BUG)
+
+
+def _disturbed(frame: pd.DataFrame, n_days: int, by: float) -> pd.DataFrame:
+    """The bars, with other prices, volumes and dates from a day on."""
+    numbers = [name for name in frame if name not in ("date", "ticker")]
+    later = frame.iloc[n_days:]
+    other = later.assign(
+        date=later["date"] + pd.Timedelta(days=40), **{name: by * later[name] for name in numbers}
+    )
+    return pd.concat([frame.iloc[:n_days], other])
+
+
+def check_labels(
+    block: Block,
+    border: np.datetime64,
+    frames: Mapping[str, pd.DataFrame],
+    tickers: Sequence[str],
+    config: DataConfig,
+) -> None:
+    """Checks that the block's labels are the same without any bar from the border on.
+
+    Args:
+        block: Its windows.
+        border: Where the next block begins.
+        frames: The bars of each ticker.
+        tickers: The names that the block's numbers stand for.
+        config: What the labels are.
+
+    Raises:
+        LeakError: A label reads the next block, or is not that of its window.
+    """
+    for number in np.unique(block.tickers):
+        own = block.tickers == number
+        frame = frames[tickers[number]]
+        frame = frame[dates_of(frame) < border]
+        dates, asked = dates_of(frame), block.dates[own]
+        rows = np.minimum(np.searchsorted(dates, asked), len(dates) - 1)
+        same = (
+            (dates[rows] == asked)
+            & (label_up(frame, config)[rows] == block.y[own])
+            & ((label_down(frame, config)[rows] == 1) == block.down[own])
+        )
+        if not same.all():
+            date = asked[np.argmin(same)]
+            raise LeakError(
+                f"A label of {block.name} must follow from bars before {border}", date, _BUG
+            )
+
+
+def check_scaler(
+    scaler: Scaler, panel: np.ndarray, train: Block, n_tickers: int, scaling: Scaling
+) -> None:
+    """Checks that the scaler holds the moments of the train windows and of nothing else.
+
+    Args:
+        scaler: As it was fitted.
+        panel: float32[row, feature], not yet scaled.
+        train: The train windows.
+        n_tickers: How many tickers the panel has.
+        scaling: Whether the tickers are scaled together.
+
+    Raises:
+        LeakError: Its mean or its deviation is another one.
+    """
+    groups = [np.ones(len(train), dtype=bool)]
+    if scaling == "per_ticker":
+        each = [train.tickers == ticker for ticker in range(n_tickers)]
+        groups = [own if own.sum() >= MIN_TICKER_WINDOWS else groups[0] for own in each]
+    for group, mean, scale in zip(groups, scaler.mean, scaler.scale, strict=True):
+        rows = pd.DataFrame(panel[train.end_rows[group]])
+        varies = scale > 0
+        size = np.where(varies, scale, 1.0)
+        off_mean = np.abs(rows.mean().to_numpy(np.float64) - mean) / (size + np.abs(mean))
+        off_scale = np.abs(rows.std(ddof=0).to_numpy(np.float64) / size - 1) * varies
+        if max(off_mean.max(), off_scale.max()) > 1e-3:
+            raise LeakError("The scaler must be fitted on the train windows alone", None, _BUG)
 
 
 def check_search_data(data: SearchData) -> None:
-    """Checks the dates of the blocks, the scaler, and that no feature is the label itself.
+    """Checks the dates, the order and the finiteness of what a trial gets.
 
     Raises:
         LeakError: Something knows the future or another block.
     """
-    _check_dates(data)
+    borders = (
+        ("train", data.train.label_ends, data.summary.val.first_date),
+        ("val", data.val.label_ends, data.summary.cal.first_date),
+        ("panel", data.dates, data.summary.cal.first_date),
+    )
+    for name, dates, border in borders:
+        if dates.max() >= np.datetime64(border):
+            rule = f"Nothing in {name} may reach {border}, where the next block begins"
+            raise LeakError(rule, dates.max(), _BUG)
+    steps = np.diff(data.dates).astype(int)
+    steps[data.ticker_starts[1:] - 1] = 1
+    if (steps <= 0).any():
+        date = data.dates[np.argmax(steps <= 0)]
+        raise LeakError("The dates of a ticker must ascend in the panel", date, _BUG)
     for block in (data.train, data.val):
         _check_windows(data, block)
-    _check_scaling(data)
-    _check_features(data)
-
-
-def _check_dates(data: SearchData) -> None:
-    """Labels end before the next block begins, and no row lies after the last block."""
-    borders = (
-        ("train", data.train.label_ends.max(), data.val.dates.min()),
-        ("val", data.val.label_ends.max(), np.datetime64(data.summary.cal.first_date)),
-        ("panel", data.dates.max(), np.datetime64(data.summary.cal.first_date)),
-    )
-    for name, last, border in borders:
-        if last >= border:
-            raise LeakError(
-                f"Nothing in {name} may reach {border}, where the next block begins", last, _BUG
-            )
+    if not np.isfinite(data.features).all():
+        raise LeakError("Every feature must be finite", None, _BUG)
+    if not np.isclose(data.base_rate, data.train.y.mean(dtype=np.float64)):
+        raise LeakError("The base rate must be that of train", data.base_rate, _BUG)
 
 
 def _check_windows(data: SearchData, block: Block) -> None:
@@ -84,47 +163,5 @@ def _check_windows(data: SearchData, block: Block) -> None:
     )
     if not own.all():
         date = block.dates[np.argmin(own)]
-        raise LeakError(
-            f"A window of {block.name} must end on its date, before its label", date, _BUG
-        )
-
-
-def _check_scaling(data: SearchData) -> None:
-    """Over the train windows, a feature that was not clipped has mean 0 and deviation 1."""
-    for rows in _scaled_together(data):
-        scaled = data.features[rows]
-        deviation = scaled.std(axis=0, dtype=np.float64)
-        judged = (np.abs(scaled).max(axis=0) < CLIP) & (deviation > 0)
-        off = np.maximum(np.abs(scaled.mean(axis=0, dtype=np.float64)), np.abs(deviation - 1))
-        if (off[judged] > _SCALING_TOLERANCE).any():
-            name = data.feature_names[int(np.argmax(np.where(judged, off, 0)))]
-            raise LeakError("The scaler must be fitted on the train windows alone", name, _BUG)
-
-
-def _scaled_together(data: SearchData) -> Iterator[np.ndarray]:
-    """The panel rows of the train windows that share a mean and a deviation."""
-    if data.config.scaling == "pooled":
-        yield data.train.end_rows
-        return
-    for ticker in range(len(data.tickers)):
-        rows = data.train.end_rows[data.train.tickers == ticker]
-        if len(rows) >= MIN_TICKER_WINDOWS:
-            yield rows
-
-
-def _check_features(data: SearchData) -> None:
-    """A feature that tells the label almost surely has seen it."""
-    chosen = np.linspace(0, len(data.train) - 1, min(len(data.train), _AUC_WINDOWS)).astype(int)
-    y = data.train.y[chosen] == 1
-    n_up, n_other = int(y.sum()), int((~y).sum())
-    if min(n_up, n_other) < _AUC_MIN_CLASS:
-        return
-    ranks = rankdata(data.features[data.train.end_rows[chosen]], axis=0)
-    auc = (ranks[y].sum(axis=0) - n_up * (n_up + 1) / 2) / (n_up * n_other)
-    best = int(np.argmax(np.abs(auc - 0.5)))
-    if abs(auc[best] - 0.5) > MAX_FEATURE_AUC - 0.5:
-        raise LeakError(
-            f"No single feature may tell the label with an AUC above {MAX_FEATURE_AUC}",
-            f"{data.feature_names[best]} with {auc[best]:.3f}",
-            "Check that each row of the bars holds its own day, not the next one's.",
-        )
+        rule = f"A window of {block.name} must end on its date, before its label"
+        raise LeakError(rule, date, _BUG)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from phase6c.config import digest_of
+from phase6c.data import catalogue, indicators
 from phase6c.data.bars import Bars, ticker_frames
-from phase6c.data.catalogue import FEATURE_CODE_VERSION, compute_features
+from phase6c.data.catalogue import compute_features
 from phase6c.data.indicators.feature import Feature
 from phase6c.errors import StorageError
 from phase6c.files import read_checked, write_checked
@@ -21,39 +24,47 @@ logger = logging.getLogger(__name__)
 MAX_CACHED_PANELS = 8
 
 
-def feature_panel(bars: Bars, features: Sequence[Feature], cache: Path | None) -> np.ndarray:
+def feature_panel(bars: Bars, features: Sequence[Feature], folder: Path | None) -> np.ndarray:
     """The features of each bar, in the order of the bars' rows.
 
     Args:
         bars: Of all tickers.
         features: The columns of the panel.
-        cache: A folder of panels computed before, created where it is missing. The digest of
+        folder: Of panels computed before, created where it is missing. The digest of
             bars, features and code in a file's name tells what it holds; a damaged file is made
             anew.
 
     Returns:
         float32[row, feature], NaN before each feature's lookback; it may be read-only.
     """
-    if cache is None:
+    if folder is None:
         return _compute(bars, features)
-    path = cache / f"panel_{panel_digest(bars, features)[:32]}.bin"
+    path = folder / f"panel_{panel_digest(bars, features)[:32]}.bin"
     kept = _read(path, len(bars.frame), len(features))
     if kept is not None:
         return kept
     panel = _compute(bars, features)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_checked(path, panel.data.cast("B"))
-        _forget_old(cache)
+        _forget_old(folder)
     except (OSError, StorageError) as error:
         logger.warning("The features will be computed again next time: %s", error)
     return panel
 
 
 def panel_digest(bars: Bars, features: Sequence[Feature]) -> str:
-    """SHA-256 of all that the panel's values depend on."""
+    """SHA-256 of all that the panel's values depend on, the code that makes them included."""
     names = [feature.name for feature in features]
-    return digest_of({"bars": bars.digest, "features": names, "code": FEATURE_CODE_VERSION})
+    return digest_of({"bars": bars.digest, "features": names, "code": _code_digest()})
+
+
+@cache
+def _code_digest() -> str:
+    """Of the features' source and of the libraries that it calls."""
+    sources = [Path(catalogue.__file__), *sorted(Path(indicators.__path__[0]).glob("*.py"))]
+    versions = {name: version(name) for name in ("numpy", "pandas", "TA-Lib")}
+    return digest_of({"sources": [path.read_text() for path in sources], **versions})
 
 
 def _compute(bars: Bars, features: Sequence[Feature]) -> np.ndarray:
@@ -68,17 +79,18 @@ def _compute(bars: Bars, features: Sequence[Feature]) -> np.ndarray:
 def _read(path: Path, n_rows: int, n_features: int) -> np.ndarray | None:
     try:
         content = read_checked(path) if path.exists() else None
-    except StorageError as error:
+        if content is not None:
+            path.touch()
+    except (OSError, StorageError) as error:
         logger.warning("The features are computed again: %s", error)
         content = None
     if content is None or len(content) != n_rows * n_features * np.dtype(np.float32).itemsize:
         return None
-    path.touch()
     return np.frombuffer(content, dtype=np.float32).reshape(n_rows, n_features)
 
 
-def _forget_old(cache: Path) -> None:
+def _forget_old(folder: Path) -> None:
     """Keeps the panels that were used last."""
-    panels = sorted(cache.glob("panel_*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
+    panels = sorted(folder.glob("panel_*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in panels[MAX_CACHED_PANELS:]:
         path.unlink(missing_ok=True)

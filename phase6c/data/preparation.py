@@ -12,12 +12,12 @@ from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.catalogue import TIERS, tier_features
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
-from phase6c.data.leaks import check_search_data
-from phase6c.data.panel import feature_panel, panel_digest
+from phase6c.data.leaks import check_causal, check_labels, check_scaler, check_search_data
+from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler
 from phase6c.data.splits import split_dates
-from phase6c.data.summary import summarise
+from phase6c.data.summary import DataSummary, summarise
 from phase6c.data.windows import Block, SearchData
 from phase6c.errors import DataError
 
@@ -36,34 +36,31 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
         LeakError: What came out knows the future.
     """
     _check_label_columns(bars, config)
+    frames = ticker_frames(bars)
     features = tier_features(config.tier, bars.frame.columns)
-    rows = Rows.of(ticker_frames(bars), config)
+    rows = Rows.of(frames, config)
     splits = split_dates(rows.calendar, config)
     windows = {name: rows.windows_in(span) for name, span in splits.spans().items()}
     for name, window_rows in windows.items():
         _check_both_classes(name, rows.up[window_rows])
+    summary = summarise(bars, rows, splits, windows, _dropped(features, config), config)
 
+    panel = feature_panel(bars, features, cache)
+    longest = int(np.argmax(np.bincount(rows.tickers)))
+    check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
     lookback = max(feature.lookback_days for feature in features)
     in_panel = (rows.days >= lookback) & (rows.dates <= splits.val.last)
-    panel_rows = np.cumsum(in_panel) - 1
     present, codes = np.unique(rows.tickers[in_panel], return_inverse=True)
-    train, val = (
-        Block(
-            name=name,
-            end_rows=panel_rows[windows[name]],
-            y=rows.up[windows[name]].astype(np.float32),
-            down=rows.down[windows[name]] == 1,
-            dates=rows.dates[windows[name]],
-            label_ends=rows.label_ends[windows[name]],
-            tickers=codes[panel_rows[windows[name]]].astype(np.int16),
-        )
-        for name in ("train", "val")
-    )
-    panel = feature_panel(bars, features, cache)[in_panel]
+    tickers = tuple(rows.names[ticker] for ticker in present)
+    train, val = (_block(name, windows[name], rows, in_panel, codes) for name in ("train", "val"))
+    check_labels(train, splits.val.first, frames, tickers, config)
+    check_labels(val, splits.cal.first, frames, tickers, config)
+
+    panel = panel[in_panel]
     starts = np.searchsorted(codes, np.arange(len(present)))
-    scaler = Scaler.fit(panel[train.end_rows], train.tickers, len(present), config.scaling)
+    scaler = Scaler.fit(panel, train.end_rows, train.tickers, len(present), config.scaling)
+    check_scaler(scaler, panel, train, len(present), config.scaling)
     scaler.scale_in_place(panel, starts)
-    summary = summarise(bars, rows, splits, windows, _dropped(features, config), config)
     data = SearchData(
         features=panel,
         dates=rows.dates[in_panel],
@@ -71,15 +68,31 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
         train=train,
         val=val,
         feature_names=tuple(feature.name for feature in features),
-        tickers=tuple(rows.names[ticker] for ticker in present),
+        tickers=tickers,
         base_rate=summary.train.base_rate,
         config=config,
-        digest=_digest(bars, features, config),
+        digest=_digest(summary, scaler, features, config),
         scaler=scaler,
         summary=summary,
     )
     check_search_data(data)
     return data
+
+
+def _block(
+    name: str, windows: np.ndarray, rows: Rows, in_panel: np.ndarray, codes: np.ndarray
+) -> Block:
+    """The windows that end in these rows, by their places in the panel."""
+    end_rows = (np.cumsum(in_panel) - 1)[windows]
+    return Block(
+        name=name,
+        end_rows=end_rows,
+        y=rows.up[windows].astype(np.float32),
+        down=rows.down[windows] == 1,
+        dates=rows.dates[windows],
+        label_ends=rows.label_ends[windows],
+        tickers=codes[end_rows].astype(np.int16),
+    )
 
 
 def _check_label_columns(bars: Bars, config: DataConfig) -> None:
@@ -94,9 +107,11 @@ def _check_label_columns(bars: Bars, config: DataConfig) -> None:
 
 def _check_both_classes(name: str, y: np.ndarray) -> None:
     if len(np.unique(y)) < 2:
+        # Which class the test block has is not to be known.
+        only = "one class only" if name == "test" else "rises only" if y.any() else "no rise"
         raise DataError(
             f"Both classes must occur in the {name} block",
-            "no rows" if not len(y) else "rises only" if y[0] else "no rise",
+            only if len(y) else "no rows",
             "Choose another threshold, horizon or label, or add bars.",
         )
 
@@ -106,6 +121,15 @@ def _dropped(features: Sequence[Feature], config: DataConfig) -> tuple[str, ...]
     return tuple(name for name in TIERS[config.tier] if name not in kept)
 
 
-def _digest(bars: Bars, features: Sequence[Feature], config: DataConfig) -> str:
+def _digest(
+    summary: DataSummary, scaler: Scaler, features: Sequence[Feature], config: DataConfig
+) -> str:
+    """Of the bars and of what was made from them: other code that makes the same is no change.
+
+    The moments are rounded, since the last digits of sums differ between processors.
+    """
+    made = summary.model_dump(mode="json", exclude={"notes"})
     asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple"})
-    return digest_of({"panel": panel_digest(bars, features), **asked, "rise": config.rise})
+    moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
+    names = [feature.name for feature in features]
+    return digest_of({"made": made, "asked": asked, "features": names, "moments": moments})

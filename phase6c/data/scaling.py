@@ -12,6 +12,11 @@ from phase6c.config import Scaling
 CLIP = 8.0
 # A ticker with fewer train windows is scaled like all together.
 MIN_TICKER_WINDOWS = 60
+# A smaller deviation, beside the mean or alone, is a rounding error of equal values.
+_ROUNDING = 1e-6
+_SMALLEST = 1e-9
+
+Moments = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,8 @@ class Scaler:
 
     Attributes:
         mean: float64[1 or ticker, feature]; one row stands for all tickers.
-        scale: float64[1 or ticker, feature], 1 where a feature does not vary.
+        scale: float64[1 or ticker, feature]; 0 where a feature does not vary in train. It is
+            scaled to 0 everywhere, since its weights would not be trained.
     """
 
     mean: np.ndarray
@@ -28,42 +34,54 @@ class Scaler:
 
     @classmethod
     def fit(
-        cls, features: np.ndarray, tickers: np.ndarray, n_tickers: int, scaling: Scaling
+        cls,
+        panel: np.ndarray,
+        rows: np.ndarray,
+        tickers: np.ndarray,
+        n_tickers: int,
+        scaling: Scaling,
     ) -> Scaler:
-        """Fits train rows.
+        """Fits the train windows.
 
         Args:
-            features: float32[row, feature].
-            tickers: int[row], below n_tickers.
-            n_tickers: How many there are; a ticker without enough rows is scaled like all.
-            scaling: Whether the tickers are scaled together or each on its own.
+            panel: float32[row, feature].
+            rows: int64[window], the panel row of each train window's last day.
+            tickers: int[window], the ticker of each.
+            n_tickers: How many tickers the panel has.
+            scaling: Whether the tickers are scaled together or each on its own; one without
+                enough windows is scaled like all together.
         """
-        pooled = _moments(features)
+        pooled = moments(panel, rows)
         if scaling == "pooled":
             return cls(*(moment[None] for moment in pooled))
-        moments = [
-            _moments(features[own]) if own.sum() >= MIN_TICKER_WINDOWS else pooled
-            for own in (tickers == ticker for ticker in range(n_tickers))
+        counts = np.bincount(tickers, minlength=n_tickers)
+        each = [
+            moments(panel, rows[tickers == ticker]) if count >= MIN_TICKER_WINDOWS else pooled
+            for ticker, count in enumerate(counts)
         ]
-        mean, scale = (np.stack(each) for each in zip(*moments, strict=True))
+        mean, scale = (np.stack(one) for one in zip(*each, strict=True))
         return cls(mean, scale)
 
-    def scale_in_place(self, features: np.ndarray, starts: np.ndarray) -> None:
+    def scale_in_place(self, panel: np.ndarray, starts: np.ndarray) -> None:
         """Turns features into standard deviations, clipped to +-8.
 
         Args:
-            features: float32[row, feature], the rows of each ticker together.
+            panel: float32[row, feature], the rows of each ticker together.
             starts: int64[ticker], where each ticker begins.
         """
-        stops = np.append(starts[1:], len(features))
+        stops = np.append(starts[1:], len(panel))
         for ticker, (start, stop) in enumerate(zip(starts, stops, strict=True)):
             row = ticker if len(self.mean) > 1 else 0
-            part = features[start:stop]
+            scale = self.scale[row]
+            part = panel[start:stop]
             part -= self.mean[row].astype(np.float32)
-            part /= self.scale[row].astype(np.float32)
+            part *= np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0).astype("f4")
             np.clip(part, -CLIP, CLIP, out=part)
 
 
-def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    deviation = features.std(axis=0, dtype=np.float64)
-    return features.mean(axis=0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
+def moments(panel: np.ndarray, rows: np.ndarray) -> Moments:
+    """Mean and deviation [feature] of some rows, a feature at a time to save memory."""
+    columns = (panel[rows, feature].astype(np.float64) for feature in range(panel.shape[1]))
+    mean, deviation = np.array([(column.mean(), column.std()) for column in columns]).T
+    varies = deviation > np.maximum(_ROUNDING * np.abs(mean), _SMALLEST)
+    return mean, np.where(varies, deviation, 0.0)

@@ -16,6 +16,8 @@ from phase6c.errors import ConfigError, DataError
 WARMUP_DAYS = 300
 # Below this many days a block's figures mean nothing.
 MIN_BLOCK_DAYS = 20
+# Fewer folds say little about the spread over time.
+MIN_FOLDS = 5
 # What the first walk-forward fold trains on; the folds share the rest.
 FIRST_TRAIN_SHARE = 0.5
 
@@ -104,7 +106,7 @@ def days_needed(config: DataConfig) -> int:
 
 
 def walk_forward(
-    calendar: np.ndarray, end: np.datetime64, purge_days: int, n_folds: int = 5
+    calendar: np.ndarray, end: np.datetime64, config: DataConfig, n_folds: int = MIN_FOLDS
 ) -> tuple[Fold, ...]:
     """Expanding folds over the dates before `end`: each trains on all dates before its own.
 
@@ -115,15 +117,17 @@ def walk_forward(
     Args:
         calendar: As for `split_dates`.
         end: The first date that may not be read, such as the first of the test block.
-        purge_days: At least the horizon.
+        config: The horizon, which is also the purge.
         n_folds: How many.
 
     Raises:
-        ConfigError: Fewer than one fold.
+        ConfigError: Fewer than five folds.
         DataError: A fold would have fewer than 20 days.
     """
-    if n_folds < 1:
-        raise ConfigError("A walk forward needs at least one fold", n_folds, "Use 5 or more.")
+    if n_folds < MIN_FOLDS:
+        rule = f"A walk forward needs at least {MIN_FOLDS} folds"
+        raise ConfigError(rule, n_folds, f"Use {MIN_FOLDS} or more.")
+    purge_days = config.horizon_days
     days = calendar[calendar < end]
     fold_days = math.floor(len(days) * (1 - FIRST_TRAIN_SHARE) / n_folds)
     if fold_days - purge_days < MIN_BLOCK_DAYS:

@@ -22,9 +22,10 @@ class BlockDates(Record):
 
 
 class BlockSummary(BlockDates):
-    """A block that may be looked at, with the share of rises in it."""
+    """A block that may be looked at, with the share of rises in it and how many tickers it has."""
 
     base_rate: float
+    tickers: int
 
 
 class DataSummary(Record):
@@ -78,6 +79,7 @@ def summarise(
     }
     for name in ("train", "val", "cal"):
         blocks[name]["base_rate"] = float(rows.up[windows[name]].mean())
+        blocks[name]["tickers"] = len(np.unique(rows.tickers[windows[name]]))
     used = np.unique(rows.tickers[np.concatenate(list(windows.values()))])
     return DataSummary(
         **blocks,

@@ -52,7 +52,7 @@ class SearchData:
         tickers: The tickers that have rows in the panel.
         base_rate: The share of rises in train.
         config: What was asked for.
-        digest: SHA-256 of the bars' digest, the features and the configuration.
+        digest: SHA-256 of the bars, the configuration and what was made of them.
         scaler: What the features were scaled with.
         summary: What the blocks hold.
     """

@@ -9,6 +9,8 @@ from phase6c.tune.plan import StudyPlan
 
 # With more parameters than this for each training window, a model can learn them by heart.
 MAX_PARAMETERS_PER_WINDOW = 5_000
+# With a smaller share of the tickers, a block says little about the others.
+MIN_TICKER_SHARE = 0.5
 
 
 def remarks(plan: StudyPlan) -> list[str]:
@@ -18,6 +20,11 @@ def remarks(plan: StudyPlan) -> list[str]:
     if summary.tickers_without_rows:
         names = ", ".join(summary.tickers_without_rows)
         lines.append(f"No window of {names} lies in a block; its history is too short.")
+    lines += [
+        f"{block.tickers} of {len(summary.tickers)} tickers have windows in the {name} block."
+        for name, block in (("train", summary.train), ("val", summary.val), ("cal", summary.cal))
+        if block.tickers < MIN_TICKER_SHARE * len(summary.tickers)
+    ]
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features))
     budget = plan.space.budget

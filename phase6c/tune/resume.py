@@ -28,11 +28,15 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
         ConfigError: Something else has; the differences are listed.
     """
     if stored.data == wanted.data and stored.data_digest != wanted.data_digest:
-        raise DataError(
-            "A study is resumed with the bars that it was started with",
-            f"digest {wanted.data_digest[:12]}, stored {stored.data_digest[:12]}",
-            "Restore the file, or start another study with --name.",
-        )
+        before, now = (one.data_summary.get("bars_digest") for one in (stored, wanted))
+        if before == now:
+            rule = "A study is resumed with code that makes the same of its bars"
+            remedy = "Use the code that it was started with, or start another with --name."
+        else:
+            rule = "A study is resumed with the bars that it was started with"
+            remedy = "Restore the file, or start another study with --name."
+        found = f"digest {wanted.data_digest[:12]}, stored {stored.data_digest[:12]}"
+        raise DataError(rule, found, remedy)
     before, after = (one.model_dump(mode="json") for one in (stored, wanted))
     differences = [
         f"{name}: {before[name]!r} -> {after[name]!r}"

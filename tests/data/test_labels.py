@@ -35,6 +35,20 @@ def test_labels_follow_their_definition(label, horizon, up, down):
     np.testing.assert_array_equal(label_down(BARS, config), down)
 
 
+@pytest.mark.parametrize("threshold", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize("factor", [1.0, 0.7312])
+def test_a_price_that_just_touches_its_target_reaches_it(threshold, factor):
+    """Whole dollars and cents, as they are and after an adjustment."""
+    close = np.repeat(np.arange(1.0, 401.0), 2)
+    touched = np.round(close * (1 + threshold), 2)
+    high = np.where(np.arange(800) % 2, touched, close)
+    bars = pd.DataFrame({"high": high, "low": close, "close": close}) * factor
+    up = label_up(bars, DataConfig(threshold=threshold))
+    exact = np.isclose(touched, close * (1 + threshold), rtol=1e-12, atol=0)
+    assert exact[::2].sum() > 100
+    assert (up[::2][exact[::2]] == 1).all()
+
+
 def test_the_threshold_grows_with_the_root_of_the_horizon(sp500):
     rates = [np.nanmean(label_up(sp500.frame, DataConfig(horizon_days=h))) for h in (1, 3, 5)]
     assert max(rates) - min(rates) < 0.03

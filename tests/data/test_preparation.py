@@ -59,7 +59,7 @@ def test_nothing_of_cal_or_test_is_in_it(data, sp500):
 
 def test_later_bars_change_nothing_but_the_digest_of_the_bars(data, sp500, bars_of):
     changed = sp500.frame.copy()
-    after = changed["date"] > pd.Timestamp(data.summary.cal.first_date)
+    after = changed["date"] >= pd.Timestamp(data.summary.cal.first_date)
     changed.loc[after, ["open", "high", "low", "close"]] *= 3
     same = prepare_search_data(bars_of(changed), A20)
     np.testing.assert_array_equal(same.features, data.features)

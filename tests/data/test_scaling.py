@@ -1,6 +1,7 @@
 """Features are scaled by train rows, together or each ticker on its own."""
 
 import numpy as np
+import pytest
 
 from phase6c.data.scaling import CLIP, MIN_TICKER_WINDOWS, Scaler
 
@@ -16,14 +17,14 @@ def train_rows():
 
 def test_pooled_scaling_has_one_mean_for_all():
     features, tickers = train_rows()
-    scaler = Scaler.fit(features, tickers, 2, "pooled")
+    scaler = Scaler.fit(features, np.arange(len(features)), tickers, 2, "pooled")
     np.testing.assert_allclose(scaler.mean, features.mean(axis=0)[None], rtol=1e-5)
     np.testing.assert_allclose(scaler.scale, features.std(axis=0)[None], rtol=1e-5)
 
 
 def test_a_ticker_with_few_rows_is_scaled_like_all_together():
     features, tickers = train_rows()
-    scaler = Scaler.fit(features, tickers, 3, "per_ticker")
+    scaler = Scaler.fit(features, np.arange(len(features)), tickers, 3, "per_ticker")
     np.testing.assert_allclose(scaler.mean[0], features[:MANY].mean(axis=0), rtol=1e-5)
     for without_enough in (1, 2):
         np.testing.assert_allclose(scaler.mean[without_enough], features.mean(axis=0), rtol=1e-5)
@@ -31,7 +32,7 @@ def test_a_ticker_with_few_rows_is_scaled_like_all_together():
 
 def test_scaling_in_place_is_by_ticker_and_clipped():
     features, tickers = train_rows()
-    scaler = Scaler.fit(features, tickers, 2, "per_ticker")
+    scaler = Scaler.fit(features, np.arange(len(features)), tickers, 2, "per_ticker")
     expected = (features - scaler.mean[tickers]) / scaler.scale[tickers]
     features[0, 0] = 1e6
     scaler.scale_in_place(features, np.array([0, MANY]))
@@ -40,8 +41,19 @@ def test_scaling_in_place_is_by_ticker_and_clipped():
     np.testing.assert_allclose(features[1:], expected[1:], rtol=1e-4, atol=1e-5)
 
 
-def test_a_feature_that_does_not_vary_becomes_zero():
-    features = np.full((100, 1), 7.0, dtype=np.float32)
-    scaler = Scaler.fit(features, np.zeros(100, dtype=int), 1, "pooled")
+def test_only_the_given_rows_are_fitted():
+    features, tickers = train_rows()
+    rows = np.arange(100)
+    scaler = Scaler.fit(features, rows, tickers[rows], 2, "pooled")
+    np.testing.assert_allclose(scaler.mean[0], features[:100].mean(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 7.0, 1e4])
+def test_a_feature_that_does_not_vary_in_train_becomes_zero_everywhere(level):
+    """Also where it does vary later, and where only rounding varies."""
+    features = np.full((100, 1), level, dtype=np.float32)
+    features[::2] *= 1 + 1e-7
+    features[90:] += 5.0
+    scaler = Scaler.fit(features, np.arange(90), np.zeros(90, dtype=int), 1, "pooled")
     scaler.scale_in_place(features, np.array([0]))
     assert (features == 0).all()

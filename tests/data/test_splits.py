@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from phase6c.config import DataConfig
+from phase6c.config import DataConfig, parse
 from phase6c.data.splits import (
     FIRST_TRAIN_SHARE,
     WARMUP_DAYS,
@@ -119,12 +119,12 @@ def test_too_few_days_are_refused_with_the_number_needed(horizon, fractions):
 
 
 @settings(deadline=None, max_examples=60)
-@given(n_days=st.integers(900, 5000), purge=HORIZONS, n_folds=st.integers(2, 8))
+@given(n_days=st.integers(1000, 5000), purge=HORIZONS, n_folds=st.integers(5, 8))
 def test_walk_forward_folds_agree_with_scikit_learn(n_days, purge, n_folds):
     days = calendar(n_days)
     end = days[int(0.85 * n_days)]
     before = days[days < end]
-    folds = walk_forward(days, end, purge, n_folds)
+    folds = walk_forward(days, end, DataConfig(horizon_days=purge), n_folds)
     size = int(len(before) * (1 - FIRST_TRAIN_SHARE) / n_folds)
     expected = TimeSeriesSplit(n_folds, test_size=size, gap=purge).split(before)
     for fold, (train, out) in zip(folds, expected, strict=True):
@@ -141,7 +141,7 @@ def test_a_fold_trains_on_labels_that_end_before_it_and_reads_nothing_of_the_tes
 ):
     days = calendar(n_days)
     splits = split_dates(days, DataConfig(horizon_days=horizon))
-    folds = walk_forward(days, splits.test.first, horizon)
+    folds = walk_forward(days, splits.test.first, DataConfig(horizon_days=horizon))
     traded = days[np.random.default_rng(seed).random(n_days) < 0.8]
     dates, label_ends = traded[:-horizon], traded[horizon:]
     assert len(folds) == 5
@@ -157,6 +157,15 @@ def test_a_fold_trains_on_labels_that_end_before_it_and_reads_nothing_of_the_tes
 def test_folds_that_are_too_small_or_none_are_refused():
     days = calendar(300)
     with pytest.raises(DataError, match=r"at least 20 days.*5 folds of 27 days, 10 of them purged"):
-        walk_forward(days, days[270], 10)
-    with pytest.raises(ConfigError, match="at least one fold"):
-        walk_forward(days, days[270], 1, 0)
+        walk_forward(days, days[270], DataConfig(horizon_days=10))
+    with pytest.raises(ConfigError, match="at least 5 folds; found: 4"):
+        walk_forward(days, days[270], DataConfig(), 4)
+
+
+@pytest.mark.parametrize(
+    "fractions", [{"train_fraction": 0.7, "cal_fraction": 0.15}, {"val_fraction": 0.001}]
+)
+def test_a_block_that_no_bars_could_fill_is_refused(fractions):
+    """Among them one that rounding leaves above zero."""
+    with pytest.raises(ConfigError, match=r"every block, test included, must have at least 1%"):
+        parse(DataConfig, fractions)

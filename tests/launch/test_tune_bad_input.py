@@ -23,7 +23,9 @@ no_gpu = pytest.mark.skipif(bool(local_gpu_memory_gib()), reason="there is a GPU
 
 
 def everything_in(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Every file but computed features, which serve the next try."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "cache")
+    return {path: path.read_bytes() for path in files}
 
 
 def check_message(code, output, expected_code, said):
@@ -80,7 +82,7 @@ def bars_file(tmp_path):
                 "high": close * 1.01,
                 "low": close * 0.99,
                 "close": close,
-                "volume": 1000,
+                "volume": rng.integers(1000, 2000, n_days),
             }
         )
         path = tmp_path / "bars.csv"
@@ -100,8 +102,11 @@ def repeat_day(frame):
     return frame.iloc[[*range(200), *range(199, len(frame))]]
 
 
-def flat(frame):
-    return frame.assign(open=50.0, high=50.0, low=50.0, close=50.0)
+def calm(frame):
+    """No day's high is near one percent above the close before."""
+    return frame.assign(
+        **{name: 50 + frame[name] / 1e3 for name in ("open", "high", "low", "close")}
+    )
 
 
 def no_volume(frame):
@@ -140,8 +145,8 @@ def test_an_unknown_option_or_space_is_refused_with_the_nearest(refused, options
         (["--tier", "a300"], ["a300", "'a100'"]),
         (["--label", "vol", "--threshold", "0.02"], ["threshold is for", "vol_multiple"]),
         (["--vol-multiple", "2"], ["vol_multiple is for the label vol", "threshold"]),
-        (["--tier", "b20"], ["tier", "'b20'", "Correct"]),
-        (["--label", "vol"], ["vol", "Use high or close."]),
+        (["--label", "low"], ["--label", "'low'", "'high', 'close', 'vol'"]),
+        (["--set", "cal_fraction=0.25"], ["must have at least 1%", "for test"]),
         (["--horizon", "0"], ["--horizon", "0 is not in the range x>=1"]),
         (["--threshold", "2"], ["threshold", "less than 1", "found 2.0"]),
         (["--trials", "0"], ["--trials", "0 is not in the range x>=1"]),
@@ -172,11 +177,11 @@ def test_a_value_out_of_range_is_refused_with_rule_value_and_remedy(refused, opt
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (no_volume, ["bars.csv", "no column volume", "Rename vol to volume."]),
+        (no_volume, ["bars.csv", "no column volume", "Rename vol to volume, or remove it."]),
         (swap_days, ["bars.csv", "earlier than the one before", "Sort the file by date."]),
-        (repeat_day, ["bars.csv", "repeats the date before", "Keep one bar for each date."]),
-        (flat, ["Both classes must occur", "no rise", "Choose another threshold"]),
-        (lambda frame: frame.head(500), ["at least", "199 days left", "Add earlier or later"]),
+        (repeat_day, ["bars.csv", "repeats an earlier one", "Keep one bar for each date"]),
+        (calm, ["Both classes must occur", "no rise", "Choose another threshold"]),
+        (lambda frame: frame.head(500), ["at least 505", "200 days left", "Add earlier or later"]),
         (lambda frame: frame.head(0), ["bars.csv", "has no rows", "Write the bars"]),
     ],
 )
@@ -196,7 +201,7 @@ def test_a_bad_configuration_is_refused_soon(refused_soon):
 
 @pytest.mark.slow
 def test_bad_bars_are_refused_soon(refused_soon, bars_file):
-    refused_soon(["--budget", "tiny", "--data", bars_file(flat)], 65, "Both classes")
+    refused_soon(["--budget", "tiny", "--data", bars_file(calm)], 65, "Both classes")
 
 
 @no_gpu

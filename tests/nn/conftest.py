@@ -52,7 +52,9 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))
         rate = float(one.y.mean())
-        return BlockSummary(first_date=first, last_date=last, rows=len(one), base_rate=rate)
+        return BlockSummary(
+            first_date=first, last_date=last, rows=len(one), base_rate=rate, tickers=1
+        )
 
     train, val = block("train", slice(n_train)), block("val", slice(n_train, None))
     width = features.shape[1]

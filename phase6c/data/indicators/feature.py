@@ -11,6 +11,7 @@ import pandas as pd
 
 # The columns that features need, as they are declared.
 CLOSE = ("close",)
+HIGH_LOW = ("high", "low")
 RANGE = ("high", "low", "close")
 CANDLE = ("open", "high", "low", "close")
 CLOSE_VOLUME = ("close", "volume")

@@ -38,6 +38,12 @@ def deviation(values: np.ndarray, days: int, ddof: int = 0) -> np.ndarray:
     return windows(values, days).std(axis=1, ddof=ddof)
 
 
+def return_deviation(returns: np.ndarray, days: int) -> np.ndarray:
+    """The sample deviation of the last log returns; zero where it is a rounding error."""
+    spread = deviation(returns, days, ddof=1)
+    return np.where(spread < ROUNDING, 0.0, spread)
+
+
 def highest(values: np.ndarray, days: int) -> np.ndarray:
     """The largest of the last `days` values."""
     return windows(values, days).max(axis=1)

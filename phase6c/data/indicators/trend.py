@@ -14,6 +14,7 @@ import talib
 from phase6c.data.indicators.feature import (
     CLOSE,
     CLOSE_VOLUME,
+    HIGH_LOW,
     RANGE,
     Feature,
     TickerBars,
@@ -31,7 +32,6 @@ from phase6c.data.indicators.rolling import (
     weighted_mean,
 )
 
-_HIGH_LOW = ("high", "low")
 _BODY = ("open", "close")
 
 
@@ -130,7 +130,7 @@ def _of_close(function: Callable[..., np.ndarray], days: int) -> Callable[[Ticke
 
 
 def _middle_of_range(days: int) -> Callable[[TickerBars], np.ndarray]:
-    return on_columns(talib.MIDPRICE, _HIGH_LOW, days)
+    return on_columns(talib.MIDPRICE, HIGH_LOW, days)
 
 
 _indicator = partial(of_columns, "trend")
@@ -164,7 +164,7 @@ FEATURES: tuple[Feature, ...] = (
         "psar_dist",
         1,
         "Wilder's parabolic stop-and-reverse line",
-        on_columns(talib.SAR, _HIGH_LOW, 0.02, 0.2),
+        on_columns(talib.SAR, HIGH_LOW, 0.02, 0.2),
         RANGE,
     ),
     _distance("tenkan_dist_9", 8, "the middle of the range of 9 days", _middle_of_range(9), RANGE),
@@ -175,7 +175,7 @@ FEATURES: tuple[Feature, ...] = (
         "senkou_a_dist",
         25,
         "Ichimoku's leading span A, unshifted",
-        on_columns(_leading_span, _HIGH_LOW),
+        on_columns(_leading_span, HIGH_LOW),
         RANGE,
     ),
     *(
@@ -198,7 +198,7 @@ FEATURES: tuple[Feature, ...] = (
             f"aroonosc_{n}",
             n,
             f"Aroon oscillator: percent of {n} days by which the low is older than the high",
-            _HIGH_LOW,
+            HIGH_LOW,
             talib.AROONOSC,
             n,
         )
@@ -235,7 +235,7 @@ FEATURES: tuple[Feature, ...] = (
         "massi_25",
         40,
         "mass index: a widening range lifts it above 25",
-        _HIGH_LOW,
+        HIGH_LOW,
         talib.MASSI,
         9,
         25,

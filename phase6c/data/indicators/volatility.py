@@ -11,27 +11,24 @@ from functools import partial
 import numpy as np
 import talib
 
-from phase6c.data.indicators.feature import CANDLE, CLOSE, RANGE, Feature, TickerBars
+from phase6c.data.indicators.feature import CANDLE, CLOSE, HIGH_LOW, RANGE, Feature, TickerBars
 from phase6c.data.indicators.rolling import (
-    ROUNDING,
     deviation,
     lagged,
     mean,
     rank,
     ratio,
+    return_deviation,
     windows,
 )
-
-_HIGH_LOW = ("high", "low")
 
 # RiskMetrics (1996): at a decay of 0.94 these days hold 99 % of the weight.
 _RISK_METRICS_DAYS = 74
 
 
 def _realised(bars: TickerBars, days: int) -> np.ndarray:
-    """Standard deviation of daily log returns; zero where it is a rounding error of equal ones."""
-    spread = deviation(bars.log_return, days, ddof=1)
-    return np.where(spread < ROUNDING, 0.0, spread)
+    """Standard deviation of daily log returns."""
+    return return_deviation(bars.log_return, days)
 
 
 def _downside(bars: TickerBars, days: int) -> np.ndarray:
@@ -127,7 +124,7 @@ _Estimator = tuple[str, tuple[int, ...], int, str, tuple[str, ...], Callable[...
 _ESTIMATORS: tuple[_Estimator, ...] = (
     ("rv", (5, 10, 20, 30, 60, 120, 250), 1, "deviation of {} daily log returns", CLOSE, _realised),
     ("downside_dev", (20,), 1, "downside deviation of {} daily log returns", CLOSE, _downside),
-    ("parkinson", (5, 10, 20, 60), 0, "Parkinson's volatility of {} days", _HIGH_LOW, _parkinson),
+    ("parkinson", (5, 10, 20, 60), 0, "Parkinson's volatility of {} days", HIGH_LOW, _parkinson),
     ("gk", (20, 60), 0, "Garman and Klass's volatility of {} days", CANDLE, _garman_klass),
     ("rs", (20, 60), 0, "Rogers and Satchell's volatility of {} days", CANDLE, _rogers_satchell),
     ("yz", (20, 60), 1, "Yang and Zhang's volatility of {} days", CANDLE, _yang_zhang),
@@ -138,7 +135,7 @@ _ESTIMATORS: tuple[_Estimator, ...] = (
 
 FEATURES: tuple[Feature, ...] = (
     Feature("abs_ret_1", "volatility", 1, "absolute 1-day log return", CLOSE, _absolute_return),
-    Feature("range_1", "volatility", 0, "log of high over low", _HIGH_LOW, _log_range),
+    Feature("range_1", "volatility", 0, "log of high over low", HIGH_LOW, _log_range),
     *(
         Feature(
             f"{name}_{n}",

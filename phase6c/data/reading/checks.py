@@ -170,7 +170,9 @@ def _check_constants(bars: pd.DataFrame, table: RawTable) -> None:
     for name in bars.columns.intersection(NUMBERS):
         values = bars[name].to_numpy()
         changes = np.bincount(codes, values[rows] != values[first_rows][codes])
-        remedy = "Remove the column." if name == "volume" else "Leave the ticker out."
+        remedy = "Remove the column, or leave the ticker out."
+        if name != "volume":
+            remedy = "Leave the ticker out."
         constant = first_rows[long & (changes == 0)]
         table.fault_in(constant, name, "is the only value, first", remedy, "ticker")
 

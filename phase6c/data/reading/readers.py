@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib.util
-import re
 import zlib
-from functools import partial
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -152,26 +150,31 @@ def _delimiter(content: bytes, table: RawTable) -> str:
 
 def _grid(content: bytes, delimiter: str, table: RawTable) -> pd.DataFrame:
     """The file's cells as text, headers included; short rows end in empty cells."""
-    read = partial(
-        pd.read_csv, sep=delimiter, header=None, dtype=str, na_filter=False, index_col=False
-    )
+    how = {"header": None, "dtype": str, "na_filter": False, "index_col": False}
     try:
         try:
-            return read(BytesIO(content))
+            return pd.read_csv(BytesIO(content), sep=delimiter, **how)
         except pd.errors.ParserError as error:
-            too_long = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-            if not too_long:
+            if "fields in line" not in str(error):
                 raise
-            width, line, count = map(int, too_long.groups())
-            table.fault(
-                f"line {line} has {count} cells, and the first line {width}",
-                "Write numbers without commas, and rows as long as the header.",
-            )
-            # Once more and slowly, so that the other checks can be made.
-            cut = {"engine": "python", "on_bad_lines": lambda cells: cells[:width]}
-            return read(BytesIO(content), **cut).fillna("")
+            return _cut_grid(content.decode("utf-8-sig"), delimiter, table)
     except (ValueError, csv.Error) as error:
         raise _damaged(error, "Save it as CSV in UTF-8 with one header line.") from error
+
+
+def _cut_grid(text: str, delimiter: str, table: RawTable) -> pd.DataFrame:
+    """The cells of a file with rows that are too long, cut off, so that others can be checked."""
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    rows = [(reader.line_num, row) for row in reader if row]
+    width = len(rows[0][1])
+    too_long = [(line, len(row)) for line, row in rows if len(row) > width]
+    if not too_long:
+        raise ValueError("rows of different lengths")
+    line, count = too_long[0]
+    remedy = "Write numbers without commas, and rows as long as the header."
+    table.fault(f"line {line} has {count} cells, and the first line {width}", remedy)
+    padded = [(row + [""] * (width - len(row)))[:width] for _, row in rows]
+    return pd.DataFrame(padded, dtype="str")
 
 
 def _stem(path: Path) -> str:

@@ -11,9 +11,11 @@ from phase6c.data.reading.raw import RawTable, more
 MAX_MEDIAN_STEP_DAYS = 4
 # Exchanges have closed for weeks, and for longer in wars only.
 MAX_GAP_DAYS = 60
+# Two months hold every weekday several times.
+MIN_WEEKDAY_ROWS = 40
 # Not even crashes and takeovers move a price tenfold in a day; another currency unit does.
 MAX_JUMP = 10
-SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 10)
+SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 20)
 # Over the night of a split the price moves for other reasons, too.
 SPLIT_TOLERANCE = 0.03
 
@@ -38,6 +40,7 @@ def check_sequences(bars: pd.DataFrame, clock: np.ndarray, table: RawTable) -> p
     once = bars[~repeated]
     _check_distances(once, table)
     _check_jumps(once, table)
+    _note_shifted_days(once, table)
     return bars
 
 
@@ -87,6 +90,14 @@ def _check_distances(bars: pd.DataFrame, table: RawTable) -> None:
     sparse = bars.index.to_numpy()[starts[2 * within < steps]]
     fault = f"is the first of bars more than {MAX_MEDIAN_STEP_DAYS} days apart (median),"
     table.fault_in(sparse, "date", fault, "Bars must be daily, not weekly or monthly.", "ticker")
+
+
+def _note_shifted_days(bars: pd.DataFrame, table: RawTable) -> None:
+    """Midnights of the far east, written in UTC, are on the day before."""
+    weekdays = set(bars["date"].dt.day_name())
+    if len(bars) >= MIN_WEEKDAY_ROWS and "Sunday" in weekdays and "Friday" not in weekdays:
+        zone = "its dates may be those of another time zone"
+        table.note(f"has bars on Sundays and none on Fridays; {zone}")
 
 
 def _check_jumps(bars: pd.DataFrame, table: RawTable) -> None:

@@ -218,13 +218,24 @@ def test_a_jump_of_the_prices_before_they_are_adjusted_is_none(loaded):
         (0.102, True),
         (1.4, False),
         (0.56, False),
-        (7, False),
+        (7, True),
+        (9, False),
     ],
 )
 def test_an_overnight_jump_by_a_split_ratio_is_noted(loaded, path, ratio, is_split):
     bars = loaded(closes(days(4), [1, 1.01, 1.01 * ratio, 1.02 * ratio]))
     said = f"{path}: abc on 2020-01-06 looks like an unadjusted split, at {ratio:g} times the close"
     assert [note.startswith(said) for note in bars.notes] == [True] * is_split
+
+
+def test_dates_that_look_shifted_by_a_day_are_noted(loaded):
+    """Midnights of Tokyo in UTC: the week runs from Sunday to Thursday."""
+    values = [1 + n % 5 / 100 for n in range(60)]
+    shifted = pd.bdate_range("2020-01-06", periods=60) - pd.Timedelta(days=1)
+    (note,) = loaded(closes(shifted.strftime("%Y-%m-%d"), values)).notes
+    assert "Sundays and none on Fridays" in note
+    assert not loaded(closes(days(60), values)).notes
+    assert not loaded(closes(days(60, "D"), values)).notes
 
 
 def test_a_split_shows_in_the_open_if_there_is_one(loaded):
