@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -127,6 +127,17 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Pinned values by name, each given once."""
+    pins: dict[str, Any] = {}
+    for text in texts:
+        name, value = parse_setting(text)
+        if name in pins:
+            raise ConfigError("--set takes each name once", name, "Keep one of its values.")
+        pins[name] = value
+    return pins
 
 
 def parse_duration(text: str | None) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 from _app import duration_text
 from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from phase6c.records import Metrics, score
 from phase6c.study import Study, StudyConfig, best_params
@@ -19,14 +20,15 @@ from phase6c.tune.resources import Resources
 
 
 def _table(title: str) -> Table:
-    return Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    # As Text: a ticker in square brackets is no markup.
+    return Table(title=Text(f"\n{title}"), title_justify="left", box=None, padding=(0, 1, 0, 0))
 
 
 def data_table(plan: StudyPlan) -> Table:
     """Dates, rows and base rates of the blocks; of test no base rate."""
     summary = plan.data.summary
     config = plan.config.data
-    rise = f"{config.rise:g} volatilities" if config.label == "vol" else f"{config.rise:.2%}"
+    rise = f"{config.rise:g} volatilities" if config.label == "vol" else f"{100 * config.rise:.3g}%"
     horizon = f"{config.horizon_days} d"
     table = _table(
         f"{_tickers(summary.tickers)}: {config.label} +{rise} in {horizon}, {config.tier}"

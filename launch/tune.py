@@ -20,7 +20,7 @@ try:
         exits_with_code,
         library_messages,
         parse_duration,
-        parse_setting,
+        parse_settings,
         quiet_terminal,
     )
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from phase6c.study import Study
     from phase6c.tune.plan import StudyPlan
 
+SET_HELP = (
+    "Pin a field of the configuration: an axis of the space, such as dropout, or batch_size, "
+    "patience_epochs, scaling, train_fraction, val_fraction, cal_fraction ..."
+)
 COUNT = click.IntRange(min=1)
 TIERS = click.Choice(["a20", "a50", "a100", "a200"])
 OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
@@ -76,7 +80,7 @@ SCHEDULERS = click.Choice(["asha", "none"])
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of every draw.")
 @click.option("--out", default="outputs", help="Output root.")
 @click.option("--name", help="Of the study [hpo_BUDGET_hHORIZON].")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Pin a field.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=SET_HELP)
 @click.option("--reference", "references", multiple=True, help="Also run this reference first.")
 @click.option("--keep", default=10, type=COUNT, help="Trials whose best weights are kept.")
 @click.option("--resume", is_flag=True, help="Go on with an existing study.")
@@ -111,7 +115,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
         },
     )
     gpus = _parse_gpus(given["gpus"])
-    pins = dict(parse_setting(text) for text in given["settings"])
+    pins = parse_settings(given["settings"])
     check_names(pins, settable_fields(), "--set name")
 
     from phase6c.data.bars import load_bars

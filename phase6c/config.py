@@ -224,7 +224,8 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
         return kind.model_validate(data)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or kind.__name__}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'together'}: "
+            + item["msg"].removeprefix("Value error, ")
             + (f" (found {item['input']!r})" if isinstance(item["input"], Value) else "")
             for item in error.errors()
         ]

@@ -71,7 +71,7 @@ def test_all_that_is_wrong_comes_in_one_message():
     [
         ({"patch_days": 3}, "patch_days must divide context_days, found 3 and 16"),
         ({"n_heads": 5}, "n_heads must divide d_model, found 5 and 32"),
-        ({"train_fraction": 0.8, "val_fraction": 0.2}, "room for a test block"),
+        ({"train_fraction": 0.8, "val_fraction": 0.2}, "every block, test included"),
         ({"dropout": math.nan}, "model.dropout"),
     ],
 )
@@ -115,5 +115,5 @@ def test_tokens_are_the_patches_of_a_window():
 
 
 def test_a_whole_record_that_is_wrong_is_named():
-    with pytest.raises(ConfigError, match=r"DataConfig: .*test block"):
+    with pytest.raises(ConfigError, match=r"together: .*test included"):
         parse(DataConfig, {"train_fraction": 0.9})

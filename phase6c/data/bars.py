@@ -17,6 +17,9 @@ from phase6c.data.reading.raw import PRICES, RawTable, listed, shown
 from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
 
+# Of a folder of hundreds of bad files, the first ones tell enough.
+MAX_PROBLEMS_SHOWN = 40
+
 
 @dataclass(frozen=True)
 class Bars:
@@ -62,7 +65,10 @@ def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
     _check_shared_tickers(frames, tables)
     problems = [str(problem) for table in tables for problem in table.problems]
     if problems:
-        report = "\n  ".join(["", *problems] if len(problems) > 1 else problems)
+        shown = problems[:MAX_PROBLEMS_SHOWN]
+        if len(problems) > len(shown):
+            shown.append(f"and {len(problems) - len(shown)} more problems")
+        report = "\n  ".join(["", *shown] if len(shown) > 1 else shown)
         raise DataError("Bars must be complete, ordered daily prices", report.removesuffix("."))
     columns, left_out = _common_columns(frames, tables)
     frame = _joined([frame[columns] for frame in frames])
@@ -87,9 +93,12 @@ def _source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
         source = source.split(",")
     elif isinstance(source, Path):
         source = [source]
+    remedy = "Name sp500, nasdaq, a file or a folder."
+    if not isinstance(source, (list, tuple)):
+        raise DataError("Bars are read from files", type(source).__name__, remedy)
     names = tuple(name for name in (str(one).strip() for one in source) if name)
     if not names:
-        raise DataError("Bars need a source", "none", "Name sp500, nasdaq, a file or a folder.")
+        raise DataError("Bars need a source", "none", remedy)
     return names
 
 

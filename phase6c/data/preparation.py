@@ -100,7 +100,7 @@ def _check_label_columns(bars: Bars, config: DataConfig) -> None:
     if missing:
         raise DataError(
             f"The label {config.label} needs the columns {', '.join(LABEL_COLUMNS[config.label])}",
-            f"no {', '.join(missing)}",
+            " ".join([f"no {', '.join(missing)}", *(f"({note})" for note in bars.notes)]),
             "Use the label close or vol, or add the columns.",
         )
 

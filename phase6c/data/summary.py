@@ -32,6 +32,8 @@ class DataSummary(Record):
     """The blocks, the tickers and the features of a search; of test only dates and rows.
 
     Attributes:
+        tickers: Those with windows in train or val.
+        tickers_without_rows: The others.
         rise: The rise to reach: a fraction of the close, or volatilities for the label vol.
         dropped_features: Those of the tier that the bars have no columns for.
         notes: What the user should know of the bars.
@@ -80,7 +82,7 @@ def summarise(
     for name in ("train", "val", "cal"):
         blocks[name]["base_rate"] = float(rows.up[windows[name]].mean())
         blocks[name]["tickers"] = len(np.unique(rows.tickers[windows[name]]))
-    used = np.unique(rows.tickers[np.concatenate(list(windows.values()))])
+    used = np.unique(rows.tickers[np.concatenate([windows["train"], windows["val"]])])
     return DataSummary(
         **blocks,
         purge_days=splits.purge_days,

@@ -82,7 +82,7 @@ class SearchData:
         )
         if context_days > available:
             raise DataError(
-                f"A context may have at most {available} days with these bars",
+                f"A context may have at most {available} days with the tier {self.config.tier}",
                 context_days,
-                f"Set context_days to {available} or less.",
+                f"Set context_days to {available} or less, or use a smaller tier.",
             )

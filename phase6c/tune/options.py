@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -55,7 +56,7 @@ class SearchOptions(Record):
     cpus: int | None = Field(default=None, ge=1)
     address: str | None = None
     seed: int = Field(default=0, ge=0)
-    out: str = "outputs"
+    out: str | Path = "outputs"
     name: str | None = None
     keep: int = Field(default=10, ge=1)
     resume: bool = False

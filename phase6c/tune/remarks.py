@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
+from phase6c.data.reading.raw import listed
 from phase6c.tune.plan import StudyPlan
 
 # With more parameters than this for each training window, a model can learn them by heart.
 MAX_PARAMETERS_PER_WINDOW = 5_000
+# Of fewer, an AUC has a standard error of a tenth and more.
+MIN_RARER_CLASS = 20
 # With a smaller share of the tickers, a block says little about the others.
 MIN_TICKER_SHARE = 0.5
 
@@ -18,15 +21,20 @@ def remarks(plan: StudyPlan) -> list[str]:
     summary = plan.data.summary
     lines = list(summary.notes)
     if summary.tickers_without_rows:
-        names = ", ".join(summary.tickers_without_rows)
-        lines.append(f"No window of {names} lies in a block; its history is too short.")
+        names = listed(list(summary.tickers_without_rows))
+        lines.append(f"No window of train or val is of {names}: too short, too early or too late.")
     lines += [
         f"{block.tickers} of {len(summary.tickers)} tickers have windows in the {name} block."
         for name, block in (("train", summary.train), ("val", summary.val), ("cal", summary.cal))
         if block.tickers < MIN_TICKER_SHARE * len(summary.tickers)
     ]
+    rarer = min(summary.val.base_rate, 1 - summary.val.base_rate) * summary.val.rows
+    if rarer < MIN_RARER_CLASS:
+        lines.append(
+            f"val holds {rarer:.0f} windows of the rarer class; figures of so few mean little."
+        )
     if summary.dropped_features:
-        lines.append(_dropped(summary.dropped_features))
+        lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
     budget = plan.space.budget
     if budget is not None and budget.n_params / len(plan.data.train) > MAX_PARAMETERS_PER_WINDOW:
         lines.append(
@@ -36,10 +44,11 @@ def remarks(plan: StudyPlan) -> list[str]:
     return lines
 
 
-def _dropped(names: tuple[str, ...]) -> str:
+def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:
     """The features that the bars have no columns for, by family."""
+    present = {"close", *(column for name in kept for column in FEATURES[name].needs)}
     features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
-    columns = {column for feature in features for column in feature.needs}
+    columns = {column for feature in features for column in feature.needs} - present
     families = (
         f"{family} ({', '.join(feature.name for feature in group)})"
         for family, group in groupby(features, key=lambda feature: feature.family)

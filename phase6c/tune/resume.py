@@ -8,6 +8,7 @@ from phase6c.study import StudyConfig
 
 _MAY_CHANGE = {
     "study_id",
+    "sources",  # the digest tells whether they hold the same
     "n_trials",
     "time_budget_s",
     "code_version",

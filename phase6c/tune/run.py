@@ -19,7 +19,7 @@ from phase6c.board import Board
 from phase6c.config import Precision, Values, parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
-from phase6c.errors import InterruptedStudyError, StudyFailedError
+from phase6c.errors import ConfigError, InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
 from phase6c.nn.device import faster_precision, pick_device
@@ -52,13 +52,14 @@ logger = logging.getLogger(__name__)
 MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
 
 
-def run_study(space: Space, data: Bars, **options: Any) -> Study:
+def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
     """Searches a space on bars; what `launch/tune.py` calls.
 
     Args:
         space: What is searched, such as `search_spaces.budget_2m.SPACE`.
-        data: Bars, as `phase6c.load_bars` returns them.
-        **options: Fields of SearchOptions, such as `n_trials=50, gpus=4`.
+        bars: As `phase6c.load_bars` returns them.
+        **options: Fields of SearchOptions, such as `n_trials=50, gpus=4` or
+            `data={"tier": "a50", "horizon_days": 5, "label": "close"}`.
 
     Returns:
         The study; its files are in `study.folder`.
@@ -72,7 +73,14 @@ def run_study(space: Space, data: Bars, **options: Any) -> Study:
         InterruptedStudyError: A signal ended the search early.
     """
     asked = parse(SearchOptions, options)
-    return run(plan_study(space, data, asked, Path(asked.out) / CACHE_FOLDER))
+    for value, kind, example in (
+        (space, Space, "search_spaces.tiny.SPACE"),
+        (bars, Bars, 'phase6c.load_bars("sp500")'),
+    ):
+        if not isinstance(value, kind):
+            rule = f"run_study takes a Space and Bars; {kind.__name__} is missing"
+            raise ConfigError(rule, type(value).__name__, f"Give it {example}.")
+    return run(plan_study(space, bars, asked, Path(asked.out) / CACHE_FOLDER))
 
 
 def run(

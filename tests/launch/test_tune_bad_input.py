@@ -135,6 +135,7 @@ def test_an_unknown_option_or_space_is_refused_with_the_nearest(refused, options
     [
         (["--set", "lerning_rate=0.1"], ["lerning_rate", "Did you mean learning_rate?"]),
         (["--set", "dropout"], ["NAME=VALUE", "dropout", "Use --set dropout=0.1."]),
+        (["--set", "dropout=0.1", "--set", "dropout=0.2"], ["each name once", "dropout", "Keep"]),
         (["--set", "dropout=7"], ["dropout", "less than 1", "found 7", "Correct"]),
         (["--set", "dropout=NaN"], ["dropout", "finite", "Correct"]),
         (["--set", "learning_rate=fast"], ["learning_rate", "valid number", "'fast'"]),

@@ -51,8 +51,15 @@ def test_label_and_data_stand_in_the_name_where_they_are_not_the_default(tune, o
 def test_the_demo_of_two_tickers_pools_them(tune):
     done = tune("--budget", "2m", "--dry-run", "--data", "sp500,nasdaq")
     assert done.exit_code == 0, done.stderr
-    assert "nasdaq, sp500: high +1.00% in 1 d, a100" in done.stdout
+    assert "nasdaq, sp500: high +1% in 1 d, a100" in done.stdout
     assert "5,674 training windows of 100 features, 352 parameters for each" in done.stdout
+
+
+def test_a_ticker_in_square_brackets_is_shown_as_it_is(tune, sp500_frame, tmp_path):
+    sp500_frame.reset_index().assign(ticker="[/red]").to_csv(tmp_path / "odd.csv", index=False)
+    done = tune("--budget", "tiny", "--dry-run", "--data", "odd.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "[/red]: high" in done.stdout
 
 
 def test_an_absurd_number_of_parameters_is_warned_of(tune):

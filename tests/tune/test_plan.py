@@ -16,6 +16,7 @@ from phase6c.tune.plan import (
     longest_context,
     plan_study,
 )
+from phase6c.tune.run import run_study
 from search_spaces import budget_2m, january_2m, tiny
 
 
@@ -25,6 +26,18 @@ def plan(sp500, tmp_path):
         return plan_study(space, sp500, parse(SearchOptions, {"out": str(tmp_path), **options}))
 
     return build
+
+
+@pytest.mark.parametrize("given", [(tiny, None), (tiny.SPACE, "bars.csv"), (tiny.SPACE, None)])
+def test_what_is_no_space_or_no_bars_is_refused_by_name(given):
+    with pytest.raises(ConfigError, match="run_study takes a Space and Bars"):
+        run_study(*given)
+
+
+def test_label_and_tier_are_given_to_run_study_as_data(sp500, tmp_path):
+    asked = parse(SearchOptions, {"data": {"tier": "a20", "label": "close"}, "out": tmp_path})
+    planned = plan_study(tiny.SPACE, sp500, asked)
+    assert planned.folder == tmp_path / "phase6c_a20" / "hpo_tiny_h1_close"
 
 
 def test_a_plan_names_its_study_and_touches_nothing(plan, tmp_path):

@@ -44,13 +44,9 @@ def read_tables(source: str) -> list[RawTable]:
 
 def _file_names(source: str) -> list[str]:
     path = Path(source)
-    if source in DEMO_TICKERS or path.name.endswith(SUFFIXES) or not path.is_dir():
+    if source in DEMO_TICKERS or _is_table(path) or not path.is_dir():
         return [source]
-    files = sorted(
-        one
-        for one in path.iterdir()
-        if one.name.endswith(SUFFIXES) and not one.name.startswith(".")
-    )
+    files = sorted(one for one in path.iterdir() if _is_table(one) and not one.name.startswith("."))
     if not files:
         remedy = f"Put a file for each ticker into it ({', '.join(SUFFIXES)})."
         raise _UnreadableError("is a folder without bars", remedy)
@@ -61,7 +57,7 @@ def _read_file(name: str) -> RawTable:
     table = RawTable(name, _stem(Path(name)))
     try:
         content = _content(_demo_path(name) if name in DEMO_TICKERS else Path(name))
-        read = _parquet if name.endswith(".parquet") else _csv
+        read = _parquet if name.lower().endswith(".parquet") else _csv
         table.cells = read(content, table)
     except (_UnreadableError, OSError) as error:
         return _unreadable(table, error)
@@ -85,10 +81,10 @@ def _content(path: Path) -> bytes:
     if path.is_dir():
         remedy = "Name a file, or give the folder a name that is not a file's."
         raise _UnreadableError("is a folder named like a file", remedy)
-    if not path.is_file() or not path.name.endswith(SUFFIXES):
+    if not path.is_file() or not _is_table(path):
         raise _UnreadableError("is neither CSV nor Parquet", f"Use {', '.join(SUFFIXES)}.")
     content = path.read_bytes()
-    if content and path.name.endswith(".gz"):
+    if content and path.name.lower().endswith(".gz"):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
@@ -177,9 +173,13 @@ def _cut_grid(text: str, delimiter: str, table: RawTable) -> pd.DataFrame:
     return pd.DataFrame(padded, dtype="str")
 
 
+def _is_table(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
+
+
 def _stem(path: Path) -> str:
-    """The file's name without its suffix, and without bytes that are no text."""
+    """The file's name without suffix, if that leaves any, and without bytes that are no text."""
     name = path.name
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name.encode(errors="replace").decode()
+    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    stem = name[: len(name) - len(suffix)] or name
+    return stem.encode(errors="replace").decode()

@@ -9,6 +9,8 @@ from phase6c.data.reading.raw import RawTable, more
 
 # Weekly bars are seven days apart; daily ones mostly one, and four over a long weekend.
 MAX_MEDIAN_STEP_DAYS = 4
+# A fifth of daily steps lead over a weekend, and hardly any over more than four days.
+MAX_SHARE_APART, MAX_SHARE_FAR_APART = 0.5, 0.1
 # Exchanges have closed for weeks, and for longer in wars only.
 MAX_GAP_DAYS = 60
 # Two months hold every weekday several times.
@@ -90,11 +92,16 @@ def _check_distances(bars: pd.DataFrame, table: RawTable) -> None:
     sparse = bars.index.to_numpy()[starts[2 * within < steps]]
     fault = f"is the first of bars more than {MAX_MEDIAN_STEP_DAYS} days apart (median),"
     table.fault_in(sparse, "date", fault, "Bars must be daily, not weekly or monthly.", "ticker")
+    between = days[same]
+    if len(between) and (
+        np.mean(between > 1) > MAX_SHARE_APART or np.mean(between > 4) > MAX_SHARE_FAR_APART
+    ):
+        table.note("many of its bars are more than a day apart; they may not be daily throughout")
 
 
 def _note_shifted_days(bars: pd.DataFrame, table: RawTable) -> None:
     """Midnights of the far east, written in UTC, are on the day before."""
-    weekdays = set(bars["date"].dt.day_name())
+    weekdays = set(pd.DatetimeIndex(bars["date"].unique()).day_name())
     if len(bars) >= MIN_WEEKDAY_ROWS and "Sunday" in weekdays and "Friday" not in weekdays:
         zone = "its dates may be those of another time zone"
         table.note(f"has bars on Sundays and none on Fridays; {zone}")

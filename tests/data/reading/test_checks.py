@@ -238,6 +238,17 @@ def test_dates_that_look_shifted_by_a_day_are_noted(loaded):
     assert not loaded(closes(days(60, "D"), values)).notes
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [[*days(40), *days(30, "W", "2020-03-01")], days(60, "2D")],
+    ids=["weekly later", "2 d"],
+)
+def test_bars_that_are_not_daily_throughout_are_noted(loaded, dates):
+    values = [1 + n % 5 / 100 for n in range(len(dates))]
+    assert any("more than a day apart" in note for note in loaded(closes(dates, values)).notes)
+    assert not loaded(closes(days(60), values[:60])).notes
+
+
 def test_a_split_shows_in_the_open_if_there_is_one(loaded):
     text = GOOD.replace("2020-01-03,1.5,2.0", "2020-01-03,3.0,3.1")
     assert "2 times the close before" in loaded(text).notes[0]

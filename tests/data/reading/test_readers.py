@@ -229,6 +229,28 @@ def test_a_file_without_permission_is_refused(tmp_path, monkeypatch):
     assert said in refusal(tmp_path / "a.csv")
 
 
+def test_suffixes_in_capitals_and_a_file_that_is_all_suffix_are_read(tmp_path):
+    (tmp_path / "MSFT.CSV").write_text(CSV)
+    (tmp_path / "aapl.csv").write_text(CSV)
+    assert set(load_bars(tmp_path).frame["ticker"]) == {"MSFT", "aapl"}
+    (tmp_path / ".csv").write_text(CSV)
+    assert set(load_bars(tmp_path / ".csv").frame["ticker"]) == {".csv"}
+
+
+@pytest.mark.parametrize("source", [None, 7, pd.DataFrame({"date": []})])
+def test_what_is_no_path_is_refused(source):
+    with pytest.raises(DataError, match="Bars are read from files"):
+        load_bars(source)
+
+
+def test_a_report_of_very_many_faults_is_cut(tmp_path):
+    for number in range(60):
+        (tmp_path / f"T{number:02d}.csv").write_text("")
+    message = refusal(tmp_path)
+    assert "and 20 more problems" in message
+    assert len(message.splitlines()) == 42
+
+
 def test_each_file_of_a_folder_may_name_its_own_ticker(tmp_path):
     (tmp_path / "one.csv").write_text(CSV)
     WRITERS["long.parquet"](long_frame(["AAA"]), tmp_path / "two.parquet")
