@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, get_args
 
 import click
 from rich.console import Console
 
+from phase6c.config import Tier
 from phase6c.errors import ConfigError, Phase6cError
 
 P = ParamSpec("P")
 
 INTERNAL_ERROR = 1
+
+TIERS = click.Choice(get_args(Tier))
 
 
 def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:

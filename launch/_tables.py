@@ -135,11 +135,9 @@ def plan_lines(
 
 def windows_text(plan: StudyPlan) -> str:
     """Features and parameters per training window, in words."""
-    data, budget = plan.data, plan.space.budget
+    data, ratio = plan.data, plan.parameters_per_window
     text = f"{len(data.train):,} training windows of {len(data.feature_names)} features"
-    if budget is None:
-        return f"{text}."
-    return f"{text}, {budget.n_params / len(data.train):,.0f} parameters for each."
+    return f"{text}." if ratio is None else f"{text}, {ratio:,.0f} parameters for each."
 
 
 def closing_table(study: Study) -> Table:

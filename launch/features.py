@@ -7,7 +7,7 @@ import sys
 
 try:
     import click
-    from _app import exits_with_code
+    from _app import TIERS, exits_with_code
 except ImportError as missing:
     sys.exit(
         f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
@@ -18,16 +18,17 @@ except ImportError as missing:
 @click.option(
     "--tier",
     default="a200",
-    type=click.Choice(["a20", "a50", "a100", "a200"]),
+    type=TIERS,
     help="The features of this tier; a200 has all.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @exits_with_code
 def main(tier: str, *, as_json: bool) -> None:
     """Prints every feature of a tier: name, family, lookback in days, needs, meaning."""
-    from phase6c.data.catalogue import FEATURES, TIERS
+    from phase6c.data import catalogue
 
-    smallest = {name: own for own in reversed(TIERS) for name in TIERS[own]}
+    tiers = catalogue.TIERS
+    smallest = {name: own for own in reversed(tiers) for name in tiers[own]}
     rows = [
         {
             "name": feature.name,
@@ -37,7 +38,7 @@ def main(tier: str, *, as_json: bool) -> None:
             "needs": list(feature.needs),
             "meaning": feature.meaning,
         }
-        for feature in (FEATURES[name] for name in TIERS[tier])  # type: ignore[index]
+        for feature in (catalogue.FEATURES[name] for name in tiers[tier])  # type: ignore[index]
     ]
     if as_json:
         click.echo(json.dumps({"schema": "phase6c.features/1", "tier": tier, "features": rows}))

@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 try:
     import click
     from _app import (
+        TIERS,
         duration_text,
         exits_with_code,
         library_messages,
@@ -44,7 +45,6 @@ SET_HELP = (
     "patience_epochs, scaling, train_fraction, val_fraction, cal_fraction ..."
 )
 COUNT = click.IntRange(min=1)
-TIERS = click.Choice(["a20", "a50", "a100", "a200"])
 OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
 SEARCHERS = click.Choice(["optuna", "hyperopt", "random"])
 SCHEDULERS = click.Choice(["asha", "none"])
@@ -122,7 +122,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
 
     bars = load_bars(given["data"])
 
-    from phase6c.study_folder import CACHE_FOLDER
+    from phase6c.study_folder import cache_path
     from phase6c.tune.options import SearchOptions
     from phase6c.tune.plan import plan_study
 
@@ -138,7 +138,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
             "gpus": gpus,
         },
     )
-    cache = None if given["dry_run"] else Path(given["out"]) / CACHE_FOLDER
+    cache = None if given["dry_run"] else cache_path(given["out"])
     return plan_study(space, bars, options, cache)
 
 

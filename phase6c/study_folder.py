@@ -16,8 +16,6 @@ from phase6c.study import STUDY_FILE
 
 LOCK_FILE = "run.lock"
 LOG_FILE = "run.log"
-# Beside the studies, under the output root: what can be computed again.
-CACHE_FOLDER = "cache"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -47,6 +45,11 @@ def study_path(out: str | Path, tier: str, name: str) -> Path:
             "Choose another --name.",
         )
     return Path(out).absolute() / f"phase6c_{tier}" / name
+
+
+def cache_path(out: str | Path) -> Path:
+    """The folder under the output root, beside the studies, of what can be computed again."""
+    return Path(out) / "cache"
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:

@@ -24,7 +24,7 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.study import StudyConfig
 from phase6c.tune.halt import Halt
-from phase6c.tune.proposals import METRIC, Proposals, RandomSearch, _ray_domain
+from phase6c.tune.proposals import METRIC, Proposals, RandomSearch, ray_domain
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
 
@@ -83,7 +83,7 @@ class RaySearch:
 
 def ray_optuna(task: Task, seed: int, grace: float | None) -> RaySearch:
     """OptunaSearch with its own defaults; `grace` in epochs, or a share of them below one."""
-    domains = {name: _ray_domain(axis) for name, axis in task.space.axes.items()}
+    domains = {name: ray_domain(axis) for name, axis in task.space.axes.items()}
     space = OptunaSearch.convert_search_space(domains)
     searcher = OptunaSearch(space, metric=METRIC, mode="max", seed=seed)
     return RaySearch(task, searcher, ray_asha(task, grace))

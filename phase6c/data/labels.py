@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from phase6c.config import DataConfig, Label
-from phase6c.data.indicators.rolling import return_deviation
+from phase6c.data.indicators.rolling import log_return, return_deviation
 
 # The days whose log returns make up the volatility of the label `vol`.
 VOLATILITY_DAYS = 20
@@ -77,8 +77,7 @@ def _rise(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     """The rise to reach from each day, as a fraction of its close."""
     if config.label != "vol":
         return np.full(len(frame), config.rise)
-    log_return = np.diff(np.log(frame["close"].to_numpy()), prepend=np.nan)
-    daily = return_deviation(log_return, VOLATILITY_DAYS)
+    daily = return_deviation(log_return(frame["close"].to_numpy()), VOLATILITY_DAYS)
     volatility = np.where(daily > 0, daily, np.nan) * config.horizon_days**0.5
     rise: np.ndarray = config.rise * volatility
     return rise

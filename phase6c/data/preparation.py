@@ -52,7 +52,8 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
     in_panel = (rows.days >= lookback) & (rows.dates <= splits.val.last)
     present, codes = np.unique(rows.tickers[in_panel], return_inverse=True)
     tickers = tuple(rows.names[ticker] for ticker in present)
-    train, val = (_block(name, windows[name], rows, in_panel, codes) for name in ("train", "val"))
+    panel_rows = np.cumsum(in_panel) - 1
+    train, val = (_block(name, windows[name], rows, panel_rows, codes) for name in ("train", "val"))
     check_labels(train, splits.val.first, frames, tickers, config)
     check_labels(val, splits.cal.first, frames, tickers, config)
 
@@ -80,10 +81,10 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
 
 
 def _block(
-    name: str, windows: np.ndarray, rows: Rows, in_panel: np.ndarray, codes: np.ndarray
+    name: str, windows: np.ndarray, rows: Rows, panel_rows: np.ndarray, codes: np.ndarray
 ) -> Block:
     """The windows that end in these rows, by their places in the panel."""
-    end_rows = (np.cumsum(in_panel) - 1)[windows]
+    end_rows = panel_rows[windows]
     return Block(
         name=name,
         end_rows=end_rows,

@@ -16,8 +16,6 @@ MIN_TICKER_WINDOWS = 60
 _ROUNDING = 1e-6
 _SMALLEST = 1e-9
 
-Moments = tuple[np.ndarray, np.ndarray]
-
 
 @dataclass(frozen=True)
 class Scaler:
@@ -79,7 +77,7 @@ class Scaler:
             np.clip(part, -CLIP, CLIP, out=part)
 
 
-def moments(panel: np.ndarray, rows: np.ndarray) -> Moments:
+def moments(panel: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation [feature] of some rows, a feature at a time to save memory."""
     columns = (panel[rows, feature].astype(np.float64) for feature in range(panel.shape[1]))
     mean, deviation = np.array([(column.mean(), column.std()) for column in columns]).T

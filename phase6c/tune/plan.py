@@ -69,6 +69,12 @@ class StudyPlan:
             self.config.n_trials, self.config.train.epochs, self.config.grace_epochs, factor
         )
 
+    @property
+    def parameters_per_window(self) -> float | None:
+        """Of the budget, for each training window; None where the width is free."""
+        budget = self.space.budget
+        return None if budget is None else budget.n_params / len(self.data.train)
+
     def in_budget(self, n_params: int) -> bool:
         """Whether a count lies in the budget; any does where the width is free."""
         return self.space.budget is None or self.space.budget.contains(n_params)

@@ -180,7 +180,7 @@ class RandomSearch(Searcher):
 
 def make_searcher(name: SearcherName, space: Space, seed: int, told: list[Told]) -> Searcher:
     """One of Ray's searchers over the space's lowered axes, told what is known already."""
-    domains = {axis_name: _ray_domain(axis) for axis_name, axis in space.axes.items()}
+    domains = {axis_name: ray_domain(axis) for axis_name, axis in space.axes.items()}
     if name == "random":
         return RandomSearch(space.axes, seed)
     if name == "optuna":
@@ -213,7 +213,8 @@ def _hyperopt(domains: Values, seed: int, told: list[Told]) -> Searcher:
     return searcher
 
 
-def _ray_domain(axis: Axis) -> Any:
+def ray_domain(axis: Axis) -> Any:
+    """What Ray Tune draws an axis from."""
     match axis.domain:
         case Steps(n):
             return tune.randint(0, n)

@@ -35,8 +35,8 @@ def remarks(plan: StudyPlan) -> list[str]:
         )
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
-    budget = plan.space.budget
-    if budget is not None and budget.n_params / len(plan.data.train) > MAX_PARAMETERS_PER_WINDOW:
+    budget, ratio = plan.space.budget, plan.parameters_per_window
+    if budget is not None and ratio is not None and ratio > MAX_PARAMETERS_PER_WINDOW:
         lines.append(
             f"{budget.n_params:,} parameters for {len(plan.data.train):,} training windows: a "
             "model of this size can learn them by heart. Add tickers or choose a smaller budget."

@@ -6,7 +6,6 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from phase6c.study import (
     write_config,
     write_views,
 )
-from phase6c.study_folder import CACHE_FOLDER, open_folder
+from phase6c.study_folder import cache_path, open_folder
 from phase6c.tune.cluster import cluster_counts, ray_cluster
 from phase6c.tune.halt import Halt, exit_code_of, signals_request
 from phase6c.tune.options import SearchOptions
@@ -80,7 +79,7 @@ def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
         if not isinstance(value, kind):
             rule = f"run_study takes a Space and Bars; {kind.__name__} is missing"
             raise ConfigError(rule, type(value).__name__, f"Give it {example}.")
-    return run(plan_study(space, bars, asked, Path(asked.out) / CACHE_FOLDER))
+    return run(plan_study(space, bars, asked, cache_path(asked.out)))
 
 
 def run(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import talib
 
-from phase6c.data.indicators.feature import CANDLE, RANGE, Feature, TickerBars
+from phase6c.data.indicators.feature import CANDLE, OPEN_CLOSE, RANGE, Feature, TickerBars
 from phase6c.data.indicators.rolling import lagged, over_spread
 
 FAMILY = "candles"
@@ -44,8 +44,8 @@ def _true_range(bars: TickerBars) -> np.ndarray:
 
 
 FEATURES = (
-    Feature("gap_1", FAMILY, 1, "log of the open over the close before", ("open", "close"), _gap),
-    Feature("co_ret", FAMILY, 0, "log of the close over the open", ("open", "close"), _body),
+    Feature("gap_1", FAMILY, 1, "log of the open over the close before", OPEN_CLOSE, _gap),
+    Feature("co_ret", FAMILY, 0, "log of the close over the open", OPEN_CLOSE, _body),
     Feature("kup2", FAMILY, 0, "upper shadow over the day's range", CANDLE, _upper_shadow),
     Feature("klow2", FAMILY, 0, "lower shadow over the day's range", CANDLE, _lower_shadow),
     Feature("ksft2", FAMILY, 0, "close within the day's range, -1 to 1", RANGE, _shift),

@@ -9,9 +9,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from phase6c.data.indicators.rolling import log_return
+
 # The columns that features need, as they are declared.
 CLOSE = ("close",)
+OPEN_CLOSE = ("open", "close")
 HIGH_LOW = ("high", "low")
+VOLUME = ("volume",)
 RANGE = ("high", "low", "close")
 CANDLE = ("open", "high", "low", "close")
 CLOSE_VOLUME = ("close", "volume")
@@ -45,7 +49,7 @@ class TickerBars:
     @cached_property
     def log_return(self) -> np.ndarray:
         """The log of each close over the one before; NaN on the first day."""
-        return np.diff(np.log(self.close), prepend=np.nan)
+        return log_return(self.close)
 
     @cached_property
     def log_volume(self) -> np.ndarray:

@@ -23,6 +23,11 @@ def lagged(values: np.ndarray, days: int) -> np.ndarray:
     return np.concatenate([np.full(days, np.nan), values])[: len(values)]
 
 
+def log_return(close: np.ndarray) -> np.ndarray:
+    """The log of each close over the one before; NaN on the first day."""
+    return np.diff(np.log(close), prepend=np.nan)
+
+
 def total(values: np.ndarray, days: int) -> np.ndarray:
     """The sum of the last `days` values."""
     return windows(values, days).sum(axis=1)

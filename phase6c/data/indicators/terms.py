@@ -17,7 +17,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from phase6c.data.indicators.feature import CLOSE, CLOSE_VOLUME, Feature, TickerBars
+from phase6c.data.indicators.feature import (
+    CLOSE,
+    CLOSE_VOLUME,
+    HIGH_LOW,
+    VOLUME,
+    Feature,
+    TickerBars,
+)
 from phase6c.data.indicators.rolling import (
     correlation,
     deviation,
@@ -136,7 +143,7 @@ FEATURES = (
         "imxd",
         "days from the highest high to the lowest low of {0} days, over {0}",
         _from_high_to_low,
-        ("high", "low"),
+        HIGH_LOW,
         windows=(20, 60),
     ),
     *_each(
@@ -145,5 +152,5 @@ FEATURES = (
         _close_and_volume,
         CLOSE_VOLUME,
     ),
-    *_each("vma", "volume over its mean of {} days", _volume, ("volume",), neutral=1.0),
+    *_each("vma", "volume over its mean of {} days", _volume, VOLUME, neutral=1.0),
 )

@@ -15,6 +15,7 @@ from phase6c.data.indicators.feature import (
     CLOSE,
     CLOSE_VOLUME,
     HIGH_LOW,
+    OPEN_CLOSE,
     RANGE,
     Feature,
     TickerBars,
@@ -31,8 +32,6 @@ from phase6c.data.indicators.rolling import (
     total,
     weighted_mean,
 )
-
-_BODY = ("open", "close")
 
 
 def _supertrend(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarray:
@@ -227,7 +226,7 @@ FEATURES: tuple[Feature, ...] = (
         "qstick_norm_14",
         13,
         "mean of close less open over 14 days, over the close",
-        _BODY,
+        OPEN_CLOSE,
         _mean_body,
         14,
     ),

@@ -18,6 +18,7 @@ import talib
 from phase6c.data.indicators.feature import (
     CLOSE_VOLUME,
     RANGE_VOLUME,
+    VOLUME,
     Feature,
     TickerBars,
     of_columns,
@@ -37,8 +38,6 @@ from phase6c.data.indicators.rolling import (
     windows,
     z_score_where,
 )
-
-_VOLUME = ("volume",)
 
 
 def _log_volume(bars: TickerBars, days: int) -> np.ndarray:
@@ -163,7 +162,7 @@ FEATURES: tuple[Feature, ...] = (
             f"logvol_z_{n}",
             n,
             f"z-score of log volume among the days with trade in {n}",
-            _VOLUME,
+            VOLUME,
             _log_volume,
         )
         for n in (20, 60)
@@ -200,26 +199,26 @@ FEATURES: tuple[Feature, ...] = (
         "volume_ratio_5_20",
         20,
         "mean volume of 5 days over that of 20",
-        _VOLUME,
+        VOLUME,
         _short_over_long,
         1.0,
         short=5,
     ),
     _of_columns(
-        "volume_pctrank_250", 249, "rank of the volume among its last 250", _VOLUME, rank, 250
+        "volume_pctrank_250", 249, "rank of the volume among its last 250", VOLUME, rank, 250
     ),
     _of_columns(
         "pvo_12_26",
         25,
         "exponential mean volume of 12 days above that of 26, in percent",
-        _VOLUME,
+        VOLUME,
         talib.PVO,
         12,
         26,
     ),
     # Qlib's VSUMD: rises less falls are the change from the first volume to the last.
     _of_columns(
-        "vsumd_20", 20, "change of volume over its path in 20 days", _VOLUME, net_over_path, 20
+        "vsumd_20", 20, "change of volume over its path in 20 days", VOLUME, net_over_path, 20
     ),
     _feature(
         "wvma_20",

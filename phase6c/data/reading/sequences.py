@@ -40,8 +40,9 @@ def check_sequences(bars: pd.DataFrame, clock: np.ndarray, table: RawTable) -> p
     repeated = same & (days == 0)
     _check_repeats(bars, repeated, clock, table)
     once = bars[~repeated]
-    _check_distances(once, table)
-    _check_jumps(once, table)
+    same, days = _steps(once)
+    _check_distances(once, same, days, table)
+    _check_jumps(once, same, table)
     _note_shifted_days(once, table)
     return bars
 
@@ -80,8 +81,9 @@ def _check_repeats(
     table.fault_in(rows[intraday], "date", "names a second time of the same day", remedy)
 
 
-def _check_distances(bars: pd.DataFrame, table: RawTable) -> None:
-    same, days = _steps(bars)
+def _check_distances(
+    bars: pd.DataFrame, same: np.ndarray, days: np.ndarray, table: RawTable
+) -> None:
     gaps = bars.index.to_numpy()[same & (days > MAX_GAP_DAYS)]
     fault = f"ends a gap of more than {MAX_GAP_DAYS} days"
     table.fault_in(gaps, "date", fault, "Fill the gap in, or begin after it.")
@@ -94,7 +96,8 @@ def _check_distances(bars: pd.DataFrame, table: RawTable) -> None:
     table.fault_in(sparse, "date", fault, "Bars must be daily, not weekly or monthly.", "ticker")
     between = days[same]
     if len(between) and (
-        np.mean(between > 1) > MAX_SHARE_APART or np.mean(between > 4) > MAX_SHARE_FAR_APART
+        np.mean(between > 1) > MAX_SHARE_APART
+        or np.mean(between > MAX_MEDIAN_STEP_DAYS) > MAX_SHARE_FAR_APART
     ):
         table.note("many of its bars are more than a day apart; they may not be daily throughout")
 
@@ -107,10 +110,9 @@ def _note_shifted_days(bars: pd.DataFrame, table: RawTable) -> None:
         table.note(f"has bars on Sundays and none on Fridays; {zone}")
 
 
-def _check_jumps(bars: pd.DataFrame, table: RawTable) -> None:
+def _check_jumps(bars: pd.DataFrame, same: np.ndarray, table: RawTable) -> None:
     if "close" not in bars:
         return
-    same, _ = _steps(bars)
     close = bars["close"].where(np.isfinite(bars["close"]) & (bars["close"] > 0)).to_numpy()
     before = np.where(same, np.append(np.nan, close[:-1]), np.nan)
     with np.errstate(all="ignore"):
