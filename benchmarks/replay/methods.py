@@ -16,15 +16,17 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 from tasks import Task
 
-from phase6c.axes import Categories, Interval, Steps
+from phase6c.axes import Axis, Categories, Interval, Steps, sample
 from phase6c.budget import CountParameters
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
 from phase6c.ledger import Ledger
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
+from phase6c.rung_plan import longest_grace
 from phase6c.study import StudyConfig
 from phase6c.tune.halt import Halt
-from phase6c.tune.proposals import METRIC, Proposals, RandomSearch, ray_domain
+from phase6c.tune.proposals import Proposals, make_sampler
+from phase6c.tune.samplers import METRIC, ray_domain
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
 
@@ -40,6 +42,24 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 def counter() -> CountParameters:
     """Parameter counts with the default tier's number of features."""
     return partial(count_parameters, n_features=N_FEATURES)
+
+
+class RandomSearch(Searcher):
+    """Uniform draws."""
+
+    def __init__(self, axes: Mapping[str, Axis], seed: int) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        self._axes = axes
+        self._rng = np.random.default_rng(seed)
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """A uniform draw."""
+        return {name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Learns nothing."""
 
 
 class RaySearch:
@@ -163,10 +183,12 @@ class Phase6c:
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
         count, data = counter(), DataConfig()
-        train = TrainConfig(epochs=task.epochs, patience_epochs=task.epochs)
+        train = TrainConfig(epochs=task.epochs, patience_epochs=options.pop("patience", 6))
         self._ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
         searcher = options.pop("searcher", "optuna")
-        options.setdefault("grace_epochs", grace_epochs(task, 1 / 9))
+        options.setdefault("grace_epochs", longest_grace(task.epochs, REDUCTION_FACTOR))
+        options.setdefault("adaptive_grace", True)
+        options.setdefault("audit_share", 0.05)
         config = StudyConfig(
             study_id="replay",
             name="replay",
@@ -193,7 +215,7 @@ class Phase6c:
 
         self._searcher = StudySearcher(
             self._ledger,
-            Proposals(task.space, count, searcher, train.objective, seed),
+            Proposals(task.space, count, make_sampler(searcher, task.space), train.objective, seed),
             build,
             (),
             n_trials,
