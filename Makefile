@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One thread a process: trials run side by side, and more threads would only fight.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-search clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -24,6 +24,12 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/feature_panel.py
 	$(BIN)/python benchmarks/lane_cost.py
 	$(BIN)/python benchmarks/search_overhead.py
+	$(BIN)/python benchmarks/proposal_time.py
+
+# Replays thousands of searches: about an hour of one core.
+bench-search: .venv/dev.stamp
+	$(BIN)/python benchmarks/replay/compare.py 120 2
+	$(BIN)/python benchmarks/warm_start.py
 
 clean:
 	rm -rf .venv build dist *.egg-info

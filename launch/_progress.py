@@ -108,9 +108,8 @@ class Progress:
         objective = self._config.objective
         best = trial.best(objective)
         value = f"{objective} {best.value:.4f}" if best else "no value"
-        label = trial.name or f"trial {trial.number}"
         return (
-            f"{label}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
+            f"{_label(trial)}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
             f"{trial.n_params:,} parameters | best {self._best()} | "
             f"{counts['left']} to do, {self._time_left(counts)}"
         )
@@ -141,9 +140,15 @@ class Progress:
                 continue
             last = trial.measurements[-1].value if trial.measurements else None
             table.add_row(
-                Text(trial.name or f"trial {trial.number}", style="cyan"),
+                Text(_label(trial), style="cyan"),
                 f"epoch {trial.epochs}/{self._config.train.epochs}",
                 "" if last is None else f"{self._config.objective} {last:.4f}",
                 f"{trial.n_params:,} parameters",
             )
         return table
+
+
+def _label(trial: Trial) -> str:
+    """The name or number, and whether a rung would have stopped it."""
+    label = trial.name or f"trial {trial.number}"
+    return f"{label} (audited)" if trial.audited else label

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phase6c.records import Metrics, score
+from phase6c.rung_audit import audit_rungs
 from phase6c.study import Study, StudyConfig, best_params
 from phase6c.tune.estimate import Estimate
 from phase6c.tune.plan import StudyPlan
@@ -120,6 +121,7 @@ def plan_lines(
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
         f"objective {config.objective}, seed {config.seed}",
         f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
+        f"rungs      {_rungs_text(config)}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
         f"resources  {device}; {resources.max_concurrent} trials side by side",
         f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
@@ -131,6 +133,19 @@ def plan_lines(
     if missing:
         lines.append(f"missing    {missing}")
     return lines
+
+
+def _rungs_text(config: StudyConfig) -> str:
+    """When trials may be stopped, and how many of them are finished all the same."""
+    if config.scheduler == "none":
+        return "none, every trial trains to its end"
+    grace = f"grace until epoch {config.grace_epochs}"
+    if config.adaptive_grace:
+        grace = (
+            f"grace at most until epoch {config.grace_epochs}, shorter where the search's own "
+            "early epochs rank trials well"
+        )
+    return f"{grace}; {100 * config.audit_share:g}% of those below go on to the end, as an audit"
 
 
 def windows_text(plan: StudyPlan) -> str:
@@ -151,7 +166,8 @@ def closing_table(study: Study) -> Table:
     if best is not None:
         measured = best.best(objective)
         assert measured is not None
-        name = f"trial {best.number}, epoch {measured.epoch}"
+        audited = ", audited" if best.audited else ""
+        name = f"trial {best.number}, epoch {measured.epoch}{audited}"
         _add(table, name, best.n_params, measured.metrics, measured.health.verdict, style="bold")
     for trial in study.trials:
         measured = trial.best(objective)
@@ -203,9 +219,24 @@ def closing_lines(study: Study) -> list[str]:
             f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}."
         )
         lines.append(_verdict(config, config.value_corrected))
+    lines += _audit_lines(study)
     lines.append(f"Everything is in {study.folder}")
     lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
     return lines
+
+
+def _audit_lines(study: Study) -> list[str]:
+    """What the rungs cost, in one line; none where nothing was audited."""
+    audit = audit_rungs(study.trials, study.config)
+    if audit is None:
+        return []
+    low, high = audit.good_share
+    return [
+        f"Audit of the rungs: {audit.n_audited} of {audit.n_stopped} trials below a rung were "
+        f"finished all the same; {audit.n_good} became as good as the best "
+        f"1/{study.config.reduction_factor:g} of those let through, which makes {low:.0%} to "
+        f"{high:.0%} of all below (95% interval)."
+    ]
 
 
 def _verdict(config: StudyConfig, corrected: float) -> str:
@@ -225,6 +256,7 @@ def result_document(study: Study) -> dict[str, Any]:
     """The outcome of a search as JSON."""
     best = study.best
     config = study.config
+    audit = audit_rungs(study.trials, config)
     return {
         "schema": "phase6c.tune/1",
         "folder": str(study.folder),
@@ -235,4 +267,5 @@ def result_document(study: Study) -> dict[str, Any]:
         ],
         "baselines": [baseline.model_dump(mode="json") for baseline in config.baselines],
         "states": dict(Counter(trial.state for trial in study.trials)),
+        "rung_audit": audit.model_dump(mode="json") if audit else None,
     }

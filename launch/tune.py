@@ -44,6 +44,15 @@ SET_HELP = (
     "Pin a field of the configuration: an axis of the space, such as dropout, or batch_size, "
     "patience_epochs, scaling, train_fraction, val_fraction, cal_fraction ..."
 )
+GRACE_HELP = (
+    "Epochs every trial gets; auto: a share 1 / reduction-factor^2 of all, and fewer where the "
+    "search's own early epochs rank trials well."
+)
+AUDIT_HELP = "Of the trials a rung would stop, how many are finished to show what rungs cost."
+WARM_START_HELP = (
+    "Take over from an earlier study: its folder, or a JSON file of trials. Its three best run "
+    "after the references; the rest guides proposals as far as this search's results agree."
+)
 COUNT = click.IntRange(min=1)
 OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
 SEARCHERS = click.Choice(["optuna", "hyperopt", "random"])
@@ -64,9 +73,10 @@ SCHEDULERS = click.Choice(["asha", "none"])
 )
 @click.option("--threshold", type=float, help="Rise to reach [0.01 x sqrt(horizon)].")
 @click.option("--vol-multiple", type=float, help="For --label vol: volatilities to reach [1].")
-@click.option("--trials", default=50, type=COUNT, help="Configurations to sample.")
+@click.option("--trials", default=50, type=COUNT, help="In all, warm starts included.")
 @click.option("--epochs", default=27, type=COUNT, help="Epochs of a trial that is never stopped.")
-@click.option("--grace-period", type=COUNT, help="Epochs every trial gets [epochs / 9].")
+@click.option("--grace-period", default="auto", metavar="N|auto", help=GRACE_HELP)
+@click.option("--audit-share", default=0.05, type=click.FloatRange(0, 1), help=AUDIT_HELP)
 @click.option("--reduction-factor", default=3.0, help="A rung passes one trial in this many.")
 @click.option("--time-budget", help="End after this long, such as 30m or 8h.")
 @click.option("--objective", default="auc", type=OBJECTIVES, help="What is optimised.")
@@ -82,6 +92,7 @@ SCHEDULERS = click.Choice(["asha", "none"])
 @click.option("--name", help="Of the study [hpo_BUDGET_hHORIZON].")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=SET_HELP)
 @click.option("--reference", "references", multiple=True, help="Also run this reference first.")
+@click.option("--warm-start", metavar="STUDY", help=WARM_START_HELP)
 @click.option("--keep", default=10, type=COUNT, help="Trials whose best weights are kept.")
 @click.option("--resume", is_flag=True, help="Go on with an existing study.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing study.")
@@ -114,7 +125,8 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
             "vol_multiple": given["vol_multiple"],
         },
     )
-    gpus = _parse_gpus(given["gpus"])
+    gpus = _parse_count("--gpus", given["gpus"], least=0)
+    grace_period = _parse_count("--grace-period", given["grace_period"], least=1)
     pins = parse_settings(given["settings"])
     check_names(pins, settable_fields(), "--set name")
 
@@ -136,6 +148,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
             "time_budget_s": parse_duration(given["time_budget"]),
             "pins": pins,
             "gpus": gpus,
+            "grace_period": grace_period or "auto",
         },
     )
     cache = None if given["dry_run"] else cache_path(given["out"])
@@ -173,11 +186,13 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
         ) from error
 
 
-def _parse_gpus(text: str) -> int | None:
+def _parse_count(option: str, text: str, least: int) -> int | None:
+    """A whole number; None for auto."""
     if text == "auto":
         return None
-    if not text.isdecimal():
-        raise ConfigError("--gpus must be a number or auto", text, "Use --gpus auto.")
+    if not text.isdecimal() or int(text) < least:
+        rule = f"{option} must be a whole number from {least} on, or auto"
+        raise ConfigError(rule, text, f"Use {option} auto.")
     return int(text)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from phase6c.config import Record, Value
+from phase6c.config import Record, Value, parse
 
 # Six digits tell any two useful values apart and stay readable.
 SIGNIFICANT_DIGITS = 6
@@ -47,6 +48,8 @@ class AxisBase(Record, ABC):
 
     `domain` is what a sampler sees; `decode` turns its raw value into the field's value and
     `encode` turns it back.
+
+    `of`, short for the keywords, raises a ConfigError for what cannot be an axis.
     """
 
     @property
@@ -54,13 +57,13 @@ class AxisBase(Record, ABC):
     def domain(self) -> Domain:
         """What a sampler draws from."""
 
-    @abstractmethod
     def decode(self, raw: Value) -> Value:
         """The field's value of a sampler's raw value."""
+        return raw
 
-    @abstractmethod
     def encode(self, value: Value) -> Value:
         """A raw value that decodes to this value."""
+        return value
 
     @abstractmethod
     def contains(self, value: Value) -> bool:
@@ -72,29 +75,47 @@ class AxisBase(Record, ABC):
         return None
 
     @property
-    def points(self) -> tuple[Value, ...] | None:
+    def points(self) -> Sequence[Value] | None:
         """All values; None where they cannot be counted."""
         return None
 
 
-class Grid(AxisBase):
-    """Ordered values: a sampler sees an axis, not unrelated categories."""
+class ListedAxis(AxisBase):
+    """An axis whose values are named one by one, each once."""
 
-    kind: Literal["grid"] = "grid"
     values: tuple[Value, ...] = Field(min_length=1)
 
     @classmethod
-    def of(cls, *values: Value) -> Grid:
+    def of(cls, *values: Value) -> Self:
         """Short for the keywords."""
-        return cls(values=values)
-
-    @property
-    def domain(self) -> Domain:
-        return Steps(len(self.values))
+        return parse(cls, {"values": values})
 
     @property
     def points(self) -> tuple[Value, ...]:
         return self.values
+
+    def contains(self, value: Value) -> bool:
+        return value in self.values
+
+    @field_validator("values")
+    @classmethod
+    def _each_once(cls, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"each value must be named once, found {values}")
+        return values
+
+
+class Grid(ListedAxis):
+    """Ordered values: a sampler sees an axis, not unrelated categories.
+
+    Numbers are put in ascending order; words stay in the order that they are named in.
+    """
+
+    kind: Literal["grid"] = "grid"
+
+    @property
+    def domain(self) -> Domain:
+        return Steps(len(self.values))
 
     def decode(self, raw: Value) -> Value:
         return self.values[int(raw)]
@@ -106,37 +127,22 @@ class Grid(AxisBase):
     def edges(self) -> tuple[Value, Value]:
         return self.values[0], self.values[-1]
 
-    def contains(self, value: Value) -> bool:
-        return value in self.values
+    @field_validator("values")
+    @classmethod
+    def _in_order(cls, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        if any(isinstance(value, str) for value in values):
+            return values
+        return tuple(sorted(values))
 
 
-class Choice(AxisBase):
+class Choice(ListedAxis):
     """Values without an order."""
 
     kind: Literal["choice"] = "choice"
-    values: tuple[Value, ...] = Field(min_length=1)
-
-    @classmethod
-    def of(cls, *values: Value) -> Choice:
-        """Short for the keywords."""
-        return cls(values=values)
 
     @property
     def domain(self) -> Domain:
         return Categories(self.values)
-
-    @property
-    def points(self) -> tuple[Value, ...]:
-        return self.values
-
-    def decode(self, raw: Value) -> Value:
-        return raw
-
-    def encode(self, value: Value) -> Value:
-        return value
-
-    def contains(self, value: Value) -> bool:
-        return value in self.values
 
 
 class Int(AxisBase):
@@ -149,15 +155,15 @@ class Int(AxisBase):
     @classmethod
     def of(cls, low: int, high: int) -> Int:
         """Short for the keywords."""
-        return cls(low=low, high=high)
+        return parse(cls, {"low": low, "high": high})
 
     @property
     def domain(self) -> Domain:
         return Steps(self.high - self.low + 1)
 
     @property
-    def points(self) -> tuple[Value, ...]:
-        return tuple(range(self.low, self.high + 1))
+    def points(self) -> Sequence[Value]:
+        return range(self.low, self.high + 1)
 
     def decode(self, raw: Value) -> Value:
         return self.low + int(raw)
@@ -190,7 +196,7 @@ class Float(AxisBase):
     @classmethod
     def of(cls, low: float, high: float, *, log: bool = False) -> Float:
         """Short for the keywords."""
-        return cls(low=low, high=high, log=log)
+        return parse(cls, {"low": low, "high": high, "log": log})
 
     @property
     def domain(self) -> Domain:
@@ -198,9 +204,6 @@ class Float(AxisBase):
 
     def decode(self, raw: Value) -> Value:
         return min(self.high, max(self.low, float(f"{float(raw):.{SIGNIFICANT_DIGITS}g}")))
-
-    def encode(self, value: Value) -> Value:
-        return value
 
     @property
     def edges(self) -> tuple[Value, Value]:
@@ -212,7 +215,9 @@ class Float(AxisBase):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError(f"low must be below high, and positive if log, found {self.low}")
+            raise ValueError(
+                f"low must be below high, and positive if log, found {self.low} and {self.high}"
+            )
         return self
 
 
@@ -231,7 +236,7 @@ class ZeroOr(AxisBase):
     @classmethod
     def of(cls, values: Float) -> ZeroOr:
         """Short for the keywords."""
-        return cls(values=values)
+        return parse(cls, {"values": values})
 
     @property
     def domain(self) -> Domain:
@@ -259,6 +264,12 @@ class ZeroOr(AxisBase):
     def contains(self, value: Value) -> bool:
         return value == 0 or self.values.contains(value)
 
+    @model_validator(mode="after")
+    def _zero_is_below(self) -> Self:
+        if self.values.low <= 0:
+            raise ValueError(f"the range must lie above zero, found {self.values.low}")
+        return self
+
     def _scaled(self, value: float) -> float:
         return math.log(value) if self.values.log else value
 
@@ -268,12 +279,15 @@ Axis = Annotated[Grid | Choice | Int | Float | ZeroOr, Field(discriminator="kind
 
 def sample(axis: Axis, rng: np.random.Generator) -> Value:
     """Draws a value uniformly from the axis, on its own scale."""
-    match axis.domain:
-        case Steps(n):
-            return axis.decode(int(rng.integers(n)))
-        case Categories(values):
-            return values[int(rng.integers(len(values)))]
-        case Interval(low, high, log):
-            if log:
-                return axis.decode(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
-            return axis.decode(float(rng.uniform(low, high)))
+    return draws(axis, rng, 1)[0]
+
+
+def draws(axis: Axis, rng: np.random.Generator, n: int) -> list[Value]:
+    """Draws `n` values uniformly and independently from the axis, on its own scale."""
+    domain = axis.domain
+    if isinstance(domain, Interval):
+        low, high = (math.log(end) if domain.log else end for end in (domain.low, domain.high))
+        raws = rng.uniform(low, high, n)
+        return [axis.decode(raw) for raw in (np.exp(raws) if domain.log else raws).tolist()]
+    points = axis.points or ()
+    return [points[position] for position in rng.integers(len(points), size=n).tolist()]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from phase6c.config import ModelConfig, Record
 
-# The exact number of parameters of a shape, for the features at hand.
+# The exact number of parameters of a shape, for the features at hand; hashable.
 CountParameters = Callable[[ModelConfig], int]
 
 
@@ -30,6 +30,11 @@ class Budget(Record):
     width_step: int = Field(default=16, ge=1)
     gpu_memory_gib: float = Field(default=1.0, gt=0)
     laptop: bool = True
+
+    @property
+    def text(self) -> str:
+        """The target and how far a count may miss it."""
+        return f"{self.n_params:,} ± {self.tolerance:.0%}"
 
     def contains(self, n_params: int) -> bool:
         """Whether the count lies within the tolerance."""

@@ -25,7 +25,8 @@ class Ledger:
     Each row has `kind`, the trial's `number` and `at`, the wall-clock time in seconds. By kind:
         trial: a configuration was chosen; it holds all that a Trial is born with.
         started: a worker took it up.
-        result: an epoch was measured, with the decision (continue, stop, complete, diverged).
+        result: an epoch was measured, with the decision (continue, audit, stop, complete,
+            diverged); `audit` goes on with a trial that its rung would have stopped.
         retry: its worker was lost; it will be handed out again.
         failed: it ended without completing, with the error.
 
@@ -121,6 +122,8 @@ def _with_result(trial: Trial, row: Row) -> Trial:
     match row["decision"]:
         case "stop":
             update |= {"state": "PRUNED", "stopped": Stopped.model_validate(row["stopped"])}
+        case "audit":
+            update |= {"audited": True, "stopped": Stopped.model_validate(row["stopped"])}
         case "complete":
             update["state"] = "COMPLETE"
         case "diverged":

@@ -83,11 +83,20 @@ class Baseline(Record):
 
 
 class Stopped(Record):
-    """Where a rung stopped a trial: its best value so far against the cutoff."""
+    """Where a rung stopped a trial, or would have stopped one that is audited.
+
+    Attributes:
+        epoch: Of the rung.
+        value: What was compared: the best value so far, or where the grace is adaptive the
+            forecast of the value at the last epoch.
+        cutoff: What it had to reach.
+        forecast: The value to expect, had the trial trained to the end.
+    """
 
     epoch: int
     value: float
     cutoff: float
+    forecast: float | None = None
 
 
 class TrialError(Record):

@@ -1,8 +1,9 @@
-"""What the rungs will cost: how many trials reach which epoch."""
+"""Where the rungs stand and what they will cost: how many trials reach which epoch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from phase6c.config import Record
 
@@ -22,28 +23,54 @@ class RungPlan(Record):
     epochs_without_rungs: int
 
 
-def plan_rungs(
-    n_trials: int, epochs: int, grace_epochs: int, reduction_factor: float | None
-) -> RungPlan:
-    """Expects each rung to pass one in `reduction_factor` trials; None means no rungs.
+def fixed_rungs(n_epochs: int, grace_epochs: int, reduction_factor: float) -> tuple[int, ...]:
+    """Epochs of the rungs of ASHA: the grace times each power of the reduction factor."""
+    epochs = []
+    epoch = float(grace_epochs)
+    while math.ceil(epoch) < n_epochs:
+        epochs.append(math.ceil(epoch))
+        epoch *= reduction_factor
+    return tuple(dict.fromkeys(epochs))
 
-    The first arrivals at a rung always pass, so a real search costs somewhat more.
+
+def ladder(n_epochs: int, reduction_factor: float) -> tuple[int, ...]:
+    """Epochs at which an adaptive search may compare: all, divided by powers of the factor."""
+    epochs = []
+    epoch = n_epochs / reduction_factor
+    while epoch >= 1:
+        epochs.append(math.ceil(epoch - 1e-9))
+        epoch /= reduction_factor
+    return tuple(dict.fromkeys(one for one in reversed(epochs) if one < n_epochs))
+
+
+def longest_grace(n_epochs: int, reduction_factor: float) -> int:
+    """The grace that an adaptive search starts with: the last rung of its ladder but one."""
+    rungs = (*ladder(n_epochs, reduction_factor), n_epochs)
+    return rungs[max(0, len(rungs) - 3)]
+
+
+def plan_rungs(
+    n_trials: int,
+    n_epochs: int,
+    rungs: Sequence[int],
+    reduction_factor: float,
+    audit_share: float = 0.0,
+) -> RungPlan:
+    """Expects each rung to pass one in `reduction_factor` trials; no rungs stop nobody.
+
+    Of the others `audit_share` train to the end all the same. The first arrivals at a rung always
+    pass, so a real search costs somewhat more.
     """
-    ends: list[float] = []
-    end = float(min(grace_epochs, epochs))
-    while reduction_factor is not None and end < epochs:
-        ends.append(end)
-        end *= reduction_factor
-    ends.append(float(epochs))
-    rungs = []
-    expected, start = 0.0, 0.0
-    for position, end in enumerate(ends):
-        alive = max(1.0, n_trials / (reduction_factor or 1.0) ** position)
-        rungs.append(Rung(epoch=math.ceil(end), n_trials=round(alive, 1)))
-        expected += alive * (end - start)
-        start = end
+    judged, audited, start, expected = float(n_trials), 0.0, 0, 0.0
+    planned = []
+    for end in (*rungs, n_epochs):
+        planned.append(Rung(epoch=end, n_trials=round(judged + audited, 1)))
+        expected += (judged + audited) * (end - start)
+        passed = max(1.0, judged / reduction_factor)
+        audited += audit_share * (judged - passed)
+        judged, start = passed, end
     return RungPlan(
-        rungs=tuple(rungs),
+        rungs=tuple(planned),
         epochs_expected=round(expected, 1),
-        epochs_without_rungs=n_trials * epochs,
+        epochs_without_rungs=n_trials * n_epochs,
     )

@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import create_model
 
-from phase6c.axes import Axis, Choice, Float, Grid, Int, ZeroOr, sample
+from phase6c.axes import Axis, AxisBase, Choice, Float, Grid, Int, ListedAxis, ZeroOr, sample
 from phase6c.budget import Budget, CountParameters
 from phase6c.config import (
     ModelConfig,
     OptimConfig,
+    Record,
+    TrainConfig,
     Value,
     Values,
     check_names,
     digest_of,
+    parse,
 )
 from phase6c.errors import ConfigError
+from phase6c.feasible import Feasible, grid, size
+from phase6c.shapes import Broken, Rule, counted_shape, model_of
 
-__all__ = ["Choice", "Float", "Grid", "Int", "Reference", "Rule", "Space", "ZeroOr"]
+__all__ = [
+    "Choice",
+    "Float",
+    "Grid",
+    "Int",
+    "Reference",
+    "Rule",
+    "Space",
+    "ZeroOr",
+    "model_of",
+]
 
-_MAX_DRAWS = 10_000
 _LOG_AXES = ("learning_rate", "weight_decay")
-_SEARCHED = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
+_FIELDS = {
+    **ModelConfig.model_fields,
+    **OptimConfig.model_fields,
+    "batch_size": TrainConfig.model_fields["batch_size"],
+}
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A condition that every configuration of the space fulfils.
+class _Strict(Record, strict=True):
+    """Values as they are: text does not stand for a number, nor 2.0 for 2."""
 
-    Attributes:
-        name: What must hold, in words.
-        holds: Takes the flat values, `d_model` included where it is known.
-    """
 
-    name: str
-    holds: Callable[[Mapping[str, Any]], bool]
+_lists: dict[str, Any] = {
+    name: (list[Annotated[one.annotation, name, *one.metadata]], [])  # type: ignore[name-defined]
+    for name, one in _FIELDS.items()
+}
+_FieldValues = create_model("_FieldValues", __base__=_Strict, **_lists)
 
 
 @dataclass(frozen=True)
@@ -83,9 +97,10 @@ class Space:
     references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_names([*self.axes, *self.fixed], _SEARCHED, "search axis")
-        if "d_model" not in {**self.axes, **self.fixed} and self.budget is None:
-            raise ConfigError("A space without a budget must have an axis d_model", self.name)
+        self._check_kinds()
+        check_names([*self.axes, *self.fixed], _FIELDS, "search axis")
+        self._check_fields()
+        self._check_values()
 
     @property
     def solves_width(self) -> bool:
@@ -108,7 +123,6 @@ class Space:
 
     def pin(self, name: str, value: Value) -> Space:
         """The same space with one value fixed, out of the axes if it was searched."""
-        check_names([name], _SEARCHED, "search axis")
         axes = {key: axis for key, axis in self.axes.items() if key != name}
         return replace(self, axes=axes, fixed={**self.fixed, name: value})
 
@@ -126,26 +140,13 @@ class Space:
 
     def complete(self, values: Mapping[str, Value], count: CountParameters) -> Values | None:
         """The flat values with pins and the solved width; None if a rule is broken."""
-        completed = {**self.fixed, **values}
-        return None if self.broken_rule(completed, count) else completed
+        settled = self._feasible(count).settle(values)
+        return None if isinstance(settled, Broken) else settled
 
-    def broken_rule(self, values: Values, count: CountParameters) -> str | None:
-        """Solves `d_model` into `values` and names the first rule that does not hold."""
-        if values["context_days"] % values["patch_days"]:
-            return "patch_days divides context_days"
-        if self.solves_width:
-            width = self._solve_width(values, count)
-            if width is None:
-                return f"the parameter count is within the budget {self.budget_text()}"
-            values["d_model"] = width
-        if values["d_model"] % values["n_heads"]:
-            return "n_heads divides d_model"
-        for rule in self.rules:
-            if not rule.holds(values):
-                return rule.name
-        if self.budget and not self.budget.contains(count(model_of(values))):
-            return f"the parameter count is within the budget {self.budget_text()}"
-        return None
+    def broken_rule(self, values: Mapping[str, Value], count: CountParameters) -> str | None:
+        """The name of the first rule that the completed values break; None if all hold."""
+        settled = self._feasible(count).settle(values)
+        return settled.rule.name if isinstance(settled, Broken) else None
 
     def sample(self, rng: np.random.Generator, count: CountParameters) -> Values:
         """Draws a feasible configuration uniformly.
@@ -153,18 +154,15 @@ class Space:
         Raises:
             ConfigError: No feasible one was found; the rules that collide are named.
         """
-        broken: Counter[str] = Counter()
-        for _ in range(_MAX_DRAWS):
-            values = {**self.fixed, **self.draw(rng)}
-            rule = self.broken_rule(values, count)
-            if rule is None:
-                return values
-            broken[rule] += 1
-        raise ConfigError(
-            f"The space {self.name} must hold a feasible configuration",
-            "always broken: " + "; ".join(name for name, _ in broken.most_common()),
-            "Free one of the pinned values or widen an axis.",
-        )
+        return next(self.stream(rng, count))
+
+    def stream(self, rng: np.random.Generator, count: CountParameters) -> Iterator[Values]:
+        """Feasible configurations without end, each drawn uniformly and for itself.
+
+        Raises:
+            ConfigError: No feasible one was found; the rules that collide are named.
+        """
+        return self._feasible(count).stream(rng)
 
     def draw(self, rng: np.random.Generator) -> Values:
         """One uniform value of each axis, feasible or not."""
@@ -172,55 +170,87 @@ class Space:
 
     def n_points(self) -> float:
         """How many points the grid has, feasible or not; infinite with a continuous axis."""
-        return math.prod(len(axis.points or ()) or math.inf for axis in self.axes.values())
+        return size(self.axes)
 
     def points(self) -> Iterator[Values]:
         """Every point of a finite grid, feasible or not."""
-        names = list(self.axes)
-        for values in itertools.product(*(axis.points or () for axis in self.axes.values())):
-            yield dict(zip(names, values, strict=True))
+        return grid(self.axes)
 
     def shapes(self, count: CountParameters) -> list[tuple[ModelConfig, int]]:
-        """Every feasible model shape of the space with its exact parameter count."""
-        rng = np.random.default_rng(0)
-        shaping = set(ModelConfig.model_fields) - {"dropout", "pooling", "n_heads"}
-        axes = {name: axis for name, axis in self.axes.items() if name in shaping}
-        example = {**self.fixed, **self.draw(rng), "n_heads": 1}
-        found = []
-        for point in replace(self, axes=axes).points():
-            values = {**example, **point}
-            if self.broken_rule(values, count) is None:
-                model = model_of(values)
-                found.append((model, count(model)))
-        return found
+        """Every feasible model shape with its exact parameter count; a sample of very many.
+
+        Shapes that differ in heads or pooling alone count as one.
+        """
+        found = self._feasible(count).shapes()
+        models = {counted_shape(values): model_of(values) for values in found}
+        return [(model, count(model)) for model in models.values()]
 
     def budget_text(self) -> str:
         """The budget in words."""
-        if self.budget is None:
-            return "none"
-        return f"{self.budget.n_params:,} ± {self.budget.tolerance:.0%}"
+        return self.budget.text if self.budget else "none"
 
-    def _solve_width(self, values: Values, count: CountParameters) -> int | None:
-        if self.budget is None:
-            return None
-        return self.budget.solve_width(
-            lambda width: count(model_of({**values, "d_model": width, "n_heads": 1}))
-        )
+    def _feasible(self, count: CountParameters) -> Feasible:
+        return Feasible(self.name, self.axes, self.budget, self.fixed, self.rules, count)
+
+    def _check_kinds(self) -> None:
+        for part, found, kind in self._parts():
+            if not isinstance(found, kind):
+                raise ConfigError(
+                    f"The {part} of the space {self.name} must be of type {kind.__name__}",
+                    repr(found),
+                    "An axis is a Grid, Choice, Int, Float or ZeroOr; (RULE,) is a tuple of one.",
+                )
+
+    def _parts(self) -> Iterator[tuple[str, object, type]]:
+        yield "axes", self.axes, Mapping
+        yield from ((f"axis {name}", axis, AxisBase) for name, axis in self.axes.items())
+        yield "fixed values", self.fixed, Mapping
+        yield "rules", self.rules, tuple
+        yield from (("rule", rule, Rule) for rule in self.rules)
+        if self.budget is not None:
+            yield "budget", self.budget, Budget
+
+    def _check_fields(self) -> None:
+        if twice := sorted(self.axes.keys() & self.fixed.keys()):
+            raise ConfigError(
+                f"Every field of the space {self.name} must be an axis or fixed, not both",
+                ", ".join(twice),
+                "Remove it from one of them.",
+            )
+        required = {name for name, one in _FIELDS.items() if one.is_required()}
+        if self.budget is not None:
+            required.discard("d_model")
+        if missing := sorted(required - self.axes.keys() - self.fixed.keys()):
+            raise ConfigError(
+                f"The space {self.name} must have an axis or a fixed value for every field that"
+                " has no default",
+                f"none for {', '.join(missing)}",
+                "Add them; with a budget, d_model is solved.",
+            )
+
+    def _check_values(self) -> None:
+        values = {name: _told(axis) for name, axis in self.axes.items()}
+        try:
+            parse(_FieldValues, values | {name: [one] for name, one in self.fixed.items()})
+        except ConfigError as error:
+            raise ConfigError(
+                f"Every value of the space {self.name} must be one that its field can take",
+                error.value,
+                error.remedy,
+            ) from error
 
 
-def model_of(values: Mapping[str, Any]) -> ModelConfig:
-    """The model part of flat values."""
-    return ModelConfig(
-        **{name: values[name] for name in ModelConfig.model_fields if name in values}
-    )
+def _told(axis: Axis) -> list[Value]:
+    """The values that tell whether a field can take all of the axis."""
+    return list(axis.values if isinstance(axis, ListedAxis) else axis.edges or ())
 
 
 def _range_of(grid: Grid, *, log: bool) -> Axis:
-    numbers = sorted(float(value) for value in grid.values)
-    if len(numbers) == 1:
+    """The range that a grid spans; the grid itself where it spans none."""
+    numbers = [float(value) for value in grid.values]
+    if log:
+        numbers = [number for number in numbers if number > 0]
+    if len(numbers) < 2:
         return grid
-    if not log:
-        return Float.of(numbers[0], numbers[-1])
-    positive = [number for number in numbers if number > 0]
-    span = Float.of(positive[0], positive[-1], log=True)
-    return ZeroOr.of(span) if numbers[0] == 0 else span
+    span = Float.of(numbers[0], numbers[-1], log=log)
+    return ZeroOr.of(span) if log and grid.contains(0) else span

@@ -29,6 +29,29 @@ SearcherName = Literal["optuna", "hyperopt", "random"]
 SchedulerName = Literal["asha", "none"]
 
 
+class PriorPoint(Record):
+    """What an earlier search found, in values of this one's axes; a larger score is better."""
+
+    values: dict[str, Any]
+    score: float
+
+
+class WarmStart(Record):
+    """What a search takes over from an earlier one.
+
+    Attributes:
+        source: The folder or file that it was read from.
+        source_digest: Of what the source said.
+        starts: Complete flat values to run first, the best first.
+        points: What the prior is made from.
+    """
+
+    source: str
+    source_digest: str
+    starts: tuple[dict[str, Any], ...]
+    points: tuple[PriorPoint, ...]
+
+
 class StudyConfig(Record):
     """Everything that a search depends on; stored as study.json.
 
@@ -39,8 +62,12 @@ class StudyConfig(Record):
         data_digest: Of bars, data configuration and feature code.
         data_summary: Block dates, row counts and base rates; of test only dates and rows.
         n_trials: Sampled and warm-started trials in all.
-        grace_epochs: Epochs that every trial gets.
+        grace_epochs: Epochs that every trial gets; at most, where the grace is adaptive.
+        adaptive_grace: Whether the search settles the first rung by its own trials, and compares
+            forecasts rather than the best values so far.
+        audit_share: Of the trials that a rung would stop, how many are finished all the same.
         keep: How many trials keep their best weights.
+        warm_start: What was taken over from an earlier search; a resume does not read it again.
         value_corrected: The best value corrected for choosing, once the search is complete.
     """
 
@@ -55,13 +82,16 @@ class StudyConfig(Record):
     data_summary: dict[str, Any]
     train: TrainConfig
     n_trials: int = Field(ge=1)
-    searcher: SearcherName = "optuna"
+    searcher: str = "optuna"
     scheduler: SchedulerName = "asha"
     grace_epochs: int = Field(default=3, ge=1)
+    adaptive_grace: bool = False
+    audit_share: float = Field(default=0.0, ge=0, le=1)
     reduction_factor: float = Field(default=3.0, gt=1)
     time_budget_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0)
     keep: int = Field(default=10, ge=1)
+    warm_start: WarmStart | None = None
     baselines: tuple[Baseline, ...] = ()
     code_version: str
     value_corrected: float | None = None
@@ -146,7 +176,8 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
     """Whether the trial may be called the best.
 
     It must be chosen by the search, lie in the budget, have ended past its grace, and have
-    probabilities that are not constant.
+    probabilities that are not constant. Where the grace is adaptive, the longest one counts: a
+    shorter one is long enough to rank most trials, not to trust one lucky epoch.
     """
     best = trial.best(config.objective)
     past_grace = trial.epochs > min(config.grace_epochs, config.train.epochs - 1)

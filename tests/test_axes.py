@@ -6,9 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from phase6c.axes import Axis, Categories, Choice, Float, Grid, Int, Interval, Steps, ZeroOr, sample
+from phase6c.axes import (
+    Axis,
+    Categories,
+    Choice,
+    Float,
+    Grid,
+    Int,
+    Interval,
+    Steps,
+    ZeroOr,
+    draws,
+    sample,
+)
+from phase6c.errors import ConfigError
 
 numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e3, 1e3))
 grids = st.lists(numbers, min_size=1, max_size=9, unique=True).map(lambda values: Grid.of(*values))
@@ -80,6 +93,31 @@ def test_values_of_a_range_have_six_digits():
     assert Float.of(0, 0.1234567).decode(0.12345671) == 0.1234567
 
 
+@given(axis=axes, seed=st.integers(0, 1000))
+def test_one_draw_is_the_first_of_one(axis, seed):
+    (drawn,) = draws(axis, np.random.default_rng(seed), 1)
+    assert sample(axis, np.random.default_rng(seed)) == drawn
+
+
+@pytest.mark.parametrize("axis", [Grid.of(1, 2, 4, 8), Choice.of("a", "b", "c", "d"), Int.of(3, 6)])
+def test_every_value_is_drawn_equally_often(axis):
+    drawn = draws(axis, np.random.default_rng(0), 8000)
+    shares = [drawn.count(value) / 8000 for value in axis.points]
+    assert shares == pytest.approx([0.25] * 4, abs=0.02)
+
+
+def test_numbers_of_a_grid_ascend_and_words_stay_as_they_are():
+    assert Grid.of(0.5, 0.0, 0.1) == Grid.of(0.0, 0.1, 0.5)
+    assert Grid.of(0.5, 0.0, 0.1).edges == (0.0, 0.5)
+    assert Grid.of("float32", "bfloat16").edges == ("float32", "bfloat16")
+
+
+def test_the_points_of_a_wide_axis_are_not_listed():
+    axis = Int.of(1, 10**12)
+    assert len(axis.points) == 10**12
+    assert axis.points[-1] == 10**12
+
+
 def test_samplers_see_an_order_where_there_is_one():
     assert Grid.of(0.1, 0.5, 0.7).domain == Steps(3)
     assert Int.of(4, 16).domain == Steps(13)
@@ -110,10 +148,16 @@ def test_what_an_axis_cannot_take_is_not_in_it(axis, outside):
         (lambda: Int.of(3, 2), "low must not be above high"),
         (lambda: Float.of(2, 2), "low must be below high"),
         (lambda: Float.of(0, 2, log=True), "positive if log"),
+        (lambda: Float.of(0, math.inf), "finite"),
+        (lambda: Int.of(1, 2.5), "integer"),
+        (lambda: ZeroOr.of(Float.of(0, 1)), "must lie above zero"),
         (Grid.of, "at least 1 item"),
         (Choice.of, "at least 1 item"),
+        (lambda: Grid.of(0.1, 0.2, 0.1), "named once"),
+        (lambda: Choice.of(True, 1), "named once"),
+        (lambda: Grid.of([0.1, 0.2]), "values.0"),
     ],
 )
-def test_an_axis_without_values_is_refused(make, rule):
-    with pytest.raises(ValidationError, match=rule):
+def test_what_cannot_be_an_axis_is_refused(make, rule):
+    with pytest.raises(ConfigError, match=rule):
         make()

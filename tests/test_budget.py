@@ -38,6 +38,10 @@ def test_no_other_width_comes_nearer(n_params, n_layers, step, tolerance):
     assert some.solve_width(count) == expected
 
 
+def test_a_budget_says_what_it_allows():
+    assert budget(2_000_000, tolerance=0.05).text == "2,000,000 ± 5%"
+
+
 def test_a_budget_that_no_width_meets_has_none():
     assert budget(1000, tolerance=0.1).solve_width(lambda width: 10_000 + width) is None
     assert budget(1000, tolerance=0.01, width_step=16).solve_width(lambda width: width**2) is None

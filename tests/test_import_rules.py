@@ -19,7 +19,17 @@ PACKAGES = ("phase6c", "search_spaces")
 # A name with a final dot stands for everything inside it.
 LAYERS = (
     ("phase6c.errors", "phase6c.version", "phase6c.config"),
-    ("phase6c.budget", "phase6c.axes", "phase6c.space", "phase6c.records", "phase6c.rung_plan"),
+    (
+        "phase6c.axes",
+        "phase6c.budget",
+        "phase6c.feasible",
+        "phase6c.forecast",
+        "phase6c.records",
+        "phase6c.rung_plan",
+        "phase6c.rungs",
+        "phase6c.shapes",
+        "phase6c.space",
+    ),
     ("search_spaces.",),
     (
         "phase6c.baselines",
@@ -31,6 +41,7 @@ LAYERS = (
         "phase6c.health",
         "phase6c.ledger",
         "phase6c.metrics",
+        "phase6c.rung_audit",
         "phase6c.selection",
         "phase6c.study",
         "phase6c.study_folder",

@@ -24,8 +24,8 @@ def result(measured):
 
     def build(epoch, value=0.6, decision="continue"):
         row = {"measurement": measured(epoch, value).model_dump(mode="json"), "decision": decision}
-        stopped = {"epoch": epoch, "value": value, "cutoff": 0.9} if decision == "stop" else None
-        return row | {"stopped": stopped}
+        below = {"epoch": epoch, "value": value, "cutoff": 0.9, "forecast": 0.8}
+        return row | {"stopped": below if decision in ("stop", "audit") else None}
 
     return build
 
@@ -51,7 +51,7 @@ def test_what_is_reopened_is_what_was_live(path, birth, result):
     live = ledger.trials
     states = [live[number].state for number in range(5)]
     assert states == ["RUNNING", "PRUNED", "COMPLETE", "FAILED", "FAILED"]
-    assert live[1].stopped == Stopped(epoch=2, value=0.7, cutoff=0.9)
+    assert live[1].stopped == Stopped(epoch=2, value=0.7, cutoff=0.9, forecast=0.8)
     assert live[3].error == TrialError(kind="diverged", message="As told by a test.")
     assert live[4].error == TrialError(kind="bug", message="KeyError: 'x'")
     assert reopened(ledger, path) == live
@@ -61,7 +61,7 @@ STEPS = st.tuples(
     st.sampled_from(["trial", "started", "result", "retry", "failed", "crash"]),
     st.integers(0, 3),
     VALUES,
-    st.sampled_from(["continue", "stop", "complete"]),
+    st.sampled_from(["continue", "audit", "stop", "complete"]),
     st.sampled_from(["oom", "worker_lost", "bug"]),
 )
 
@@ -89,6 +89,25 @@ def test_any_history_reopens_as_it_was(tmp_path_factory, birth, result, history)
             }
             ledger.append(kind, number, **content.get(kind, {}))
     assert reopened(ledger, path) == ledger.trials
+
+
+def test_an_audited_trial_goes_on_and_keeps_where_it_would_have_been_stopped(path, birth, result):
+    ledger = Ledger(path)
+    ledger.append("trial", 0, **birth())
+    below = ledger.append("result", 0, **result(1, 0.6, "audit"))
+    assert (below.state, below.audited, below.stopped.epoch) == ("RUNNING", True, 1)
+    ended = ledger.append("result", 0, **result(2, 0.7, "complete"))
+    assert (ended.state, ended.audited, ended.stopped) == ("COMPLETE", True, below.stopped)
+    assert reopened(ledger, path) == {0: ended}
+
+
+def test_a_stop_from_before_there_were_forecasts_is_read(path, birth, result):
+    ledger = Ledger(path)
+    ledger.append("trial", 0, **birth())
+    row = result(1, 0.6, "stop")
+    del row["stopped"]["forecast"]
+    assert ledger.append("result", 0, **row).stopped.forecast is None
+    ledger.close()
 
 
 def test_a_torn_last_line_never_happened(path, birth, result):

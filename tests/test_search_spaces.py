@@ -1,15 +1,29 @@
-"""Every module of search_spaces keeps the contract: its grids, its budget, its rules."""
+"""Every module of search_spaces keeps the contract: small data, sound axes, exact counts."""
 
+import ast
 import importlib
+import json
 import pkgutil
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import search_spaces
+from phase6c.axes import sample
+from phase6c.config import digest_of
 from phase6c.nn.model import LaneTransformer, count_parameters
-from phase6c.space import model_of
+from phase6c.shapes import SHAPE_FIELDS, counted_shape
+from phase6c.space import Space, model_of
+from phase6c.tune.samplers import ray_domain
 from search_spaces.common import REFERENCES
 
 N_FEATURES = 30
@@ -32,12 +46,30 @@ SHAPES = {
     "pooling": {"mean", "last"},
     "shortcut": {True, False},
 }
-MODULES = [
-    importlib.import_module(f"search_spaces.{module.name}")
-    for module in pkgutil.iter_modules(search_spaces.__path__)
-]
-SPACES = [module.SPACE for module in MODULES if hasattr(module, "SPACE")]
-every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+MAX_LINES = 60
+N_DRAWS = 1_000_000
+SHIPPED = ("budget_200m", "budget_20m", "budget_2m", "january_2m", "tiny")
+
+
+def modules():
+    """All modules of the package, a user's own included, but for what they share."""
+    names = [module.name for module in pkgutil.iter_modules(search_spaces.__path__)]
+    return [importlib.import_module(f"search_spaces.{one}") for one in names if one != "common"]
+
+
+SPACES = {module.__name__.rpartition(".")[2]: module.SPACE for module in modules()}
+every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+shipped_space = pytest.mark.parametrize("space", [SPACES[name] for name in SHIPPED], ids=SHIPPED)
+every_axis = pytest.mark.parametrize(
+    "axis",
+    [
+        pytest.param(axis, id=f"{name}-{field}")
+        for name, space in SPACES.items()
+        for ranged in (space, space.as_ranges())
+        for field, axis in ranged.axes.items()
+        if ranged is space or axis != space.axes[field]
+    ],
+)
 
 
 def count(model):
@@ -50,28 +82,99 @@ def built_count(model):
     return sum(parameter.numel() for parameter in built.parameters())
 
 
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__)
+def test_a_module_is_small_data_with_one_space(module):
+    text = Path(module.__file__).read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    data = (ast.Expr, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+    assert [type(node) for node in ast.parse(text).body if not isinstance(node, data)] == []
+    assert isinstance(module.SPACE, Space)
+
+
+def test_a_module_that_a_user_adds_is_covered_too(tmp_path, monkeypatch):
+    (tmp_path / "added_by_a_user.py").write_text("from search_spaces.tiny import SPACE\n")
+    monkeypatch.setattr(search_spaces, "__path__", [*search_spaces.__path__, str(tmp_path)])
+    try:
+        assert "search_spaces.added_by_a_user" in [module.__name__ for module in modules()]
+    finally:
+        sys.modules.pop("search_spaces.added_by_a_user", None)
+
+
 @every_space
-def test_a_space_keeps_the_contract(space):
+def test_a_million_draws_are_feasible_and_counted_exactly(space):
+    def kept(values):
+        assert all(rule.holds(values) for rule in space.rules)
+        return shape_of(values)
+
+    drawn = islice(space.stream(np.random.default_rng(0), count), N_DRAWS)
+    names = [name for name in SHAPE_FIELDS if name in {*space.axes, *space.fixed, "d_model"}]
+    shape_of = itemgetter(*names)
+    shapes = Counter(map(kept, drawn))
+    assert shapes.total() == N_DRAWS
+    built = {}
+    for shape in shapes:
+        values = dict(zip(names, shape, strict=True))
+        model = model_of(values)
+        assert space.budget is None or space.budget.contains(count(model))
+        assert not space.solves_width or model.d_model % space.budget.width_step == 0
+        same = model.model_copy(update={"n_heads": 1, "pooling": "mean"})
+        if same not in built:
+            built[same] = built_count(same)
+        assert count(model) == built[same]
+
+
+@every_space
+def test_drawn_values_lie_in_their_axes(space):
+    for values in islice(space.stream(np.random.default_rng(1), count), 1000):
+        assert all(axis.contains(values[name]) for name, axis in space.axes.items())
+        assert values.items() >= space.fixed.items()
+        assert space.broken_rule(values, count) is None
+
+
+@every_axis
+def test_every_countable_value_is_one_raw_value_of_ray(axis):
+    if axis.points is None:
+        assert [axis.decode(axis.encode(end)) for end in axis.edges] == list(axis.edges)
+        return
+    domain = ray_domain(axis)
+    raws = getattr(domain, "categories", None) or range(domain.lower, domain.upper)
+    assert [axis.decode(raw) for raw in raws] == list(axis.points)
+    assert [axis.encode(value) for value in axis.points] == list(raws)
+
+
+@every_axis
+@given(seed=st.integers(0, 2**32 - 1))
+def test_what_ray_or_the_axis_draws_survives_encoding(axis, seed):
+    raw = ray_domain(axis).sample(random_state=np.random.RandomState(seed))
+    for value in (axis.decode(raw), sample(axis, np.random.default_rng(seed))):
+        assert axis.contains(value)
+        assert axis.decode(axis.encode(value)) == value
+
+
+@every_space
+def test_a_space_is_described_in_strict_json(space):
+    described = space.describe()
+    assert json.loads(json.dumps(described, allow_nan=False)) == described
+    assert digest_of(json.loads(json.dumps(described))) == space.digest()
+
+
+def test_digests_are_those_of_another_process():
+    code = "import sys; from importlib import import_module as load\n"
+    code += "for name in sys.argv[1:]: print(load(f'search_spaces.{name}').SPACE.digest())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *SPACES], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [space.digest() for space in SPACES.values()]
+
+
+def test_no_two_spaces_are_the_same():
+    assert len({space.digest() for space in SPACES.values()}) == len(SPACES)
+
+
+@shipped_space
+def test_a_shipped_space_has_the_grids_of_the_contract(space):
     for name, values in TRAINING_GRIDS.items():
         assert space.axes[name].values == values
-    rng = np.random.default_rng(0)
-    models = []
-    for draw in range(1000):
-        values = space.sample(rng, count)
-        assert space.broken_rule(dict(values), count) is None
-        model = model_of(values)
-        assert 2 <= model.n_tokens <= 16
-        assert model.d_model % model.n_heads == 0
-        if space.budget:
-            assert model.d_model % space.budget.width_step == 0
-            assert space.budget.contains(count(model))
-        if draw % 100 == 0:
-            models.append(model)
-    assert [count(model) for model in models] == [built_count(model) for model in models]
-
-
-@every_space
-def test_a_budget_is_that_of_the_contract(space):
     if space.budget is None:
         assert "d_model" in space.axes
         return
@@ -79,14 +182,19 @@ def test_a_budget_is_that_of_the_contract(space):
     n_params, tolerance, width_step, layers = BUDGETS[budget.name]
     settled = (budget.n_params, budget.tolerance, budget.width_step)
     assert settled == (n_params, tolerance, width_step)
-    assert space.axes["n_layers"].points == tuple(layers)
+    assert space.axes["n_layers"].points == layers
     for name, values in SHAPES.items():
         assert set(space.axes[name].points) == values
     assert set(space.axes) == {"n_layers", *TRAINING_GRIDS, *SHAPES}
+    shapes = {counted_shape(model.model_dump()) for model, _ in space.shapes(count)}
+    for values in islice(space.stream(np.random.default_rng(0), count), 1000):
+        assert 2 <= model_of(values).n_tokens <= 16
+        assert counted_shape(values) in shapes
 
 
 def test_each_budget_of_the_contract_has_its_space():
-    assert {space.budget.name for space in SPACES if space.budget} == set(BUDGETS)
+    shipped = [SPACES[name] for name in SHIPPED]
+    assert {space.budget.name for space in shipped if space.budget} == set(BUDGETS)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +215,7 @@ def test_references_are_what_january_recorded(name, reported, values):
 
 
 def test_only_named_searches_run_the_large_reference():
-    ran = {space.name: set(space.references) for space in SPACES}
+    ran = {name: set(SPACES[name].references) for name in SHIPPED}
     assert ran["budget_2m"] == ran["january_2m"] == {"january_best", "january_baseline"}
     assert not any("january_20m" in references for references in ran.values())
 

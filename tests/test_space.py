@@ -41,15 +41,6 @@ def test_every_sample_keeps_every_rule():
         assert values.items() >= FIXED.items()
 
 
-def test_every_feasible_point_of_a_grid_is_sampled_sooner_or_later():
-    some = space()
-    feasible = [one for point in some.points() if (one := some.complete(point, count))]
-    rng = np.random.default_rng(0)
-    drawn = {tuple(sorted(some.sample(rng, count).items())) for _ in range(600)}
-    assert drawn == {tuple(sorted(values.items())) for values in feasible}
-    assert 0 < len(feasible) < some.n_points()
-
-
 @pytest.mark.parametrize(
     ("values", "rule"),
     [
@@ -61,10 +52,24 @@ def test_every_feasible_point_of_a_grid_is_sampled_sooner_or_later():
 )
 def test_an_infeasible_configuration_is_told_by_the_rule_it_breaks(values, rule):
     sound = {**FIXED, "n_layers": 2, "n_heads": 2, "patch_days": 4, "dropout": 0.0}
-    assert space().broken_rule(dict(sound), count) is None
+    assert space().broken_rule(sound, count) is None
     assert space().broken_rule(sound | values, count) == rule
     assert space().complete(sound, count) == sound | {"d_model": 36}
     assert space().complete(sound | values, count) is None
+
+
+@pytest.mark.parametrize("patch_days", [1, 3, 4])
+def test_judging_leaves_the_values_as_they_are(patch_days):
+    values = {"n_layers": 2, "n_heads": 2, "patch_days": patch_days, "dropout": 0.0}
+    before = dict(values)
+    space().broken_rule(values, count)
+    space().complete(values, count)
+    assert values == before
+
+
+def test_a_solved_width_replaces_one_that_is_brought_along():
+    values = {"n_layers": 2, "n_heads": 2, "patch_days": 4, "dropout": 0.0, "d_model": 4}
+    assert space().complete(values, count)["d_model"] == 36
 
 
 def test_an_empty_space_names_the_rules_that_collide():
@@ -102,8 +107,72 @@ def test_a_name_that_is_no_field_is_refused():
         space(fixed=FIXED | {"horizon_days": 3})
 
 
+def test_missing_fields_are_named_all_at_once():
+    with pytest.raises(ConfigError, match="The space some must have an axis or a fixed") as caught:
+        space(fixed={"d_ff_ratio": 2}, budget=None)
+    assert caught.value.value == "none for context_days, d_model, learning_rate"
+    assert "d_model is solved" in caught.value.remedy
+
+
+def test_a_field_is_an_axis_or_fixed():
+    with pytest.raises(ConfigError, match="an axis or fixed, not both; found: dropout, n_heads"):
+        space(fixed=FIXED | {"n_heads": 2, "dropout": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "found"),
+    [
+        ("dropout", Grid.of(0.1, 1.5), "dropout.1: .* less than 1 .found 1.5"),
+        ("n_heads", Grid.of(2, 0), "n_heads.0: .* greater than or equal to 1 .found 0"),
+        ("pooling", Choice.of("mean", "max"), "pooling.1: .*'mean' or 'last' .found 'max'"),
+        ("weight_decay", ZeroOr.of(Float.of(1, 11)), "weight_decay.1: .* 10 .found 11.0"),
+        ("n_layers", Float.of(1, 4), "n_layers.0: .* valid integer .found 1.0"),
+        ("n_layers", Choice.of("2", 3), "n_layers.0: .* valid integer .found '2'"),
+        ("patch_days", Int.of(1, 10**12), "patch_days.1: .* equal to 16 .found 1000000000000"),
+        ("batch_size", Int.of(0, 64), "batch_size.0: .* equal to 1 .found 0"),
+    ],
+)
+def test_a_value_that_its_field_cannot_take_is_refused(name, axis, found):
+    with pytest.raises(ConfigError, match=f"Every value of the space some must .*{found}"):
+        space(axes={**space().axes, name: axis})
+
+
+def test_a_fixed_value_and_a_pin_are_checked_as_well():
+    found = "learning_rate.0: .* greater than 0 .found 0"
+    with pytest.raises(ConfigError, match=found):
+        space(fixed=FIXED | {"learning_rate": 0})
+    with pytest.raises(ConfigError, match=found):
+        space().pin("learning_rate", 0)
+
+
+def test_all_unusable_values_are_named_at_once():
+    with pytest.raises(ConfigError, match=r"n_heads\.0: .*; learning_rate\.0: "):
+        space(axes=space().axes | {"n_heads": Int.of(0, 2)}, fixed=FIXED | {"learning_rate": 2})
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"axes": {"n_layers": [1, 2]}}, "axis n_layers .*AxisBase; found: .1, 2."),
+        ({"axes": [Int.of(1, 2)]}, "axes .*Mapping"),
+        ({"rules": SHORT}, "rules .*tuple; .* is a tuple of one"),
+        ({"rules": (SHORT.holds,)}, "rule .*Rule"),
+        ({"budget": 20_000}, "budget .*Budget; found: 20000"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused(fields, found):
+    with pytest.raises(ConfigError, match=f"The {found}"):
+        space(**fields)
+
+
+def test_a_rule_on_an_unknown_name_is_named():
+    broken = Rule("few layers", lambda v: v["n_layer"] < 3)
+    with pytest.raises(ConfigError, match=r"'few layers' fails .*'n_layer'"):
+        space(rules=(broken,)).sample(np.random.default_rng(0), count)
+
+
 def test_without_a_budget_the_width_is_an_axis():
-    with pytest.raises(ConfigError, match="must have an axis d_model"):
+    with pytest.raises(ConfigError, match="none for d_model"):
         space(budget=None)
     axes = {**space().axes, "d_model": Grid.of(32, 48)}
     free = space(budget=None, axes=axes)
@@ -132,7 +201,8 @@ def test_ranges_span_the_grids_and_keep_zero():
         "clip_norm": Grid.of(0.5, 1.0),
         "pooling": Choice.of("mean", "last"),
     }
-    ranged = space(axes=axes).as_ranges().axes
+    fixed = {"n_heads": 2, "d_ff_ratio": 2, "context_days": 16, "patch_days": 2}
+    ranged = space(axes=axes, fixed=fixed).as_ranges().axes
     assert ranged["dropout"] == Float.of(0.0, 0.5)
     assert ranged["weight_decay"] == ZeroOr.of(Float.of(1e-4, 0.3, log=True))
     assert ranged["learning_rate"] == Float.of(1e-5, 1e-3, log=True)
@@ -140,9 +210,24 @@ def test_ranges_span_the_grids_and_keep_zero():
         assert ranged[untouched] == axes[untouched]
 
 
-def test_a_grid_of_one_value_stays_one_value():
-    axes = space().axes | {"dropout": Grid.of(0.1)}
-    assert space(axes=axes).as_ranges().axes["dropout"] == Grid.of(0.1)
+@pytest.mark.parametrize(
+    ("name", "axis"),
+    [
+        ("dropout", Grid.of(0.1)),
+        ("dropout", Grid.of(0.0)),
+        ("weight_decay", Grid.of(0.0)),
+        ("weight_decay", Grid.of(0.0, 0.1)),
+        ("weight_decay", Choice.of(0.1, 0.2)),
+        ("weight_decay", Float.of(0.1, 0.2)),
+    ],
+)
+def test_what_spans_no_range_stays_as_it_is(name, axis):
+    assert space(axes=space().axes | {name: axis}).as_ranges().axes[name] == axis
+
+
+def test_zero_and_one_value_are_a_range_where_the_scale_is_linear():
+    axes = space().axes | {"dropout": Grid.of(0.0, 0.1)}
+    assert space(axes=axes).as_ranges().axes["dropout"] == Float.of(0.0, 0.1)
 
 
 def test_shapes_are_the_feasible_ones_with_their_counts():

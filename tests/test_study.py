@@ -60,6 +60,25 @@ def test_a_trial_that_was_stopped_within_its_grace_may_not(trial_of, study_confi
     assert eligible(trial_of(0, 0.6, 0.7, 0.8, 0.6, state="PRUNED"), config)
 
 
+def test_with_an_adaptive_grace_a_lucky_epoch_of_a_stopped_trial_does_not_count(
+    trial_of, study_config
+):
+    """A rung before the longest grace stops trials that are too young to be called the best."""
+    config = study_config(grace_epochs=3, adaptive_grace=True)
+    lucky, later = (trial_of(n, *[0.9] * n, state="PRUNED") for n in (1, 4))
+    assert [eligible(trial, config) for trial in (lucky, later)] == [False, True]
+    assert best_trial([lucky, trial_of(2, 0.6)], config).number == 2
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_an_audited_trial_may_be_the_best_once_it_is_complete(trial_of, study_config, adaptive):
+    config = study_config(grace_epochs=3, adaptive_grace=adaptive)
+    stopped = {"epoch": 1, "value": 0.5, "cutoff": 0.6}
+    for state, expected in (("RUNNING", False), ("COMPLETE", True), ("FAILED", False)):
+        trial = trial_of(0, 0.5, 0.9, state=state, audited=True, stopped=stopped)
+        assert eligible(trial, config) is expected
+
+
 def test_a_trial_without_a_value_may_not(trial_of, study_config):
     assert not eligible(trial_of(0), study_config())
     assert not eligible(trial_of(0, None), study_config())
@@ -165,6 +184,17 @@ def test_a_study_is_loaded_as_it_was_stored(tmp_path, study_config, birth):
     assert study.config == config
     assert [trial.number for trial in study.trials] == [0, 1]
     assert study.best is None
+
+
+def test_a_study_from_before_grace_was_adaptive_and_rungs_audited_has_neither(
+    tmp_path, study_config
+):
+    content = study_config(grace_epochs=2).model_dump(mode="json", by_alias=True)
+    for name in ("adaptive_grace", "audit_share"):
+        del content[name]
+    (tmp_path / "study.json").write_text(json.dumps(content))
+    config = load_study(tmp_path).config
+    assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (2, False, 0.0)
 
 
 @pytest.mark.parametrize("content", [None, "{", "\xff"])

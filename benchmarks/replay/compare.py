@@ -43,7 +43,6 @@ OURS = "phase6c"
 METHODS: dict[str, Make] = {
     OURS: Phase6c,
     "random + ASHA, grace 1": lambda task, seed, _: random_asha(task, seed, 1),
-    "random + ASHA, grace 10 %": lambda task, seed, _: random_asha(task, seed, 0.1),
     "Ray OptunaSearch + ASHA, grace 1": lambda task, seed, _: ray_optuna(task, seed, 1),
     "Ray OptunaSearch + ASHA, grace 10 %": lambda task, seed, _: ray_optuna(task, seed, 0.1),
     "Optuna TPE + successive halving": lambda task, seed, _: PlainOptuna(task, seed),
@@ -84,20 +83,24 @@ Job = tuple[str, str, int, int, str]
 
 
 def jobs(n_seeds: int) -> list[Job]:
-    """(family, task, workers, seed, method) of every search."""
-    on_grid = product(["recorded"], TICKERS, N_WORKERS, range(n_seeds), METHODS)
-    by_formula = (
-        ("generated", f"{name}_{seed}", workers, seed, method)
-        for name, workers, seed, method in product(
-            GENERATED, N_WORKERS, range(min(n_seeds, N_GENERATED_SEEDS)), METHODS
-        )
+    """(family, task, workers, seed, method) of every search; all of a seed before the next."""
+    on_grid = (
+        ("recorded", name, workers, seed, method)
+        for seed, name, workers, method in product(range(n_seeds), TICKERS, N_WORKERS, METHODS)
     )
     n_keep = min(N_KEEP_SEARCHES, 4 * n_seeds)
     keeping = (
         ("keeping", f"slow_{seed}", N_WORKERS[seed % 2], seed, method)
         for seed, method in product(range(n_keep), KEEPING)
     )
-    return [*on_grid, *by_formula, *keeping]
+    n_generated = min(N_GENERATED_SEEDS, n_seeds)
+    by_formula = (
+        ("generated", f"{name}_{seed}", workers, seed, method)
+        for seed, name, workers, method in product(
+            range(n_generated), GENERATED, N_WORKERS, METHODS
+        )
+    )
+    return [*on_grid, *keeping, *by_formula]
 
 
 @cache
@@ -203,11 +206,10 @@ def main(n_seeds: int, n_processes: int) -> None:
     with ProcessPoolExecutor(n_processes) as pool:
         for number, search in enumerate(pool.map(replay, todo, chunksize=7), start=1):
             done.append(asdict(search))
-            if number % 100 == 0:
+            if number % 100 == 0 or number == len(todo):
                 print(f"{number} of {len(todo)}", file=sys.stderr, flush=True)
-    searches = pd.DataFrame(done)
-    searches.to_parquet(SEARCHES, index=False)
-    report(searches)
+                pd.DataFrame(done).to_parquet(SEARCHES, index=False)
+    report(pd.DataFrame(done))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
+from ray.tune.search import Searcher
 
 from phase6c.config import (
     DataConfig,
@@ -28,10 +29,14 @@ class SearchOptions(Record):
     """How to search; the same names as the options of `launch/tune.py`.
 
     Attributes:
-        n_trials: Sampled trials in all.
-        grace_period: Epochs that every trial gets; None for a ninth of `epochs`.
+        n_trials: Sampled and warm-started trials in all.
+        grace_period: Epochs that every trial gets; `auto` has the search settle it.
+        audit_share: Of the trials that a rung would stop, how many are finished all the same.
+        searcher: What suggests; in Python also a searcher of Ray Tune's that was given no space of
+            its own. It is told `score`, the larger the better.
         pins: Flat configuration values that are fixed.
         references: Names to run first, beside those of the space.
+        warm_start: Folder of an earlier study, or a file of trials, to take over from.
         gpus: How many to use; None for all there are.
         gpus_per_trial: None for the share that the budget's memory needs.
         cpus: How many to use; None for all there are.
@@ -42,15 +47,17 @@ class SearchOptions(Record):
     data: DataConfig = DataConfig()
     n_trials: int = Field(default=50, ge=1)
     epochs: int = Field(default=27, ge=1)
-    grace_period: int | None = Field(default=None, ge=1)
+    grace_period: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    audit_share: float = Field(default=0.05, ge=0, le=1)
     reduction_factor: float = Field(default=3.0, gt=1)
     objective: Objective = "auc"
-    searcher: SearcherName = "optuna"
+    searcher: SearcherName | InstanceOf[Searcher] = "optuna"
     scheduler: SchedulerName = "asha"
     time_budget_s: float | None = Field(default=None, gt=0)
     ranges: bool = False
     pins: Mapping[str, Any] = {}
     references: tuple[str, ...] = ()
+    warm_start: str | Path | None = None
     gpus: int | None = Field(default=None, ge=0)
     gpus_per_trial: float | None = None
     cpus: int | None = Field(default=None, ge=1)
@@ -61,6 +68,11 @@ class SearchOptions(Record):
     keep: int = Field(default=10, ge=1)
     resume: bool = False
     overwrite: bool = False
+
+    @property
+    def searcher_name(self) -> str:
+        """As it is stored; of a searcher of the user's own, its class."""
+        return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
 
 
 def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
-from phase6c.rung_plan import RungPlan, plan_rungs
+from phase6c.rung_plan import RungPlan, fixed_rungs, ladder, longest_grace, plan_rungs
 from phase6c.space import Reference, Space
-from phase6c.study import STUDY_FILE, StudyConfig, read_config
+from phase6c.study import STUDY_FILE, StudyConfig, WarmStart, read_config
 from phase6c.study_folder import check_folder, study_name, study_path
 from phase6c.tune.options import SearchOptions, apply_pins
 from phase6c.tune.resources import (
@@ -30,6 +29,7 @@ from phase6c.tune.resources import (
     plan_resources,
 )
 from phase6c.tune.resume import check_resumable
+from phase6c.tune.warm_start import read_warm_start
 from phase6c.version import code_version
 from search_spaces.common import REFERENCES
 
@@ -56,18 +56,23 @@ class StudyPlan:
     options: SearchOptions
     precision_pinned: bool
 
-    @property
+    @cached_property
     def count(self) -> CountParameters:
         """The exact parameter count of a shape with the features at hand."""
         return partial(count_parameters, n_features=len(self.data.feature_names))
 
     @property
     def rung_plan(self) -> RungPlan:
-        """Which trials reach which epoch."""
-        factor = self.config.reduction_factor if self.config.scheduler == "asha" else None
-        return plan_rungs(
-            self.config.n_trials, self.config.train.epochs, self.config.grace_epochs, factor
-        )
+        """Which trials reach which epoch; with an adaptive grace, at most so many."""
+        config = self.config
+        epochs, factor = config.train.epochs, config.reduction_factor
+        if config.scheduler == "none":
+            rungs: tuple[int, ...] = ()
+        elif config.adaptive_grace:
+            rungs = tuple(one for one in ladder(epochs, factor) if one >= config.grace_epochs)
+        else:
+            rungs = fixed_rungs(epochs, config.grace_epochs, factor)
+        return plan_rungs(config.n_trials, epochs, rungs, factor, config.audit_share)
 
     @property
     def parameters_per_window(self) -> float | None:
@@ -139,21 +144,17 @@ def plan_study(
         data_summary=data.summary.model_dump(mode="json"),
         train=train,
         n_trials=options.n_trials,
-        searcher=options.searcher,
+        searcher=options.searcher_name,
         scheduler=options.scheduler,
-        grace_epochs=options.grace_period or math.ceil(train.epochs / 9),
+        grace_epochs=_grace_epochs(options, train),
+        adaptive_grace=options.grace_period == "auto",
         reduction_factor=options.reduction_factor,
+        audit_share=options.audit_share,
         time_budget_s=options.time_budget_s,
         seed=options.seed,
         keep=options.keep,
         code_version=code_version(),
     )
-    if config.grace_epochs > train.epochs:
-        raise ConfigError(
-            "--grace-period must not be above --epochs",
-            f"{config.grace_epochs} above {train.epochs}",
-            "Lower the one or raise the other.",
-        )
     plan = StudyPlan(
         folder=folder,
         config=config,
@@ -164,7 +165,31 @@ def plan_study(
         precision_pinned=pinned,
     )
     space.sample(np.random.default_rng(options.seed), plan.count)
-    return resumed(plan) if options.resume and (folder / STUDY_FILE).exists() else plan
+    if options.resume and (folder / STUDY_FILE).exists():
+        return resumed(plan)
+    config = plan.config.model_copy(update={"warm_start": _warm_start(plan, None)})
+    return replace(plan, config=config)
+
+
+def _warm_start(plan: StudyPlan, stored: WarmStart | None) -> WarmStart | None:
+    """What is taken over; what is stored already is not read again."""
+    source = plan.options.warm_start
+    if source is None or (stored and stored.source == str(Path(source).absolute())):
+        return stored
+    return read_warm_start(source, plan.space, plan.count, plan.config.data)
+
+
+def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
+    """The epochs that every trial gets; at most, with an adaptive grace."""
+    if options.grace_period == "auto":
+        return longest_grace(train.epochs, options.reduction_factor)
+    if options.grace_period > train.epochs:
+        raise ConfigError(
+            "--grace-period must not be above --epochs",
+            f"{options.grace_period} above {train.epochs}",
+            "Lower the one or raise the other.",
+        )
+    return options.grace_period
 
 
 def build_trial(
@@ -197,7 +222,7 @@ def longest_context(space: Space) -> int:
 
 
 def resumed(plan: StudyPlan) -> StudyPlan:
-    """The plan with what the stored study fixes: its id, precision and baselines.
+    """The plan with what the stored study fixes: id, precision, baselines and warm start.
 
     Raises:
         DataError: The bars have changed.
@@ -206,8 +231,13 @@ def resumed(plan: StudyPlan) -> StudyPlan:
     stored = read_config(plan.folder)
     precision = plan.config.train.precision if plan.precision_pinned else stored.train.precision
     train = plan.config.train.model_copy(update={"precision": precision})
-    config = plan.config.model_copy(
-        update={"train": train, "study_id": stored.study_id, "baselines": stored.baselines}
-    )
+    update = {
+        "train": train,
+        "study_id": stored.study_id,
+        "baselines": stored.baselines,
+        "warm_start": _warm_start(plan, stored.warm_start),
+    }
+    config = plan.config.model_copy(update=update)
     check_resumable(stored, config)
+    config = config.model_copy(update={"warm_start": stored.warm_start})
     return replace(plan, config=config, precision_pinned=True)

@@ -1,18 +1,16 @@
-"""What to try next: a Ray searcher's suggestions, feasible and never twice."""
+"""What to try next: a sampler's suggestions, feasible and never twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
-import optuna
-from ray import tune
 from ray.tune.search import Searcher
-from ray.tune.search.hyperopt import HyperOptSearch
-from ray.tune.search.optuna import OptunaSearch
 
-from phase6c.axes import Axis, Categories, Interval, Steps, sample
 from phase6c.budget import CountParameters
 from phase6c.config import (
     ModelConfig,
@@ -23,121 +21,165 @@ from phase6c.config import (
     digest_of,
     parse,
 )
-from phase6c.records import Trial
+from phase6c.errors import ConfigError
+from phase6c.records import Trial, score
 from phase6c.space import Space
-from phase6c.study import SearcherName, value_of
-
-METRIC = "score"
+from phase6c.study import WarmStart, value_of
+from phase6c.tune.prior import Prior
+from phase6c.tune.samplers import METRIC, HyperOptSampler, OptunaSampler, RaySampler, ray_domains
 
 # Told of a trial without a value while no worst one is known; samplers only rank.
 _FAR_BELOW = -10.0
 
-_MAX_ASKS = 30
+# A sampler that starts badly could stay where it is.
+RANDOM_SHARE = 0.1
+_MAX_ASKS = 12
 _MAX_DRAWS = 300
 # A grid up to this size is walked through once draws no longer find anything new.
 _MAX_WALK = 200_000
 
-Told = tuple[Values, float]
+
+class _Suggestion(NamedTuple):
+    """What a sampler suggested under a key, as complete flat values."""
+
+    key: str
+    values: Values
 
 
 class Proposals:
     """Feasible configurations that were not tried before.
 
-    A suggestion that is infeasible or known is withdrawn and the searcher asked again; after
-    that, random draws and at last the grid itself are looked through.
+    A suggestion that is infeasible or known is withdrawn and the sampler asked again; after that,
+    uniform draws and at last the grid itself are looked through. What is proposed for a trial
+    follows from the seed, the trial's number and what was learned before.
 
     Args:
         space: What is searched.
         count: The exact parameter count of a shape.
-        searcher: Which of Ray's searchers suggests.
+        sampler: Who suggests; None for uniform draws.
         objective: What is optimised.
         seed: Of every draw.
-        trials: What earlier runs tried; the searcher is told of them.
+        trials: What earlier runs tried; the sampler is told of them.
+        warm_start: Its prior chooses among suggestions, as far as this search's results agree.
     """
 
     def __init__(
         self,
         space: Space,
         count: CountParameters,
-        searcher: SearcherName,
+        sampler: RaySampler | None,
         objective: Objective,
         seed: int,
         trials: Iterable[Trial] = (),
+        warm_start: WarmStart | None = None,
     ) -> None:
         self._space = space
         self._identifying = {*ModelConfig.model_fields, *OptimConfig.model_fields, *space.axes}
         self._count = count
+        self._sampler = sampler
         self._objective = objective
         self._seed = seed
+        self._starts = deque(warm_start.starts if warm_start else ())
+        self._prior = Prior(space.axes, warm_start.points) if warm_start else None
         self._seen: set[str] = set()
         self._open: dict[int, str] = {}
-        self._worst: float | None = None
-        told: list[Told] = []
-        number = 0
+        self._worst = _FAR_BELOW
         for trial in trials:
             self.reserve(parse(TrialConfig, trial.config))
-            number = max(number, trial.number + 1)
-            if trial.source == "sampled" and (value := self._lesson(trial)) is not None:
-                told.append((self._raw(trial.params), value))
-        # A sampler that starts over with the same seed would repeat its start-up points.
-        self._searcher = make_searcher(searcher, space, seed + 7919 * number, told)
+            self.learn(trial)
 
     def next(self, number: int) -> Values | None:
         """The flat values of trial `number`; None when the space holds nothing new."""
-        for ask in range(_MAX_ASKS):
-            key = f"{number}.{ask}"
-            raw = self._searcher.suggest(key)
-            values = self._decoded(raw)
+        rng = np.random.default_rng([self._seed, number])
+        # Of a grid that is almost used up, most suggestions are known; uniform draws are cheaper.
+        left = max(0.0, 1 - len(self._seen) / self._space.n_points())
+        seeds = rng.integers(2**31, size=_MAX_ASKS)[: math.ceil(left * _MAX_ASKS)]
+        if self._sampler is not None and rng.random() >= RANDOM_SHARE:
+            wanted = self._prior.n_candidates(rng.random()) if self._prior else 1
+            found = list(islice(self._suggestions(self._sampler, number, seeds), wanted))
+            if found:
+                return self._choose(self._sampler, number, found)
+        return self._drawn(rng)
+
+    def next_start(self) -> Values | None:
+        """The flat values of the next warm start that was not tried; None when none is left."""
+        while self._starts:
+            values = self._starts.popleft()
             if self._is_new(values):
-                self._open[number] = key
                 return values
-            self._withdraw(key)
-        return self._fallback(number)
+        return None
 
     def reserve(self, config: TrialConfig) -> None:
         """Marks a configuration as tried."""
         self._seen.add(self._identity(config))
 
     def learn(self, trial: Trial) -> None:
-        """Tells the searcher how the trial ended; a lost worker or a bug teaches nothing."""
-        key = self._open.pop(trial.number, None)
-        value = self._lesson(trial)
-        if key is not None:
-            told = None if value is None else {METRIC: value}
-            self._searcher.on_trial_complete(key, result=told, error=told is None)
-        elif value is not None and isinstance(self._searcher, OptunaSearch):
-            self._searcher.add_evaluated_point(self._raw(trial.params), value)
+        """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
+        asked = self._open.pop(trial.number, None)
+        if self._sampler is None or trial.source not in ("sampled", "warm_start"):
+            return
+        lesson = self._lesson(trial)
+        if lesson is None:
+            if asked is not None:
+                self._sampler.withdraw(asked)
+        elif self._holds(trial.params):
+            if self._prior is not None:
+                self._prior.learn(trial.params, lesson)
+            raw = self._raw(trial.params)
+            if asked is None:
+                self._sampler.add(raw, lesson)
+            else:
+                self._sampler.tell(asked, raw, lesson)
 
-    def _withdraw(self, key: str) -> None:
-        """Rejects a suggestion; HyperOpt forgets failures and would suggest the same again."""
-        if isinstance(self._searcher, HyperOptSearch):
-            worst = _FAR_BELOW if self._worst is None else self._worst
-            self._searcher.on_trial_complete(key, result={METRIC: worst})
-        else:
-            self._searcher.on_trial_complete(key, error=True)
+    def _suggestions(
+        self, sampler: RaySampler, number: int, seeds: np.ndarray
+    ) -> Iterator[_Suggestion]:
+        """The sampler's suggestions that are feasible and new; the others are withdrawn."""
+        n_withdrawn = 0
+        for position, seed in enumerate(seeds):
+            key = f"{number}.{position}"
+            raw = sampler.ask(key, int(seed), n_withdrawn)
+            if raw is None:
+                continue
+            decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
+            values = self._space.complete(decoded, self._count)
+            if values is not None and self._is_new(values):
+                yield _Suggestion(key, values)
+            else:
+                sampler.withdraw(key)
+                n_withdrawn += 1
+
+    def _choose(self, sampler: RaySampler, number: int, found: list[_Suggestion]) -> Values:
+        """The suggestion that the prior expects most of; the others are withdrawn."""
+        prior, chosen = self._prior, found[0]
+        if prior is not None:
+            chosen = max(found, key=lambda one: prior.expected(one.values))
+        for one in found:
+            if one is not chosen:
+                sampler.withdraw(one.key)
+        self._open[number] = chosen.key
+        return chosen.values
 
     def _lesson(self, trial: Trial) -> float | None:
-        """The score to learn from; the worst one known for divergence and lack of memory."""
+        """The score to learn from; of divergence and lack of memory the worst that is known."""
         if trial.state in ("COMPLETE", "PRUNED"):
-            value = value_of(trial, self._objective)
-            self._worst = value if self._worst is None else min(self._worst, value)
-            return value
+            lesson = reached(trial, self._objective)
+            known = self._worst != _FAR_BELOW
+            self._worst = min(self._worst, lesson) if known else lesson
+            return lesson
         if trial.error is not None and trial.error.kind in ("diverged", "oom"):
-            return _FAR_BELOW if self._worst is None else self._worst
+            return self._worst
         return None
 
-    def _decoded(self, raw: Mapping[str, Any] | None) -> Values | None:
-        if raw is None:
-            return None
-        decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
-        return self._space.complete(decoded, self._count)
+    def _holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether each axis can take its value; a grid may have changed since."""
+        axes = self._space.axes.items()
+        return all(name in values and axis.contains(values[name]) for name, axis in axes)
 
     def _raw(self, values: Mapping[str, Any]) -> Values:
         return {name: axis.encode(values[name]) for name, axis in self._space.axes.items()}
 
-    def _is_new(self, values: Values | None) -> bool:
-        if values is None:
-            return False
+    def _is_new(self, values: Values) -> bool:
         return self._identity(TrialConfig.from_flat(values)) not in self._seen
 
     def _identity(self, config: TrialConfig) -> str:
@@ -145,80 +187,41 @@ class Proposals:
         flat = config.flat()
         return digest_of({name: flat[name] for name in self._identifying})
 
-    def _fallback(self, number: int) -> Values | None:
-        rng = np.random.default_rng([self._seed, number])
-        for _ in range(_MAX_DRAWS):
-            values = self._space.complete(self._space.draw(rng), self._count)
+    def _drawn(self, rng: np.random.Generator) -> Values | None:
+        for values in islice(self._space.stream(rng, self._count), _MAX_DRAWS):
             if self._is_new(values):
                 return values
         if self._space.n_points() > _MAX_WALK:
             return None
         for point in self._space.points():
-            values = self._space.complete(point, self._count)
-            if self._is_new(values):
-                return values
+            whole = self._space.complete(point, self._count)
+            if whole is not None and self._is_new(whole):
+                return whole
         return None
 
 
-class RandomSearch(Searcher):
-    """Uniform draws, each from a stream of its own."""
-
-    def __init__(self, axes: Mapping[str, Axis], seed: int) -> None:
-        super().__init__(metric=METRIC, mode="max")
-        self._axes = axes
-        self._rng = np.random.default_rng(seed)
-
-    def suggest(self, trial_id: str) -> Values:
-        """A uniform draw."""
-        return {name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()}
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Learns nothing."""
+def reached(trial: Trial, objective: Objective) -> float:
+    """The score that a trial reached; of a stopped one the forecast, so that ages compare."""
+    stopped = trial.stopped if trial.state == "PRUNED" else None
+    if stopped is None or stopped.forecast is None:
+        return value_of(trial, objective)
+    return score(stopped.forecast, objective)
 
 
-def make_searcher(name: SearcherName, space: Space, seed: int, told: list[Told]) -> Searcher:
-    """One of Ray's searchers over the space's lowered axes, told what is known already."""
-    domains = {axis_name: ray_domain(axis) for axis_name, axis in space.axes.items()}
-    if name == "random":
-        return RandomSearch(space.axes, seed)
-    if name == "optuna":
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        searcher = OptunaSearch(
-            OptunaSearch.convert_search_space(domains),
-            metric=METRIC,
-            mode="max",
-            sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
-        )
-        for raw, value in told:
-            searcher.add_evaluated_point(raw, value)
-        return searcher
-    return _hyperopt(domains, seed, told)
+def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
+    """The sampler of this name over a space, or around a searcher of the user's own.
 
-
-def _hyperopt(domains: Values, seed: int, told: list[Told]) -> Searcher:
-    """HyperOpt has no call for known points: it suggests them again and is told at once."""
-    searcher = HyperOptSearch(
-        HyperOptSearch.convert_search_space(domains),
-        metric=METRIC,
-        mode="max",
-        points_to_evaluate=[dict(raw) for raw, _ in told] or None,
-        n_initial_points=10,
-        random_state_seed=seed,
-    )
-    for position, (_, value) in enumerate(told):
-        searcher.suggest(f"told.{position}")
-        searcher.on_trial_complete(f"told.{position}", result={METRIC: value})
-    return searcher
-
-
-def ray_domain(axis: Axis) -> Any:
-    """What Ray Tune draws an axis from."""
-    match axis.domain:
-        case Steps(n):
-            return tune.randint(0, n)
-        case Interval(low, high, log):
-            return tune.loguniform(low, high) if log else tune.uniform(low, high)
-        case Categories(values):
-            return tune.choice(list(values))
+    Raises:
+        ConfigError: The searcher does not take the space.
+    """
+    if isinstance(searcher, Searcher):
+        if not searcher.set_search_properties(METRIC, "max", ray_domains(space.axes)):
+            raise ConfigError(
+                "A searcher of your own must take the axes of the space that is searched",
+                f"{type(searcher).__name__} refuses them",
+                "Make a new one for each search, without a space, and with set_search_properties.",
+            )
+        return RaySampler(searcher)
+    if searcher == "optuna":
+        return OptunaSampler(space.axes)
+    return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
-from phase6c.study import StudyConfig
+from phase6c.study import StudyConfig, WarmStart
 
 _MAY_CHANGE = {
     "study_id",
@@ -17,6 +17,9 @@ _MAY_CHANGE = {
     "complete",
     "data_summary",
 }
+
+# Compared by what matters of them.
+_TOLD_APART = {"space", "data_digest", "warm_start"}
 
 
 def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
@@ -42,8 +45,10 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
     differences = [
         f"{name}: {before[name]!r} -> {after[name]!r}"
         for name in before
-        if name not in {*_MAY_CHANGE, "space", "data_digest"} and before[name] != after[name]
-    ] + _space_differences(stored.space, wanted.space)
+        if name not in {*_MAY_CHANGE, *_TOLD_APART} and before[name] != after[name]
+    ]
+    differences += _space_differences(stored.space, wanted.space)
+    differences += _warm_start_differences(stored.warm_start, wanted.warm_start)
     if differences:
         raise ConfigError(
             "A study is resumed with the options that it was started with",
@@ -64,6 +69,15 @@ def _space_differences(stored: Values, wanted: Values) -> list[str]:
         if before != after and not _has_grown(before, after):
             found.append(f"axis {name}: {before} -> {after}")
     return found
+
+
+def _warm_start_differences(stored: WarmStart | None, wanted: WarmStart | None) -> list[str]:
+    """Whether two sources differ in what they say, wherever they are."""
+    before, after = (
+        f"{one.source} ({one.source_digest[:12]})" if one else None for one in (stored, wanted)
+    )
+    same = (stored and stored.source_digest) == (wanted and wanted.source_digest)
+    return [] if same else [f"warm_start: {before} -> {after}"]
 
 
 def _has_grown(before: Values | None, after: Values | None) -> bool:

@@ -37,9 +37,10 @@ from phase6c.tune.cluster import cluster_counts, ray_cluster
 from phase6c.tune.halt import Halt, exit_code_of, signals_request
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import StudyPlan, build_trial, plan_study, resumed
-from phase6c.tune.proposals import Proposals
+from phase6c.tune.proposals import Proposals, make_sampler
 from phase6c.tune.remarks import remarks
 from phase6c.tune.resources import Resources
+from phase6c.tune.samplers import RaySampler
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
 from phase6c.tune.trainable import TransformerTrainable
@@ -58,7 +59,8 @@ def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
         space: What is searched, such as `search_spaces.budget_2m.SPACE`.
         bars: As `phase6c.load_bars` returns them.
         **options: Fields of SearchOptions, such as `n_trials=50, gpus=4` or
-            `data={"tier": "a50", "horizon_days": 5, "label": "close"}`.
+            `data={"tier": "a50", "horizon_days": 5, "label": "close"}`; `searcher` also takes
+            any searcher of Ray Tune's, such as `searcher=AxSearch()`.
 
     Returns:
         The study; its files are in `study.folder`.
@@ -98,6 +100,7 @@ def run(
     halt = Halt(options.time_budget_s)
     for remark in remarks(plan):
         logger.warning(remark)
+    sampler = make_sampler(options.searcher, plan.space)
     with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
         if known:
             stored = read_config(plan.folder)
@@ -110,7 +113,7 @@ def run(
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         with ray_cluster(options.address, planned):
             resources = planned or plan.resources(cluster_counts())
-            search = _Search(plan, resources, halt, trainable)
+            search = _Search(plan, resources, halt, trainable, sampler)
             search.run(listeners)
         return search.conclude()
 
@@ -124,6 +127,7 @@ class _Search:
         resources: Resources,
         halt: Halt,
         trainable: type[tune.Trainable],
+        sampler: RaySampler | None,
     ) -> None:
         self._plan = plan
         self._resources = resources
@@ -132,7 +136,7 @@ class _Search:
         self._config = _settle(plan, resources)
         write_config(plan.folder, self._config)
         self._ledger = Ledger(plan.folder / LEDGER_NAME)
-        self._searcher = self._make_searcher()
+        self._searcher = self._make_searcher(sampler)
 
     def run(self, listeners: Iterable[MakeListener]) -> None:
         """Has Ray Tune run trials until all are done or the search is asked to end."""
@@ -153,7 +157,7 @@ class _Search:
         """Writes the final files; raises what ended the search early."""
         plan, trials = self._plan, self._ledger.trials
         unfinished = any(not trial.finished for trial in trials.values())
-        sampled = sum(trial.source == "sampled" for trial in trials.values())
+        sampled = sum(trial.source in ("sampled", "warm_start") for trial in trials.values())
         if self._searcher.exhausted:
             logger.info("The space holds nothing new after %d trials.", sampled)
         done = self._searcher.exhausted or sampled >= self._config.n_trials
@@ -166,7 +170,7 @@ class _Search:
         self._raise_early_end(config)
         return load_study(plan.folder)
 
-    def _make_searcher(self) -> StudySearcher:
+    def _make_searcher(self, sampler: RaySampler | None) -> StudySearcher:
         plan, config = self._plan, self._config
         trials = [self._ledger.trials[number] for number in sorted(self._ledger.trials)]
         provenance = {
@@ -177,7 +181,13 @@ class _Search:
         return StudySearcher(
             self._ledger,
             Proposals(
-                plan.space, plan.count, config.searcher, config.objective, config.seed, trials
+                plan.space,
+                plan.count,
+                sampler,
+                config.objective,
+                config.seed,
+                trials,
+                config.warm_start,
             ),
             partial(build_trial, plan, config.train),
             plan.references,

@@ -1,4 +1,4 @@
-"""The searcher that Ray Tune asks: unfinished trials first, then references, then proposals."""
+"""The searcher that Ray Tune asks: unfinished trials, references, warm starts, proposals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from phase6c.ledger import Ledger
 from phase6c.records import Source
 from phase6c.space import Reference
 from phase6c.tune.halt import Halt
-from phase6c.tune.proposals import METRIC, Proposals
+from phase6c.tune.proposals import Proposals
+from phase6c.tune.samplers import METRIC
 
 # Turns flat values and a trial's number into its full configuration and parameter count.
 BuildTrial = Callable[[Values, int], tuple[TrialConfig, int]]
@@ -24,10 +25,10 @@ class StudySearcher(Searcher):
 
     Args:
         ledger: Where each choice is written before Ray hears of it.
-        proposals: New configurations.
+        proposals: Warm starts and new configurations.
         build: Completes flat values to a trial's configuration.
         references: Run first, outside the budget.
-        n_trials: How many configurations are sampled in all.
+        n_trials: How many configurations are sampled or warm-started in all.
         in_budget: Whether a parameter count lies in the budget.
         payload: What every worker needs beside the trial: the study's folder, id, provenance.
         halt: While it is requested nothing is handed out.
@@ -107,7 +108,7 @@ class StudySearcher(Searcher):
         trial = self._ledger.trials[number]
         if not trial.finished:
             self._waiting.append(number)
-        elif trial.source == "sampled":
+        else:
             self._proposals.learn(trial)
 
     def _choose(self) -> int | None:
@@ -118,6 +119,9 @@ class StudySearcher(Searcher):
         chosen = sum(one.source != "reference" for one in self._ledger.trials.values())
         if chosen >= self._n_trials or self.exhausted:
             return None
+        values = self._proposals.next_start()
+        if values is not None:
+            return self._record(values, "warm_start", None)
         values = self._proposals.next(self._next_number())
         if values is None:
             self.exhausted = True

@@ -54,12 +54,36 @@ def test_the_plan_as_text_names_everything_and_what_is_missing(tune, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "Shapes within 2,000,000" in done.stdout
     assert "Rungs" in done.stdout
-    for word in ("study", "search", "training", "references", "time", "memory", "disk"):
+    for word in ("study", "search", "training", "rungs", "references", "time", "memory", "disk"):
         assert f"\n{word} " in done.stdout
     assert "missing" in done.stdout
     assert "400 asked for" in done.stdout
     assert "not looked at" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def dry_run(tune, *options):
+    done = tune("--budget", "tiny", "--dry-run", *options)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def test_the_plan_says_that_a_grace_left_to_the_search_becomes_shorter(tune):
+    shown = dry_run(tune)
+    assert "Rungs: 400 of 1,350 epochs" in shown
+    said = (
+        "rungs      grace at most until epoch 3, shorter where the search's own early epochs rank"
+    )
+    assert said in shown
+    assert "5% of those below go on to the end" in shown
+
+
+def test_the_plan_of_a_fixed_grace_and_of_none_promise_no_other(tune):
+    fixed = dry_run(tune, "--grace-period", "3", "--audit-share", "0")
+    assert "Rungs: 350 of 1,350 epochs" in fixed
+    assert "rungs      grace until epoch 3; 0% of those below go on" in fixed
+    assert "shorter where" not in fixed
+    assert "every trial trains to its end" in dry_run(tune, "--scheduler", "none")
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +117,7 @@ def test_help_is_shown(tune):
     assert done.exit_code == 0
     for option in ("--budget", "--gpus", "--dry-run", "--resume", "--json"):
         assert option in done.stdout
+    shown = " ".join(done.stdout.split())
+    assert "--grace-period N|auto" in shown
+    assert "early epochs rank trials well. [default: auto]" in shown
+    assert "what rungs cost. [default: 0.05; 0<=x<=1]" in shown

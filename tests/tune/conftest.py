@@ -1,4 +1,4 @@
-"""Real searches on one Ray that all tests of this folder share."""
+"""Real searches on one Ray that all tests of this folder share, and schedulers without one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import ray
 
 import phase6c
 from phase6c.data.bars import Bars, load_bars
+from phase6c.ledger import FILE_NAME
 from phase6c.study import Study
 from search_spaces import tiny
+
+from .rig import Rig
 
 Search = Callable[..., Study]
 
@@ -46,3 +49,18 @@ def two_cpus() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def rig(tmp_path, study_config, birth, measured) -> Iterator[Callable[..., Rig]]:
+    """A scheduler on a ledger; fields of its study can be set by name."""
+    rigs: list[Rig] = []
+
+    def build(path=tmp_path / FILE_NAME, **fields):
+        settled = {"epochs": 9, "grace_epochs": 1, "patience_epochs": 9} | fields
+        rigs.append(Rig(path, study_config(**settled), birth, measured))
+        return rigs[-1]
+
+    yield build
+    for one in rigs:
+        one.ledger.close()

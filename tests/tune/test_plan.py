@@ -60,9 +60,53 @@ def test_two_plans_differ_in_nothing_but_their_id(plan):
     assert one.model_copy(update={"study_id": other.study_id}) == other
 
 
-@pytest.mark.parametrize(("epochs", "grace"), [(27, 3), (28, 4), (9, 1), (1, 1), (100, 12)])
-def test_by_default_a_ninth_of_the_epochs_is_grace(plan, epochs, grace):
-    assert plan(epochs=epochs).config.grace_epochs == grace
+@pytest.mark.parametrize(("epochs", "grace"), [(27, 3), (28, 4), (9, 1), (1, 1), (2, 2), (100, 12)])
+def test_by_default_the_grace_is_adaptive_and_at_most_a_ninth_of_the_epochs(plan, epochs, grace):
+    config = plan(epochs=epochs).config
+    assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (grace, True, 0.05)
+
+
+def test_a_grace_of_so_many_epochs_is_fixed(plan):
+    config = plan(grace_period=5, audit_share=0.0).config
+    assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (5, False, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "epochs"),
+    [
+        ({}, [3, 9, 27]),
+        ({"grace_period": 1}, [1, 3, 9, 27]),
+        ({"grace_period": 5}, [5, 15, 27]),
+        ({"grace_period": 27}, [27]),
+        ({"scheduler": "none"}, [27]),
+        ({"reduction_factor": 4}, [2, 7, 27]),
+    ],
+)
+def test_rungs_are_planned_where_trials_will_be_compared(plan, options, epochs):
+    assert [rung.epoch for rung in plan(**options).rung_plan.rungs] == epochs
+
+
+def test_the_audit_is_a_part_of_the_expected_cost(plan):
+    costs = [plan(audit_share=share).rung_plan.epochs_expected for share in (0, 0.05, 1)]
+    assert costs[0] < costs[1] < 1.4 * costs[0]
+    assert costs[2] == 50 * 27
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        ({}, {"grace_period": 3}, "adaptive_grace: True -> False"),
+        ({"grace_period": 3}, {"grace_period": 9}, "grace_epochs: 3 -> 9"),
+        ({}, {"audit_share": 0.5}, "audit_share: 0.05 -> 0.5"),
+    ],
+)
+def test_a_resume_with_another_grace_or_audit_is_refused(plan, before, after, difference):
+    first = plan(**before)
+    first.folder.mkdir(parents=True)
+    write_config(first.folder, first.config)
+    assert plan(**before, resume=True).config == first.config
+    with pytest.raises(ConfigError, match=difference):
+        plan(**after, resume=True)
 
 
 def test_a_grace_above_the_epochs_is_refused(plan):
@@ -135,7 +179,15 @@ def test_pins_that_collide_name_the_rules_they_break(plan, pins, rules):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_trials": 0}, {"reduction_factor": 1.0}, {"grace_period": 0}, {"trails": 5}]
+    "wrong",
+    [
+        {"n_trials": 0},
+        {"reduction_factor": 1.0},
+        {"grace_period": 0},
+        {"grace_period": "soon"},
+        {"audit_share": 1.5},
+        {"trails": 5},
+    ],
 )
 def test_an_option_out_of_range_is_a_matter_of_configuration(plan, wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -41,6 +41,8 @@ def test_what_does_not_mix_two_searches_may_change(study_config, changed):
         ({"searcher": "random"}, "searcher: 'optuna' -> 'random'"),
         ({"scheduler": "none"}, "scheduler: 'asha' -> 'none'"),
         ({"grace_epochs": 1}, "grace_epochs: 3 -> 1"),
+        ({"adaptive_grace": True}, "adaptive_grace: False -> True"),
+        ({"audit_share": 0.5}, "audit_share: 0.0 -> 0.5"),
         ({"reduction_factor": 2.0}, "reduction_factor: 3.0 -> 2.0"),
         ({"seed": 1}, "seed: 0 -> 1"),
         ({"keep": 1}, "keep: "),

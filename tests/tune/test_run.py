@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -14,18 +15,21 @@ from typing import Any
 
 import pytest
 import ray
+from optuna.distributions import FloatDistribution
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
 
 import phase6c
 from phase6c.axes import Grid
 from phase6c.data.bars import Bars
-from phase6c.errors import StudyFailedError
+from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.files import read_lines
 from phase6c.health import diagnose
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import fold
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space import Space
-from phase6c.study import Study, load_study
+from phase6c.study import Study, load_study, value_of
 from phase6c.trial_folder import read_predictions, trial_folder
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import plan_study
@@ -52,6 +56,25 @@ FEW_POINTS = Space(
         "learning_rate": 1e-3,
     },
 )
+
+
+class Shallow(Searcher):
+    """A searcher of the user's own: one layer, the rest at random."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[int, float] = {}
+
+    def set_search_properties(self, metric: Any, mode: Any, config: Any, **spec: Any) -> bool:
+        self._domains = config
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        return {name: one.sample() for name, one in self._domains.items()} | {"n_layers": 0}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        if not error:
+            self.told[int(trial_id.split(".", maxsplit=1)[0])] = result["score"]
 
 
 class Scripted(TransformerTrainable):
@@ -205,10 +228,35 @@ def test_resume_with_more_trials_keeps_what_is_finished(search: Search) -> None:
     assert second.config.study_id == first.config.study_id
 
 
-def test_used_up_grid_ends_the_search(search: Search) -> None:
-    study = search(FEW_POINTS, n_trials=10, epochs=1)
+def test_used_up_grid_ends_the_search(search: Search, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="phase6c"):
+        study = search(FEW_POINTS, n_trials=10, epochs=1)
     assert study.config.complete
     assert sorted(trial.params["dropout"] for trial in study.trials) == [0.0, 0.1, 0.2]
+    assert "The space holds nothing new after 3 trials." in caplog.messages
+
+
+def test_search_takes_any_searcher_of_rays(search: Search) -> None:
+    own = Shallow()
+    study = search(searcher=own, n_trials=3, epochs=1)
+    assert study.config.complete
+    assert study.config.searcher == "Shallow"
+    assert {trial.params["n_layers"] for trial in study.trials if trial.number in own.told} == {1}
+    assert own.told == {trial.number: value_of(trial, "auc") for trial in study.trials}
+    with pytest.raises(ConfigError, match="searcher: 'Shallow' -> 'optuna'"):
+        search(n_trials=4, epochs=1, resume=True)
+    more = search(searcher=Shallow(), n_trials=4, epochs=1, resume=True)
+    assert more.trials[:3] == study.trials
+    assert len(more.trials) == 4
+
+
+def test_searcher_with_a_space_of_its_own_is_refused_before_anything_starts(
+    search: Search, tmp_path: Path
+) -> None:
+    own = OptunaSearch({"dropout": FloatDistribution(0.0, 0.5)}, metric="score", mode="max")
+    with pytest.raises(ConfigError, match="OptunaSearch refuses them"):
+        search(searcher=own)
+    assert not list(tmp_path.rglob("study.json"))
 
 
 def test_trial_with_a_bug_fails_and_the_search_goes_on(

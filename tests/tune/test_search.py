@@ -40,7 +40,7 @@ class Rig:
         trials = [self.ledger.trials[number] for number in sorted(self.ledger.trials)]
         self.searcher = StudySearcher(
             self.ledger,
-            Proposals(SMALL, count, "random", "auc", 0, trials),
+            Proposals(SMALL, count, None, "auc", 0, trials),
             build,
             find_references(references),
             n_trials,
@@ -133,6 +133,16 @@ def test_a_space_that_is_used_up_ends_the_search(rig, complete):
     assert len(one.ledger.trials) == 4
     for number in range(4):
         one.end(f"ray-{number + 1}")
+    assert one.ask() == Searcher.FINISHED
+    assert one.searcher.exhausted
+
+
+def test_a_space_that_an_earlier_run_used_up_ends_the_search_at_once(rig, complete):
+    before = rig(n_trials=100)
+    while (config := before.ask()) is not None:
+        complete(before, config["number"])
+    before.ledger.close()
+    one = rig(n_trials=100)
     assert one.ask() == Searcher.FINISHED
     assert one.searcher.exhausted
 

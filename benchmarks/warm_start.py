@@ -1,0 +1,221 @@
+"""What a warm start gains when its source fits and costs when it misleads, without training.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/warm_start.py [N_SEEDS] [tiny|2m]
+Aims: a source that fits reaches the cold start's final regret in at least 30 % fewer trials; one
+that misleads loses at most 5 % of it.
+
+A made-up score takes the place of a training: a quadratic around an optimum on every axis, one
+pair of axes interacting, with noise. Sources are cold searches of related scores.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from phase6c.config import TrialConfig, Values
+from phase6c.nn.model import count_parameters
+from phase6c.records import Health, Measurement, Metrics, Trial
+from phase6c.space import Space
+from phase6c.study import WarmStart
+from phase6c.tune.january import Told
+from phase6c.tune.prior import columns
+from phase6c.tune.proposals import Proposals, make_sampler
+from phase6c.tune.warm_start import take_over
+from search_spaces import budget_2m, tiny
+
+N_TRIALS = 50
+N_POOL = 2000
+NOISE_SHARE = 0.1  # of the scores' own deviation
+SPACES = {"tiny": tiny.SPACE, "2m": budget_2m.SPACE}
+CONTROL = "none, other seed"  # what chance alone makes of each figure
+KINDS = ("a little shifted", "reversed", "opposite corner", "unrelated")
+
+count = partial(count_parameters, n_features=30)
+
+
+@dataclass(frozen=True)
+class Score:
+    """-(distance to the optimum)^2 over the axes' positions from 0 to 1; larger is better.
+
+    Attributes:
+        space: Whose axes are scored.
+        optimum: float[axis].
+        weights: float[axis], with the sum 1: lognormal, so that a few axes matter most.
+        pair: The two axes that interact.
+        sign: -1 for a score that is best where this one is worst.
+    """
+
+    space: Space
+    optimum: np.ndarray
+    weights: np.ndarray
+    pair: tuple[int, int]
+    sign: int = 1
+
+    def __call__(self, values: Values) -> float:
+        away = positions(self.space, values) - self.optimum
+        one, other = self.pair
+        mixed = math.sqrt(self.weights[one] * self.weights[other]) * away[one] * away[other]
+        return -self.sign * float(self.weights @ away**2 + 0.5 * mixed)
+
+
+def positions(space: Space, values: Values) -> np.ndarray:
+    """float[axis] from 0 to 1; of a choice, whether it is the first."""
+    found = []
+    for name, axis in space.axes.items():
+        first = columns(axis, values[name])[0]
+        found.append(first if axis.edges is None else first + 0.5)
+    return np.array(found)
+
+
+def draw_score(space: Space, rng: np.random.Generator) -> Score:
+    weights = rng.lognormal(0.0, 1.0, len(space.axes))
+    pair = rng.permutation(len(space.axes))[:2]
+    optimum = whole_choices(space, rng.uniform(0.0, 1.0, len(space.axes)))
+    return Score(space, optimum, weights / weights.sum(), (int(pair[0]), int(pair[1])))
+
+
+def related(score: Score, kind: str, rng: np.random.Generator) -> Score:
+    """The source's score of a kind of KINDS."""
+    if kind == "reversed":
+        return replace(score, sign=-1)
+    if kind == "opposite corner":
+        return replace(score, optimum=np.where(score.optimum > 0.5, 0.0, 1.0))
+    if kind == "unrelated":
+        return draw_score(score.space, rng)
+    shifted = np.clip(score.optimum + rng.normal(0.0, 0.1, len(score.optimum)), 0.0, 1.0)
+    weights = score.weights * rng.lognormal(0.0, 0.25, len(score.weights))
+    optimum = whole_choices(score.space, shifted)
+    return replace(score, optimum=optimum, weights=weights / weights.sum())
+
+
+def whole_choices(space: Space, optimum: np.ndarray) -> np.ndarray:
+    unordered = [axis.edges is None for axis in space.axes.values()]
+    return np.where(unordered, np.round(optimum), optimum)
+
+
+def search(
+    score: Score, seed: int, noise: float, warm_start: WarmStart | None = None
+) -> list[tuple[Values, float, float]]:
+    """(values, true score, measured score) of every trial of one search."""
+    space = score.space
+    sampler = make_sampler("optuna", space)
+    proposals = Proposals(space, count, sampler, "auc", seed, (), warm_start)
+    rng = np.random.default_rng([seed, 1])
+    found = []
+    for number in range(N_TRIALS):
+        start = proposals.next_start()
+        values = start or proposals.next(number)
+        true = score(values)
+        measured = true + noise * rng.standard_normal()
+        trial = ended(number, values, measured, "warm_start" if start else "sampled")
+        proposals.reserve(TrialConfig.model_validate(trial.config))
+        proposals.learn(trial)
+        found.append((values, true, measured))
+    return found
+
+
+def ended(number: int, values: Values, value: float, source: str) -> Trial:
+    """A complete trial of one epoch."""
+    measurement = Measurement(
+        epoch=1,
+        value=value,
+        metrics=Metrics(auc=value),
+        health=Health(verdict="healthy"),
+        duration_s=1.0,
+    )
+    config = TrialConfig.from_flat(values).model_dump(mode="json")
+    born = {"number": number, "source": source, "params": values, "config": config}
+    told = {"state": "COMPLETE", "measurements": (measurement,), "n_params": 1, "in_budget": True}
+    return Trial.model_validate(born | told)
+
+
+def regrets(found: list[tuple[Values, float, float]], best: float) -> np.ndarray:
+    """float[trial]: what the configuration that looks best so far falls short of the best."""
+    true, measured = (np.array(column) for column in list(zip(*found, strict=True))[1:])
+    chosen = [int(np.argmax(measured[: n + 1])) for n in range(len(measured))]
+    return best - true[chosen]
+
+
+def best_score(score: Score) -> tuple[float, float]:
+    """The best score of the space, by ascent along its axes, and the deviation of the scores."""
+    stream = score.space.stream(np.random.default_rng(0), count)
+    pool = [next(stream) for _ in range(N_POOL)]
+    scores = [score(values) for values in pool]
+    best = pool[int(np.argmax(scores))]
+    while better := max(neighbours(score.space, best), key=score):
+        if score(better) <= score(best):
+            break
+        best = better
+    return score(best), float(np.std(scores))
+
+
+def neighbours(space: Space, values: Values) -> Iterator[Values]:
+    for name, axis in space.axes.items():
+        for point in axis.points or ():
+            whole = space.complete(values | {name: point}, count)
+            if whole is not None:
+                yield whole
+
+
+def curves(space_name: str, seed: int) -> np.ndarray:
+    """float[2 + kind, trial]: the regret of two cold starts, then after a source of each kind."""
+    score = draw_score(SPACES[space_name], np.random.default_rng([seed, 2]))
+    best, deviation = best_score(score)
+    noise = NOISE_SHARE * deviation
+    found = [regrets(search(score, one, noise), best) for one in (seed, seed + 2_000_000)]
+    for kind in KINDS:
+        source = related(score, kind, np.random.default_rng([seed, 3]))
+        told = [Told(one[0], one[2], one[2]) for one in search(source, seed + 1_000_000, noise)]
+        warm_start = take_over(told, kind, score.space, count)
+        found.append(regrets(search(score, seed, noise, warm_start), best))
+    return np.array(found) / deviation
+
+
+def show(kind: str, cold: np.ndarray, warm: np.ndarray) -> None:
+    """One line; every figure is paired by seed, with a 95 % interval."""
+    needed_cold, needed = (
+        np.array([reaching(one, goal) for one, goal in zip(of, cold[:, -1], strict=True)])
+        for of in (cold, warm)
+    )
+    columns = (
+        interval((needed - needed_cold) / needed_cold.mean()),
+        interval((warm[:, -1] - cold[:, -1]) / cold[:, -1].mean()),
+        interval((warm.mean(axis=1) - cold.mean(axis=1)) / cold.mean()),
+    )
+    mean_reaching = reaching(warm.mean(axis=0), cold.mean(axis=0)[-1])
+    print(f"{kind:18}{''.join(f'{one:>19}' for one in columns)}{mean_reaching:>10}")
+
+
+def reaching(curve: np.ndarray, goal: float) -> int:
+    """The first trial whose regret is down to the goal; all of them where none is."""
+    reached = np.flatnonzero(curve <= goal + 1e-12)
+    return int(reached[0]) + 1 if len(reached) else len(curve)
+
+
+def interval(shares: np.ndarray) -> str:
+    error = 1.96 * shares.std(ddof=1) / math.sqrt(len(shares))
+    return f"{shares.mean():+.0%} ± {error:.0%}"
+
+
+def main() -> None:
+    n_seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    space_name = sys.argv[2] if len(sys.argv) > 2 else "tiny"
+    with ProcessPoolExecutor(2) as pool:
+        all_curves = np.array(list(pool.map(partial(curves, space_name), range(n_seeds))))
+    cold = all_curves[:, 0]
+    print(f"{space_name}, {N_TRIALS} trials, {n_seeds} seeds; against the cold start, whose final")
+    print(f"regret is {cold[:, -1].mean():.3f} deviations of the scores; less is better")
+    print(f"{'source':18}{'trials to reach it':>19}{'final regret':>19}{'area':>19}{'of mean':>10}")
+    for position, kind in enumerate((CONTROL, *KINDS), start=1):
+        show(kind, cold, all_curves[:, position])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""What unfinished trials will reach: learning curves of a search, modelled together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+_N_SHAPES = 16
+# In shares of all epochs: from a curve that rises at once to one that never flattens.
+_TIME_CONSTANTS = (0.026, 1.5)
+_ITERATIONS = 8
+# A curve's second difference has six times the variance of its noise.
+_SECOND_DIFFERENCE = 6.0
+# Of the variance between trials: no curve follows its shape exactly.
+_MIN_NOISE = 1e-3
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What trials will have reached at the last epoch, their best epochs counted.
+
+    Attributes:
+        best: [trial], what each has reached so far.
+        mean: [trial], the expected level of the running best at the last epoch.
+        deviation: [trial], its standard deviation.
+    """
+
+    best: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @property
+    def expected(self) -> np.ndarray:
+        """[trial], what each is expected to reach, at least what it has."""
+        expected: np.ndarray = np.maximum(self.best, self.mean)
+        return expected
+
+    @property
+    def reliability(self) -> float:
+        """The correlation to expect between these forecasts and what they are of, 0 to 1."""
+        explained = float(np.var(self.expected))
+        return float(np.sqrt(explained / (explained + np.mean(self.deviation**2) + _TINY)))
+
+
+class CurveModel:
+    """Running-best curves as mixtures of saturating shapes, the prior learned from all of them.
+
+    A curve rises from a start to a final level along one of a few exponential shapes,
+    `y[t] = start * u[t] + final * (1 - u[t]) + noise`, with `u` falling from 1 at epoch 0 to 0 at
+    the last. Start and final are jointly normal over the trials, the shapes have shares; both are
+    estimated by expectation maximisation (Dempster, Laird & Rubin, 1977), so that each forecast
+    borrows from the trials that went further. That trials were stopped does no harm to it: what
+    stopped them is in the curves (Rubin, 1976, missing at random).
+
+    The running best is modelled because it is what a trial is worth; the noise is that of the
+    curves themselves, from their second differences.
+
+    Args:
+        curves: float[epoch] of each trial, larger is better, at least one epoch each, finite.
+        n_epochs: Of a whole training.
+    """
+
+    def __init__(self, curves: Sequence[np.ndarray], n_epochs: int) -> None:
+        self._shapes = _Shapes(n_epochs)
+        tops = np.array([curve.max() for curve in curves])
+        firsts = np.array([curve[0] for curve in curves])
+        spread = max(float(np.var(np.concatenate([firsts, tops]))), _TINY)
+        self._noise = max(_noise_variance(curves, spread), _MIN_NOISE * spread)
+        self._mean = np.array([np.median(firsts), np.median(tops)])
+        self._covariance = 2 * spread * np.eye(2)
+        self._log_shares = np.zeros(_N_SHAPES)
+        sums = self._shapes.sums(curves)
+        for _ in range(_ITERATIONS):
+            self._improve(sums, spread)
+
+    def forecast(self, curves: Sequence[np.ndarray]) -> Forecast:
+        """What each of these curves will reach."""
+        found = self._posterior(self._shapes.sums(curves))
+        mean = (found.shares * found.final).sum(axis=1)
+        spread = found.final_variance + (found.final - mean[:, None]) ** 2
+        deviation = np.sqrt((found.shares * spread).sum(axis=1))
+        return Forecast(np.array([curve.max() for curve in curves]), mean, deviation)
+
+    def _improve(self, sums: _Sums, spread: float) -> None:
+        """One step of expectation maximisation; one trial's worth of prior keeps it wide."""
+        found = self._posterior(sums)
+        n, shares = len(found.shares), found.shares
+        self._mean = np.array([(shares * one).sum() / n for one in (found.start, found.final)])
+        start, final = found.start - self._mean[0], found.final - self._mean[1]
+        both = (shares * (found.covariance + start * final)).sum()
+        self._covariance = np.array(
+            [
+                [spread + (shares * (found.start_variance + start**2)).sum(), both],
+                [both, spread + (shares * (found.final_variance + final**2)).sum()],
+            ]
+        ) / (n + 1)
+        self._log_shares = np.log((shares.sum(axis=0) + 1 / _N_SHAPES) / (n + 1))
+
+    def _posterior(self, sums: _Sums) -> _Posterior:
+        """Shares of the shapes, and start and final level under each: a 2 x 2 system, solved."""
+        prior = np.linalg.inv(self._covariance)
+        pull_start, pull_final = prior @ self._mean
+        start_precision = sums.start_start / self._noise + prior[0, 0]
+        final_precision = sums.final_final / self._noise + prior[1, 1]
+        both_precision = sums.start_final / self._noise + prior[0, 1]
+        pull_start = sums.start_value / self._noise + pull_start
+        pull_final = sums.final_value / self._noise + pull_final
+        determinant = start_precision * final_precision - both_precision**2
+        start_variance = final_precision / determinant
+        final_variance = start_precision / determinant
+        covariance = -both_precision / determinant
+        start = start_variance * pull_start + covariance * pull_final
+        final = covariance * pull_start + final_variance * pull_final
+        # Terms that all shapes of a trial share cancel.
+        evidence = (start * pull_start + final * pull_final - np.log(determinant)) / 2
+        evidence += self._log_shares
+        shares = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        return _Posterior(shares, start, final, start_variance, final_variance, covariance)
+
+
+class _Posterior(NamedTuple):
+    """[trial, shape] each: how likely the shape is, and start and final level under it."""
+
+    shares: np.ndarray
+    start: np.ndarray
+    final: np.ndarray
+    start_variance: np.ndarray
+    final_variance: np.ndarray
+    covariance: np.ndarray
+
+
+class _Sums(NamedTuple):
+    """[trial, shape] each: sums over a curve of products of its regressors and its values."""
+
+    start_start: np.ndarray
+    final_final: np.ndarray
+    start_final: np.ndarray
+    start_value: np.ndarray
+    final_value: np.ndarray
+
+
+class _Shapes:
+    """The shapes' regressors, `u` for the start and `1 - u` for the final level."""
+
+    def __init__(self, n_epochs: int) -> None:
+        constants = n_epochs * np.geomspace(*_TIME_CONSTANTS, _N_SHAPES)
+        decay = np.exp(-np.arange(n_epochs + 1)[:, None] / constants)
+        u = ((decay - decay[-1]) / (1 - decay[-1]))[1:]
+        self._start, self._final = u, 1 - u
+        self._products = [
+            (one * other).cumsum(axis=0) for one, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
+        ]
+
+    def sums(self, curves: Sequence[np.ndarray]) -> _Sums:
+        lengths = np.array([len(curve) for curve in curves])
+        values = np.zeros((len(curves), lengths.max()))
+        for row, curve in zip(values, curves, strict=True):
+            row[: len(curve)] = np.maximum.accumulate(curve)
+        start_start, final_final, start_final = (one[lengths - 1] for one in self._products)
+        n = values.shape[1]
+        start_value, final_value = values @ self._start[:n], values @ self._final[:n]
+        return _Sums(start_start, final_final, start_final, start_value, final_value)
+
+
+def _noise_variance(curves: Sequence[np.ndarray], otherwise: float) -> float:
+    """Of the values around their curve; a quarter of the spread where no curve is long enough."""
+    differences = [np.diff(curve, 2) for curve in curves if len(curve) > 2]
+    if not differences:
+        return otherwise / 4
+    return float(np.mean(np.concatenate(differences) ** 2)) / _SECOND_DIFFERENCE

@@ -1,0 +1,75 @@
+"""Trials that another program searched, as January's own all_trials.json tells them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from phase6c.config import Values
+from phase6c.errors import DataError
+from search_spaces.january_2m import WINDOW
+
+_VALUE_KEYS = ("value", "auc", "auc_roc", "val_auc")
+
+
+class Told(NamedTuple):
+    """What an earlier search says of one trial; in scores larger is better.
+
+    Attributes:
+        values: Flat values, `d_model` included where it is known.
+        score: What it reached, or would have reached.
+        best: What it competes with for being the best; None where it may not be called that.
+    """
+
+    values: Values
+    score: float
+    best: float | None
+
+
+def read_january(path: Path) -> list[Told]:
+    """The trials of a JSON file that have a value; the window is January's where none is named.
+
+    Args:
+        path: Holds a list, or {"trials": [...]}, of objects with `params` and one of `value`,
+            `auc`, `auc_roc` and `val_auc`.
+
+    Raises:
+        DataError: The file cannot be read as that.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _unusable(path, str(error)) from error
+    trials = content.get("trials") if isinstance(content, Mapping) else content
+    if not isinstance(trials, list):
+        raise _unusable(path, f"the keys {_keys([content])}")
+    told = [one for trial in trials if (one := _told(trial)) is not None]
+    if not told:
+        raise _unusable(path, f"{len(trials)} trials with the keys {_keys(trials)}")
+    return told
+
+
+def _told(trial: Any) -> Told | None:
+    if not isinstance(trial, Mapping) or not isinstance(trial.get("params"), Mapping):
+        return None
+    value = next((trial[key] for key in _VALUE_KEYS if trial.get(key) is not None), None)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return Told({**WINDOW, **trial["params"]}, value, value)
+
+
+def _keys(found: list[Any]) -> str:
+    keys = sorted({str(key) for one in found if isinstance(one, Mapping) for key in one})
+    return ", ".join(keys) or "none"
+
+
+def _unusable(path: Path, found: str) -> DataError:
+    return DataError(
+        "A file of trials must hold a list, or a list under 'trials', of objects with 'params' and"
+        f" one of {', '.join(map(repr, _VALUE_KEYS))}",
+        f"{path}: {found}",
+        "Correct the file, or name the folder of a study.",
+    )

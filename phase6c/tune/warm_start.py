@@ -1,0 +1,85 @@
+"""What a search takes over from an earlier one: a few first trials and a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from phase6c.budget import CountParameters
+from phase6c.config import DataConfig, TrialConfig, digest_of, parse
+from phase6c.errors import ConfigError, DataError
+from phase6c.space import Space
+from phase6c.study import PriorPoint, Study, WarmStart, eligible, load_study, value_of
+from phase6c.tune.fitting import fit
+from phase6c.tune.january import Told, read_january
+from phase6c.tune.proposals import reached
+
+N_STARTS = 3
+
+
+def read_warm_start(
+    source: str | Path, space: Space, count: CountParameters, data: DataConfig
+) -> WarmStart:
+    """What a study, or a file of trials, gives to a search of this space.
+
+    The source may have another budget, tier, horizon or space; a file names no label to compare.
+
+    Raises:
+        ConfigError: The study predicts another label.
+        DataError: There is no trial to start from.
+        FolderError: There is no study in the folder.
+    """
+    path = Path(source).absolute()
+    told = read_january(path) if path.is_file() else _read_study(path, data)
+    return take_over(told, str(path), space, count)
+
+
+def take_over(told: Sequence[Told], source: str, space: Space, count: CountParameters) -> WarmStart:
+    """The three best of an earlier search to start with, and all of it for the prior.
+
+    Raises:
+        DataError: There is no trial to start from.
+    """
+    fitted = [(one, values) for one in told if (values := fit(space, one.values, count))]
+    starts = [(one.best, values) for one, values in fitted if one.best is not None]
+    starts.sort(key=lambda start: -start[0])
+    if not starts:
+        raise DataError(
+            "A warm start needs a trial that reached a value and fits into the space",
+            f"{source}: none of {len(told)}",
+            "Name another study.",
+        )
+    return WarmStart(
+        source=source,
+        source_digest=digest_of(told),
+        starts=tuple(values for _, values in starts[:N_STARTS]),
+        points=tuple(PriorPoint(values=values, score=one.score) for one, values in fitted),
+    )
+
+
+def _read_study(folder: Path, data: DataConfig) -> list[Told]:
+    study = load_study(folder)
+    if study.config.data.label != data.label:
+        raise ConfigError(
+            "A search is warm-started from a study of the same label",
+            f"{study.config.data.label} in {folder}, {data.label} here",
+            "Name another study, or search with its --label.",
+        )
+    return list(_told(study))
+
+
+def _told(study: Study) -> Iterator[Told]:
+    """Every trial that says something; a divergence or lack of memory was as bad as the worst."""
+    objective = study.config.objective
+    scores = {
+        trial.number: reached(trial, objective)
+        for trial in study.trials
+        if trial.state in ("COMPLETE", "PRUNED") and trial.best(objective) is not None
+    }
+    for trial in study.trials:
+        collapsed = trial.error is not None and trial.error.kind in ("diverged", "oom")
+        if not scores or not (trial.number in scores or collapsed):
+            continue
+        best = value_of(trial, objective) if eligible(trial, study.config) else None
+        score = scores.get(trial.number, min(scores.values()))
+        yield Told(parse(TrialConfig, trial.config).flat(), score, best)

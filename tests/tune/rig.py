@@ -1,0 +1,42 @@
+"""A scheduler with its ledger, for tests that play Ray's part."""
+
+import pickle
+from types import SimpleNamespace
+
+from phase6c.ledger import Ledger
+from phase6c.tune.halt import Halt
+from phase6c.tune.scheduler import RungScheduler
+
+
+class Rig:
+    """A scheduler with its ledger, driven as Ray would, by numbers."""
+
+    def __init__(self, path, config, birth, measured):
+        self.path, self.config, self.birth, self.measured = path, config, birth, measured
+        self.ledger = Ledger(path)
+        self.halt = Halt()
+        self.scheduler = RungScheduler(self.ledger, config, self.halt)
+
+    def add(self, *numbers, **fields):
+        for number in numbers:
+            self.ledger.append("trial", number, **self.birth(seed=number, **fields))
+
+    def report(self, number, value, epoch=None):
+        epoch = epoch or self.ledger.trials[number].epochs + 1
+        measurement = self.measured(epoch, value, objective=self.config.objective)
+        result = {"epoch": epoch, "measurement": measurement.model_dump_json()}
+        trial = SimpleNamespace(config={"number": number}, trial_id=f"ray-{number}")
+        return self.scheduler.on_trial_result(None, trial, result)
+
+    def fail(self, number, error=None):
+        file = self.path.parent / "error.pkl"
+        if error is not None:
+            file.write_bytes(pickle.dumps(error))
+        trial = SimpleNamespace(config={"number": number}, pickled_error_file=str(file))
+        self.scheduler.on_trial_error(None, trial)
+
+    def state(self, number):
+        return self.ledger.trials[number].state
+
+    def rungs(self):
+        return {epoch: rung for epoch, rung in self.scheduler.rungs().items() if rung}

@@ -1,0 +1,201 @@
+"""What a search takes over from an earlier one, and that a resume needs its source no more."""
+
+import json
+from functools import partial
+
+import pytest
+
+from phase6c.config import DataConfig, TrialConfig, parse
+from phase6c.errors import ConfigError, DataError, FolderError
+from phase6c.ledger import FILE_NAME, Ledger
+from phase6c.nn.model import count_parameters
+from phase6c.study import StudyConfig, write_config
+from phase6c.tune.halt import Halt
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import find_references, plan_study
+from phase6c.tune.proposals import Proposals
+from phase6c.tune.resume import check_resumable
+from phase6c.tune.search import StudySearcher
+from phase6c.tune.warm_start import read_warm_start
+from search_spaces import budget_2m, tiny
+
+count = partial(count_parameters, n_features=30)
+RATES = (1e-5, 5e-5, 1e-4, 2e-4, 5e-4)
+
+
+@pytest.fixture
+def study(tmp_path, study_config, birth, measured):
+    """A stored study with one complete trial a value; a word is the cause of a failure."""
+
+    def store(*values, name="earlier", **fields):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_config(folder, study_config(**fields))
+        ledger = Ledger(folder / FILE_NAME)
+        for number, value in enumerate(values):
+            ledger.append("trial", number, **birth(learning_rate=RATES[number]))
+            if isinstance(value, str):
+                error = {"kind": value, "message": "told"}
+                ledger.append("failed", number, state="FAILED", error=error)
+            elif value is not None:
+                one = measured(1, value).model_dump(mode="json")
+                ledger.append("result", number, measurement=one, decision="complete")
+        ledger.close()
+        return folder
+
+    return store
+
+
+@pytest.fixture
+def plan(sp500, tmp_path):
+    def build(**options):
+        small = {"out": str(tmp_path), "data": {"tier": "a20"}}
+        return plan_study(tiny.SPACE, sp500, parse(SearchOptions, {**small, **options}))
+
+    return build
+
+
+@pytest.fixture
+def started(plan, study):
+    """A planned study that was warm-started, its configuration on disk."""
+    planned = plan(warm_start=study(0.6, 0.7))
+    planned.folder.mkdir(parents=True)
+    write_config(planned.folder, planned.config)
+    return planned
+
+
+def take(folder, space=tiny.SPACE, **data):
+    return read_warm_start(folder, space, count, DataConfig(**data))
+
+
+def rates(starts):
+    return [values["learning_rate"] for values in starts]
+
+
+def test_the_three_best_start_and_all_that_ended_make_the_prior(study):
+    taken = take(study(0.6, 0.9, 0.7, 0.8, None))
+    assert rates(taken.starts) == [RATES[1], RATES[3], RATES[2]]
+    assert [point.score for point in taken.points] == [0.6, 0.9, 0.7, 0.8]
+
+
+def test_a_divergence_counts_as_the_worst_and_a_bug_not_at_all(study):
+    taken = take(study(0.6, "diverged", 0.7, "bug", "oom"))
+    assert rates(taken.starts) == [RATES[2], RATES[0]]
+    assert [point.score for point in taken.points] == [0.6, 0.6, 0.7, 0.6]
+
+
+def test_of_losses_the_lower_are_taken(study):
+    taken = take(study(0.6, 0.5, objective="log_loss"))
+    assert rates(taken.starts) == [RATES[1], RATES[0]]
+
+
+def test_another_budget_tier_and_horizon_are_fitted(study):
+    taken = take(study(0.6, 0.7), budget_2m.SPACE, tier="a20", horizon_days=5)
+    for values in taken.starts:
+        assert budget_2m.SPACE.broken_rule(values, count) is None
+
+
+def test_another_label_is_refused(study):
+    with pytest.raises(ConfigError, match=r"high in .*, close here") as caught:
+        take(study(0.6), label="close")
+    assert caught.value.exit_code == 2
+
+
+def test_a_source_without_a_value_or_a_study_is_refused(study, tmp_path):
+    with pytest.raises(DataError, match="none of 0"):
+        take(study(None, "diverged"))
+    with pytest.raises(FolderError, match=r"study\.json"):
+        take(tmp_path / "nothing")
+
+
+def test_a_file_of_trials_is_taken_over(tmp_path):
+    path = tmp_path / "all_trials.json"
+    params = {"d_model": 96, "n_layers": 2, "n_heads": 8, "d_ff_ratio": 4, "dropout": 0.1}
+    trials = [
+        {"params": params | {"learning_rate": rate, "weight_decay": 1e-3}, "auc": 0.7 + rate}
+        for rate in RATES
+    ]
+    path.write_text(json.dumps({"trials": trials}))
+    taken = take(path, budget_2m.SPACE)
+    assert len(taken.starts) == 3
+    assert len(taken.points) == 5
+    assert taken.starts[0]["n_heads"] == 8
+
+
+def test_what_was_taken_survives_study_json(study, study_config):
+    config = study_config(warm_start=take(study(0.6, 0.7)))
+    assert StudyConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config
+
+
+def test_a_start_that_was_tried_or_comes_twice_is_left_out(study):
+    taken = take(study(0.6, 0.9, 0.7))
+    twice = taken.model_copy(update={"starts": (taken.starts[0], *taken.starts)})
+    proposals = Proposals(tiny.SPACE, count, None, "auc", 0, (), twice)
+    proposals.reserve(TrialConfig.from_flat(taken.starts[1]))
+    handed = []
+    while (values := proposals.next_start()) is not None:
+        proposals.reserve(TrialConfig.from_flat(values))
+        handed.append(values)
+    assert rates(handed) == [RATES[1], RATES[0]]
+
+
+def test_no_proposal_repeats_a_start(study):
+    taken = take(study(0.6, 0.9, 0.7))
+    proposals = Proposals(tiny.SPACE, count, None, "auc", 0, (), taken)
+    for values in iter(proposals.next_start, None):
+        proposals.reserve(TrialConfig.from_flat(values))
+    assert all(proposals.next(number) not in taken.starts for number in range(20))
+
+
+def test_a_plan_holds_what_it_takes_over(plan, study):
+    folder = study(0.6, 0.7)
+    taken = plan(warm_start=folder).config.warm_start
+    assert taken.source == str(folder)
+    assert rates(taken.starts) == [RATES[1], RATES[0]]
+
+
+def test_a_resume_goes_on_without_the_source(plan, started, tmp_path):
+    (tmp_path / "earlier").rename(tmp_path / "elsewhere")
+    for given in ({}, {"warm_start": tmp_path / "earlier"}, {"warm_start": tmp_path / "elsewhere"}):
+        again = plan(resume=True, **given)
+        assert again.config.warm_start == started.config.warm_start
+
+
+def test_a_resume_with_another_source_is_refused(plan, started, study):
+    other = study(0.8, name="other")
+    with pytest.raises(ConfigError, match=r"warm_start: .*earlier \(.* -> .*other \("):
+        plan(resume=True, warm_start=other)
+
+
+def test_a_study_that_was_started_cold_is_not_warmed_later(study, study_config):
+    warm = study_config(warm_start=take(study(0.6)))
+    with pytest.raises(ConfigError, match=r"warm_start: None -> .*earlier"):
+        check_resumable(study_config(), warm)
+
+
+def test_starts_run_after_references_and_count_as_trials(study, tmp_path):
+    taken = take(study(0.6, 0.9, 0.7))
+    ledger = Ledger(tmp_path / FILE_NAME)
+    searcher = StudySearcher(
+        ledger,
+        Proposals(tiny.SPACE, count, None, "auc", 0, (), taken),
+        build,
+        find_references(["january_best"]),
+        4,
+        tiny.BUDGET.contains,
+        {"provenance": {"code_version": "7"}},
+        Halt(),
+    )
+    searcher.set_max_concurrency(10)
+    while searcher.suggest(f"ray-{len(ledger.trials)}") is not None:
+        pass
+    trials = [ledger.trials[number] for number in sorted(ledger.trials)]
+    ledger.close()
+    assert [one.source for one in trials] == ["reference", *["warm_start"] * 3, "sampled"]
+    assert [one.params for one in trials[1:4]] == list(taken.starts)
+    assert all(one.in_budget for one in trials[1:])
+
+
+def build(values, number):
+    config = TrialConfig.from_flat({**values, "seed": number})
+    return config, count(config.model)
