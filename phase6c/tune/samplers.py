@@ -196,7 +196,7 @@ class HyperOptSampler(RaySampler):
 
 def _n_candidates(attempt: int) -> int:
     """Among how many the best is chosen; of as many, it might be the one that was withdrawn."""
-    return max(1, _N_CANDIDATES >> attempt)
+    return max(1, _N_CANDIDATES >> 2 * attempt)
 
 
 def ray_domains(axes: Mapping[str, Axis]) -> dict[str, Any]:
