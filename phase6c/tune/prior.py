@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from phase6c.axes import Axis, Categories, Interval, Steps
+from phase6c.axes import Axis
 from phase6c.study import PriorPoint
+from phase6c.tune.regression import Ridge
 
-# A value that few points told of is pulled towards the mean rank.
-_RIDGE = 1.0
 # Fewer say nothing about a correlation.
 _MIN_RESULTS = 5
 # Of so many suggestions a prior that is fully trusted chooses one.
@@ -23,12 +22,11 @@ _MAX_CANDIDATES = 4
 class Prior:
     """Ranks configurations as an earlier search would, and keeps account of how that holds here.
 
-    The earlier scores enter as ranks, so that only their order matters: a ridge regression on
-    each axis's position and its square. How far it is trusted follows from this search's own
-    results alone: Spearman's correlation between its ranks and what came, drawn towards zero by
-    one standard error of Fisher's z (Bonett & Wright, 2000). Without evidence that is zero and
-    the search goes on as if there were no prior; where the results turn its order round, it is
-    trusted the other way round.
+    The earlier scores enter as ranks, so that only their order matters. How far it is trusted
+    follows from this search's own results alone: Spearman's correlation between its ranks and
+    what came, drawn towards zero by one standard error of Fisher's z (Bonett & Wright, 2000).
+    Without evidence that is zero and the search goes on as if there were no prior; where the
+    results turn its order round, it is trusted the other way round.
 
     Args:
         axes: Of this search.
@@ -37,18 +35,13 @@ class Prior:
 
     def __init__(self, axes: Mapping[str, Axis], points: Iterable[PriorPoint]) -> None:
         points = list(points)
-        self._axes = axes
-        rows = np.array([self._features(point.values) for point in points])
-        self._mean = rows.mean(axis=0)
-        centred = rows - self._mean
         ranks = rankdata([point.score for point in points]) / (len(points) + 1) - 0.5
-        penalty = _RIDGE * np.eye(centred.shape[1])
-        self._weights = np.linalg.solve(centred.T @ centred + penalty, centred.T @ ranks)
+        self._ridge = Ridge(axes, [point.values for point in points], ranks)
         self._told: list[tuple[float, float]] = []
 
     def rank(self, values: Mapping[str, Any]) -> float:
         """The rank in the earlier search, from about -0.5 for the worst to 0.5 for the best."""
-        return float((self._features(values) - self._mean) @ self._weights)
+        return self._ridge.predict(values)
 
     def expected(self, values: Mapping[str, Any]) -> float:
         """What the rank makes expect of this search; larger is better."""
@@ -75,24 +68,3 @@ class Prior:
     def n_candidates(self, draw: float) -> int:
         """Among how many suggestions to choose, for a uniform draw from [0, 1)."""
         return 1 + int(abs(self.trust) * (_MAX_CANDIDATES - 1) + draw)
-
-    def _features(self, values: Mapping[str, Any]) -> np.ndarray:
-        return np.array(
-            [one for name, axis in self._axes.items() for one in columns(axis, values[name])]
-        )
-
-
-def columns(axis: Axis, value: Any) -> list[float]:
-    """The features of a value: its position from -0.5 to 0.5 and its square; 0 or 1 per choice."""
-    match axis.domain:
-        case Categories(known):
-            return [float(value == one) for one in known]
-        case Steps(n):
-            low, high, log = 0.0, float(max(n - 1, 1)), False
-        case Interval(low, high, log):
-            pass
-    raw = float(axis.encode(value))
-    if log:
-        low, high, raw = math.log(low), math.log(high), math.log(raw)
-    position = (raw - low) / (high - low) - 0.5
-    return [position, 4 * position**2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -25,8 +24,10 @@ from phase6c.errors import ConfigError
 from phase6c.records import Trial, score
 from phase6c.space import Space
 from phase6c.study import WarmStart, value_of
+from phase6c.tune.failures import Failures
 from phase6c.tune.prior import Prior
 from phase6c.tune.samplers import METRIC, HyperOptSampler, OptunaSampler, RaySampler, ray_domains
+from phase6c.tune.starts import Starts
 
 # Told of a trial without a value while no worst one is known; samplers only rank.
 _FAR_BELOW = -10.0
@@ -49,9 +50,9 @@ class _Suggestion(NamedTuple):
 class Proposals:
     """Feasible configurations that were not tried before.
 
-    A suggestion that is infeasible or known is withdrawn and the sampler asked again; after that,
-    uniform draws and at last the grid itself are looked through. What is proposed for a trial
-    follows from the seed, the trial's number and what was learned before.
+    A suggestion that is infeasible, known or likely to fail is withdrawn and the sampler asked
+    again; after that, uniform draws and at last the grid itself are looked through. What is
+    proposed for a trial follows from the seed, the trial's number and what was learned before.
 
     Args:
         space: What is searched.
@@ -79,13 +80,16 @@ class Proposals:
         self._sampler = sampler
         self._objective = objective
         self._seed = seed
-        self._starts = deque(warm_start.starts if warm_start else ())
+        self._starts = Starts(warm_start.starts if warm_start else ())
+        self._failures = Failures(space.axes)
         self._prior = Prior(space.axes, warm_start.points) if warm_start else None
         self._seen: set[str] = set()
         self._open: dict[int, str] = {}
         self._worst = _FAR_BELOW
         for trial in trials:
             self.reserve(parse(TrialConfig, trial.config))
+            if trial.source == "warm_start":
+                self._starts.mark_tried()
             self.learn(trial)
 
     def next(self, number: int) -> Values | None:
@@ -102,12 +106,8 @@ class Proposals:
         return self._drawn(rng)
 
     def next_start(self) -> Values | None:
-        """The flat values of the next warm start that was not tried; None when none is left."""
-        while self._starts:
-            values = self._starts.popleft()
-            if self._is_new(values):
-                return values
-        return None
+        """The flat values of the next warm start that was not tried; None when none is due."""
+        return self._starts.next(self._is_new)
 
     def reserve(self, config: TrialConfig) -> None:
         """Marks a configuration as tried."""
@@ -116,20 +116,22 @@ class Proposals:
     def learn(self, trial: Trial) -> None:
         """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
         asked = self._open.pop(trial.number, None)
-        if self._sampler is None or trial.source not in ("sampled", "warm_start"):
+        if trial.source not in ("sampled", "warm_start"):
             return
         lesson = self._lesson(trial)
+        if trial.source == "warm_start" and trial.finished:
+            self._starts.judge(lesson)
+        elif lesson is not None:
+            self._starts.compare_with(lesson)
         if lesson is None:
-            if asked is not None:
+            if self._sampler is not None and asked is not None:
                 self._sampler.withdraw(asked)
         elif self._holds(trial.params):
+            self._failures.learn(trial.params, failed=trial.state == "FAILED")
             if self._prior is not None:
                 self._prior.learn(trial.params, lesson)
-            raw = self._raw(trial.params)
-            if asked is None:
-                self._sampler.add(raw, lesson)
-            else:
-                self._sampler.tell(asked, raw, lesson)
+            if self._sampler is not None:
+                self._tell(self._sampler, asked, self._raw(trial.params), lesson)
 
     def _suggestions(
         self, sampler: RaySampler, number: int, seeds: np.ndarray
@@ -143,7 +145,12 @@ class Proposals:
                 continue
             decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
             values = self._space.complete(decoded, self._count)
-            if values is not None and self._is_new(values):
+            rng = np.random.default_rng([seed, position])
+            if (
+                values is not None
+                and self._is_new(values)
+                and not self._failures.avoids(values, rng)
+            ):
                 yield _Suggestion(key, values)
             else:
                 sampler.withdraw(key)
@@ -159,6 +166,13 @@ class Proposals:
                 sampler.withdraw(one.key)
         self._open[number] = chosen.key
         return chosen.values
+
+    @staticmethod
+    def _tell(sampler: RaySampler, asked: str | None, raw: Values, lesson: float) -> None:
+        if asked is None:
+            sampler.add(raw, lesson)
+        else:
+            sampler.tell(asked, raw, lesson)
 
     def _lesson(self, trial: Trial) -> float | None:
         """The score to learn from; of divergence and lack of memory the worst that is known."""
@@ -179,6 +193,9 @@ class Proposals:
     def _raw(self, values: Mapping[str, Any]) -> Values:
         return {name: axis.encode(values[name]) for name, axis in self._space.axes.items()}
 
+    def _is_wanted(self, values: Values, rng: np.random.Generator) -> bool:
+        return self._is_new(values) and not self._failures.avoids(values, rng)
+
     def _is_new(self, values: Values) -> bool:
         return self._identity(TrialConfig.from_flat(values)) not in self._seen
 
@@ -188,9 +205,14 @@ class Proposals:
         return digest_of({name: flat[name] for name in self._identifying})
 
     def _drawn(self, rng: np.random.Generator) -> Values | None:
+        risky = None
         for values in islice(self._space.stream(rng, self._count), _MAX_DRAWS):
-            if self._is_new(values):
+            if self._is_wanted(values, rng):
                 return values
+            if risky is None and self._is_new(values):
+                risky = values
+        if risky is not None:
+            return risky
         if self._space.n_points() > _MAX_WALK:
             return None
         for point in self._space.points():

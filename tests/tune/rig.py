@@ -1,9 +1,12 @@
-"""A scheduler with its ledger, for tests that play Ray's part."""
+"""A scheduler with its ledger, for tests that play Ray's part, and trials that have ended."""
 
 import pickle
 from types import SimpleNamespace
+from typing import Any
 
+from phase6c.config import TrialConfig, Values
 from phase6c.ledger import Ledger
+from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.tune.halt import Halt
 from phase6c.tune.scheduler import RungScheduler
 
@@ -40,3 +43,34 @@ class Rig:
 
     def rungs(self):
         return {epoch: rung for epoch, rung in self.scheduler.rungs().items() if rung}
+
+
+def ended(
+    number: int,
+    values: Values,
+    value: float | None,
+    source: str = "sampled",
+    kind: str | None = None,
+    **fields: Any,
+) -> Trial:
+    """A trial of these flat values; with a cause it has failed."""
+    config = TrialConfig.from_flat(values)
+    measurement = Measurement(
+        epoch=1,
+        value=value,
+        metrics=Metrics(auc=value),
+        health=Health(verdict="healthy"),
+        duration_s=1.0,
+    )
+    content = {
+        "number": number,
+        "source": source,
+        "params": values,
+        "config": config.model_dump(mode="json"),
+        "n_params": 1,
+        "in_budget": True,
+        "state": "FAILED" if kind else "COMPLETE",
+        "error": {"kind": kind, "message": "told"} if kind else None,
+        "measurements": [] if kind else [measurement],
+    }
+    return Trial.model_validate(content | fields)

@@ -7,8 +7,9 @@ import pytest
 
 from phase6c.nn.model import count_parameters
 from phase6c.study import PriorPoint, WarmStart
-from phase6c.tune.prior import Prior, columns
+from phase6c.tune.prior import Prior
 from phase6c.tune.proposals import Proposals, make_sampler
+from phase6c.tune.regression import columns
 from search_spaces import tiny
 
 count = partial(count_parameters, n_features=30)

@@ -17,11 +17,13 @@ from ray.tune.search import Searcher
 from phase6c.axes import Choice, Grid, Int
 from phase6c.config import TrialConfig, Values
 from phase6c.nn.model import count_parameters
-from phase6c.records import Health, Measurement, Metrics, Stopped, Trial
+from phase6c.records import Stopped, Trial
 from phase6c.space import Space, model_of
 from phase6c.tune.proposals import Proposals, make_sampler
 from phase6c.tune.samplers import OptunaSampler, RaySampler
 from search_spaces import budget_2m, tiny
+
+from .rig import ended
 
 count = partial(count_parameters, n_features=30)
 FREE = {"d_model": 16, "context_days": 8, "patch_days": 4, "d_ff_ratio": 2, "weight_decay": 0.0}
@@ -109,37 +111,6 @@ def propose(
     return Proposals(
         space, count, make_sampler(MAKERS[searcher](), space), "auc", seed, list(trials)
     )
-
-
-def ended(
-    number: int,
-    values: Values,
-    value: float | None,
-    source: str = "sampled",
-    kind: str | None = None,
-    **fields: Any,
-) -> Trial:
-    """A trial of these flat values; with a cause it has failed."""
-    config = TrialConfig.from_flat(values)
-    measurement = Measurement(
-        epoch=1,
-        value=value,
-        metrics=Metrics(auc=value),
-        health=Health(verdict="healthy"),
-        duration_s=1.0,
-    )
-    content = {
-        "number": number,
-        "source": source,
-        "params": values,
-        "config": config.model_dump(mode="json"),
-        "n_params": 1,
-        "in_budget": True,
-        "state": "FAILED" if kind else "COMPLETE",
-        "error": {"kind": kind, "message": "told"} if kind else None,
-        "measurements": [] if kind else [measurement],
-    }
-    return Trial.model_validate(content | fields)
 
 
 def told_value(values: Values) -> float:

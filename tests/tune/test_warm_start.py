@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import numpy as np
 import pytest
 
 from phase6c.config import DataConfig, TrialConfig, parse
@@ -18,6 +19,8 @@ from phase6c.tune.resume import check_resumable
 from phase6c.tune.search import StudySearcher
 from phase6c.tune.warm_start import read_warm_start
 from search_spaces import budget_2m, tiny
+
+from .rig import ended
 
 count = partial(count_parameters, n_features=30)
 RATES = (1e-5, 5e-5, 1e-4, 2e-4, 5e-4)
@@ -127,6 +130,28 @@ def test_what_was_taken_survives_study_json(study, study_config):
     assert StudyConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config
 
 
+def lead(proposals, start, number):
+    """Runs a start as trial `number`, better than the two sampled trials that follow it."""
+    runs = [("warm_start", start, 0.9), *(("sampled", drawn(seed), 0.5) for seed in range(2))]
+    for place, (source, values, value) in enumerate(runs, start=number):
+        proposals.reserve(TrialConfig.from_flat(values))
+        proposals.learn(ended(place, values, value, source))
+
+
+def drawn(seed):
+    return tiny.SPACE.sample(np.random.default_rng(seed), count)
+
+
+def test_starts_follow_each_other_as_long_as_they_lead(study):
+    taken = take(study(0.6, 0.9, 0.7))
+    proposals = Proposals(tiny.SPACE, count, None, "auc", 0, (), taken)
+    handed = []
+    while (values := proposals.next_start()) is not None:
+        handed.append(values)
+        lead(proposals, values, 3 * len(handed))
+    assert rates(handed) == [RATES[1], RATES[2], RATES[0]]
+
+
 def test_a_start_that_was_tried_or_comes_twice_is_left_out(study):
     taken = take(study(0.6, 0.9, 0.7))
     twice = taken.model_copy(update={"starts": (taken.starts[0], *taken.starts)})
@@ -134,17 +159,26 @@ def test_a_start_that_was_tried_or_comes_twice_is_left_out(study):
     proposals.reserve(TrialConfig.from_flat(taken.starts[1]))
     handed = []
     while (values := proposals.next_start()) is not None:
-        proposals.reserve(TrialConfig.from_flat(values))
         handed.append(values)
+        lead(proposals, values, 3 * len(handed))
     assert rates(handed) == [RATES[1], RATES[0]]
 
 
-def test_no_proposal_repeats_a_start(study):
+def test_no_proposal_repeats_a_start_that_was_tried(study):
     taken = take(study(0.6, 0.9, 0.7))
     proposals = Proposals(tiny.SPACE, count, None, "auc", 0, (), taken)
-    for values in iter(proposals.next_start, None):
-        proposals.reserve(TrialConfig.from_flat(values))
-    assert all(proposals.next(number) not in taken.starts for number in range(20))
+    start = proposals.next_start()
+    proposals.reserve(TrialConfig.from_flat(start))
+    assert all(proposals.next(number) != start for number in range(20))
+
+
+def test_after_a_resume_the_next_start_waits_for_the_one_that_runs(study):
+    taken = take(study(0.6, 0.9, 0.7))
+    running = ended(0, taken.starts[0], None, "warm_start", state="RUNNING")
+    proposals = Proposals(tiny.SPACE, count, None, "auc", 0, [running], taken)
+    assert proposals.next_start() is None
+    lead(proposals, taken.starts[0], 0)
+    assert rates([proposals.next_start()]) == [RATES[2]]
 
 
 def test_a_plan_holds_what_it_takes_over(plan, study):
@@ -191,8 +225,8 @@ def test_starts_run_after_references_and_count_as_trials(study, tmp_path):
         pass
     trials = [ledger.trials[number] for number in sorted(ledger.trials)]
     ledger.close()
-    assert [one.source for one in trials] == ["reference", *["warm_start"] * 3, "sampled"]
-    assert [one.params for one in trials[1:4]] == list(taken.starts)
+    assert [one.source for one in trials] == ["reference", "warm_start", *["sampled"] * 3]
+    assert trials[1].params == taken.starts[0]
     assert all(one.in_budget for one in trials[1:])
 
 
