@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from phase6c.errors import StorageError
 from phase6c.files import AppendOnlyFile, read_lines
@@ -14,6 +14,8 @@ from phase6c.records import Measurement, Stopped, Trial, TrialError
 FILE_NAME = "ledger.jsonl"
 
 Row = dict[str, Any]
+# What becomes of a trial after an epoch.
+Decision = Literal["continue", "audit", "stop", "complete", "diverged"]
 Trials = dict[int, Trial]
 # Called after each new row with the row and the trial as it now is.
 Listener = Callable[[Row, Trial], None]
@@ -25,8 +27,8 @@ class Ledger:
     Each row has `kind`, the trial's `number` and `at`, the wall-clock time in seconds. By kind:
         trial: a configuration was chosen; it holds all that a Trial is born with.
         started: a worker took it up.
-        result: an epoch was measured, with the decision (continue, audit, stop, complete,
-            diverged); `audit` goes on with a trial that its rung would have stopped.
+        result: an epoch was measured, with the Decision about it; `audit` goes on with a trial
+            that its rung would have stopped.
         retry: its worker was lost; it will be handed out again.
         failed: it ended without completing, with the error.
 
@@ -91,7 +93,8 @@ def apply(trial: Trial | None, row: Row) -> Trial:
     """The trial after one more row.
 
     Raises:
-        ValueError: The row does not fit: a second birth, or a row before the first.
+        ValueError: The row does not fit: a second birth, or a row before the first or after the
+            last.
     """
     kind = row["kind"]
     if kind == "trial":
@@ -101,6 +104,8 @@ def apply(trial: Trial | None, row: Row) -> Trial:
         return Trial.model_validate(born)
     if trial is None:
         raise ValueError(f"trial {row['number']} was never chosen")
+    if trial.finished:
+        raise ValueError(f"trial {row['number']} had ended")
     match kind:
         case "started":
             return trial.model_copy(update={"attempts": trial.attempts + 1})

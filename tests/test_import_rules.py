@@ -37,6 +37,7 @@ LAYERS = (
         "phase6c.calibration",
         "phase6c.correction",
         "phase6c.data.",
+        "phase6c.decisions",
         "phase6c.files",
         "phase6c.health",
         "phase6c.ledger",

@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from phase6c.config import Values
+from phase6c.decisions import Decisions
 from phase6c.errors import Phase6cError, StudyFailedError
 from phase6c.ledger import Ledger
-from phase6c.records import ErrorKind, Measurement, Stopped, Trial, is_complete, score
-from phase6c.rungs import BestSoFarRungs, Cut, ForecastRungs, Rungs
+from phase6c.records import ErrorKind, Measurement
 from phase6c.study import StudyConfig
 from phase6c.tune.halt import Halt
 from phase6c.tune.samplers import METRIC
@@ -27,15 +25,10 @@ logger = logging.getLogger(__name__)
 
 MAX_RETRIES = 3
 SAME_BUG_LIMIT = 3
-# Sets the audit's draws apart from all others of a trial.
-_AUDIT = 1
 
 
 class RungScheduler(AsyncHyperBandScheduler):
     """ASHA over trial numbers; it writes each result with its decision to the ledger.
-
-    References are never stopped and never counted. A trial that diverges ends at once. A share of
-    the trials that a rung would stop is finished all the same, to show what the rungs cost.
 
     Args:
         ledger: Trials that it holds already refill the rungs.
@@ -57,8 +50,7 @@ class RungScheduler(AsyncHyperBandScheduler):
         self._halt = halt
         self._retries: Counter[int] = Counter()
         self._bugs: Counter[str] = Counter()
-        self._rungs = make_rungs(config)
-        self._refill(ledger.trials.values())
+        self._decisions = Decisions(config, ledger.trials.values())
 
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
@@ -79,7 +71,7 @@ class RungScheduler(AsyncHyperBandScheduler):
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
         if measurement.epoch > known.epochs:
-            decision, stopped = self._decide(known, measurement)
+            decision, stopped = self._decisions.decide(known, measurement)
             known = self._ledger.append(
                 "result",
                 number,
@@ -116,62 +108,9 @@ class RungScheduler(AsyncHyperBandScheduler):
         if kind == "bug":
             self._count_bug(message)
 
-    def _decide(self, known: Trial, measurement: Measurement) -> tuple[str, Stopped | None]:
-        if measurement.diverged:
-            return "diverged", None
-        measurements = (*known.measurements, measurement)
-        cut = self._judge(known, measurements)
-        if is_complete(measurements, self._config.train):
-            return "complete", None
-        if cut is None:
-            return "continue", None
-        stopped = self._stopped(known.number, measurement.epoch, cut)
-        return ("audit" if self._is_audited(known.number) else "stop"), stopped
-
-    def _judge(self, known: Trial, measurements: Sequence[Measurement]) -> Cut | None:
-        """Enters the trial into the rungs; an audited one teaches, and is not judged again."""
-        if self._rungs is None or known.source == "reference":
-            return None
-        curve = self._curve(measurements)
-        if known.audited:
-            self._rungs.learn(known.number, curve)
-            return None
-        self._rungs.enter(known.number, curve)
-        return self._rungs.judge(known.number)
-
-    def _refill(self, trials: Iterable[Trial]) -> None:
-        """Repeats the entries of known trials; their decisions are not asked again."""
-        if self._rungs is None:
-            return
-        for trial in trials:
-            curve = self._curve([one for one in trial.measurements if not one.diverged])
-            if trial.source == "reference" or not len(curve):
-                continue
-            last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
-            for epoch in range(1, last + 1):
-                self._rungs.enter(trial.number, curve[:epoch])
-            self._rungs.learn(trial.number, curve)
-
-    def _curve(self, measurements: Sequence[Measurement]) -> np.ndarray:
-        objective = self._config.objective
-        return np.array([score(one.value, objective) for one in measurements])
-
-    def _stopped(self, number: int, epoch: int, cut: Cut) -> Stopped:
-        objective = self._config.objective
-        return Stopped(
-            epoch=epoch,
-            value=score(cut.score, objective),
-            cutoff=score(cut.cutoff, objective),
-            forecast=score(self._rungs.forecast(number), objective) if self._rungs else None,
-        )
-
-    def _is_audited(self, number: int) -> bool:
-        rng = np.random.default_rng([self._config.seed, number, _AUDIT])
-        return bool(rng.random() < self._config.audit_share)
-
     def rungs(self) -> dict[int, tuple[int, ...]]:
         """The numbers that entered each rung, by its epoch."""
-        return self._rungs.entries() if self._rungs else {}
+        return self._decisions.rungs()
 
     def _count_bug(self, message: str) -> None:
         """The same bug again and again would only burn the budget."""
@@ -184,15 +123,6 @@ class RungScheduler(AsyncHyperBandScheduler):
                     "Correct the cause, then go on with --resume.",
                 )
             )
-
-
-def make_rungs(config: StudyConfig) -> Rungs | None:
-    """The rungs that a study asks for, empty; None where nobody is stopped."""
-    if config.scheduler == "none":
-        return None
-    if config.adaptive_grace:
-        return ForecastRungs(config.train.epochs, config.reduction_factor)
-    return BestSoFarRungs(config.train.epochs, config.grace_epochs, config.reduction_factor)
 
 
 def _cause_of(trial: RayTrial) -> tuple[ErrorKind, BaseException]:
