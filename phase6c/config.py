@@ -181,6 +181,12 @@ class TrialConfig(Record):
             for name, section in field_sections().items()
         }
 
+    def identity(self, searched: Iterable[str]) -> str:
+        """What makes it the same as another: the model, the optimiser and what is searched."""
+        flat = self.flat()
+        names = {*ModelConfig.model_fields, *OptimConfig.model_fields, *searched}
+        return digest_of({name: flat[name] for name in names})
+
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> TrialConfig:
         """Builds the nested configuration.

@@ -5,14 +5,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from phase6c.errors import StorageError
 
+logger = logging.getLogger(__name__)
+
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -39,27 +45,10 @@ def read_checked(path: Path) -> memoryview | None:
     Raises:
         StorageError: The file cannot be read.
     """
-    try:
+    with _storage_errors(path):
         content = memoryview(path.read_bytes())
-    except OSError as error:
-        raise _storage_error(path, error) from error
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return payload if hashlib.sha256(payload).digest() == digest else None
-
-
-def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.writelines(parts)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _storage_error(path, error) from error
-        raise
 
 
 def write_json(path: Path, data: object) -> None:
@@ -67,35 +56,96 @@ def write_json(path: Path, data: object) -> None:
     write_whole(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
+def make_folder(path: Path) -> None:
+    """Makes the folder and those above it that are missing.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    with _storage_errors(path):
+        missing = [one for one in (path, *path.parents) if not one.exists()]
+        _before("mkdir", path)
+        path.mkdir(parents=True, exist_ok=True)
+        for one in missing:
+            _sync_folder(one.parent)
+
+
+def rename(path: Path, target: Path) -> None:
+    """Gives a file another name; a file that had it is gone.
+
+    Raises:
+        StorageError: It cannot be renamed.
+    """
+    with _storage_errors(path):
+        _rename(path, target)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file if it is there.
+
+    Raises:
+        StorageError: It cannot be deleted.
+    """
+    with _storage_errors(path):
+        _remove(path)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what writers that were killed have left; nobody may be writing there now.
+
+    Raises:
+        StorageError: It cannot be deleted.
+    """
+    with _storage_errors(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove(Path(entry.path))
+
+
 class AppendOnlyFile:
     """A file of JSON lines that only grows; a torn last line is cut off when it is opened."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            _cut_torn_line(path)
-            self._stream: BinaryIO = path.open("ab", buffering=0)
-        except OSError as error:
-            raise _storage_error(path, error) from error
+        with _storage_errors(path):
+            self._stream = _open(path, "ab")
+            try:
+                # Where a line begins that is not whole; the next one must not be glued to it.
+                self._torn_at = _find_torn_line(path)
+                self._cut()
+                _sync_folder(path.parent)
+            except BaseException:
+                self._stream.close()
+                raise
 
     def append(self, row: dict[str, Any]) -> None:
         """Adds one line; it is on disk when this returns.
 
         Raises:
-            StorageError: The line could not be written; the file holds what it held before.
+            StorageError: The line could not be written. Nothing of it stays in the file, or what
+                could not be cut off yet is cut off before the next line.
         """
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
-        end = self._stream.seek(0, os.SEEK_END)
-        try:
-            _write_all(self._stream, line)
-            os.fsync(self._stream.fileno())
-        except OSError as error:
-            self._stream.truncate(end)
-            raise _storage_error(self._path, error) from error
+        with _storage_errors(self._path):
+            try:
+                self._cut()
+                self._torn_at = self._stream.seek(0, os.SEEK_END)
+                _write(self._stream, line)
+                _sync(self._stream)
+            except OSError:
+                with suppress(OSError):
+                    self._cut()
+                raise
+        self._torn_at = None
 
     def close(self) -> None:
         """Closes the file."""
         self._stream.close()
+
+    def _cut(self) -> None:
+        if self._torn_at is not None:
+            _truncate(self._stream, self._torn_at)
+            self._torn_at = None
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -104,15 +154,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         StorageError: A line that is not the last cannot be read.
     """
-    try:
+    with _storage_errors(path):
         content = path.read_bytes()
-    except OSError as error:
-        raise _storage_error(path, error) from error
     rows = []
-    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
+    for number, line in enumerate(content[: _whole_bytes(content)].splitlines(), start=1):
         try:
             rows.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StorageError(
                 "Every line of a ledger must be JSON",
                 f"{path}, line {number}",
@@ -121,23 +169,104 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_all(stream: BinaryIO, line: bytes) -> None:
-    if stream.write(line) != len(line):
-        raise OSError(errno.ENOSPC, "the line was written in part")
+def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _storage_errors(path):
+        try:
+            # Whoever put a link there does not have it followed.
+            _remove(temporary)
+            with _open(temporary, "xb") as stream:
+                for part in parts:
+                    _write(stream, part)
+                _sync(stream)
+            _rename(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                _remove(temporary)
+            raise
+        _sync_folder(path.parent)
 
 
-def _cut_torn_line(path: Path) -> None:
-    if not path.exists():
-        return
+def _find_torn_line(path: Path) -> int | None:
     content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
+    whole = _whole_bytes(content)
+    torn = len(content) - whole
+    if not torn:
+        return None
+    logger.warning("%s: the last line was not written whole; its %d bytes are cut off", path, torn)
+    return whole
 
 
-def _storage_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        "A study's files must be readable and writable",
-        f"{path}: {error.strerror or error}",
-        "Free space or correct the permissions, then go on with --resume.",
-    )
+def _whole_bytes(content: bytes) -> int:
+    """Where the last whole line ends; of a torn one, a power cut may leave zeros and its end."""
+    end = content.rfind(b"\n") + 1
+    begin = content[:end].rstrip(b"\n").rfind(b"\n") + 1
+    return begin if b"\0" in content[begin:end] else end
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    """Says what went wrong with which file, and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            "A study's files must be readable and writable",
+            f"{path}: {error.strerror or error}",
+            "Free space or correct the permissions, then go on with --resume.",
+        ) from error
+
+
+def _before(operation: str, path: Path) -> None:
+    """Called before each change of the disk; tests put faults in its place."""
+
+
+def _open(path: Path, mode: str) -> BinaryIO:
+    _before("open", path)
+    stream: BinaryIO = path.open(mode, buffering=0)  # type: ignore[assignment]
+    return stream
+
+
+def _write(stream: BinaryIO, content: bytes | memoryview) -> None:
+    """Writes all of it: a nearly full disk takes a part, and Linux 2 GiB at a time."""
+    rest = memoryview(content)
+    while rest:
+        _before("write", Path(stream.name))
+        n_written = stream.write(rest)
+        if not n_written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rest = rest[n_written:]
+
+
+def _sync(stream: BinaryIO) -> None:
+    _before("sync", Path(stream.name))
+    os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Has a file's new name survive a power cut."""
+    _before("sync", folder)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems have nothing to sync here, and say so.
+        if error.errno not in (errno.EBADF, errno.EINVAL):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _rename(path: Path, target: Path) -> None:
+    _before("rename", path)
+    path.replace(target)
+
+
+def _truncate(stream: BinaryIO, size: int) -> None:
+    _before("truncate", Path(stream.name))
+    stream.truncate(size)
+
+
+def _remove(path: Path) -> None:
+    _before("remove", path)
+    path.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ def read_trials(path: Path) -> Trials:
     rows = read_lines(path)
     try:
         return fold(rows)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise StorageError(
             "Every line of a ledger must fit those before it",
             f"{path}: {error}",
@@ -98,6 +98,8 @@ def apply(trial: Trial | None, row: Row) -> Trial:
     """
     kind = row["kind"]
     if kind == "trial":
+        if type(row["number"]) is not int:
+            raise ValueError(f"a trial's number is {row['number']!r}")
         if trial is not None:
             raise ValueError(f"trial {row['number']} was already chosen")
         born = {name: value for name, value in row.items() if name not in ("kind", "at")}

@@ -60,13 +60,19 @@ class Health(Record):
 
 
 class Measurement(Record):
-    """One epoch of one trial."""
+    """One epoch of one trial.
+
+    Attributes:
+        micro_batch_size: How many windows went through the model at once where the memory did
+            not suffice for a batch; None where it did.
+    """
 
     epoch: int
     value: float | None
     metrics: Metrics
     health: Health
     duration_s: float
+    micro_batch_size: int | None = None
 
     @property
     def diverged(self) -> bool:

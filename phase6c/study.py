@@ -153,7 +153,7 @@ def read_config(folder: Path) -> StudyConfig:
     path = folder / STUDY_FILE
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FolderError(
             "A study's folder must hold a readable study.json",
             folder,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +13,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phase6c.config import DataConfig
-from phase6c.errors import ConfigError, FolderError
+from phase6c.errors import ConfigError, FolderError, StorageError
+from phase6c.files import make_folder, remove_leftovers
+from phase6c.ledger import FILE_NAME as LEDGER_FILE
 from phase6c.study import STUDY_FILE
+from phase6c.trial_folder import is_trial_name, trial_folders
 
 LOCK_FILE = "run.lock"
 LOG_FILE = "run.log"
@@ -36,7 +41,8 @@ def study_path(out: str | Path, tier: str, name: str) -> Path:
     """The folder of a study under the output root.
 
     Raises:
-        ConfigError: The name could lead out of the root.
+        ConfigError: The name could lead out of the root, or the root is no path.
+        FolderError: A link does.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -44,7 +50,18 @@ def study_path(out: str | Path, tier: str, name: str) -> Path:
             repr(name),
             "Choose another --name.",
         )
-    return Path(out).absolute() / f"phase6c_{tier}" / name
+    if "\0" in str(out):
+        raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct --out.")
+    root = Path(out).absolute()
+    folder = root / f"phase6c_{tier}" / name
+    target = Path(os.path.realpath(folder))
+    if not target.is_relative_to(os.path.realpath(root)):
+        raise FolderError(
+            "A study's folder must lie in the output root",
+            f"{folder} leads to {target}",
+            "Name the place itself with --out, or choose another --name.",
+        )
+    return folder
 
 
 def cache_path(out: str | Path) -> Path:
@@ -57,11 +74,19 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
     Raises:
         FolderError: It is foreign, or holds a study that is neither resumed nor overwritten.
+        StorageError: It holds a study whose ledger is gone.
     """
-    if not folder.exists():
-        return
+    try:
+        if folder.exists():
+            _check_existing(folder, resume=resume, overwrite=overwrite)
+    except OSError as error:
+        raise not_writable(folder, error) from error
+
+
+def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if not folder.is_dir():
         raise FolderError("A study's folder must be a folder", folder, "Choose another --name.")
+    _check_links(folder)
     if (folder / STUDY_FILE).exists():
         if not (resume or overwrite):
             raise FolderError(
@@ -69,6 +94,8 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
                 folder,
                 "Add --resume to go on, --overwrite to start over, or choose another --name.",
             )
+        if resume:
+            _check_ledger(folder)
     elif any(not _is_ours(entry.name) for entry in folder.iterdir()):
         raise FolderError(
             "A folder that holds no study.json is never written into",
@@ -83,11 +110,12 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
 
     Raises:
         FolderError: It is foreign, in use, not writable, or holds a study that nobody named.
+        StorageError: It holds a study whose ledger is gone.
     """
     check_folder(folder, resume=resume, overwrite=overwrite)
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire()
     except Timeout as error:
         raise FolderError(
@@ -95,12 +123,13 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
             folder,
             "Wait for the other search to end, or choose another --name.",
         ) from error
+    except StorageError as error:
+        raise _not_writable(error.value) from error
     except OSError as error:
         raise not_writable(folder, error) from error
     try:
         check_folder(folder, resume=resume, overwrite=overwrite)
-        if overwrite and (folder / STUDY_FILE).exists():
-            _clear(folder)
+        _tidy(folder, overwrite=overwrite)
         yield (folder / STUDY_FILE).exists()
     finally:
         lock.release()
@@ -108,9 +137,13 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
 
 def not_writable(folder: Path, error: OSError) -> FolderError:
     """What to raise when the folder refused a file."""
+    return _not_writable(f"{folder}: {error.strerror or error}")
+
+
+def _not_writable(found: object) -> FolderError:
     return FolderError(
         "The output folder must be writable",
-        f"{folder}: {error.strerror or error}",
+        found,
         "Correct the permissions or choose another --out.",
     )
 
@@ -122,13 +155,57 @@ def _is_ours(name: str) -> bool:
     )
 
 
+def _check_links(folder: Path) -> None:
+    """What is written to under a name of ours must not lie elsewhere."""
+    names = (STUDY_FILE, LEDGER_FILE, LOCK_FILE, LOG_FILE)
+    own = (one for one in folder.iterdir() if one.name in names or is_trial_name(one.name))
+    links = sorted(one.name for one in own if one.is_symlink())
+    if links:
+        raise FolderError(
+            "A study's files and folders must not be links",
+            f"{', '.join(links)} in {folder}",
+            "Put what they lead to in their place, or choose another --name.",
+        )
+
+
+def _check_ledger(folder: Path) -> None:
+    """Without its ledger a study would start over and overwrite what it has."""
+    ledger = folder / LEDGER_FILE
+    is_there = ledger.exists() and ledger.stat().st_size > 0
+    if not is_there and any(trial_folders(folder)):
+        raise StorageError(
+            "A study that has trials must have its ledger",
+            f"{ledger} is missing or empty",
+            "Restore it from a copy, or start over with --overwrite.",
+        )
+
+
+def _tidy(folder: Path, *, overwrite: bool) -> None:
+    """Removes what is not gone on with: a study to be overwritten, files of killed writers."""
+    try:
+        # The lock's file may be writable where its folder is not.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if overwrite and (folder / STUDY_FILE).exists():
+            _clear(folder)
+    except OSError as error:
+        raise not_writable(folder, error) from error
+    for one in (folder, *trial_folders(folder)):
+        remove_leftovers(one)
+
+
 def _clear(folder: Path) -> None:
-    """Removes a study; its study.json last, so that what is left is never a foreign folder."""
+    """Removes a study; where that is cut short, what is left is a study without those trials.
+
+    Its study.json goes last, so that the folder is never a foreign one, and its ledger only after
+    the trials' folders, so that no checkpoint is left for a new trial of the same number.
+    """
     for entry in folder.iterdir():
-        if entry.name in (LOCK_FILE, LOG_FILE, STUDY_FILE):
+        if entry.name in (LOCK_FILE, LOG_FILE, STUDY_FILE, LEDGER_FILE):
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    (folder / STUDY_FILE).unlink()
+    for name in (LEDGER_FILE, STUDY_FILE):
+        (folder / name).unlink(missing_ok=True)

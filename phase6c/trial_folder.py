@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phase6c.calibration import sigmoid
-from phase6c.files import write_json, write_whole
+from phase6c.errors import StorageError
+from phase6c.files import make_folder, remove, write_json, write_whole
 from phase6c.records import Measurement
 
 if TYPE_CHECKING:
@@ -26,15 +28,51 @@ LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
 
 
+_NAME = re.compile(r"trial_\d{3,}")
+# A trial may be gone on with by another version of the code.
+_MAY_CHANGE = {"code_version"}
+
+
 def trial_folder(study_folder: str | Path, number: int) -> Path:
     """The folder of a trial in its study's folder."""
     return Path(study_folder) / f"trial_{number:03d}"
 
 
+def is_trial_name(name: str) -> bool:
+    """Whether a trial's folder is named like this."""
+    return bool(_NAME.fullmatch(name))
+
+
+def trial_folders(study_folder: Path) -> Iterator[Path]:
+    """The folders of all trials; a link is none of them."""
+    for path in study_folder.iterdir():
+        if is_trial_name(path.name) and path.is_dir() and not path.is_symlink():
+            yield path
+
+
 def write_config(folder: Path, content: dict[str, Any]) -> None:
-    """Makes the folder and stores what the trial depends on."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Makes the folder and stores what the trial depends on.
+
+    Checkpoints and weights of another trial are deleted: where a study's ledger was replaced by
+    an earlier copy of it, a number may come to stand for another configuration.
+    """
+    make_folder(folder)
+    if _is_of_another_trial(folder / CONFIG_FILE, content):
+        for name in (LAST_FILE, PREVIOUS_FILE, BEST_FILE):
+            remove(folder / name)
     write_json(folder / CONFIG_FILE, content)
+
+
+def _is_of_another_trial(path: Path, content: dict[str, Any]) -> bool:
+    """Whether a stored configuration differs; one that cannot be read is no reason to delete."""
+    try:
+        stored = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(stored, dict):
+        return False
+    shared = stored.keys() & content.keys() - _MAY_CHANGE
+    return any(stored[name] != content[name] for name in shared)
 
 
 def write_epochs(
@@ -80,8 +118,21 @@ def predictions_frame(
 
 
 def read_predictions(folder: Path) -> pd.DataFrame | None:
-    """The trial's validation predictions; None if it has none."""
-    import pandas as pd
+    """The trial's validation predictions; None if it has none.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    from phase6c.parquet import read_table
 
     path = folder / PREDICTIONS_FILE
-    return pd.read_parquet(path) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return read_table(path.read_bytes()).to_pandas()
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            "A trial's predictions must be a readable Parquet file",
+            f"{path}: {error}",
+            "Restore it from a copy, or delete it: the search goes on without it.",
+        ) from error

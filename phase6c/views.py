@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import insort
 from pathlib import Path
 
+from phase6c.files import remove
 from phase6c.ledger import Ledger, Row
 from phase6c.records import Trial
 from phase6c.study import StudyConfig, eligible, value_of, write_views
@@ -34,26 +36,31 @@ class Views:
 class Retention:
     """A listener of the ledger that bounds the study's space on disk.
 
-    A finished trial needs no checkpoint; best weights stay for the `keep` best trials.
+    A finished trial needs no checkpoint; best weights stay for the `keep` best trials. What an
+    interrupted search left behind is deleted at the start.
     """
 
     def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
         self._folder = folder
         self._config = config
-        self._ledger = ledger
+        self._kept: list[Trial] = []  # the best last
+        for trial in ledger.trials.values():
+            if trial.finished:
+                self._settle(trial)
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Deletes what the trial that has just finished makes superfluous."""
-        if not trial.finished:
-            return
+        if trial.finished:
+            self._settle(trial)
+
+    def _settle(self, trial: Trial) -> None:
         folder = trial_folder(self._folder, trial.number)
         for name in (LAST_FILE, PREVIOUS_FILE):
-            (folder / name).unlink(missing_ok=True)
-        finished = [one for one in self._ledger.trials.values() if one.finished]
-        finished.sort(key=self._rank, reverse=True)
-        for superfluous in finished[self._config.keep :]:
-            weights = trial_folder(self._folder, superfluous.number) / BEST_FILE
-            weights.unlink(missing_ok=True)
+            remove(folder / name)
+        insort(self._kept, trial, key=self._rank)
+        if len(self._kept) > self._config.keep:
+            remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_FILE)
 
-    def _rank(self, trial: Trial) -> tuple[bool, float]:
-        return eligible(trial, self._config), value_of(trial, self._config.objective)
+    def _rank(self, trial: Trial) -> tuple[bool, float, int]:
+        value = value_of(trial, self._config.objective)
+        return eligible(trial, self._config), value, -trial.number

@@ -18,7 +18,7 @@ PACKAGES = ("phase6c", "search_spaces")
 # From the ground up; a module may import those of its own layer and of the layers before it.
 # A name with a final dot stands for everything inside it.
 LAYERS = (
-    ("phase6c.errors", "phase6c.version", "phase6c.config"),
+    ("phase6c.errors", "phase6c.version", "phase6c.config", "phase6c.redact"),
     (
         "phase6c.axes",
         "phase6c.budget",
@@ -38,15 +38,18 @@ LAYERS = (
         "phase6c.correction",
         "phase6c.data.",
         "phase6c.decisions",
+        "phase6c.disk",
         "phase6c.files",
         "phase6c.health",
         "phase6c.ledger",
         "phase6c.metrics",
+        "phase6c.parquet",
         "phase6c.rung_audit",
         "phase6c.selection",
         "phase6c.study",
         "phase6c.study_folder",
         "phase6c.trial_folder",
+        "phase6c.verify.",
         "phase6c.views",
     ),
     ("phase6c.nn.",),

@@ -16,6 +16,7 @@ from phase6c.data.reading.columns import OPTIONAL_PRICES
 from phase6c.data.reading.raw import PRICES, RawTable, listed, shown
 from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
+from phase6c.redact import redact
 
 # Of a folder of hundreds of bad files, the first ones tell enough.
 MAX_PROBLEMS_SHOWN = 40
@@ -29,7 +30,7 @@ class Bars:
         frame: Columns date [datetime64], ticker [str], close [float64], and, if every ticker has
             them, open, high, low (all three) and volume [float64]; prices adjusted for splits and
             dividends where adj_close was given; sorted by ticker, then date.
-        sources: Where the bars came from, as they were named.
+        sources: Where the bars came from, as they were named, without passwords and tokens.
         digest: SHA-256 of the columns and their values, whatever file or format they stood in.
         notes: Sentences for the user: what was left out, and what looks odd but may be right.
     """
@@ -73,7 +74,7 @@ def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
     columns, left_out = _common_columns(frames, tables)
     frame = _joined([frame[columns] for frame in frames])
     notes = [note for table in tables for note in table.notes]
-    return Bars(frame, names, _digest(frame), (*notes, *left_out))
+    return Bars(frame, tuple(map(redact, names)), _digest(frame), (*notes, *left_out))
 
 
 def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:

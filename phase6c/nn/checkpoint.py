@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import io
 import logging
-import pickle
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from phase6c.config import Values
-from phase6c.files import read_checked, write_checked, write_whole
-from phase6c.nn.trainer import Weights
+from phase6c.errors import StorageError
+from phase6c.files import read_checked, remove, rename, write_checked, write_whole
+from phase6c.nn.memory import is_out_of_memory
+from phase6c.nn.trainer import Trainer, Weights
 from phase6c.records import Measurement
 from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
+
+# Streams differ between devices, and weights of a best epoch are not there before there is one.
+_VARYING = ("streams", "weights")
 
 
 @dataclass(frozen=True)
@@ -37,35 +43,62 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes `last.ckpt` and keeps the one before as `previous.ckpt`."""
+    """Writes `last.ckpt` and keeps the one before as `previous.ckpt`.
+
+    One of the two is whole at any time, and there are never more than two of them.
+    """
     buffer = io.BytesIO()
     torch.save(_to_plain(checkpoint), buffer)
     last = folder / LAST_FILE
     if last.exists():
-        last.replace(folder / PREVIOUS_FILE)
+        rename(last, folder / PREVIOUS_FILE)
     write_checked(last, buffer.getbuffer())
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest sound checkpoint; None if there is none, and the trial starts over.
+def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
+    """The newest checkpoint that is whole and fits; None if there is none: the trial starts over.
 
-    A file whose checksum does not fit is passed over with a warning.
+    What cannot be used is deleted with a warning, so that it never takes the place of a sound one.
+
+    Args:
+        folder: Of the trial.
+        trainer: What the state must fit; it is left as it is.
     """
-    for name in (LAST_FILE, PREVIOUS_FILE):
-        path = folder / name
+    last, previous = folder / LAST_FILE, folder / PREVIOUS_FILE
+    if previous.exists() and not last.exists():
+        logger.warning("%s is missing; the checkpoint before it is used", last)
+    for path in (last, previous):
         if not path.exists():
             continue
-        payload = read_checked(path)
-        if payload is not None:
-            try:
-                state = torch.load(io.BytesIO(payload), weights_only=True)
-            except (RuntimeError, pickle.UnpicklingError):
-                logger.warning("%s cannot be read as a checkpoint; it is passed over", path)
-            else:
-                return _from_plain(state)
-        else:
-            logger.warning("%s is damaged; the checkpoint before it is used", path)
+        try:
+            return _read(path, trainer)
+        except Exception as error:  # what the content of a foreign file raises is not known
+            if isinstance(error, StorageError) or is_out_of_memory(error):
+                raise
+            reason = str(error) if isinstance(error, _UnusableError) else type(error).__name__
+            is_older_left = path == last and previous.exists()
+            so = "the checkpoint before it is used" if is_older_left else "the trial starts over"
+            logger.warning("%s cannot be used (%s) and is deleted; %s", path, reason, so)
+            remove(path)
     return None
+
+
+def save_weights(folder: Path, weights: Weights) -> None:
+    """Writes `best.safetensors`: ordinary weights, without a lane axis."""
+    write_whole(folder / BEST_FILE, save(weights))
+
+
+class _UnusableError(ValueError):
+    """Why a checkpoint is passed over."""
+
+
+def _read(path: Path, trainer: Trainer) -> Checkpoint:
+    payload = read_checked(path)
+    if payload is None:
+        raise _UnusableError("its checksum does not fit")
+    # A trial may be gone on with on another kind of device.
+    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return _fitted(_from_plain(state), trainer.state_dict())
 
 
 def _to_plain(checkpoint: Checkpoint) -> Values:
@@ -82,6 +115,38 @@ def _from_plain(state: Values) -> Checkpoint:
     return Checkpoint(state["trainer"], measurements, [one.numpy() for one in state["logits"]])
 
 
-def save_weights(folder: Path, weights: Weights) -> None:
-    """Writes `best.safetensors`: ordinary weights, without a lane axis."""
-    write_whole(folder / BEST_FILE, save(weights))
+def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
+    """The checkpoint, to be loaded into a trainer with a state like `own`.
+
+    Raises:
+        _UnusableError: Its parts are not of one epoch, or it is one of another shape.
+    """
+    found, n_epochs = checkpoint.trainer, len(checkpoint.measurements)
+    epochs = [one.epoch for one in checkpoint.measurements]
+    if epochs != list(range(1, n_epochs + 1)) or n_epochs != found["epoch"]:
+        raise _UnusableError("its parts are not of one epoch")
+    has_logits = [one.ndim for one in checkpoint.logits] == [1] * n_epochs
+    if not has_logits or _form(found) != _form(own) or not _are_weights_of(own, found["best"]):
+        raise _UnusableError("it is one of another shape")
+    pairs = zip(found["streams"], own["streams"], strict=True)
+    # Those of another kind of device cannot be gone on with: they begin anew.
+    streams = [stored if stored.shape == mine.shape else mine for stored, mine in pairs]
+    return replace(checkpoint, trainer={**found, "streams": streams})
+
+
+def _form(state: object) -> object:
+    """The names, shapes and kinds of a nested state, apart from what varies."""
+    if isinstance(state, Tensor):
+        return state.shape, state.dtype
+    if isinstance(state, list):
+        return [_form(one) for one in state]
+    if isinstance(state, Mapping):
+        return {name: name in _VARYING or _form(one) for name, one in state.items()}
+    return state is None or isinstance(state, int | float)
+
+
+def _are_weights_of(own: Values, bests: Sequence[Values]) -> bool:
+    """Whether weights of best epochs, where there are any, have the model's names and sizes."""
+    expected = {name: one.numel() // len(bests) for name, one in own["model"].items()}
+    weights = [one["weights"] for one in bests if one["weights"] is not None]
+    return all({name: one.numel() for name, one in lane.items()} == expected for lane in weights)

@@ -18,6 +18,7 @@ from phase6c.health import diagnose
 from phase6c.metrics import measure
 from phase6c.nn.device import pick_device
 from phase6c.nn.evaluate import gather_windows, predict_logits
+from phase6c.nn.memory import step_in_parts
 from phase6c.nn.model import LaneDropout, LaneTransformer, lane_generator
 from phase6c.nn.optim import LaneAdamW, training_step
 from phase6c.records import Health, Measurement, Metrics, is_complete, objective_value, score
@@ -71,6 +72,9 @@ class Trainer:
         data: What all of them learn from.
         device: The GPU if there is one, else the CPU.
 
+    Attributes:
+        micro_batch_size: How many windows are in the model at once; None for a whole batch.
+
     Raises:
         ConfigError: The trials differ in something else, or are not about this data.
         DataError: The context is longer than the bars allow.
@@ -105,12 +109,17 @@ class Trainer:
             torch.from_numpy(block.end_rows).to(device) for block in (data.train, data.val)
         )
         self._epoch = 0
+        self.micro_batch_size: int | None = None
         self._best = [_Best() for _ in trials]
 
     @property
     def epoch(self) -> int:
         """The number of epochs trained."""
         return self._epoch
+
+    def halve_micro_batch(self) -> None:
+        """Has half a batch at most in the model at once; it undoes nothing half-trained."""
+        self.micro_batch_size = -(-self._shared.train.batch_size // 2)
 
     def train_epoch(self) -> list[EpochResult]:
         """Trains every lane on each window once, then measures it on the validation block.
@@ -119,17 +128,14 @@ class Trainer:
         """
         begun = time.perf_counter()
         self._epoch += 1
-        losses = self._train().cpu()
-        logits = predict_logits(self._model, self._panel, self._val_rows).cpu().numpy()
+        losses = self._train().tolist()
+        logits = self._predict().cpu().numpy()
         diverged_at = self._optimiser.diverged_at.tolist()
         duration_s = time.perf_counter() - begun
         results = []
-        for lane, at_step in enumerate(diverged_at):
-            reason = self._divergence(lane, at_step, logits[lane])
-            if reason:
-                measurement = self._diverged(reason, duration_s)
-            else:
-                measurement = self._measure(logits[lane], float(losses[lane]), duration_s)
+        for lane, (loss, at_step) in enumerate(zip(losses, diverged_at, strict=True)):
+            divergence = self._divergence(lane, at_step, logits[lane])
+            measurement = self._measure(divergence, loss, logits[lane], duration_s)
             improved = self._keep_best(lane, measurement)
             results.append(EpochResult(measurement, logits[lane], improved))
         return results
@@ -145,6 +151,7 @@ class Trainer:
         """
         return {
             "epoch": self._epoch,
+            "micro_batch_size": self.micro_batch_size,
             "model": self._model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "streams": [one.get_state() for one in self._streams()],
@@ -154,6 +161,7 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues where `state_dict` of the same trials was taken, bit for bit on one CPU."""
         self._epoch = state["epoch"]
+        self.micro_batch_size = state["micro_batch_size"]
         self._model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         for stream, saved in zip(self._streams(), state["streams"], strict=True):
@@ -179,7 +187,14 @@ class Trainer:
     def _train_batch(self, batch: Tensor) -> Tensor:
         rows, y = self._train_rows[batch], self._train_y[batch]
         windows = gather_windows(self._panel, rows, self._shared.model.context_days)
-        return training_step(self._model, self._optimiser, windows, y, self._dropout)
+        step = (self._model, self._optimiser, windows, y, self._dropout)
+        half = self.micro_batch_size
+        return training_step(*step) if half is None else step_in_parts(*step, half)
+
+    def _predict(self) -> Tensor:
+        """Every lane's logits on the validation block [lane, window]."""
+        parts = torch.split(self._val_rows, self.micro_batch_size or len(self._val_rows))
+        return torch.cat([predict_logits(self._model, self._panel, part) for part in parts], dim=1)
 
     def _divergence(self, lane: int, at_step: int, logits: np.ndarray) -> str | None:
         rate = f"learning rate {self._trials[lane].optim.learning_rate:g}"
@@ -190,24 +205,22 @@ class Trainer:
             return f"Validation logits are not finite after step {steps} ({rate})."
         return None
 
-    def _diverged(self, reason: str, duration_s: float) -> Measurement:
-        return Measurement(
-            epoch=self._epoch,
-            value=None,
-            metrics=Metrics(),
-            health=Health(verdict="saturated", evidence=(reason,)),
-            duration_s=duration_s,
-        )
-
-    def _measure(self, logits: np.ndarray, loss_train: float, duration_s: float) -> Measurement:
+    def _measure(
+        self, divergence: str | None, loss: float, logits: np.ndarray, duration_s: float
+    ) -> Measurement:
         block, base_rate = self._data.val, self._data.base_rate
-        metrics = measure(logits, block.y, block.down, base_rate, loss_train)
+        if divergence:
+            metrics, health = Metrics(), Health(verdict="saturated", evidence=(divergence,))
+        else:
+            metrics = measure(logits, block.y, block.down, base_rate, loss)
+            health = diagnose(logits, block.y, base_rate)
         return Measurement(
             epoch=self._epoch,
             value=objective_value(metrics, self._shared.train.objective),
             metrics=metrics,
-            health=diagnose(logits, block.y, base_rate),
+            health=health,
             duration_s=duration_s,
+            micro_batch_size=self.micro_batch_size,
         )
 
     def _keep_best(self, lane: int, measurement: Measurement) -> bool:

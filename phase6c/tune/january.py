@@ -41,7 +41,7 @@ def read_january(path: Path) -> list[Told]:
     """
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
     trials = content.get("trials") if isinstance(content, Mapping) else content
     if not isinstance(trials, list):

@@ -29,7 +29,7 @@ from phase6c.tune.resources import (
     plan_resources,
 )
 from phase6c.tune.resume import check_resumable
-from phase6c.tune.warm_start import read_warm_start
+from phase6c.tune.warm_start import read_warm_start, stored_name
 from phase6c.version import code_version
 from search_spaces.common import REFERENCES
 
@@ -174,7 +174,7 @@ def plan_study(
 def _warm_start(plan: StudyPlan, stored: WarmStart | None) -> WarmStart | None:
     """What is taken over; what is stored already is not read again."""
     source = plan.options.warm_start
-    if source is None or (stored and stored.source == str(Path(source).absolute())):
+    if source is None or (stored and stored.source == stored_name(source)):
         return stored
     return read_warm_start(source, plan.space, plan.count, plan.config.data)
 

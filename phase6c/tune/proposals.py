@@ -11,15 +11,7 @@ import numpy as np
 from ray.tune.search import Searcher
 
 from phase6c.budget import CountParameters
-from phase6c.config import (
-    ModelConfig,
-    Objective,
-    OptimConfig,
-    TrialConfig,
-    Values,
-    digest_of,
-    parse,
-)
+from phase6c.config import Objective, TrialConfig, Values, parse
 from phase6c.errors import ConfigError
 from phase6c.records import Trial, score
 from phase6c.space import Space
@@ -75,7 +67,6 @@ class Proposals:
         warm_start: WarmStart | None = None,
     ) -> None:
         self._space = space
-        self._identifying = {*ModelConfig.model_fields, *OptimConfig.model_fields, *space.axes}
         self._count = count
         self._sampler = sampler
         self._objective = objective
@@ -111,7 +102,7 @@ class Proposals:
 
     def reserve(self, config: TrialConfig) -> None:
         """Marks a configuration as tried."""
-        self._seen.add(self._identity(config))
+        self._seen.add(config.identity(self._space.axes))
 
     def learn(self, trial: Trial) -> None:
         """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
@@ -197,12 +188,7 @@ class Proposals:
         return self._is_new(values) and not self._failures.avoids(values, rng)
 
     def _is_new(self, values: Values) -> bool:
-        return self._identity(TrialConfig.from_flat(values)) not in self._seen
-
-    def _identity(self, config: TrialConfig) -> str:
-        """What makes a configuration the same as another: model, optimiser and what is searched."""
-        flat = config.flat()
-        return digest_of({name: flat[name] for name in self._identifying})
+        return TrialConfig.from_flat(values).identity(self._space.axes) not in self._seen
 
     def _drawn(self, rng: np.random.Generator) -> Values | None:
         risky = None

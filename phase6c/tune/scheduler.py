@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-import pickle
+import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from ray.exceptions import RayActorError, RayTaskError
+import ray
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from phase6c.config import Values
 from phase6c.decisions import Decisions
-from phase6c.errors import Phase6cError, StudyFailedError
+from phase6c.errors import StudyFailedError
 from phase6c.ledger import Ledger
-from phase6c.records import ErrorKind, Measurement
+from phase6c.records import Measurement, Trial
 from phase6c.study import StudyConfig
+from phase6c.tune.faults import Fault, fault_of, hung
 from phase6c.tune.halt import Halt
+from phase6c.tune.hang import HangWatch
 from phase6c.tune.samplers import METRIC
+from phase6c.tune.workers import survive_any_error, workers
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,14 @@ class RungScheduler(AsyncHyperBandScheduler):
         self._config = config
         self._halt = halt
         self._retries: Counter[int] = Counter()
-        self._bugs: Counter[str] = Counter()
+        self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
+        self._hung: dict[int, Fault] = {}
+        self._watch = HangWatch()
+        for trial in ledger.trials.values():
+            for one in trial.measurements:
+                self._watch.learn(one.duration_s, trial.n_params)
+        self._survives = False
 
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
@@ -65,12 +73,21 @@ class RungScheduler(AsyncHyperBandScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: Values) -> None:
         """Nothing: every end is decided in `on_trial_result`."""
 
+    def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
+        """Looks after the workers, since Ray asks in each turn of its loop; the choice is Ray's."""
+        if not self._survives:
+            survive_any_error(tune_controller)
+            self._survives = True
+        self._end_hung(tune_controller)
+        return super().choose_trial_to_run(tune_controller)
+
     def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: Values) -> str:
         """Decides, writes result and decision in one row, and tells Ray."""
         number = trial.config["number"]
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
         if measurement.epoch > known.epochs:
+            _remark_on_memory(known, measurement)
             decision, stopped = self._decisions.decide(known, measurement)
             known = self._ledger.append(
                 "result",
@@ -79,62 +96,82 @@ class RungScheduler(AsyncHyperBandScheduler):
                 decision=decision,
                 stopped=stopped.model_dump() if stopped else None,
             )
-        ends = known.finished or self._halt.requested
-        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+        if known.finished or self._halt.requested:
+            self._watch.ended(number)
+            return str(TrialScheduler.STOP)
+        self._watch.reported(number, time.monotonic())
+        return str(TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: RayTrial) -> None:
         """Finds the cause; a lost worker's trial is handed out again, others have failed."""
         number = trial.config["number"]
+        self._watch.ended(number)
         if self._ledger.trials[number].finished:
             return
-        kind, error = _cause_of(trial)
-        if isinstance(error, Phase6cError):
+        fault = self._hung.pop(number, None) or fault_of(trial)
+        if fault.ours is not None:
             # A full disk or an unshared folder is not this trial's fault: it goes on later.
-            self._ledger.append("retry", number, message=str(error))
-            self._halt.request(error=error)
-            return
-        if kind == "worker_lost" and self._retries[number] < MAX_RETRIES:
-            self._retries[number] += 1
-            self._ledger.append("retry", number, message=str(error))
-            logger.warning(
-                "trial %d: worker lost, retry %d of %d", number, self._retries[number], MAX_RETRIES
-            )
-            return
-        message = f"{type(error).__name__}: {error}"
-        self._ledger.append(
-            "failed", number, state="FAILED", error={"kind": kind, "message": message[:2000]}
-        )
-        logger.error("trial %d failed (%s): %s", number, kind, message)
-        if kind == "bug":
-            self._count_bug(message)
+            self._ledger.append("retry", number, message=fault.message)
+            self._halt.request(error=fault.ours)
+        elif fault.lost and self._retries[number] < MAX_RETRIES:
+            self._retry(number, fault)
+        else:
+            self._fail(number, fault)
 
     def rungs(self) -> dict[int, tuple[int, ...]]:
         """The numbers that entered each rung, by its epoch."""
         return self._decisions.rungs()
 
-    def _count_bug(self, message: str) -> None:
+    def _retry(self, number: int, fault: Fault) -> None:
+        self._retries[number] += 1
+        self._ledger.append("retry", number, message=fault.message)
+        logger.warning(
+            "trial %d: its worker was lost, retry %d of %d: %s",
+            number,
+            self._retries[number],
+            MAX_RETRIES,
+            fault.message.splitlines()[0],
+        )
+
+    def _fail(self, number: int, fault: Fault) -> None:
+        error = {"kind": fault.kind, "message": fault.message}
+        self._ledger.append("failed", number, state="FAILED", error=error)
+        logger.error("trial %d failed (%s): %s", number, fault.kind, fault.message)
+        if fault.kind == "bug":
+            self._count_bug(fault)
+
+    def _count_bug(self, fault: Fault) -> None:
         """The same bug again and again would only burn the budget."""
-        self._bugs[message] += 1
-        if self._bugs[message] >= SAME_BUG_LIMIT:
+        self._bugs[fault.place] += 1
+        if self._bugs[fault.place] >= SAME_BUG_LIMIT:
             self._halt.request(
                 error=StudyFailedError(
                     f"At most {SAME_BUG_LIMIT - 1} trials may fail with the same error",
-                    message,
+                    fault.message,
                     "Correct the cause, then go on with --resume.",
                 )
             )
 
+    def _end_hung(self, tune_controller: Any) -> None:
+        """Kills the workers of hung trials; Ray then tells of them as of any lost worker."""
+        now, held = time.monotonic(), workers(tune_controller)
+        for number in held:
+            self._watch.started(number, self._ledger.trials[number].n_params, now)
+        overdue = self._watch.overdue(now)
+        for number in overdue.keys() & held.keys():
+            self._hung[number] = hung(overdue[number])
+            logger.warning("trial %d: %s; its worker is ended", number, self._hung[number].message)
+            ray.kill(held[number])
 
-def _cause_of(trial: RayTrial) -> tuple[ErrorKind, BaseException]:
-    """What ended the trial; Ray keeps it in a file on the driver."""
-    path = trial.pickled_error_file
-    error: BaseException = RuntimeError("the trial ended without a message")
-    if path and Path(path).exists():
-        error = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by Ray on this driver
-    if isinstance(error, RayTaskError):
-        error = getattr(error, "cause", None) or error
-    if isinstance(error, RayActorError):
-        return "worker_lost", error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "oom", error
-    return "bug", error
+
+def _remark_on_memory(known: Trial, measurement: Measurement) -> None:
+    """Says once that a trial's batch did not fit."""
+    before = known.measurements[-1].micro_batch_size if known.measurements else None
+    if measurement.micro_batch_size not in (None, before):
+        logger.warning(
+            "trial %d: out of memory in epoch %d; it goes on with %d windows at a time, which"
+            " changes its dropout draws and nothing else",
+            known.number,
+            measurement.epoch,
+            measurement.micro_batch_size,
+        )

@@ -13,7 +13,8 @@ from phase6c.data.windows import SearchData
 from phase6c.errors import FolderError, ResourceError
 from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
 from phase6c.nn.device import use_one_thread
-from phase6c.nn.trainer import Trainer
+from phase6c.nn.memory import is_out_of_memory, release_unused
+from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement, score
 from phase6c.study import read_config
 from phase6c.trial_folder import trial_folder, write_config, write_epochs
@@ -37,6 +38,7 @@ class TransformerTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next trial; Ray keeps the process."""
+        self._forget_trainer()
         self._begin(new_config)
         return True
 
@@ -66,22 +68,53 @@ class TransformerTrainable(tune.Trainable):
         self._trial = parse(TrialConfig, config["trial"])
         self._folder = trial_folder(folder, config["number"])
         self._reported = int(config["reported"])
+        write_config(self._folder, {**config["provenance"], **config["trial"]})
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Goes on from the trial's checkpoint, or begins it."""
         self._measurements: list[Measurement] = []
         self._logits: list[np.ndarray] = []
-        write_config(self._folder, {**config["provenance"], **config["trial"]})
         self._trainer = self._make_trainer()
 
     def _make_trainer(self) -> Trainer:
         assert self._data is not None
         trainer = Trainer([self._trial], self._data)
-        known = load_checkpoint(self._folder)
+        known = load_checkpoint(self._folder, trainer)
         if known is not None:
             trainer.load_state_dict(known.trainer)
             self._measurements, self._logits = known.measurements, known.logits
         return trainer
 
-    def _train_epoch(self) -> Measurement:
+    def _forget_trainer(self) -> None:
+        """Frees its memory, which the next one may need."""
+        del self._trainer
+        release_unused()
+
+    def _epoch_that_fits(self) -> EpochResult:
+        """The next epoch; out of memory, it is begun again from the checkpoint in half batches.
+
+        The checkpoint is the state before the epoch, so that nothing half-trained survives.
+
+        Raises:
+            MemoryError: Half batches do not fit either; torch raises errors of its own.
+        """
+        try:
+            (result,) = self._trainer.train_epoch()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or self._trainer.micro_batch_size is not None:
+                raise
+        else:
+            return result
+        # Only here is the error gone, whose traceback holds the tensors of the epoch.
+        self._forget_trainer()
+        self._take_up()
+        self._trainer.halve_micro_batch()
         (result,) = self._trainer.train_epoch()
+        return result
+
+    def _train_epoch(self) -> Measurement:
+        result = self._epoch_that_fits()
         self._measurements.append(result.measurement)
         self._logits.append(result.val_logits)
         weights = self._trainer.best_weights(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from phase6c.budget import CountParameters
 from phase6c.config import DataConfig, TrialConfig, digest_of, parse
 from phase6c.errors import ConfigError, DataError
+from phase6c.redact import redact
 from phase6c.space import Space
 from phase6c.study import PriorPoint, Study, WarmStart, eligible, load_study, value_of
 from phase6c.tune.fitting import fit
@@ -30,8 +31,13 @@ def read_warm_start(
         FolderError: There is no study in the folder.
     """
     path = Path(source).absolute()
-    told = read_january(path) if path.is_file() else _read_study(path, data)
-    return take_over(told, str(path), space, count)
+    told = read_january(path) if _is_file(path) else _read_study(path, data)
+    return take_over(told, stored_name(path), space, count)
+
+
+def stored_name(source: str | Path) -> str:
+    """How a study names where its warm start came from: the whole path, without secrets."""
+    return redact(str(Path(source).absolute()))
 
 
 def take_over(told: Sequence[Told], source: str, space: Space, count: CountParameters) -> WarmStart:
@@ -55,6 +61,13 @@ def take_over(told: Sequence[Told], source: str, space: Space, count: CountParam
         starts=tuple(values for _, values in starts[:N_STARTS]),
         points=tuple(PriorPoint(values=values, score=one.score) for one, values in fitted),
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def _read_study(folder: Path, data: DataConfig) -> list[Told]:

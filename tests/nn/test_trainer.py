@@ -1,5 +1,8 @@
+"""Trials train side by side as they would alone, and end where they diverge."""
+
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +181,66 @@ def test_logits_that_are_not_finite_are_a_divergence(
     (result,) = Trainer([trial()], planted).train_epoch()
     assert result.measurement.diverged
     assert "Validation logits are not finite" in result.measurement.health.evidence[0]
+
+
+def poison_loss(trainer: Trainer) -> None:
+    with torch.no_grad():
+        trainer._model.head.weight.fill_(torch.nan)
+
+
+def poison_gradient(trainer: Trainer) -> None:
+    trainer._model.head.weight.register_hook(lambda gradient: gradient + torch.inf)
+
+
+def poison_evaluation(trainer: Trainer) -> None:
+    """The last step leaves weights that no step has seen yet."""
+    train_lanes = trainer._train
+
+    def overflow() -> torch.Tensor:
+        losses = train_lanes()
+        with torch.no_grad():
+            trainer._model.head.weight.mul_(torch.inf)
+        return losses
+
+    trainer._train = overflow
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (poison_loss, "Loss or gradient is not finite at step {first} "),
+        (poison_gradient, "Loss or gradient is not finite at step {first} "),
+        (poison_evaluation, "Validation logits are not finite after step {last} "),
+    ],
+)
+def test_divergence_is_told_in_its_epoch_and_keeps_what_was_before(
+    planted: SearchData, trial: Build, poison: Callable[[Trainer], None], reason: str, epoch: int
+) -> None:
+    trainer = Trainer([trial(learning_rate=3e-3)], planted)
+    before = train(trainer, epoch - 1)
+    assert not any(result.measurement.diverged for (result,) in before)
+    kept = trainer.best_weights(0)
+    poison(trainer)
+    (result,) = trainer.train_epoch()
+    assert result.measurement.diverged
+    assert not result.improved
+    steps = {"first": 29 * (epoch - 1) + 1, "last": 29 * epoch}
+    assert reason.format(**steps) in result.measurement.health.evidence[0]
+    assert trainer.best_weights(0) is kept
+    json.dumps(result.measurement.model_dump(mode="json"), allow_nan=False)
+
+
+def test_huge_logits_are_measured_in_finite_numbers(planted: SearchData, trial: Build) -> None:
+    trainer = Trainer([trial(learning_rate=1e-6)], planted)
+    with torch.no_grad():
+        trainer._model.head.weight[:, 0].fill_(1e18)
+    (result,) = trainer.train_epoch()
+    assert np.isfinite(result.val_logits).all()
+    assert np.abs(result.val_logits).max() > 1e12
+    assert not result.measurement.diverged
+    assert result.measurement.health.verdict == "saturated"
+    json.dumps(result.measurement.model_dump(mode="json"), allow_nan=False)
 
 
 def test_trials_of_other_shapes_are_refused(planted: SearchData, trial: Build) -> None:

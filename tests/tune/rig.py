@@ -1,8 +1,9 @@
 """A scheduler with its ledger, for tests that play Ray's part, and trials that have ended."""
 
-import pickle
 from types import SimpleNamespace
 from typing import Any
+
+from ray import cloudpickle
 
 from phase6c.config import TrialConfig, Values
 from phase6c.ledger import Ledger
@@ -34,7 +35,7 @@ class Rig:
     def fail(self, number, error=None):
         file = self.path.parent / "error.pkl"
         if error is not None:
-            file.write_bytes(pickle.dumps(error))
+            file.write_bytes(cloudpickle.dumps(error))
         trial = SimpleNamespace(config={"number": number}, pickled_error_file=str(file))
         self.scheduler.on_trial_error(None, trial)
 

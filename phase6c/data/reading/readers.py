@@ -10,11 +10,11 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from phase6c.data.reading.raw import RawTable, shown
 from phase6c.data.reading.shapes import is_wide, long_table
+from phase6c.parquet import read_table
+from phase6c.redact import redact
 
 DEMO_TICKERS = ("sp500", "nasdaq")
 SUFFIXES = (".csv.gz", ".csv", ".parquet")
@@ -38,7 +38,7 @@ def read_tables(source: str) -> list[RawTable]:
     try:
         names = _file_names(source)
     except (_UnreadableError, OSError) as error:
-        return [_unreadable(RawTable(source, source), error)]
+        return [_unreadable(RawTable(redact(source), source), error)]
     return [_read_file(name) for name in names]
 
 
@@ -54,7 +54,7 @@ def _file_names(source: str) -> list[str]:
 
 
 def _read_file(name: str) -> RawTable:
-    table = RawTable(name, _stem(Path(name)))
+    table = RawTable(redact(name), redact(_stem(Path(name))))
     try:
         content = _content(_demo_path(name) if name in DEMO_TICKERS else Path(name))
         read = _parquet if name.lower().endswith(".parquet") else _csv
@@ -109,8 +109,7 @@ def _demo_path(ticker: str) -> Path:
 
 def _parquet(content: bytes, table: RawTable) -> pd.DataFrame:
     try:
-        stored = pq.ParquetFile(pa.BufferReader(content)).read()
-        cells = stored.to_pandas(date_as_object=False)
+        cells = read_table(content).to_pandas(date_as_object=False)
     except Exception as error:  # damaged files make pyarrow and pandas raise almost anything
         raise _damaged(error, "Write the Parquet file again.") from error
     if not isinstance(cells.index, pd.RangeIndex):

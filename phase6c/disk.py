@@ -1,0 +1,92 @@
+"""How much room on disk a search needs at its largest, and whether it is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from phase6c.errors import StorageError
+
+_KIB = 1024
+# Weights, two moments of AdamW and the best weights, in float32.
+_CHECKPOINT_BYTES = 16
+_WEIGHT_BYTES = 4
+# Names and padding of every tensor: a larger share where there are many small ones.
+_PADDING = 1.02
+_CHECKPOINT_EXTRA = 64 * _KIB
+_WEIGHTS_EXTRA = 16 * _KIB
+# One float32 logit a window in a checkpoint; in a Parquet file two float64 and packed columns.
+_LOGIT_BYTES = 4
+_PREDICTION_BYTES = 21
+# An epoch in ledger, metrics and TensorBoard events; and as a checkpoint holds it.
+_EPOCH_BYTES = 4 * _KIB
+_CHECKPOINT_EPOCH_BYTES = 2 * _KIB
+# A trial's configuration, its row in the JSON views, and what is lost to whole blocks.
+_TRIAL_BYTES = 36 * _KIB
+_STUDY_BYTES = 64 * _KIB
+
+
+def bytes_needed(
+    *,
+    n_params: int,
+    n_trials: int,
+    max_concurrent: int,
+    epochs: int,
+    total_epochs: float,
+    n_val: int,
+    keep: int,
+) -> int:
+    """The size of a study's folder at its largest.
+
+    Args:
+        n_params: Of the largest shape.
+        n_trials: In all, references included.
+        max_concurrent: How many trials run side by side.
+        epochs: Of one trial, at most.
+        total_epochs: Of all trials; at most `n_trials * epochs`, with rungs fewer.
+        n_val: Windows of the validation block.
+        keep: How many trials keep their best weights.
+    """
+    running = min(max_concurrent, n_trials)
+    weights = _PADDING * _WEIGHT_BYTES * n_params + _WEIGHTS_EXTRA
+    checkpoint = (
+        _PADDING * _CHECKPOINT_BYTES * n_params
+        + _CHECKPOINT_EXTRA
+        + epochs * (_LOGIT_BYTES * n_val + _CHECKPOINT_EPOCH_BYTES)
+    )
+    # Two checkpoints; weights and predictions are there twice while they are replaced.
+    replaced = 2 * checkpoint + weights + epochs * _PREDICTION_BYTES * n_val
+    return round(
+        running * replaced
+        + (running + min(keep, n_trials)) * weights
+        + total_epochs * (_PREDICTION_BYTES * n_val + _EPOCH_BYTES)
+        + n_trials * _TRIAL_BYTES
+        + _STUDY_BYTES
+    )
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Checks that a study's folder can grow to so many bytes; what it holds already counts.
+
+    Raises:
+        StorageError: The disk has less.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    room = shutil.disk_usage(there).free + _bytes_in(folder)
+    if room < needed:
+        raise StorageError(
+            "The disk must have room for the whole search",
+            f"{_text(room)} in {there}, and up to {_text(needed)} needed",
+            "Free space or choose another --out; fewer --trials, a smaller --keep and fewer trials"
+            " side by side need less.",
+        )
+
+
+def _bytes_in(folder: Path) -> int:
+    paths = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+    return sum(path.lstat().st_size for path in paths)
+
+
+def _text(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"

@@ -1,0 +1,38 @@
+"""What Ray Tune has no call for: to end a trial's worker, and to outlive one that was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ray.actor import ActorHandle
+from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
+
+
+def workers(tune_controller: Any) -> dict[int, ActorHandle[Any]]:
+    """The workers of the trials that have one, by trial number."""
+    placed = tune_controller._actor_manager._live_actors_to_ray_actors_resources
+    return {
+        trial.config["number"]: placed[actor][0]
+        for trial, actor in tune_controller._trial_to_actor.items()
+        if actor in placed
+    }
+
+
+def survive_any_error(tune_controller: Any) -> None:
+    """Has Ray Tune treat every error of a worker as the end of one trial.
+
+    It knows errors of a task and of an actor only. Any other, such as that of Ray's own memory
+    monitor or an exception that cannot be unpickled, would end the whole experiment.
+    """
+    manager = tune_controller._actor_manager
+    for name in ("_actor_task_failed", "_actor_start_failed"):
+        setattr(manager, name, partial(_tell, getattr(manager, name)))
+
+
+def _tell(tell: Callable[..., None], *, exception: Exception, **whose: Any) -> None:
+    if isinstance(exception, RayError) and not isinstance(exception, (RayActorError, RayTaskError)):
+        cause = RayTaskError("worker", str(exception), exception)  # type: ignore[no-untyped-call]
+        exception = ActorDiedError.from_task_error(cause)
+    tell(exception=exception, **whose)

@@ -1,0 +1,1 @@
+"""Whether the files of a study say what its ledger says, read from outside."""

@@ -1,0 +1,200 @@
+"""Whether a ledger can be read, holds together, and its decisions can be repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from phase6c.budget import Budget
+from phase6c.config import TrialConfig, parse
+from phase6c.decisions import Decisions
+from phase6c.errors import ConfigError
+from phase6c.ledger import FILE_NAME, Decision, Row, Trials, apply
+from phase6c.records import Measurement, State, Stopped, Trial, objective_value
+from phase6c.study import StudyConfig
+from phase6c.verify.files import Finding, StudyFiles, json_object, one_line
+from phase6c.version import code_version
+
+# Another machine's linear algebra may round otherwise.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class StoredLedger:
+    """What could be read of a ledger.
+
+    Attributes:
+        rows: In their order.
+        trials: What the rows imply.
+        findings: What is wrong with the rows.
+    """
+
+    rows: tuple[Row, ...]
+    trials: Trials
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every row could be read and fits."""
+        return all(one.harmless for one in self.findings)
+
+
+def read_ledger(files: StudyFiles) -> StoredLedger:
+    """Reads a ledger as far as it can be read.
+
+    Raises:
+        MismatchError: There is none.
+    """
+    content = files.read(FILE_NAME)
+    end = content.rfind(b"\n") + 1
+    rows, findings = _parse(content[:end])
+    if end < len(content):
+        torn = f"{len(content) - end} bytes of another, which the next run cuts off"
+        findings.append(_finding("It should end with a whole line", torn, harmless=True))
+    if any(not one.harmless for one in findings):
+        return StoredLedger((), {}, tuple(findings))
+    trials, misfits = _follow(rows)
+    return StoredLedger(tuple(rows), trials, (*findings, *misfits))
+
+
+def _parse(content: bytes) -> tuple[list[Row], list[Finding]]:
+    rows, findings = [], []
+    for line, text in enumerate(content.splitlines(), start=1):
+        try:
+            rows.append(json_object(text))
+        except ValueError as error:
+            found = one_line(f"line {line}: {error}")
+            findings.append(_finding("Every line must be a JSON object", found))
+    return rows, findings
+
+
+def _follow(rows: Sequence[Row]) -> tuple[Trials, list[Finding]]:
+    """The trials, and of each trial the first row that does not fit."""
+    trials: Trials = {}
+    lost: dict[object, str] = {}
+    for line, row in enumerate(rows, start=1):
+        number = row.get("number")
+        if type(number) is not int:
+            lost[f"line {line}"] = f"line {line}: no trial's number"
+        elif number not in lost:
+            try:
+                trials[number] = _applied(trials.get(number), row)
+            except (LookupError, TypeError, ValueError) as error:
+                lost[number] = f"line {line}: {error}"
+    rule = "Every line must fit those before it"
+    return trials, [_finding(rule, one_line(found)) for found in lost.values()]
+
+
+def _applied(known: Trial | None, row: Row) -> Trial:
+    """The trial after one more row, whose words are checked too.
+
+    Raises:
+        LookupError, TypeError, ValueError: The row does not fit.
+    """
+    for name, words in (("decision", Decision), ("state", State)):
+        if name in row and row[name] not in get_args(words):
+            raise ValueError(f"{name} {row[name]!r}")
+    return apply(known, row)
+
+
+def check_trials(trials: Trials, config: StudyConfig) -> Iterator[Finding]:
+    """Whether the trials are those that a search of this study chooses, each once."""
+    expected = [*range(len(trials))]
+    if list(trials) != expected:
+        pairs = zip(trials, expected, strict=True)
+        number, place = next(pair for pair in pairs if pair[0] != pair[1])
+        yield _finding("Trials must be numbered 0, 1, 2 ...", f"trial {number} in place of {place}")
+    chosen = [one for one in trials.values() if one.source in ("sampled", "warm_start")]
+    yield from _check_chosen(chosen, config)
+    if len(chosen) > config.n_trials:
+        rule = f"A search should choose {config.n_trials} trials, unless a resume lowered that"
+        yield _finding(rule, str(len(chosen)), harmless=True)
+    for trial in trials.values():
+        for one in trial.measurements:
+            value = objective_value(one.metrics, config.objective)
+            if one.value != value:
+                found = f"trial {trial.number}, epoch {one.epoch}: {one.value}, not {value}"
+                yield _finding(f"A value must be the {config.objective}", found)
+
+
+def _check_chosen(chosen: Sequence[Trial], config: StudyConfig) -> Iterator[Finding]:
+    budget = config.space["budget"] and Budget.model_validate(config.space["budget"])
+    first: dict[str, int] = {}
+    for trial in chosen:
+        if not trial.in_budget or (budget and not budget.contains(trial.n_params)):
+            found = f"trial {trial.number} with {trial.n_params:,}"
+            yield _finding("A chosen trial must lie in the budget", found)
+        try:
+            identity = parse(TrialConfig, trial.config).identity(config.space["axes"])
+        except ConfigError as error:
+            found = one_line(f"trial {trial.number}: {error.value}")
+            yield _finding("A trial's configuration must be valid", found)
+            continue
+        known = first.setdefault(identity, trial.number)
+        if known != trial.number:
+            found = f"trial {trial.number} repeats trial {known}"
+            yield _finding("No configuration may be tried twice", found)
+
+
+def check_decisions(rows: Sequence[Row], config: StudyConfig) -> Iterator[Finding]:
+    """Whether the results, taken in their order, lead to the decisions that were written.
+
+    A resume refills the rungs from the ledger, so that it makes no difference to them. What other
+    code than this decided need not be what this one decides.
+    """
+    n_others = n_unlike = 0
+    decisions, trials = Decisions(config), Trials()
+    for line, row in enumerate(rows, start=1):
+        known = trials.get(row["number"])
+        if row["kind"] == "result" and known is not None:
+            other = {known.code_version, config.code_version} != {code_version()}
+            n_others += other
+            found = _repeated(decisions, known, row)
+            if found and other:
+                n_unlike += 1
+            elif found:
+                found = f"line {line}, trial {known.number}: {found}"
+                yield _finding("A decision must follow from the results before it", found)
+        trials[row["number"]] = apply(known, row)
+    if n_others:
+        found = f"{n_others} of other code, of which {n_unlike} would now be other ones"
+        yield _finding("Decisions should be those of this code", found, harmless=True)
+
+
+def _repeated(decisions: Decisions, known: Trial, row: Row) -> str | None:
+    """How a decision differs when it is made again; None if it does not."""
+    measurement = Measurement.model_validate(row["measurement"])
+    try:
+        stored = Stopped.model_validate(row["stopped"]) if row.get("stopped") else None
+        with np.errstate(all="ignore"):
+            decision, stopped = decisions.decide(known, measurement)
+    except (ArithmeticError, LookupError, MemoryError, ValueError) as error:
+        return one_line(f"{type(error).__name__}: {error}")
+    if decision != row["decision"]:
+        return f"{row['decision']}, not {decision}"
+    return None if _same(stored, stopped) else f"stopped {_words(stored)}, not {_words(stopped)}"
+
+
+def _words(stopped: Stopped | None) -> str:
+    return f"({stopped})" if stopped else "nowhere"
+
+
+def _same(one: Stopped | None, other: Stopped | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    pairs = zip(one.model_dump().values(), other.model_dump().values(), strict=True)
+    return all(_close(left, right) for left, right in pairs)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+
+
+def _finding(rule: str, found: str, *, harmless: bool = False) -> Finding:
+    return Finding(FILE_NAME, rule, found, harmless)

@@ -1,0 +1,137 @@
+"""Whether the views of a study show what its ledger says, and never more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from phase6c.config import Values
+from phase6c.ledger import Row, Trials, apply
+from phase6c.study import (
+    BEST_FILE,
+    STUDY_FILE,
+    TRIALS_FILE,
+    StudyConfig,
+    all_trials,
+    best_params,
+    best_trial,
+    ordered,
+)
+from phase6c.verify.files import Finding, difference
+
+_BEHIND = "a state from before the ledger's last row"
+_LATE_FIELDS = ("value_corrected", "notes")
+
+
+def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
+    """Whether the study is called complete when it is."""
+    chosen = sum(trial.source in ("sampled", "warm_start") for trial in trials.values())
+    unfinished = [number for number, trial in trials.items() if not trial.finished]
+    if config.complete and unfinished:
+        rule = "A complete study must have no unfinished trial"
+        yield Finding(STUDY_FILE, rule, f"trial {unfinished[0]}")
+    elif config.complete and chosen < config.n_trials:
+        rule = f"A complete study should have {config.n_trials} trials, unless its space has fewer"
+        yield Finding(STUDY_FILE, rule, str(chosen), harmless=True)
+    elif not config.complete and chosen >= config.n_trials and not unfinished:
+        rule = "A study whose trials have all ended should be complete"
+        found = "it was ended before it could say so; --resume does"
+        yield Finding(STUDY_FILE, rule, found, harmless=True)
+
+
+def check_all_trials(
+    shown: Values, config: StudyConfig, rows: Sequence[Row], trials: Trials
+) -> Iterator[Finding]:
+    """Whether all_trials.json shows the ledger; of an unfinished study, as it is or once was.
+
+    Args:
+        shown: What the file holds; empty where there is none.
+        config: The study.
+        rows: The ledger.
+        trials: What the rows imply.
+    """
+    if not (shown or rows):
+        return
+    same_study = _at(shown, "study", "study_id") == config.study_id
+    behind = not shown or (same_study and _was_so(shown.get("trials"), config, rows))
+    expected = all_trials(config, trials)
+    if _shows(shown, config):
+        shown = {**shown, "study": expected["study"]}
+    yield from _compare(TRIALS_FILE, shown, expected, harmless=behind and not config.complete)
+
+
+def check_best_params(
+    shown: Values, config: StudyConfig, rows: Sequence[Row], trials: Trials
+) -> Iterator[Finding]:
+    """Whether best_params.json shows the best eligible trial, or of an unfinished study a former.
+
+    Args:
+        shown: What the file holds; empty where there is none.
+        config: The study.
+        rows: The ledger.
+        trials: What the rows imply.
+    """
+    best = best_trial(ordered(trials), config)
+    expected = best_params(config, best) if best else {}
+    former = [best_params(config, trials[number]) for number in _former_bests(rows, config)]
+    behind = not shown or any(_are_alike(shown, one) for one in former)
+    yield from _compare(BEST_FILE, shown, expected, harmless=behind and not config.complete)
+
+
+def _shows(shown: Values, config: StudyConfig) -> bool:
+    """Whether it shows this study, if need be without what a later version added."""
+    try:
+        return StudyConfig.model_validate(shown.get("study")) == config
+    except ValueError:
+        return False
+
+
+def _compare(file: str, shown: Values, expected: Values, *, harmless: bool) -> Iterator[Finding]:
+    found = difference(shown, expected)
+    if found:
+        found = (_BEHIND if shown else "nothing yet") if harmless else found
+        yield Finding(file, "It must show what the ledger says", found, harmless)
+
+
+def _was_so(shown: Any, config: StudyConfig, rows: Sequence[Row]) -> bool:
+    """Whether these were the trials after one of the ledger's rows, or before the first."""
+    if not isinstance(shown, list):
+        return False
+    by_number = {one["number"]: one for one in shown if isinstance(_at(one, "number"), int)}
+    trials, equal = Trials(), set[int]()
+    for row in rows:
+        if len(equal) == len(trials) == len(shown):
+            return True
+        number = row["number"]
+        trials[number] = apply(trials.get(number), row)
+        summary = trials[number].summary(config.objective)
+        same = difference(by_number.get(number), summary) is None
+        (equal.add if same else equal.discard)(number)
+    return len(equal) == len(trials) == len(shown)
+
+
+def _former_bests(rows: Sequence[Row], config: StudyConfig) -> list[int]:
+    """The numbers of the trials that were the best when they ended."""
+    found: list[int] = []
+    trials = Trials()
+    for row in rows:
+        number = row["number"]
+        trials[number] = apply(trials.get(number), row)
+        if trials[number].finished:
+            best = best_trial([trials[one] for one in (*found[-1:], number)], config)
+            if best is trials[number]:
+                found.append(number)
+    return found
+
+
+def _are_alike(shown: Values, former: Values) -> bool:
+    """Whether they are the same but for what is known, or another, once the search is complete."""
+    late = {name: former[name] for name in _LATE_FIELDS}
+    return difference({**shown, **late}, former) is None
+
+
+def _at(value: Any, *names: str) -> Any:
+    """What lies under the names; None if anything on the way is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
