@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One thread a process: trials run side by side, and more threads would only fight.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench bench-search clean
+.PHONY: demo test lint bench bench-search chaos clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -30,6 +30,10 @@ bench: .venv/dev.stamp
 bench-search: .venv/dev.stamp
 	$(BIN)/python benchmarks/replay/compare.py 120 2
 	$(BIN)/python benchmarks/warm_start.py
+
+# Kills, fills and tears down searches for about half an hour; it prints the seed of each round.
+chaos: .venv/dev.stamp
+	$(BIN)/python -m pytest -m chaos tests/chaos -s
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
+import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any, ParamSpec, get_args
 
 import click
 from rich.console import Console
 
 from phase6c.config import Tier
-from phase6c.errors import ConfigError, Phase6cError
+from phase6c.errors import ConfigError, DataError, FolderError, Phase6cError
+from phase6c.redact import RedactingFormatter
 
 P = ParamSpec("P")
 
-INTERNAL_ERROR = 1
+INTERNAL_ERROR, STORAGE_ERROR, PREEMPTED, INTERRUPTED, TERMINATED = 1, 74, 75, 130, 143
+
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+_INTERRUPTED = (
+    "Interrupted while no trial was running; nothing is lost. The same command goes on, with "
+    "--resume where the study is there already."
+)
 
 TIERS = click.Choice(get_args(Tier))
 
@@ -32,29 +43,102 @@ def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **options: P.kwargs) -> None:
         debug = bool(options.get("debug"))
+        _open_standard_streams()
         try:
-            command(*args, **options)
+            with _signals_raised():
+                command(*args, **options)
         except Phase6cError as error:
-            _fail(f"Error: {error}", error.exit_code, debug)
-        except KeyboardInterrupt:
-            _fail("Interrupted before the search began; nothing was changed.", 130, debug)
+            _fail(error, f"Error: {error}", error.exit_code, debug)
+        except _Signal as received:
+            _fail(received, _INTERRUPTED, received.exit_code, debug)
+        except KeyboardInterrupt as received:
+            _fail(received, _INTERRUPTED, INTERRUPTED, debug)
+        except OSError as error:
+            _fail(error, f"Error: reading or writing failed; found: {error}.", STORAGE_ERROR, debug)
         except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
             raise
         except Exception as error:
-            _fail(
-                f"Internal error: {type(error).__name__}: {error}. Run again with --debug.",
-                INTERNAL_ERROR,
-                debug,
-            )
+            message = f"Internal error: {type(error).__name__}: {error}. Run again with --debug."
+            _fail(error, message, INTERNAL_ERROR, debug)
 
     return run
 
 
-def _fail(message: str, exit_code: int, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    click.echo(message, err=True)
+class _Signal(KeyboardInterrupt):
+    """A signal that ends the command before, or outside of, a search."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = PREEMPTED if number == signal.SIGUSR1 else TERMINATED
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    def raise_it(number: int, _frame: FrameType | None) -> None:
+        raise _Signal(number)
+
+    # What is ignored stays so: that is how nohup works.
+    heard = [one for one in _ENDING_SIGNALS if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, raise_it) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _open_standard_streams() -> None:
+    """Gives a command that was started with closed streams empty ones."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> None:
+    """Says what happened, if there is anyone to hear it, and leaves."""
+    with suppress(OSError):
+        if debug:
+            traceback.print_exc()
+        for line in (message, *getattr(error, "__notes__", ())):
+            click.echo(line, err=True)
+    _drop_unwritten()
     sys.exit(exit_code)
+
+
+def leave_at_once(console: Console, error: Phase6cError) -> None:
+    """Ends the process from any thread, where what runs can neither go on nor be waited for."""
+    console.show_cursor()
+    console.print(f"Error: {error}", _way_on(), sep="\n", markup=False, soft_wrap=True)
+    os._exit(error.exit_code)
+
+
+@contextmanager
+def names_the_way_on(study_file: Path) -> Iterator[None]:
+    """Adds the command that goes on to whatever ends a search that has begun."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        usual = isinstance(error, ConfigError | DataError | FolderError)
+        if study_file.exists() and not usual:
+            error.add_note(_way_on())
+        raise
+
+
+def _way_on() -> str:
+    given = [one for one in sys.orig_argv if one not in ("--overwrite", "--resume")]
+    return f"Go on with: {shlex.join([*given, '--resume'])}"
+
+
+def _drop_unwritten() -> None:
+    """Keeps Python from failing again, at its exit, on what a full or closed stdout refused."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @contextmanager
@@ -80,7 +164,7 @@ def quiet_terminal(log: Path | None) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
+    terminal = _Terminal(os.dup(2))
     try:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
@@ -93,6 +177,32 @@ def quiet_terminal(log: Path | None) -> Iterator[Console]:
             os.close(descriptor)
         terminal.close()
         stream.close()
+
+
+class _Terminal(io.TextIOWrapper):
+    """A stream to people: once nobody reads it any more, it swallows what is written."""
+
+    def __init__(self, descriptor: int) -> None:
+        raw = os.fdopen(descriptor, "wb")
+        super().__init__(raw, encoding="utf-8", errors="replace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            self._fall_silent()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
 class ConsoleHandler(logging.Handler):
@@ -112,6 +222,7 @@ def library_messages(console: Console, *, quiet: bool) -> Iterator[None]:
     """Sends the messages of `phase6c` to the console: all of them, or only warnings."""
     logger = logging.getLogger("phase6c")
     handler = ConsoleHandler(console)
+    handler.setFormatter(RedactingFormatter())
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False

@@ -61,7 +61,11 @@ def show(rows: list[dict[str, object]]) -> None:
         words = (row["name"], row["tier"], row["family"], days, " ".join(needs), row["meaning"])
         table.add_row(*map(str, words))
     # A pipe has no width of its own; lines are kept whole for it.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    # Written by click, because rich ends the process itself where nobody reads any more.
+    with console.capture() as text:
+        console.print(table)
+    click.echo(text.get(), nl=False)
 
 
 if __name__ == "__main__":

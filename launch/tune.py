@@ -7,6 +7,9 @@ import json
 import os
 import pkgutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,9 @@ try:
         TIERS,
         duration_text,
         exits_with_code,
+        leave_at_once,
         library_messages,
+        names_the_way_on,
         parse_duration,
         parse_settings,
         quiet_terminal,
@@ -27,7 +32,7 @@ try:
 
     import search_spaces
     from phase6c.config import DataConfig, check_names, parse, settable_fields
-    from phase6c.errors import ConfigError, ResourceError
+    from phase6c.errors import ConfigError, ResourceError, StorageError
 except ImportError as missing:
     sys.exit(
         f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
@@ -50,8 +55,8 @@ GRACE_HELP = (
 )
 AUDIT_HELP = "Of the trials a rung would stop, how many are finished to show what rungs cost."
 WARM_START_HELP = (
-    "Take over from an earlier study: its folder, or a JSON file of trials. Its three best run "
-    "after the references; the rest guides proposals as far as this search's results agree."
+    "Take over from an earlier study: its folder, or a JSON file of trials. Its best run first, up "
+    "to three while they lead; the rest guides proposals as far as this search's results agree."
 )
 COUNT = click.IntRange(min=1)
 OBJECTIVES = click.Choice(["auc", "log_loss", "refinement"])
@@ -109,7 +114,12 @@ def main(**given: Any) -> None:
         show_plan(plan, as_json=given["as_json"])
         return
     study = search(plan, given)
-    show_result(study, as_json=given["as_json"])
+    try:
+        show_result(study, as_json=given["as_json"])
+        sys.stdout.flush()
+    except OSError as error:
+        rule, remedy = "stdout must take the result", f"The study is whole, in {study.folder}."
+        raise StorageError(rule, error.strerror, remedy) from error
 
 
 def make_plan(given: dict[str, Any]) -> StudyPlan:
@@ -175,15 +185,26 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
             )
         check_names([budget], known, "budget")
         module_name = known[budget]
-    sys.path.append(str(Path.cwd()))
     try:
-        return importlib.import_module(module_name).SPACE  # type: ignore[no-any-return]
+        with _importing_from_here() if module_name is not None else nullcontext():
+            return importlib.import_module(module_name).SPACE  # type: ignore[no-any-return]
     except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise ConfigError(
             "--space must name a module with a SPACE",
             f"{module_name} ({error})",
             "Name one such as search_spaces.january_2m.",
         ) from error
+
+
+@contextmanager
+def _importing_from_here() -> Iterator[None]:
+    """While open, a user's own module is found in the current folder; nothing else should be."""
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
 
 
 def _parse_count(option: str, text: str, least: int) -> int | None:
@@ -239,12 +260,14 @@ def search(plan: StudyPlan, given: dict[str, Any]) -> Study:
     Raises:
         ResourceError: A large budget without a GPU, and nobody said --yes.
     """
+    from phase6c.study import STUDY_FILE
     from phase6c.study_folder import LOG_FILE
 
     log = None if given["debug"] else plan.folder / LOG_FILE
     if given["address"] is None:
         _check_resources(plan, yes=given["yes"])
     with (
+        names_the_way_on(plan.folder / STUDY_FILE),
         quiet_terminal(log) as console,
         library_messages(console, quiet=given["quiet"]),
     ):
@@ -257,12 +280,14 @@ def _run(plan: StudyPlan, console: Console, *, quiet: bool) -> Study:
 
     from phase6c.tune.run import run
 
+    leave = partial(leave_at_once, console)
     if quiet:
-        return run(plan)
+        return run(plan, on_ray_lost=leave)
     console.print(data_table(plan))
     console.print(windows_text(plan), markup=False)
     with display(console) as live:
-        return run(plan, [lambda *found: Progress(console, live, *found)])
+        shown = [lambda *found: Progress(console, live, *found)]
+        return run(plan, shown, on_ray_lost=leave)
 
 
 def _check_resources(plan: StudyPlan, *, yes: bool) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import ray
+from ray._private import ray_constants
 
 from phase6c.errors import ResourceError
+from phase6c.redact import RedactingFormatter
+from phase6c.tune.halt import signals_held
 from phase6c.tune.resources import Resources
+
+logger = logging.getLogger(__name__)
 
 _CONNECT_S = 5.0
 
@@ -45,23 +53,44 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
         yield
         return
     try:
-        _start(address, resources)
+        with signals_held():
+            _start(address, resources)
         yield
     finally:
         ray.shutdown()
 
 
 def _start(address: str | None, resources: Resources | None) -> None:
+    token = _token_path()
+    is_new = not token.exists()
     if resources is not None:
-        ray.init(
-            address="local",
-            num_cpus=resources.n_cpus,
-            num_gpus=resources.n_gpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
-        return
+        with _loopback_only():
+            ray.init(
+                address="local",
+                num_cpus=resources.n_cpus,
+                num_gpus=resources.n_gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+    else:
+        _connect(address)
+    if is_new and token.exists():
+        token.chmod(0o600)
+    remark_on_token(token)
+    _show_errors_of_ray()
+
+
+def _show_errors_of_ray() -> None:
+    """Ray takes its own handler away when it is not to configure logging."""
+    logger = logging.getLogger("ray")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+def _connect(address: str | None) -> None:
     try:
         _check_listening(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
@@ -84,6 +113,39 @@ def _check_listening(address: str | None) -> None:
         return
     host, _, port = str(address).rpartition(":")
     socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """While open, a Ray that starts listens on 127.0.0.1 alone.
+
+    On Linux, Ray 2.60 replaces a given 127.0.0.1 by the machine's own address and then listens on
+    all interfaces; the switch that spares macOS and Windows this is read when ray is imported.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _token_path() -> Path:
+    """Where Ray keeps the token that its processes know each other by."""
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+@cache
+def remark_on_token(path: Path) -> None:
+    """Warns, once for each file, of a token that others can read; Ray 2.60 leaves it open."""
+    if path.exists() and path.stat().st_mode & 0o077 and _can_be_reached(path):
+        command = shlex.join(["chmod", "600", str(path)])
+        logger.warning("Others on this machine can read Ray's token; close it with: %s", command)
+
+
+def _can_be_reached(path: Path) -> bool:
+    """Whether every folder on the way lets others through."""
+    return all(folder.stat().st_mode & 0o011 for folder in path.absolute().parents)
 
 
 def cluster_counts() -> tuple[int, int]:

@@ -14,8 +14,10 @@ from phase6c.errors import Phase6cError
 
 # Long enough for short epochs to end, short enough for whoever pressed Ctrl-C.
 GRACE_S = 10.0
+# The exit code of what was ended from outside and goes on elsewhere or later.
+PREEMPTED = 75
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Halt:
@@ -55,11 +57,8 @@ class Halt:
 
 @contextmanager
 def signals_request(halt: Halt) -> Iterator[None]:
-    """While open, a first signal asks for the end and a second one leaves at once.
-
-    Ray replaces signal handlers when it starts, so this is entered after it.
-    """
-    if threading.current_thread() is not threading.main_thread():
+    """While open, a first signal asks for the end and a second one leaves at once."""
+    if not _in_main_thread():
         yield
         return
 
@@ -68,7 +67,35 @@ def signals_request(halt: Halt) -> Iterator[None]:
             os._exit(exit_code_of(number))
         halt.request(signal_number=number)
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    with _handlers_restored():
+        for number in SIGNALS:
+            # What is ignored stays so: that is how nohup works.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, handle)
+        yield
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """While open, signals wait; whoever is started meanwhile never hears of them.
+
+    Ray replaces handlers when it starts. A terminal and a batch system send their signals to all
+    processes of a group: Ray's must survive them, so that running epochs can end.
+    """
+    if not _in_main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        with _handlers_restored():
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _handlers_restored() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:
@@ -76,6 +103,10 @@ def signals_request(halt: Halt) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def exit_code_of(signal_number: int) -> int:
     """130 for SIGINT, 75 for SIGUSR1 (preempted), 143 for SIGTERM and SIGHUP."""
-    return {int(signal.SIGINT): 130, int(signal.SIGUSR1): 75}.get(signal_number, 143)
+    return {int(signal.SIGINT): 130, int(signal.SIGUSR1): PREEMPTED}.get(signal_number, 143)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import logging
+import signal
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
 import ray
 from ray import tune
 from ray.tune import Stopper
 
-from phase6c.baselines import fit_baselines
 from phase6c.board import Board
-from phase6c.config import Precision, Values, parse
+from phase6c.config import Values, parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
-from phase6c.nn.device import faster_precision, pick_device
-from phase6c.space import Space, model_of
+from phase6c.space import Space
 from phase6c.study import (
     Study,
     StudyConfig,
@@ -34,7 +33,8 @@ from phase6c.study import (
 )
 from phase6c.study_folder import cache_path, open_folder
 from phase6c.tune.cluster import cluster_counts, ray_cluster
-from phase6c.tune.halt import Halt, exit_code_of, signals_request
+from phase6c.tune.halt import PREEMPTED, Halt, exit_code_of, signals_request
+from phase6c.tune.head import watched_ray
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.proposals import Proposals, make_sampler
@@ -43,6 +43,7 @@ from phase6c.tune.resources import Resources
 from phase6c.tune.samplers import RaySampler
 from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
+from phase6c.tune.settle import settle
 from phase6c.tune.trainable import TransformerTrainable
 from phase6c.views import Retention, Views
 
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 # Makes a further listener once the study's configuration and ledger are there.
 MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
+OnRayLost = Callable[[InterruptedStudyError], None]
 
 
 def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
@@ -88,6 +90,7 @@ def run(
     plan: StudyPlan,
     listeners: Iterable[MakeListener] = (),
     trainable: type[tune.Trainable] = TransformerTrainable,
+    on_ray_lost: OnRayLost | None = None,
 ) -> Study:
     """Runs a plan; see `run_study`.
 
@@ -95,6 +98,8 @@ def run(
         plan: The search.
         listeners: Told of every row of the ledger, after the study's own files are written.
         trainable: What runs one trial.
+        on_ray_lost: Told, from another thread, that Ray is gone. Ray ends this process within a
+            minute then, whatever is done here; the search is asked to end first.
     """
     options = plan.options
     halt = Halt(options.time_budget_s)
@@ -111,11 +116,28 @@ def run(
         own_ray = options.address is None and not ray.is_initialized()
         planned = plan.resources() if own_ray else None
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
-        with ray_cluster(options.address, planned):
-            resources = planned or plan.resources(cluster_counts())
-            search = _Search(plan, resources, halt, trainable, sampler)
-            search.run(listeners)
-        return search.conclude()
+        with ExitStack() as signals:
+            with ray_cluster(options.address, planned):
+                resources = planned or plan.resources(cluster_counts())
+                search = _Search(plan, resources, halt, trainable, sampler)
+                signals.enter_context(signals_request(halt))
+                with watched_ray(partial(_end_without_ray, plan, halt, on_ray_lost)):
+                    search.run(listeners)
+            return search.conclude()
+
+
+def _end_without_ray(plan: StudyPlan, halt: Halt, on_ray_lost: OnRayLost | None, gone: str) -> None:
+    error = InterruptedStudyError(
+        "Ray must be there as long as a search runs",
+        f"{gone}; the study is in {plan.folder}",
+        "Everything finished is kept; --resume goes on.",
+        PREEMPTED,
+    )
+    halt.request(error=error)
+    if on_ray_lost is None:
+        logger.error("%s", error)
+    else:
+        on_ray_lost(error)
 
 
 class _Search:
@@ -133,7 +155,7 @@ class _Search:
         self._resources = resources
         self._halt = halt
         self._trainable = trainable
-        self._config = _settle(plan, resources)
+        self._config = settle(plan, resources)
         write_config(plan.folder, self._config)
         self._ledger = Ledger(plan.folder / LEDGER_NAME)
         self._searcher = self._make_searcher(sampler)
@@ -147,7 +169,7 @@ class _Search:
         for make in listeners:
             ledger.listen(make(config, ledger, self._resources))
         try:
-            with signals_request(self._halt), tempfile.TemporaryDirectory() as staging:
+            with tempfile.TemporaryDirectory() as staging:
                 self._tuner(staging).fit()
         finally:
             board.close()
@@ -227,15 +249,15 @@ class _Search:
         )
 
     def _raise_early_end(self, config: StudyConfig) -> None:
-        resume = "Everything finished is kept; go on with the same command and --resume."
         if self._halt.error is not None:
             raise self._halt.error
-        if self._halt.signal_number is not None and not config.complete:
+        received = self._halt.signal_number
+        if received is not None and not config.complete:
             raise InterruptedStudyError(
                 "The search was ended by a signal",
-                f"signal {self._halt.signal_number}; the study is in {self._plan.folder}",
-                resume,
-                exit_code_of(self._halt.signal_number),
+                f"{signal.Signals(received).name}; the study is in {self._plan.folder}",
+                "Everything finished is kept; --resume goes on.",
+                exit_code_of(received),
             )
         trials = self._ledger.trials.values()
         if config.complete and best_trial(trials, config) is None:
@@ -263,32 +285,3 @@ class _HaltStopper(Stopper):
     def stop_all(self) -> bool:
         drained = self._searcher.n_live == 0
         return self._halt.requested and (drained or self._halt.grace_over)
-
-
-def _settle(plan: StudyPlan, resources: Resources) -> StudyConfig:
-    """Adds to the configuration what only the run can know: precision and baselines."""
-    config = plan.config
-    if not plan.precision_pinned:
-        precision = _measured_precision(plan, resources)
-        train = config.train.model_copy(update={"precision": precision})
-        config = config.model_copy(update={"train": train})
-    if not config.baselines:
-        logger.info("Fitting the baselines.")
-        baselines = fit_baselines(plan.data, config.seed)
-        config = config.model_copy(update={"baselines": baselines})
-    return config
-
-
-def _measured_precision(plan: StudyPlan, resources: Resources) -> Precision:
-    """Measures where the trials will run: on a GPU of the cluster, or here."""
-    shape = model_of(plan.space.sample(np.random.default_rng(plan.config.seed), plan.count))
-    n_features, batch_size = len(plan.data.feature_names), plan.config.train.batch_size
-    if not resources.n_gpus:
-        return faster_precision(shape, n_features, batch_size, pick_device())
-
-    @ray.remote(num_cpus=1, num_gpus=resources.gpus_per_trial)
-    def measure() -> Precision:
-        return faster_precision(shape, n_features, batch_size, pick_device())
-
-    precision: Precision = ray.get(measure.remote())
-    return precision

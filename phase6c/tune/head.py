@@ -1,0 +1,60 @@
+"""Notices that Ray itself is gone, before Ray ends its driver without a word."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ray
+
+# Ray gives up within ten seconds of losing a raylet, and a minute of losing its head.
+_INTERVAL_S = 1.0
+_CONNECT_S = 5.0
+_MAX_REFUSALS = 3
+_VITAL = ("gcs_server", "raylet")
+
+
+@contextmanager
+def watched_ray(on_lost: Callable[[str], None]) -> Iterator[None]:
+    """While open, calls `on_lost` from a thread of its own, once, with what is gone."""
+    over = threading.Event()
+    address = ray.get_runtime_context().gcs_address
+
+    def watch() -> None:
+        refusals = 0
+        while not over.wait(_INTERVAL_S):
+            refusals = 0 if _answers(address) else refusals + 1
+            gone = _dead_process()
+            if gone is None and refusals == _MAX_REFUSALS:
+                gone = f"its head at {address} does not answer"
+            if gone is not None and not over.is_set():
+                on_lost(gone)
+                return
+
+    thread = threading.Thread(target=watch, name="ray-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=_CONNECT_S)
+
+
+def _dead_process() -> str | None:
+    """Which process of a Ray of our own has ended that it cannot do without."""
+    node = ray._private.worker._global_node
+    if node is None or not node.is_head():
+        return None
+    ended = [name for name, _ in node.dead_processes() if name in _VITAL]
+    return f"its {ended[0]} has ended" if ended else None
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True

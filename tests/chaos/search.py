@@ -1,0 +1,113 @@
+"""A search whose scores follow from the configuration alone, run by the product as it is.
+
+Run: python search.py FOLDER [--workers N | --address A] [--trials N] [--epoch-s S] [--resume]
+Every epoch that is really trained adds a line "number epoch pid" to FOLDER/trained.log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import ray
+
+import phase6c
+from phase6c.config import digest_of
+from phase6c.errors import Phase6cError
+from phase6c.nn.trainer import EpochResult, Trainer
+from phase6c.records import Measurement
+from phase6c.space import Space
+from phase6c.tune import trainable
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import plan_study
+from phase6c.tune.run import run
+from phase6c.tune.trainable import TransformerTrainable
+from search_spaces import tiny
+
+EPOCHS = 9
+SPACE: Space = replace(tiny.SPACE, references=())
+
+
+class FormulaTrainer(Trainer):
+    """Trains nothing: an epoch's logits follow from the configuration. All else is as it is."""
+
+    def train_epoch(self) -> list[EpochResult]:
+        self._epoch += 1
+        logits = logits_of(self.config.flat(), self._epoch, self._data.val.y)
+        measurement = self._measure(None, 0.5, logits, 1.0)
+        return [EpochResult(measurement, logits, self._keep_best(0, measurement))]
+
+
+class Formula(TransformerTrainable):
+    """Notes which epochs were trained, and where."""
+
+    def setup(self, config: dict[str, Any], data: Any = None) -> None:
+        trainable.Trainer = FormulaTrainer
+        super().setup(config, data)
+
+    def _make_trainer(self) -> Trainer:
+        FormulaTrainer.config = self._trial
+        return super()._make_trainer()
+
+    def _train_epoch(self) -> Measurement:
+        number, epoch = self._folder.name.removeprefix("trial_"), len(self._measurements) + 1
+        with (self._folder.parent / "trained.log").open("a") as stream:
+            stream.write(f"{number} {epoch} {os.getpid()}\n")
+        time.sleep(float(os.environ.get("EPOCH_S", "0")))
+        return super()._train_epoch()
+
+
+def logits_of(config: dict[str, Any], epoch: int, y: np.ndarray) -> np.ndarray:
+    """They tell the classes apart the better, the better the configuration and the later."""
+    known = {name: value for name, value in config.items() if name != "seed"}
+    rng = np.random.default_rng([int(digest_of(known)[:12], 16), epoch])
+    level = 1.5 - 0.3 * abs(np.log10(config["learning_rate"]) + 3.5) - config["dropout"]
+    signal = level * (1 - np.exp(-epoch / 2)) * (y - 0.5)
+    return (signal + rng.standard_normal(len(y))).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--epoch-s", type=float, default=0.02)
+    parser.add_argument("--back-s", type=float, default=0.0)
+    parser.add_argument("--address")
+    parser.add_argument("--resume", action="store_true")
+    given = parser.parse_args()
+    os.environ["EPOCH_S"] = str(given.epoch_s)
+    real, back_s = time.time, given.back_s
+    time.time = lambda: real() - back_s
+    options = SearchOptions(
+        n_trials=given.trials,
+        epochs=EPOCHS,
+        cpus=None if given.address else given.workers,
+        address=given.address,
+        out=given.folder,
+        name="chaos",
+        data={"tier": "a20"},
+        resume=given.resume,
+    )
+    try:
+        plan = plan_study(SPACE, phase6c.load_bars("sp500"), options)
+        run(plan, trainable=Formula, on_ray_lost=leave)
+    except Phase6cError as error:
+        leave(error)
+
+
+def leave(error: Phase6cError) -> None:
+    """Ends as a command does."""
+    sys.stderr.write(f"{error}\n")
+    sys.stderr.flush()
+    os._exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    main()

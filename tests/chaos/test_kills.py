@@ -1,0 +1,108 @@
+"""However often a search is killed, it ends with what it would have ended with."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from phase6c.files import read_lines
+from phase6c.ledger import FILE_NAME
+
+from .victim import configurations, n_repeated, outcomes, real, rungs, scripted
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+N_KILLS = 10
+N_MOMENTS = 20
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Draws from a printed seed; CHAOS_SEED repeats a round."""
+    seed = int(os.environ.get("CHAOS_SEED", time.time_ns() % 1_000_000))
+    print(f"\nCHAOS_SEED={seed}")  # noqa: T201
+    return random.Random(seed)
+
+
+def test_fifty_trials_killed_ten_times_end_as_an_undisturbed_search(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    expected = scripted(tmp_path / "undisturbed").finish()
+    n_results = sum(trial.epochs for trial in expected.trials)
+    victim = scripted(tmp_path / "killed")
+    for moment in sorted(rng.sample(range(1, n_results), N_KILLS)):
+        victim.start()
+        victim.wait_for_results(moment)
+        time.sleep(rng.random() * 0.1)
+        victim.send(signal.SIGKILL)
+        victim.end()
+        victim.check()
+    study = victim.finish()
+    assert configurations(study) == configurations(expected)
+    assert len(set(configurations(study))) == 50
+    assert outcomes(study) == outcomes(expected)
+    assert study.best.number == expected.best.number
+    assert rungs(study) == rungs(expected)
+    assert n_repeated(victim.folder) <= N_KILLS
+
+
+def test_two_workers_killed_again_and_again_lose_and_repeat_nothing(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    victim = scripted(tmp_path, "--workers", "2", "--trials", "30", "--epoch-s", "0.05")
+    for _ in range(5):
+        victim.start()
+        victim.wait_for_results(victim.n_results() + rng.randint(1, 12))
+        victim.send(signal.SIGKILL)
+        victim.end()
+        victim.check()
+    study = victim.finish()
+    assert len(study.trials) == len(set(configurations(study))) == 30
+    assert n_repeated(victim.folder) <= 5 * 2
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
+    expected = scripted(tmp_path / "undisturbed", "--trials", "12").finish()
+    victim = scripted(tmp_path / "set_back", "--trials", "12")
+    victim.start()
+    victim.wait_for_results(15)
+    victim.send(signal.SIGKILL)
+    victim.end()
+    victim.start("--back-s", "7200")
+    code, errors = victim.end()
+    assert code == 0, errors
+    victim.check()
+    study = victim.finish()
+    assert configurations(study) == configurations(expected)
+    rows = read_lines(victim.folder / FILE_NAME)
+    assert any(after["at"] < before["at"] for before, after in pairwise(rows))
+
+
+def test_killed_at_twenty_random_moments_a_real_search_goes_on(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    victim = real(tmp_path, "--trials", "60")
+    started = time.monotonic()
+    victim.start()
+    victim.wait_for_results(1)
+    first_result_s = time.monotonic() - started
+    for _ in range(N_MOMENTS):
+        if victim.running:
+            victim.send(signal.SIGKILL)
+            victim.end()
+        victim.check()
+        victim.start()
+        # Half of the kills fall into the start-up.
+        time.sleep(rng.uniform(0, 2 * first_result_s))
+    victim.send(signal.SIGKILL)
+    victim.end()
+    victim.check()
+    study = victim.finish()
+    assert sum(trial.source == "sampled" for trial in study.trials) == 60
+    assert len(set(configurations(study))) == len(study.trials)

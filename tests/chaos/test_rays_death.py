@@ -1,0 +1,119 @@
+"""Ray itself may die: a process of its own, a node of a cluster, or the cluster's head."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .victim import Victim, n_repeated, real, scripted
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+
+# Starts a cluster, says where it is, and does what it is told, a line each.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+print(cluster.address, flush=True)
+for line in sys.stdin:
+    match line.split():
+        case ["node"]:
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
+            nodes.append(cluster.add_node(num_cpus=1))
+        case ["head"]:
+            cluster.head_node.kill_gcs_server()
+    print("done", flush=True)
+"""
+
+
+class Cluster:
+    """A Ray cluster of two workers in a process of its own."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", CLUSTER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.address = self._read()
+
+    def tell(self, word: str) -> None:
+        assert self._process.stdin is not None
+        print(word, file=self._process.stdin, flush=True)
+        assert self._read() == "done"
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes that a driver has started, by name."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return {Path(f"/proc/{one}/comm").read_text().strip(): int(one) for one in found.stdout.split()}
+
+
+@pytest.mark.parametrize("name", ["gcs_server", "raylet"])
+def test_a_search_whose_ray_dies_says_so_and_goes_on(tmp_path: Path, name: str) -> None:
+    victim = real(tmp_path)
+    victim.start()
+    victim.wait_for_results(5)
+    assert victim.process is not None
+    os.kill(children(victim.process.pid)[name], signal.SIGKILL)
+    code, errors = victim.end()
+    assert code == 75, errors
+    assert name in errors
+    assert errors.splitlines()[-1].endswith("--resume")
+    victim.check()
+    victim.finish()
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    started = Cluster()
+    yield started
+    started.close()
+
+
+def on_cluster(folder: Path, address: str) -> Victim:
+    options = ("--workers", "2", "--trials", "12", "--epoch-s", "1", "--address", address)
+    return scripted(folder, *options)
+
+
+def test_trials_of_a_node_that_dies_go_on_elsewhere(tmp_path: Path, cluster: Cluster) -> None:
+    victim = on_cluster(tmp_path, cluster.address)
+    victim.start()
+    victim.wait_for_results(6)
+    cluster.tell("node")
+    code, errors = victim.end()
+    assert code == 0, errors
+    victim.check()
+    assert n_repeated(victim.folder) <= 2
+
+
+def test_a_cluster_whose_head_dies_is_left_and_another_goes_on(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    victim = on_cluster(tmp_path, cluster.address)
+    victim.start()
+    victim.wait_for_results(6)
+    cluster.tell("head")
+    code, errors = victim.end()
+    assert code == 75, errors
+    victim.check()
+    other = scripted(tmp_path, "--trials", "12")
+    other.shown = victim.shown
+    assert len(other.finish().trials) == 12

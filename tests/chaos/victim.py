@@ -1,0 +1,139 @@
+"""A search in a process of its own that tests break, and what must hold of what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from phase6c.decisions import Decisions
+from phase6c.ledger import FILE_NAME, read_trials
+from phase6c.records import Trial
+from phase6c.study import Study, load_study
+
+ROOT = Path(__file__).parents[2]
+SEARCH = (sys.executable, str(Path(__file__).with_name("search.py")))
+TUNE = (sys.executable, str(ROOT / "launch/tune.py"))
+LIMIT_S = 300.0
+
+
+class Victim:
+    """A search that is started, broken and gone on with.
+
+    Args:
+        command: Starts it; `--resume` is added by `start` from the second time on.
+        study_folder: Where its files are.
+    """
+
+    def __init__(self, command: tuple[str, ...], study_folder: Path) -> None:
+        self.command = command
+        self.folder = study_folder
+        self.process: subprocess.Popen[str] | None = None
+        # The record of each finished trial as it was first seen.
+        self.shown: dict[int, Trial] = {}
+
+    def start(self, *options: str) -> None:
+        """Starts the search, or goes on with it, as the leader of a group of its own."""
+        resume = ("--resume",) if (self.folder / "study.json").exists() else ()
+        self.process = subprocess.Popen(
+            [*self.command, *resume, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that was started last is alive."""
+        return self.process is not None and self.process.poll() is None
+
+    def n_results(self) -> int:
+        """How many epochs the ledger holds."""
+        path = self.folder / FILE_NAME
+        return path.read_text().count('"kind": "result"') if path.exists() else 0
+
+    def wait_for_results(self, n_results: int) -> None:
+        """Until the ledger holds so many, or the search has ended."""
+        deadline = time.monotonic() + LIMIT_S
+        while self.running and self.n_results() < n_results:
+            assert time.monotonic() < deadline, f"no {n_results} results after {LIMIT_S:.0f} s"
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals, *, group: bool = False) -> None:
+        """A signal to the driver, or to all processes of its group."""
+        assert self.process is not None
+        if self.running:
+            (os.killpg if group else os.kill)(self.process.pid, number)
+
+    def end(self) -> tuple[int, str]:
+        """Waits for the end; (exit code, stderr)."""
+        assert self.process is not None
+        _, errors = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, errors
+
+    def check(self) -> None:
+        """What was shown is unchanged, and the files agree with the ledger."""
+        if not (self.folder / "study.json").exists():
+            return
+        trials = read_trials(self.folder / FILE_NAME) if self.n_results() else {}
+        for number, before in self.shown.items():
+            assert trials[number] == before, f"trial {number} changed after it was finished"
+        self.shown |= {one.number: one for one in trials.values() if one.finished}
+        verified = subprocess.run(
+            [sys.executable, str(ROOT / "launch/verify.py"), str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    def finish(self) -> Study:
+        """Goes on until the search is complete; checks it and loads it."""
+        self.start()
+        code, errors = self.end()
+        assert code == 0, errors
+        self.check()
+        study = load_study(self.folder)
+        assert study.config.complete
+        return study
+
+
+def real(folder: Path, *options: str) -> Victim:
+    """A search of tiny transformers by the tune command."""
+    small = ("--budget", "tiny", "--tier", "a20", "--trials", "30", "--epochs", "6")
+    command = (*TUNE, *small, "--name", "one", "--out", str(folder), *options)
+    return Victim(command, folder / "phase6c_a20/one")
+
+
+def scripted(folder: Path, *options: str) -> Victim:
+    """A search that search.py makes."""
+    return Victim((*SEARCH, str(folder), *options), folder / "phase6c_a20/chaos")
+
+
+def configurations(study: Study) -> list[str]:
+    """What each trial tried, its seed apart."""
+    return [json.dumps({**one.config, "seed": 0}, sort_keys=True) for one in study.trials]
+
+
+def outcomes(study: Study) -> list[tuple[object, ...]]:
+    """How each trial went."""
+    return [(one.state, one.stopped, one.audited, one.measurements) for one in study.trials]
+
+
+def rungs(study: Study) -> dict[int, tuple[int, ...]]:
+    """The rungs that a fresh replay of the ledger fills."""
+    return Decisions(study.config, study.trials).rungs()
+
+
+def n_repeated(study_folder: Path) -> int:
+    """How many epochs were trained more than once in all."""
+    lines = (study_folder / "trained.log").read_text().splitlines()
+    trained = Counter(tuple(line.split()[:2]) for line in lines if len(line.split()) == 3)
+    return sum(times - 1 for times in trained.values())
