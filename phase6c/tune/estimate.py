@@ -11,13 +11,8 @@ from phase6c.tune.resources import Resources
 
 # Weights, gradients and two moments in float32.
 _TRAINING_BYTES = 16
-# A checkpoint holds weights and two moments, and the best weights; two are kept of each trial.
-_CHECKPOINT_BYTES = 2 * 16
-_WEIGHT_BYTES = 4
 # A Python process with torch, scikit-learn and the bars.
 _PROCESS_GIB = 0.8
-# Predictions, metrics and events of one trial's epochs.
-_TRIAL_FILES_GIB = 0.001
 # A forward pass on the validation block against forward, backward and update on train.
 _VALIDATION_SHARE = 1 / 3
 
@@ -59,7 +54,6 @@ def estimate(plan: StudyPlan, resources: Resources) -> Estimate:
     epochs = plan.rung_plan.epochs_expected
     side_by_side = min(resources.max_concurrent, plan.config.n_trials)
     gib = n_params / 2**30
-    kept = plan.config.keep + side_by_side
     return Estimate(
         shape=shape,
         n_params=n_params,
@@ -67,9 +61,7 @@ def estimate(plan: StudyPlan, resources: Resources) -> Estimate:
         epoch_s=epoch_s,
         search_s=epoch_s * epochs / side_by_side,
         memory_gib=side_by_side * (_PROCESS_GIB + _TRAINING_BYTES * gib),
-        disk_gib=side_by_side * _CHECKPOINT_BYTES * gib
-        + kept * _WEIGHT_BYTES * gib
-        + plan.config.n_trials * _TRIAL_FILES_GIB,
+        disk_gib=plan.disk_bytes(resources.max_concurrent) / 2**30,
     )
 
 

@@ -15,6 +15,7 @@ from phase6c.config import TrainConfig, TrialConfig, Values, check_names
 from phase6c.data.bars import Bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
+from phase6c.disk import bytes_needed
 from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
 from phase6c.rung_plan import RungPlan, fixed_rungs, ladder, longest_grace, plan_rungs
@@ -101,6 +102,21 @@ class StudyPlan:
             available_gpus=gpus,
             available_cpus=cpus,
             gpu_memory_gib=min(memory, default=None),
+        )
+
+    def disk_bytes(self, max_concurrent: int) -> int:
+        """The size of the study's folder at its largest, as far as its epochs can be foreseen."""
+        config, n_references = self.config, len(self.references)
+        shapes = [count for _, count in self.space.shapes(self.count)]
+        models = (build_trial(self, config.train, one.values, 0) for one in self.references)
+        return bytes_needed(
+            n_params=max(*shapes, *(count for _, count in models), 0),
+            n_trials=config.n_trials + n_references,
+            max_concurrent=max_concurrent,
+            epochs=config.train.epochs,
+            total_epochs=self.rung_plan.epochs_expected + n_references * config.train.epochs,
+            n_val=len(self.data.val),
+            keep=config.keep,
         )
 
 

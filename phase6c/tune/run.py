@@ -18,6 +18,7 @@ from phase6c.board import Board
 from phase6c.config import Values, parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
+from phase6c.disk import check_space
 from phase6c.errors import ConfigError, InterruptedStudyError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
@@ -119,6 +120,7 @@ def run(
         with ExitStack() as signals:
             with ray_cluster(options.address, planned):
                 resources = planned or plan.resources(cluster_counts())
+                check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
                 search = _Search(plan, resources, halt, trainable, sampler)
                 signals.enter_context(signals_request(halt))
                 with watched_ray(partial(_end_without_ray, plan, halt, on_ray_lost)):

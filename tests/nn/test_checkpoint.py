@@ -16,11 +16,12 @@ import torch
 
 from phase6c.config import TrialConfig, Values
 from phase6c.data.windows import SearchData
+from phase6c.disk import bytes_needed
 from phase6c.errors import StorageError
 from phase6c.files import remove_leftovers, write_checked
 from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
 from phase6c.nn.trainer import Trainer
-from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
+from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
 
 from ..faults import act_with_every_fault, every_kind
 from .conftest import planted_data
@@ -311,3 +312,26 @@ def test_random_streams_of_another_kind_of_device_begin_anew(
     assert torch.equal(known.trainer["streams"][1], own[1])
     trainer.load_state_dict(known.trainer)
     assert trainer.epoch == 1
+
+
+def test_a_trials_files_need_no_more_room_than_was_foreseen(
+    tmp_path: Path, small: SearchData, epochs: list[Checkpoint], trainer: Trainer
+) -> None:
+    save(tmp_path, epochs)
+    (result,) = trainer.train_epoch()
+    weights = trainer.best_weights(0)
+    assert weights is not None
+    assert result.improved
+    save_weights(tmp_path, weights)
+    write_epochs(tmp_path, epochs[-1].measurements, epochs[-1].logits, small)
+    there = sum(path.stat().st_size for path in tmp_path.iterdir())
+    foreseen = bytes_needed(
+        n_params=sum(one.numel() for one in weights.values()),
+        n_trials=1,
+        max_concurrent=1,
+        epochs=len(epochs),
+        total_epochs=len(epochs),
+        n_val=len(small.val),
+        keep=1,
+    )
+    assert there < foreseen
