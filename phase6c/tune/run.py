@@ -114,6 +114,7 @@ def run(
             if stored.complete and plan.config.n_trials <= stored.n_trials:
                 logger.info("The search is complete already; nothing is left to do.")
                 return load_study(plan.folder)
+            _warn_of_other_code(stored, plan.config)
         own_ray = options.address is None and not ray.is_initialized()
         planned = plan.resources() if own_ray else None
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
@@ -126,6 +127,16 @@ def run(
                 with watched_ray(partial(_end_without_ray, plan, halt, on_ray_lost)):
                     search.run(listeners)
             return search.conclude()
+
+
+def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
+    if stored.code_version != config.code_version:
+        logger.warning(
+            "The study was last run by another version of the code (%s, now %s); each trial's"
+            " code_version says which one trained it.",
+            stored.code_version,
+            config.code_version,
+        )
 
 
 def _end_without_ray(plan: StudyPlan, halt: Halt, on_ray_lost: OnRayLost | None, gone: str) -> None:

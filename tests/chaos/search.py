@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -51,6 +52,7 @@ class Formula(TransformerTrainable):
         super().setup(config, data)
 
     def _make_trainer(self) -> Trainer:
+        self._die_once("begin")
         FormulaTrainer.config = self._trial
         return super()._make_trainer()
 
@@ -58,8 +60,17 @@ class Formula(TransformerTrainable):
         number, epoch = self._folder.name.removeprefix("trial_"), len(self._measurements) + 1
         with (self._folder.parent / "trained.log").open("a") as stream:
             stream.write(f"{number} {epoch} {os.getpid()}\n")
+        self._die_once(f"epoch {epoch}")
         time.sleep(float(os.environ.get("EPOCH_S", "0")))
         return super()._train_epoch()
+
+    def _die_once(self, moment: str) -> None:
+        """Where DIE names this trial and moment, the worker is killed, the first time."""
+        trial = int(self._folder.name.removeprefix("trial_"))
+        marker = self._folder / "died"
+        if os.environ.get("DIE") == f"{moment} of trial {trial}" and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def logits_of(config: dict[str, Any], epoch: int, y: np.ndarray) -> np.ndarray:

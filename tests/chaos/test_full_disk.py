@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from .victim import Victim, real
+from .victim import real
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
-
-# Room for study.json, the ledger and some trials, but not for all of them.
-STUDY_SIZES = ("400k", "2m", "5m")
 
 
 @pytest.fixture
@@ -36,22 +34,43 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def ended(victim: Victim) -> tuple[int, str]:
-    victim.start()
-    return victim.end()
+@contextmanager
+def filled(place: Path) -> Iterator[None]:
+    """While open, nothing more can be written there."""
+    filler = place / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(os.urandom(4096))
+    yield
+    filler.unlink()
 
 
-@pytest.mark.parametrize("size", STUDY_SIZES)
+@pytest.mark.parametrize("n_results", [0, 1, 5, 20])
 def test_a_full_study_folder_ends_the_search_and_more_space_goes_on(
-    small_disk: Callable[[str], Path], size: str
+    small_disk: Callable[[str], Path], n_results: int
 ) -> None:
-    victim = real(small_disk(size))
-    code, errors = ended(victim)
-    assert code in (73, 74), errors
-    assert str(victim.folder.parent.parent) in errors
-    assert "No space left" in errors or "free" in errors
-    small_disk("500m")
+    place = small_disk("60m")
+    victim = real(place)
+    victim.start()
+    victim.wait_for(victim.folder.is_dir)
+    victim.wait_for_results(n_results)
+    with filled(place):
+        code, errors = victim.end()
+    assert code == 74, errors
+    assert str(place) in errors
+    assert "No space left" in errors or "must have room" in errors
     victim.check()
+    victim.finish()
+
+
+def test_a_search_that_would_not_fit_does_not_begin(small_disk: Callable[[str], Path]) -> None:
+    victim = real(small_disk("2m"))
+    victim.start()
+    code, errors = victim.end()
+    assert code == 74, errors
+    assert "must have room for the whole search" in errors
+    assert victim.n_results() == 0
+    small_disk("60m")
     victim.finish()
 
 
@@ -65,14 +84,8 @@ def test_a_full_temporary_folder_of_ray_ends_the_search_and_another_goes_on(
         patch.setenv("TMPDIR", str(place))
         victim.start()
         victim.wait_for_results(3)
-        (place / "filler").write_bytes(b"")
-        with (place / "filler").open("wb") as stream:
-            try:
-                while True:
-                    stream.write(os.urandom(4096))
-            except OSError:
-                pass
-        code, errors = victim.end()
+        with filled(place):
+            code, errors = victim.end()
     assert code in (0, 69, 74, 75), errors
     victim.check()
     victim.finish()

@@ -67,6 +67,31 @@ def test_two_workers_killed_again_and_again_lose_and_repeat_nothing(
     assert n_repeated(victim.folder) <= 5 * 2
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["begin of trial 0", "begin of trial 5", "epoch 1 of trial 0", "epoch 3 of trial 5"],
+    ids=["at the start", "during a reset", "in the first epoch", "in a later one"],
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_worker_that_is_killed_costs_one_epoch_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, workers: str
+) -> None:
+    options = ("--trials", "10", "--workers", workers)
+    expected = scripted(tmp_path / "undisturbed", *options).finish()
+    monkeypatch.setenv("DIE", moment)
+    victim = scripted(tmp_path / "killed", *options)
+    study = victim.finish()
+    rows = read_lines(victim.folder / FILE_NAME)
+    assert [row["number"] for row in rows if row["kind"] == "retry"] == [
+        int(moment.rsplit(maxsplit=1)[-1])
+    ]
+    assert n_repeated(victim.folder) <= 1
+    assert {one.state for one in study.trials} <= {"COMPLETE", "PRUNED"}
+    if workers == "1":
+        assert configurations(study) == configurations(expected)
+        assert outcomes(study) == outcomes(expected)
+
+
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
     expected = scripted(tmp_path / "undisturbed", "--trials", "12").finish()
     victim = scripted(tmp_path / "set_back", "--trials", "12")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from phase6c.decisions import Decisions
@@ -61,9 +62,13 @@ class Victim:
 
     def wait_for_results(self, n_results: int) -> None:
         """Until the ledger holds so many, or the search has ended."""
+        self.wait_for(lambda: self.n_results() >= n_results)
+
+    def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Until something is so, or the search has ended."""
         deadline = time.monotonic() + LIMIT_S
-        while self.running and self.n_results() < n_results:
-            assert time.monotonic() < deadline, f"no {n_results} results after {LIMIT_S:.0f} s"
+        while self.running and not is_so():
+            assert time.monotonic() < deadline, f"not so after {LIMIT_S:.0f} s"
             time.sleep(0.02)
 
     def send(self, number: signal.Signals, *, group: bool = False) -> None:

@@ -29,7 +29,7 @@ from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import fold
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space import Space
-from phase6c.study import Study, load_study, value_of
+from phase6c.study import Study, load_study, value_of, write_config
 from phase6c.trial_folder import read_predictions, trial_folder
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import plan_study
@@ -220,9 +220,14 @@ def test_resume_of_a_finished_study_changes_no_byte(finished: Finished) -> None:
     assert after == before
 
 
-def test_resume_with_more_trials_keeps_what_is_finished(search: Search) -> None:
+def test_resume_with_more_trials_keeps_what_is_finished(
+    search: Search, caplog: pytest.LogCaptureFixture
+) -> None:
     first = search(n_trials=2, epochs=2)
+    write_config(first.folder, first.config.model_copy(update={"code_version": "0.0.1+other"}))
     second = search(n_trials=4, epochs=2, resume=True)
+    assert "another version of the code (0.0.1+other, now" in caplog.text
+    assert second.config.code_version == first.config.code_version
     assert second.trials[:2] == first.trials
     assert len(second.trials) == 4
     assert second.config.study_id == first.config.study_id
