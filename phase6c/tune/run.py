@@ -12,14 +12,14 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune import Stopper
+from ray.tune import Stopper, TuneError
 
 from phase6c.board import Board
 from phase6c.config import Values, parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
 from phase6c.disk import check_space
-from phase6c.errors import ConfigError, InterruptedStudyError, StudyFailedError
+from phase6c.errors import ConfigError, InterruptedStudyError, Phase6cError, StudyFailedError
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
 from phase6c.space import Space
@@ -184,6 +184,12 @@ class _Search:
         try:
             with tempfile.TemporaryDirectory() as staging:
                 self._tuner(staging).fit()
+        except TuneError as error:
+            # What ledger and listeners raise, such as of a full disk, Ray wraps as text.
+            ours = _ours_behind(error)
+            if ours is None:
+                raise
+            raise ours from error
         finally:
             board.close()
             ledger.close()
@@ -280,6 +286,13 @@ class _Search:
                 "; ".join(causes[:3]) or "none was eligible",
                 f"See {self._plan.folder / 'all_trials.json'}.",
             )
+
+
+def _ours_behind(error: BaseException) -> Phase6cError | None:
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, Phase6cError):
+        behind = behind.__cause__ or behind.__context__
+    return behind
 
 
 class _HaltStopper(Stopper):
