@@ -53,7 +53,7 @@ class Cluster:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def _read(self) -> str:
         assert self._process.stdout is not None

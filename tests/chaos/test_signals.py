@@ -67,7 +67,7 @@ def test_a_second_signal_leaves_at_once(
     code, _ = victim.end()
     assert code == CODES[number]
     victim.check()
-    assert len(victim.finish().trials) >= 30
+    victim.finish()
 
 
 @pytest.mark.parametrize("delay_s", [0.5, 2.0, 5.0, 8.0])
