@@ -111,8 +111,11 @@ def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> No
 
 def leave_at_once(console: Console, error: Phase6cError) -> None:
     """Ends the process from any thread, where what runs can neither go on nor be waited for."""
-    console.show_cursor()
-    console.print(f"Error: {error}", _way_on(), sep="\n", markup=False, soft_wrap=True)
+    shown_cursor = "\x1b[?25h" if console.is_terminal else ""
+    text = f"{shown_cursor}\nError: {error}\n{_way_on()}\n"
+    with suppress(OSError):
+        # Past rich and Python's buffers, which whoever was interrupted may hold.
+        os.write(console.file.fileno(), text.encode(errors="replace"))
     os._exit(error.exit_code)
 
 

@@ -76,7 +76,7 @@ class Progress:
         counts = Counter(trial.state for trial in trials)
         counts["finished"] = sum(trial.finished for trial in trials)
         counts["left"] = self._config.n_trials - sum(
-            trial.finished and trial.source == "sampled" for trial in trials
+            trial.finished and trial.chosen for trial in trials
         )
         return counts
 

@@ -282,12 +282,12 @@ def _run(plan: StudyPlan, console: Console, *, quiet: bool) -> Study:
 
     leave = partial(leave_at_once, console)
     if quiet:
-        return run(plan, on_ray_lost=leave)
+        return run(plan, leave=leave)
     console.print(data_table(plan))
     console.print(windows_text(plan), markup=False)
     with display(console) as live:
         shown = [lambda *found: Progress(console, live, *found)]
-        return run(plan, shown, on_ray_lost=leave)
+        return run(plan, shown, leave=leave)
 
 
 def _check_resources(plan: StudyPlan, *, yes: bool) -> None:

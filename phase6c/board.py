@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
-from tensorboardX.summary import hparams
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.summary import hparams, scalar
 
 from phase6c.ledger import Row, Trials
 from phase6c.records import Measurement, Trial
 from phase6c.study import StudyConfig
 from phase6c.trial_folder import trial_folder
+
+logger = logging.getLogger(__name__)
 
 HPARAM_METRICS = ("auc", "log_loss", "refinement", "brier", "average_precision", "pred_range")
 
@@ -20,7 +27,8 @@ HPARAM_METRICS = ("auc", "log_loss", "refinement", "brier", "average_precision",
 class Board:
     """A listener of the ledger that keeps one event file for each trial.
 
-    Event files are a view: those of earlier runs are deleted and made again from the ledger.
+    Event files are a view: those of earlier runs are deleted and made again from the ledger. Where
+    they cannot be written, it warns once.
 
     Args:
         folder: The study's folder.
@@ -31,54 +39,69 @@ class Board:
     def __init__(self, folder: Path, config: StudyConfig, trials: Trials) -> None:
         self._folder = folder
         self._config = config
-        self._writers: dict[int, SummaryWriter] = {}
-        for trial in trials.values():
-            for stale in trial_folder(folder, trial.number).glob("events.out.tfevents.*"):
-                stale.unlink()
-            for measurement in trial.measurements:
-                self._write_epoch(trial, measurement)
-            if trial.finished and trial.measurements:
-                self._finish(trial)
+        self._writers: dict[int, EventsWriter] = {}
+        self._failed = False
+        with self._warning_once():
+            for trial in trials.values():
+                self._write_again(trial)
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Writes what the new row adds."""
-        if row["kind"] == "result":
-            self._write_epoch(trial, trial.measurements[-1])
-        if trial.finished and trial.measurements:
-            self._finish(trial)
+        with self._warning_once():
+            if row["kind"] == "result":
+                self._write_epoch(trial, trial.measurements[-1])
+            if trial.finished and trial.measurements:
+                self._finish(trial)
 
     def close(self) -> None:
         """Closes the files of trials that are not finished."""
-        for number in list(self._writers):
-            self._writers.pop(number).close()
+        with self._warning_once():
+            for number in list(self._writers):
+                self._writers.pop(number).close()
+
+    @contextmanager
+    def _warning_once(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._failed:
+                logger.warning(
+                    "TensorBoard's curves cannot be written (%s); --resume makes them again.",
+                    error.strerror or error,
+                )
+            self._failed = True
+
+    def _write_again(self, trial: Trial) -> None:
+        for stale in trial_folder(self._folder, trial.number).glob("events.out.tfevents.*"):
+            stale.unlink()
+        for measurement in trial.measurements:
+            self._write_epoch(trial, measurement)
+        if trial.finished and trial.measurements:
+            self._finish(trial)
 
     def _write_epoch(self, trial: Trial, measurement: Measurement) -> None:
-        writer = self._writer(trial)
-        for tag, value in scalars(measurement).items():
-            writer.add_scalar(tag, value, measurement.epoch)
-        writer.flush()
-
-    def _writer(self, trial: Trial) -> SummaryWriter:
-        if trial.number not in self._writers:
-            folder = trial_folder(self._folder, trial.number)
-            # Two writers within one second would choose the same file name without a suffix.
-            self._writers[trial.number] = SummaryWriter(
-                str(folder), filename_suffix=f".{trial.number}", flush_secs=5
-            )
-        return self._writers[trial.number]
+        self._write(trial, _summaries(scalars(measurement)), measurement.epoch)
 
     def _finish(self, trial: Trial) -> None:
-        writer = self._writer(trial)
         best = trial.best(self._config.objective)
         metrics = best.metrics.model_dump() if best else {}
         known = {name: metrics.get(name) for name in HPARAM_METRICS}
         found = {f"hparam/{name}": value for name, value in known.items() if value is not None}
-        for tag, value in found.items():
-            writer.add_scalar(tag, value, best.epoch if best else 0)
-        for summary in hparams(_hparams(trial), found):
-            writer.file_writer.add_summary(summary)
-        writer.close()
-        del self._writers[trial.number]
+        self._write(trial, _summaries(found), best.epoch if best else 0)
+        self._write(trial, hparams(_hparams(trial), found))
+        self._writers.pop(trial.number).close()
+
+    def _write(self, trial: Trial, summaries: Iterable[Summary], step: int = 0) -> None:
+        """Writes in this thread: that of a SummaryWriter dies of a full disk, and then blocks."""
+        if trial.number not in self._writers:
+            folder = trial_folder(self._folder, trial.number)
+            folder.mkdir(parents=True, exist_ok=True)
+            # Two writers within one second would choose the same file name without a suffix.
+            self._writers[trial.number] = EventsWriter(f"{folder}/events", f".{trial.number}")
+        writer = self._writers[trial.number]
+        for summary in summaries:
+            writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
+        writer.flush()
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:
@@ -89,6 +112,10 @@ def scalars(measurement: Measurement) -> dict[str, float]:
         group = "prob" if name.startswith("pred_") else "val"
         tags[f"{group}/{name.removeprefix('pred_')}"] = value
     return {tag: float(value) for tag, value in tags.items() if value is not None}
+
+
+def _summaries(values: Mapping[str, float]) -> Iterator[Summary]:
+    return (scalar(tag, value) for tag, value in values.items())
 
 
 def _hparams(trial: Trial) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from phase6c.errors import StorageError
@@ -85,7 +86,12 @@ def check_space(folder: Path, needed: int) -> None:
 
 def _bytes_in(folder: Path) -> int:
     paths = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
-    return sum(path.lstat().st_size for path in paths)
+    total = 0
+    for path in paths:
+        # A worker that has not noticed yet that its driver was killed may still rename files.
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
 
 
 def _text(n_bytes: int) -> str:

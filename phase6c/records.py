@@ -147,6 +147,11 @@ class Trial(Record):
         """Whether the trial has ended."""
         return self.state != "RUNNING"
 
+    @property
+    def chosen(self) -> bool:
+        """Whether the search itself chose it, within its number of trials; a reference is not."""
+        return self.source in ("sampled", "warm_start")
+
     def best(self, objective: Objective) -> Measurement | None:
         """The epoch with the best value; the earliest of equals."""
         finite = [one for one in self.measurements if one.value is not None]

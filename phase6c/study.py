@@ -182,7 +182,7 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
     best = trial.best(config.objective)
     past_grace = trial.epochs > min(config.grace_epochs, config.train.epochs - 1)
     ended = trial.state == "COMPLETE" or (trial.state == "PRUNED" and past_grace)
-    chosen = trial.source in ("sampled", "warm_start") and trial.in_budget
+    chosen = trial.chosen and trial.in_budget
     return bool(ended and chosen and best and best.health.verdict != "constant")
 
 

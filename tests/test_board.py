@@ -1,5 +1,7 @@
 """TensorBoard reads each trial's curves while it runs, and its HParams once it has ended."""
 
+import errno
+
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -105,3 +107,20 @@ def test_scalars_are_grouped_and_never_null(measured):
         "prob/min": 0.0,
         "prob/p99": 0.9,
     }
+
+
+def test_a_disk_that_is_full_costs_curves_and_is_said_once(
+    tmp_path, ledger, play, study_config, monkeypatch, caplog
+):
+    def fail(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    board = Board(tmp_path, study_config(), ledger.trials)
+    ledger.listen(board)
+    with monkeypatch.context() as patch:
+        patch.setattr("tensorboardX.record_writer.RecordWriter.flush", fail)
+        play()
+        board.close()
+    assert caplog.text.count("No space left") == 1
+    Board(tmp_path, study_config(), ledger.trials).close()
+    check(tmp_path)

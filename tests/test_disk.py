@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -50,3 +51,10 @@ def test_what_the_study_holds_already_counts(
     check_space(study, 1500)
     with pytest.raises(StorageError, match="--keep"):
         check_space(study, 1501)
+
+
+def test_files_that_vanish_meanwhile_count_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "walk", lambda _: [(str(tmp_path), [], ["gone.tmp"])])
+    check_space(tmp_path, 0)

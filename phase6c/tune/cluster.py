@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -44,7 +46,7 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
     A Ray that this process is connected to already is used as it is and left running.
 
     Raises:
-        ResourceError: There is no cluster at the address.
+        ResourceError: There is no cluster at the address, or Ray cannot start here.
     """
     os.environ.update(_ENVIRONMENT)
     # It would warn of each trial that Ray's own result files are missing; ours are elsewhere.
@@ -64,15 +66,7 @@ def _start(address: str | None, resources: Resources | None) -> None:
     token = _token_path()
     is_new = not token.exists()
     if resources is not None:
-        with _loopback_only():
-            ray.init(
-                address="local",
-                num_cpus=resources.n_cpus,
-                num_gpus=resources.n_gpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                configure_logging=False,
-            )
+        _start_own(resources)
     else:
         _connect(address)
     if is_new and token.exists():
@@ -88,6 +82,27 @@ def _show_errors_of_ray() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
+
+
+def _start_own(resources: Resources) -> None:
+    try:
+        with _loopback_only():
+            ray.init(
+                address="local",
+                num_cpus=resources.n_cpus,
+                num_gpus=resources.n_gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+    except (OSError, RuntimeError) as error:
+        place = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+        free_mib = shutil.disk_usage(place).free / 2**20
+        raise ResourceError(
+            "Ray must be able to start",
+            f"{str(error).splitlines()[0]}, with {free_mib:,.0f} MiB free in {place}",
+            "Free space there, or name another place in RAY_TMPDIR.",
+        ) from error
 
 
 def _connect(address: str | None) -> None:

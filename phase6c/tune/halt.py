@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -56,15 +55,15 @@ class Halt:
 
 
 @contextmanager
-def signals_request(halt: Halt) -> Iterator[None]:
-    """While open, a first signal asks for the end and a second one leaves at once."""
+def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[None]:
+    """While open, a signal asks for the end, or calls `leave` where that was asked for before."""
     if not _in_main_thread():
         yield
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if halt.signal_number is not None:
-            os._exit(exit_code_of(number))
+        if halt.requested:
+            leave(number)
         halt.request(signal_number=number)
 
     with _handlers_restored():

@@ -28,6 +28,11 @@ class HangWatch:
         self._silences: dict[int, _Silence] = {}
         self._asked: float | None = None
 
+    @property
+    def knows_pace(self) -> bool:
+        """Whether any epoch's time is known."""
+        return bool(self._paces)
+
     def learn(self, duration_s: float, n_params: int) -> None:
         """Takes in how long an epoch took that it did not watch itself."""
         insort(self._paces, duration_s / n_params)

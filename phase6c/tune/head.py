@@ -37,6 +37,12 @@ def watched_ray(on_lost: Callable[[str], None]) -> Iterator[None]:
     thread.start()
     try:
         yield
+    except Exception:
+        # Ray may have noticed first, by an error of its own.
+        gone = None if over.is_set() else _dead_process()
+        if gone is not None:
+            on_lost(gone)
+        raise
     finally:
         over.set()
         thread.join(timeout=_CONNECT_S)

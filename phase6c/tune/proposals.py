@@ -107,7 +107,7 @@ class Proposals:
     def learn(self, trial: Trial) -> None:
         """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
         asked = self._open.pop(trial.number, None)
-        if trial.source not in ("sampled", "warm_start"):
+        if not trial.chosen:
             return
         lesson = self._lesson(trial)
         if trial.source == "warm_start" and trial.finished:

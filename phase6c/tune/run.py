@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -12,21 +11,24 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune import Stopper, TuneError
+from ray.tune import TuneError
 
 from phase6c.board import Board
-from phase6c.config import Values, parse
+from phase6c.config import parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
 from phase6c.disk import check_space
-from phase6c.errors import ConfigError, InterruptedStudyError, Phase6cError, StudyFailedError
+from phase6c.errors import (
+    ConfigError,
+    Phase6cError,
+    StorageError,
+)
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger, Listener
 from phase6c.space import Space
 from phase6c.study import (
     Study,
     StudyConfig,
-    best_trial,
     load_study,
     read_config,
     write_config,
@@ -34,7 +36,15 @@ from phase6c.study import (
 )
 from phase6c.study_folder import cache_path, open_folder
 from phase6c.tune.cluster import cluster_counts, ray_cluster
-from phase6c.tune.halt import PREEMPTED, Halt, exit_code_of, signals_request
+from phase6c.tune.ending import (
+    HaltStopper,
+    Leave,
+    end_now,
+    end_without_ray,
+    interrupted,
+    with_a_value,
+)
+from phase6c.tune.halt import Halt, signals_request
 from phase6c.tune.head import watched_ray
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import StudyPlan, build_trial, plan_study, resumed
@@ -52,7 +62,6 @@ logger = logging.getLogger(__name__)
 
 # Makes a further listener once the study's configuration and ledger are there.
 MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
-OnRayLost = Callable[[InterruptedStudyError], None]
 
 
 def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
@@ -91,7 +100,7 @@ def run(
     plan: StudyPlan,
     listeners: Iterable[MakeListener] = (),
     trainable: type[tune.Trainable] = TransformerTrainable,
-    on_ray_lost: OnRayLost | None = None,
+    leave: Leave | None = None,
 ) -> Study:
     """Runs a plan; see `run_study`.
 
@@ -99,8 +108,9 @@ def run(
         plan: The search.
         listeners: Told of every row of the ledger, after the study's own files are written.
         trainable: What runs one trial.
-        on_ray_lost: Told, from another thread, that Ray is gone. Ray ends this process within a
-            minute then, whatever is done here; the search is asked to end first.
+        leave: Called where the search can neither go on nor be waited for: Ray is gone, which ends
+            this process within a minute whatever is done here, or a second signal came. Unless
+            given, the search is asked to end, and the second signal raises its error.
     """
     options = plan.options
     halt = Halt(options.time_budget_s)
@@ -113,19 +123,21 @@ def run(
             plan = resumed(plan)
             if stored.complete and plan.config.n_trials <= stored.n_trials:
                 logger.info("The search is complete already; nothing is left to do.")
-                return load_study(plan.folder)
+                return with_a_value(load_study(plan.folder))
             _warn_of_other_code(stored, plan.config)
         own_ray = options.address is None and not ray.is_initialized()
         planned = plan.resources() if own_ray else None
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         with ExitStack() as signals:
-            with ray_cluster(options.address, planned):
+            with (
+                ray_cluster(options.address, planned),
+                watched_ray(partial(end_without_ray, plan, halt, leave)),
+            ):
                 resources = planned or plan.resources(cluster_counts())
                 check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
                 search = _Search(plan, resources, halt, trainable, sampler)
-                signals.enter_context(signals_request(halt))
-                with watched_ray(partial(_end_without_ray, plan, halt, on_ray_lost)):
-                    search.run(listeners)
+                signals.enter_context(signals_request(halt, partial(end_now, plan, leave)))
+                search.run(listeners)
             return search.conclude()
 
 
@@ -137,20 +149,6 @@ def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
             stored.code_version,
             config.code_version,
         )
-
-
-def _end_without_ray(plan: StudyPlan, halt: Halt, on_ray_lost: OnRayLost | None, gone: str) -> None:
-    error = InterruptedStudyError(
-        "Ray must be there as long as a search runs",
-        f"{gone}; the study is in {plan.folder}",
-        "Everything finished is kept; --resume goes on.",
-        PREEMPTED,
-    )
-    halt.request(error=error)
-    if on_ray_lost is None:
-        logger.error("%s", error)
-    else:
-        on_ray_lost(error)
 
 
 class _Search:
@@ -184,6 +182,11 @@ class _Search:
         try:
             with tempfile.TemporaryDirectory() as staging:
                 self._tuner(staging).fit()
+        except OSError as error:  # our own files raise errors of ours
+            rule = "The temporary folder must be writable"
+            found = f"{tempfile.gettempdir()}: {error.strerror or error}"
+            remedy = "Free space there, or name another place in TMPDIR and RAY_TMPDIR."
+            raise StorageError(rule, found, remedy) from error
         except TuneError as error:
             # What ledger and listeners raise, such as of a full disk, Ray wraps as text.
             ours = _ours_behind(error)
@@ -198,10 +201,10 @@ class _Search:
         """Writes the final files; raises what ended the search early."""
         plan, trials = self._plan, self._ledger.trials
         unfinished = any(not trial.finished for trial in trials.values())
-        sampled = sum(trial.source in ("sampled", "warm_start") for trial in trials.values())
+        chosen = sum(trial.chosen for trial in trials.values())
         if self._searcher.exhausted:
-            logger.info("The space holds nothing new after %d trials.", sampled)
-        done = self._searcher.exhausted or sampled >= self._config.n_trials
+            logger.info("The space holds nothing new after %d trials.", chosen)
+        done = self._searcher.exhausted or chosen >= self._config.n_trials
         config = self._config.model_copy(update={"complete": done and not unfinished})
         if config.complete:
             corrected = correct_best(plan.folder, config, trials.values())
@@ -209,7 +212,7 @@ class _Search:
         write_config(plan.folder, config)
         write_views(plan.folder, config, trials)
         self._raise_early_end(config)
-        return load_study(plan.folder)
+        return with_a_value(load_study(plan.folder))
 
     def _make_searcher(self, sampler: RaySampler | None) -> StudySearcher:
         plan, config = self._plan, self._config
@@ -257,7 +260,7 @@ class _Search:
             run_config=tune.RunConfig(
                 name="ray",
                 storage_path=staging,
-                stop=_HaltStopper(self._halt, self._searcher),
+                stop=HaltStopper(self._halt, self._searcher),
                 verbose=0,
                 # Ray loses trials whose worker dies during a reset; our searcher retries.
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -272,20 +275,7 @@ class _Search:
             raise self._halt.error
         received = self._halt.signal_number
         if received is not None and not config.complete:
-            raise InterruptedStudyError(
-                "The search was ended by a signal",
-                f"{signal.Signals(received).name}; the study is in {self._plan.folder}",
-                "Everything finished is kept; --resume goes on.",
-                exit_code_of(received),
-            )
-        trials = self._ledger.trials.values()
-        if config.complete and best_trial(trials, config) is None:
-            causes = sorted({trial.error.message for trial in trials if trial.error})
-            raise StudyFailedError(
-                "At least one trial must reach a value",
-                "; ".join(causes[:3]) or "none was eligible",
-                f"See {self._plan.folder / 'all_trials.json'}.",
-            )
+            raise interrupted(self._plan, received)
 
 
 def _ours_behind(error: BaseException) -> Phase6cError | None:
@@ -293,21 +283,3 @@ def _ours_behind(error: BaseException) -> Phase6cError | None:
     while behind is not None and not isinstance(behind, Phase6cError):
         behind = behind.__cause__ or behind.__context__
     return behind
-
-
-class _HaltStopper(Stopper):
-    """Ends the experiment when it was asked to and its trials have drained or had their grace."""
-
-    def __init__(self, halt: Halt, searcher: StudySearcher) -> None:
-        self._halt = halt
-        self._searcher = searcher
-
-    def __getstate__(self) -> Values:
-        return {}
-
-    def __call__(self, trial_id: str, result: Values) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        drained = self._searcher.n_live == 0
-        return self._halt.requested and (drained or self._halt.grace_over)

@@ -13,7 +13,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from phase6c.config import Values
 from phase6c.decisions import Decisions
-from phase6c.errors import StudyFailedError
+from phase6c.errors import ResourceError, StudyFailedError
 from phase6c.ledger import Ledger
 from phase6c.records import Measurement, Trial
 from phase6c.study import StudyConfig
@@ -26,6 +26,9 @@ from phase6c.tune.workers import survive_any_error, workers
 logger = logging.getLogger(__name__)
 
 MAX_RETRIES = 3
+MAX_LOST_IN_A_ROW = 10
+# Where nobody can tell a hang from a long epoch yet, at least it is said.
+SILENCE_S = 600.0
 SAME_BUG_LIMIT = 3
 
 
@@ -50,7 +53,9 @@ class RungScheduler(AsyncHyperBandScheduler):
         self._ledger = ledger
         self._config = config
         self._halt = halt
+        # Workers lost since the trial's last epoch, and since the last epoch of any.
         self._retries: Counter[int] = Counter()
+        self._n_lost = 0
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
@@ -59,6 +64,7 @@ class RungScheduler(AsyncHyperBandScheduler):
             for one in trial.measurements:
                 self._watch.learn(one.duration_s, trial.n_params)
         self._survives = False
+        self._heard_at = time.monotonic()
 
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
@@ -96,6 +102,8 @@ class RungScheduler(AsyncHyperBandScheduler):
                 decision=decision,
                 stopped=stopped.model_dump() if stopped else None,
             )
+            self._retries.pop(number, None)
+            self._n_lost, self._heard_at = 0, time.monotonic()
         if known.finished or self._halt.requested:
             self._watch.ended(number)
             return str(TrialScheduler.STOP)
@@ -113,14 +121,29 @@ class RungScheduler(AsyncHyperBandScheduler):
             # A full disk or an unshared folder is not this trial's fault: it goes on later.
             self._ledger.append("retry", number, message=fault.message)
             self._halt.request(error=fault.ours)
-        elif fault.lost and self._retries[number] < MAX_RETRIES:
-            self._retry(number, fault)
+        elif fault.lost:
+            self._lose(number, fault)
         else:
             self._fail(number, fault)
 
     def rungs(self) -> dict[int, tuple[int, ...]]:
         """The numbers that entered each rung, by its epoch."""
         return self._decisions.rungs()
+
+    def _lose(self, number: int, fault: Fault) -> None:
+        """Hands the trial out again, unless it has lost too many workers in one epoch."""
+        self._n_lost += 1
+        if self._n_lost >= MAX_LOST_IN_A_ROW:
+            # Not these trials are at fault but what they run on: they go on later.
+            self._ledger.append("retry", number, message=fault.message)
+            rule = "Trials must have workers that stay alive"
+            found = f"{self._n_lost} lost with no epoch between them, the last: {fault.message}"
+            remedy = "Look at memory and disk where they run, then go on with --resume."
+            self._halt.request(error=ResourceError(rule, found, remedy))
+        elif self._retries[number] < MAX_RETRIES:
+            self._retry(number, fault)
+        else:
+            self._fail(number, fault)
 
     def _retry(self, number: int, fault: Fault) -> None:
         self._retries[number] += 1
@@ -157,6 +180,11 @@ class RungScheduler(AsyncHyperBandScheduler):
         now, held = time.monotonic(), workers(tune_controller)
         for number in held:
             self._watch.started(number, self._ledger.trials[number].n_params, now)
+        if now - self._heard_at > SILENCE_S and not (held and self._watch.knows_pace):
+            without = "" if held else "; Ray has no worker for them"
+            silent_min = (now - self._heard_at) / 60
+            logger.warning("No trial has ended an epoch for %.0f minutes%s.", silent_min, without)
+            self._heard_at = now
         overdue = self._watch.overdue(now)
         for number in overdue.keys() & held.keys():
             self._hung[number] = hung(overdue[number])

@@ -84,6 +84,9 @@ class TransformerTrainable(tune.Trainable):
         if known is not None:
             trainer.load_state_dict(known.trainer)
             self._measurements, self._logits = known.measurements, known.logits
+            # The file may be of an epoch after the checkpoint, which now never was.
+            if (weights := trainer.best_weights(0)) is not None:
+                save_weights(self._folder, weights)
         return trainer
 
     def _forget_trainer(self) -> None:

@@ -108,7 +108,7 @@ def check_trials(trials: Trials, config: StudyConfig) -> Iterator[Finding]:
         pairs = zip(trials, expected, strict=True)
         number, place = next(pair for pair in pairs if pair[0] != pair[1])
         yield _finding("Trials must be numbered 0, 1, 2 ...", f"trial {number} in place of {place}")
-    chosen = [one for one in trials.values() if one.source in ("sampled", "warm_start")]
+    chosen = [one for one in trials.values() if one.chosen]
     yield from _check_chosen(chosen, config)
     if len(chosen) > config.n_trials:
         rule = f"A search should choose {config.n_trials} trials, unless a resume lowered that"

@@ -25,7 +25,7 @@ _LATE_FIELDS = ("value_corrected", "notes")
 
 def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
     """Whether the study is called complete when it is."""
-    chosen = sum(trial.source in ("sampled", "warm_start") for trial in trials.values())
+    chosen = sum(trial.chosen for trial in trials.values())
     unfinished = [number for number, trial in trials.items() if not trial.finished]
     if config.complete and unfinished:
         rule = "A complete study must have no unfinished trial"

@@ -107,7 +107,7 @@ def main() -> None:
     )
     try:
         plan = plan_study(SPACE, phase6c.load_bars("sp500"), options)
-        run(plan, trainable=Formula, on_ray_lost=leave)
+        run(plan, trainable=Formula, leave=leave)
     except Phase6cError as error:
         leave(error)
 

@@ -10,10 +10,15 @@ import torch
 from ray.exceptions import ActorDiedError, RayTaskError, UnserializableException
 from ray.tune.schedulers import TrialScheduler
 
-from phase6c.errors import StudyFailedError
+from phase6c.errors import ResourceError, StudyFailedError
 from phase6c.files import read_lines
 from phase6c.tune.hang import HangWatch
-from phase6c.tune.scheduler import MAX_RETRIES, SAME_BUG_LIMIT
+from phase6c.tune.scheduler import (
+    MAX_LOST_IN_A_ROW,
+    MAX_RETRIES,
+    SAME_BUG_LIMIT,
+    SILENCE_S,
+)
 from phase6c.tune.workers import survive_any_error
 
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
@@ -370,3 +375,39 @@ def test_half_batches_are_remarked_once(rig, caplog):
     assert "trial 0: out of memory in epoch 2; it goes on with 32 windows at a time" in message
     known = rig(one.path).ledger.trials[0].measurements
     assert [measurement.micro_batch_size for measurement in known] == [None, 32, 32]
+
+
+def test_a_trial_that_gets_on_may_lose_a_worker_in_every_epoch(rig):
+    one = rig(epochs=99)
+    one.add(0)
+    for epoch in range(2 * MAX_RETRIES):
+        one.report(0, 0.5 + epoch / 100)
+        one.fail(0, lost())
+    assert one.state(0) == "RUNNING"
+
+
+def test_workers_that_never_live_end_the_search_and_cost_no_trial(rig):
+    one = rig()
+    numbers = range(MAX_LOST_IN_A_ROW)
+    one.add(*numbers)
+    for number in numbers:
+        assert not one.halt.requested
+        one.fail(number, lost())
+    assert isinstance(one.halt.error, ResourceError)
+    assert {one.state(number) for number in numbers} == {"RUNNING"}
+
+
+def test_silence_is_told_of_where_no_epoch_is_known_yet(rig, clock, caplog):
+    clock(0)
+    one = rig()
+    one.add(0)
+    for now, controller, n_warnings in (
+        (SILENCE_S, Workers(0), 0),
+        (SILENCE_S + 1, Workers(0), 1),
+        (2 * SILENCE_S, Workers(), 1),
+        (2 * SILENCE_S + 2, Workers(), 2),
+    ):
+        clock(now)
+        one.scheduler.choose_trial_to_run(controller)
+        assert caplog.text.count("No trial has ended an epoch for 10 minutes") == n_warnings
+    assert caplog.text.count("Ray has no worker") == 1
