@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
 from tensorboardX.summary import hparams, scalar
 
 from phase6c.ledger import Row, Trials
@@ -39,7 +40,7 @@ class Board:
     def __init__(self, folder: Path, config: StudyConfig, trials: Trials) -> None:
         self._folder = folder
         self._config = config
-        self._writers: dict[int, EventsWriter] = {}
+        self._writers: dict[int, RecordWriter] = {}
         self._failed = False
         with self._warning_once():
             for trial in trials.values():
@@ -55,8 +56,8 @@ class Board:
 
     def close(self) -> None:
         """Closes the files of trials that are not finished."""
-        with self._warning_once():
-            for number in list(self._writers):
+        for number in list(self._writers):
+            with self._warning_once():
                 self._writers.pop(number).close()
 
     @contextmanager
@@ -92,16 +93,20 @@ class Board:
         self._writers.pop(trial.number).close()
 
     def _write(self, trial: Trial, summaries: Iterable[Summary], step: int = 0) -> None:
-        """Writes in this thread: that of a SummaryWriter dies of a full disk, and then blocks."""
+        """Writes in this thread: that of a SummaryWriter dies of a full disk and then blocks."""
         if trial.number not in self._writers:
             folder = trial_folder(self._folder, trial.number)
             folder.mkdir(parents=True, exist_ok=True)
-            # Two writers within one second would choose the same file name without a suffix.
-            self._writers[trial.number] = EventsWriter(f"{folder}/events", f".{trial.number}")
-        writer = self._writers[trial.number]
+            name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{trial.number}"
+            self._writers[trial.number] = RecordWriter(str(folder / name))
+            self._write_event(trial, file_version="brain.Event:2")
         for summary in summaries:
-            writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
-        writer.flush()
+            self._write_event(trial, step=step, summary=summary)
+        self._writers[trial.number].flush()
+
+    def _write_event(self, trial: Trial, **what: Any) -> None:
+        event = Event(wall_time=time.time(), **what)
+        self._writers[trial.number].write(event.SerializeToString())
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:

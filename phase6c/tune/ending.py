@@ -75,11 +75,19 @@ def with_a_value(study: Study) -> Study:
 
 
 class HaltStopper(Stopper):
-    """Ends the experiment when it was asked to and its trials have drained or had their grace."""
+    """Ends the experiment when it was asked to and its trials have drained or had their grace.
 
-    def __init__(self, halt: Halt, searcher: StudySearcher) -> None:
+    Args:
+        halt: Asks for the end.
+        searcher: Knows the trials that still run.
+        listen: Called once Ray Tune runs, since it takes SIGUSR1 for itself when it starts.
+    """
+
+    def __init__(self, halt: Halt, searcher: StudySearcher, listen: Callable[[], None]) -> None:
         self._halt = halt
         self._searcher = searcher
+        self._listen = listen
+        self._listens = False
         self._said = False
 
     def __getstate__(self) -> Values:
@@ -91,6 +99,9 @@ class HaltStopper(Stopper):
 
     def stop_all(self) -> bool:
         """Whether the experiment ends now; the first time after a signal, it says what follows."""
+        if not self._listens:
+            self._listen()
+            self._listens = True
         drained = self._searcher.n_live == 0
         if self._halt.signal_number is not None and not self._said:
             logger.warning(

@@ -55,10 +55,13 @@ class Halt:
 
 
 @contextmanager
-def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[None]:
-    """While open, a signal asks for the end, or calls `leave` where that was asked for before."""
+def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[Callable[[], None]]:
+    """While open, a signal asks for the end, or calls `leave` where that was asked for before.
+
+    Yields what has to be called again once others have put handlers of their own in place.
+    """
     if not _in_main_thread():
-        yield
+        yield lambda: None
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -66,12 +69,16 @@ def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[None]:
             leave(number)
         halt.request(signal_number=number)
 
+    # What is ignored stays so: that is how nohup works.
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+
+    def listen() -> None:
+        for number in heard:
+            signal.signal(number, handle)
+
     with _handlers_restored():
-        for number in SIGNALS:
-            # What is ignored stays so: that is how nohup works.
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, handle)
-        yield
+        listen()
+        yield listen
 
 
 @contextmanager

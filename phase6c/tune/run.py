@@ -136,8 +136,9 @@ def run(
                 resources = planned or plan.resources(cluster_counts())
                 check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
                 search = _Search(plan, resources, halt, trainable, sampler)
-                signals.enter_context(signals_request(halt, partial(end_now, plan, leave)))
-                search.run(listeners)
+                asked_again = partial(end_now, plan, leave)
+                listen = signals.enter_context(signals_request(halt, asked_again))
+                search.run(listeners, listen)
             return search.conclude()
 
 
@@ -171,7 +172,7 @@ class _Search:
         self._ledger = Ledger(plan.folder / LEDGER_NAME)
         self._searcher = self._make_searcher(sampler)
 
-    def run(self, listeners: Iterable[MakeListener]) -> None:
+    def run(self, listeners: Iterable[MakeListener], listen: Callable[[], None]) -> None:
         """Has Ray Tune run trials until all are done or the search is asked to end."""
         folder, config, ledger = self._plan.folder, self._config, self._ledger
         board = Board(folder, config, ledger.trials)
@@ -181,7 +182,7 @@ class _Search:
             ledger.listen(make(config, ledger, self._resources))
         try:
             with tempfile.TemporaryDirectory() as staging:
-                self._tuner(staging).fit()
+                self._tuner(staging, listen).fit()
         except OSError as error:  # our own files raise errors of ours
             rule = "The temporary folder must be writable"
             found = f"{tempfile.gettempdir()}: {error.strerror or error}"
@@ -245,7 +246,7 @@ class _Search:
             self._halt,
         )
 
-    def _tuner(self, staging: str) -> tune.Tuner:
+    def _tuner(self, staging: str, listen: Callable[[], None]) -> tune.Tuner:
         share = {"cpu": 1, "gpu": self._resources.gpus_per_trial}
         trainable = tune.with_parameters(self._trainable, data=self._plan.data)
         return tune.Tuner(
@@ -260,7 +261,7 @@ class _Search:
             run_config=tune.RunConfig(
                 name="ray",
                 storage_path=staging,
-                stop=HaltStopper(self._halt, self._searcher),
+                stop=HaltStopper(self._halt, self._searcher, listen),
                 verbose=0,
                 # Ray loses trials whose worker dies during a reset; our searcher retries.
                 failure_config=tune.FailureConfig(max_failures=0),
