@@ -45,7 +45,7 @@ def filled(place: Path) -> Iterator[None]:
     filler.unlink()
 
 
-@pytest.mark.parametrize("n_results", [0, 1, 5, 20])
+@pytest.mark.parametrize("n_results", [0, 1, pytest.param(5, marks=pytest.mark.quick), 20])
 def test_a_full_study_folder_ends_the_search_and_more_space_goes_on(
     small_disk: Callable[[str], Path], n_results: int
 ) -> None:

@@ -67,12 +67,16 @@ def test_two_workers_killed_again_and_again_lose_and_repeat_nothing(
     assert n_repeated(victim.folder) <= 5 * 2
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
     "moment",
-    ["begin of trial 0", "begin of trial 5", "epoch 1 of trial 0", "epoch 3 of trial 5"],
-    ids=["at the start", "during a reset", "in the first epoch", "in a later one"],
+    [
+        pytest.param("begin of trial 0", id="at the start"),
+        pytest.param("begin of trial 5", id="during a reset", marks=pytest.mark.quick),
+        pytest.param("epoch 1 of trial 0", id="in the first epoch"),
+        pytest.param("epoch 3 of trial 5", id="in a later one"),
+    ],
 )
-@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_worker_that_is_killed_costs_one_epoch_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, workers: str
 ) -> None:

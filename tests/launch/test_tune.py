@@ -51,7 +51,8 @@ def test_search_ended_by_ctrl_c_goes_on_where_it_ended(tmp_path: Path) -> None:
     output, errors = first.communicate(timeout=LIMIT_S)
     assert first.returncode == 130, errors
     assert output == ""
-    message, way_on = errors.splitlines()
+    ending, message, way_on = errors.splitlines()
+    assert ending.startswith("SIGINT: ending; ")
     assert "SIGINT" in message
     assert way_on == f"Go on with: {shlex.join([*COMMAND, *options, '--resume'])}"
     assert str(study_folder) in errors
