@@ -175,7 +175,10 @@ def curves(space_name: str, seed: int) -> np.ndarray:
     found = [regrets(search(score, one, noise), best) for one in (seed, seed + 2_000_000)]
     for kind in KINDS:
         source = related(score, kind, np.random.default_rng([seed, 3]))
-        told = [Told(one[0], one[2], one[2]) for one in search(source, seed + 1_000_000, noise)]
+        told = [
+            Told(one[0], one[2], one[2], frozenset(one[0]))
+            for one in search(source, seed + 1_000_000, noise)
+        ]
         warm_start = take_over(told, kind, score.space, count)
         found.append(regrets(search(score, seed, noise, warm_start), best))
     return np.array(found) / deviation

@@ -149,6 +149,8 @@ class Progress:
 
 
 def _label(trial: Trial) -> str:
-    """The name or number, and whether a rung would have stopped it."""
+    """The name or number, where it came from, and whether a rung would have stopped it."""
     label = trial.name or f"trial {trial.number}"
+    if trial.source == "warm_start":
+        label += " (warm start)"
     return f"{label} (audited)" if trial.audited else label

@@ -213,9 +213,9 @@ def closing_lines(study: Study) -> list[str]:
     if best is not None and config.value_corrected is not None:
         measured = best.best(config.objective)
         assert measured is not None
-        n_sampled = sum(trial.source == "sampled" for trial in study.trials)
+        n_chosen = sum(trial.chosen for trial in study.trials)
         lines.append(
-            f"Corrected for choosing the best of {n_sampled} trials and their epochs: "
+            f"Corrected for choosing the best of {n_chosen} trials and their epochs: "
             f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}."
         )
         lines.append(_verdict(config, config.value_corrected))

@@ -171,6 +171,8 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
     Raises:
         ConfigError: There is no such budget or module, or it holds no SPACE.
     """
+    from phase6c.space import Space
+
     if module_name is None:
         known = {
             name.removeprefix("budget_"): f"search_spaces.{name}"
@@ -187,13 +189,24 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
         module_name = known[budget]
     try:
         with _importing_from_here() if module_name is not None else nullcontext():
-            return importlib.import_module(module_name).SPACE  # type: ignore[no-any-return]
-    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
-        raise ConfigError(
-            "--space must name a module with a SPACE",
-            f"{module_name} ({error})",
-            "Name one such as search_spaces.january_2m.",
+            space = importlib.import_module(module_name).SPACE
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a user's module raises
+        raise _no_space(
+            module_name, f"{error or 'nothing said'}, {type(error).__name__}"
         ) from error
+    if not isinstance(space, Space):
+        raise _no_space(module_name, f"SPACE is a {type(space).__name__}")
+    return space
+
+
+def _no_space(module_name: str, found: str) -> ConfigError:
+    return ConfigError(
+        "--space must name a module with a SPACE, a phase6c.Space",
+        f"{module_name} ({found})",
+        "Name one such as search_spaces.january_2m, or my_space for my_space.py in this folder.",
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from phase6c.data.bars import load_bars
     from phase6c.errors import Phase6cError
     from phase6c.nn.trainer import run_trial
-    from phase6c.space import Choice, Float, Grid, Int, Space, ZeroOr
+    from phase6c.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
     from phase6c.study import Study, load_study
     from phase6c.tune.run import run_study
     from phase6c.tune.trainable import TransformerTrainable
@@ -24,6 +24,7 @@ _HOMES = {
     "Grid": "phase6c.space",
     "Int": "phase6c.space",
     "Phase6cError": "phase6c.errors",
+    "Rule": "phase6c.space",
     "Space": "phase6c.space",
     "Study": "phase6c.study",
     "TransformerTrainable": "phase6c.tune.trainable",
@@ -41,6 +42,7 @@ __all__ = [
     "Grid",
     "Int",
     "Phase6cError",
+    "Rule",
     "Space",
     "Study",
     "TransformerTrainable",

@@ -230,7 +230,7 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
         return kind.model_validate(data)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'together'}: "
+            f"{_place(item['loc'])}: "
             + item["msg"].removeprefix("Value error, ")
             + (f" (found {item['input']!r})" if isinstance(item["input"], Value) else "")
             for item in error.errors()
@@ -238,6 +238,11 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
         raise ConfigError(
             "The configuration must be valid", "; ".join(problems), "Correct the named values."
         ) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where a value stands, without the names that pydantic gives to kinds of values."""
+    return ".".join(str(part) for part in location if "[" not in str(part)) or "together"
 
 
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:

@@ -44,12 +44,16 @@ class WarmStart(Record):
         source_digest: Of what the source said.
         starts: Complete flat values to run first, the best first.
         points: What the prior is made from.
+        n_told: How many trials the source told of.
+        untold: Axes that it says nothing about; a value of them was drawn.
     """
 
     source: str
     source_digest: str
     starts: tuple[dict[str, Any], ...]
     points: tuple[PriorPoint, ...]
+    n_told: int = 0
+    untold: tuple[str, ...] = ()
 
 
 class StudyConfig(Record):

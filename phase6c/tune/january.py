@@ -22,11 +22,13 @@ class Told(NamedTuple):
         values: Flat values, `d_model` included where it is known.
         score: What it reached, or would have reached.
         best: What it competes with for being the best; None where it may not be called that.
+        names: Of the values that it tells itself.
     """
 
     values: Values
     score: float
     best: float | None
+    names: frozenset[str]
 
 
 def read_january(path: Path) -> list[Told]:
@@ -43,12 +45,15 @@ def read_january(path: Path) -> list[Told]:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
+    if isinstance(content, Mapping) and "schema" in content:
+        raise _unusable(path, f"{content['schema']}, which is read with its study's folder")
     trials = content.get("trials") if isinstance(content, Mapping) else content
     if not isinstance(trials, list):
         raise _unusable(path, f"the keys {_keys([content])}")
     told = [one for trial in trials if (one := _told(trial)) is not None]
     if not told:
-        raise _unusable(path, f"{len(trials)} trials with the keys {_keys(trials)}")
+        keys = f"{len(trials)} trials with the keys {_keys(trials)}"
+        raise _unusable(path, f"{keys}, none with a finite number for its value")
     return told
 
 
@@ -58,7 +63,8 @@ def _told(trial: Any) -> Told | None:
     value = next((trial[key] for key in _VALUE_KEYS if trial.get(key) is not None), None)
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return Told({**WINDOW, **trial["params"]}, value, value)
+    params = trial["params"]
+    return Told({**WINDOW, **params}, value, value, frozenset(params))
 
 
 def _keys(found: list[Any]) -> str:

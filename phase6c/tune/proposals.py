@@ -70,7 +70,8 @@ class Proposals:
         self._count = count
         self._sampler = sampler
         self._objective = objective
-        self._seed = seed
+        # With a seed of its own a search would draw what its source has drawn.
+        self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
         self._starts = Starts(warm_start.starts if warm_start else ())
         self._failures = Failures(space.axes)
         self._prior = Prior(space.axes, warm_start.points) if warm_start else None
@@ -85,7 +86,7 @@ class Proposals:
 
     def next(self, number: int) -> Values | None:
         """The flat values of trial `number`; None when the space holds nothing new."""
-        rng = np.random.default_rng([self._seed, number])
+        rng = np.random.default_rng([*self._seed, number])
         # Of a grid that is almost used up, most suggestions are known; uniform draws are cheaper.
         left = max(0.0, 1 - len(self._seen) / self._space.n_points())
         seeds = rng.integers(2**31, size=_MAX_ASKS)[: math.ceil(left * _MAX_ASKS)]
@@ -137,11 +138,7 @@ class Proposals:
             decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
             values = self._space.complete(decoded, self._count)
             rng = np.random.default_rng([seed, position])
-            if (
-                values is not None
-                and self._is_new(values)
-                and not self._failures.avoids(values, rng)
-            ):
+            if values is not None and self._is_wanted(values, rng):
                 yield _Suggestion(key, values)
             else:
                 sampler.withdraw(key)
@@ -219,9 +216,13 @@ def reached(trial: Trial, objective: Objective) -> float:
 def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
     """The sampler of this name over a space, or around a searcher of the user's own.
 
+    None stands for uniform draws, which are all that a single configuration needs.
+
     Raises:
         ConfigError: The searcher does not take the space.
     """
+    if not space.axes:
+        return None
     if isinstance(searcher, Searcher):
         if not searcher.set_search_properties(METRIC, "max", ray_domains(space.axes)):
             raise ConfigError(

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.reading.raw import listed
+from phase6c.study import WarmStart
 from phase6c.tune.plan import StudyPlan
 
 # With more parameters than this for each training window, a model can learn them by heart.
@@ -17,7 +18,7 @@ MIN_TICKER_SHARE = 0.5
 
 
 def remarks(plan: StudyPlan) -> list[str]:
-    """A sentence each: notes on the bars, what was left out, and a model too large for them."""
+    """A sentence each: on the bars, the model, what is taken over, the space."""
     summary = plan.data.summary
     lines = list(summary.notes)
     if summary.tickers_without_rows:
@@ -41,7 +42,25 @@ def remarks(plan: StudyPlan) -> list[str]:
             f"{budget.n_params:,} parameters for {len(plan.data.train):,} training windows: a "
             "model of this size can learn them by heart. Add tickers or choose a smaller budget."
         )
+    if plan.config.warm_start is not None:
+        lines.append(_taken_over(plan.config.warm_start))
+    if plan.space.n_points() < plan.config.n_trials:
+        lines.append(
+            f"The space holds {plan.space.n_points():.0f} points at most, fewer than "
+            f"{plan.config.n_trials} trials; the search ends when they are used up."
+        )
     return lines
+
+
+def _taken_over(warm_start: WarmStart) -> str:
+    """How much of an earlier search fits into this one."""
+    found = f"{len(warm_start.points)} of {warm_start.n_told} trials"
+    untold = ", ".join(warm_start.untold)
+    return (
+        f"Warm start from {warm_start.source}: {found} taken over; its best run first, up to "
+        f"{len(warm_start.starts)} while they lead"
+        + (f". It does not tell {untold}, which are drawn." if untold else ".")
+    )
 
 
 def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:

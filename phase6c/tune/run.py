@@ -125,6 +125,8 @@ def run(
                 logger.info("The search is complete already; nothing is left to do.")
                 return with_a_value(load_study(plan.folder))
             _warn_of_other_code(stored, plan.config)
+        elif options.resume:
+            logger.warning("There is no study to go on with in %s; a new one begins.", plan.folder)
         own_ray = options.address is None and not ray.is_initialized()
         planned = plan.resources() if own_ray else None
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")

@@ -116,7 +116,7 @@ class StudySearcher(Searcher):
         if self._references:
             reference = self._references.popleft()
             return self._record(reference.values, "reference", reference.name)
-        chosen = sum(one.source != "reference" for one in self._ledger.trials.values())
+        chosen = sum(one.chosen for one in self._ledger.trials.values())
         if chosen >= self._n_trials or self.exhausted:
             return None
         values = self._proposals.next_start()

@@ -10,7 +10,16 @@ from phase6c.config import DataConfig, TrialConfig, digest_of, parse
 from phase6c.errors import ConfigError, DataError
 from phase6c.redact import redact
 from phase6c.space import Space
-from phase6c.study import PriorPoint, Study, WarmStart, eligible, load_study, value_of
+from phase6c.study import (
+    STUDY_FILE,
+    TRIALS_FILE,
+    PriorPoint,
+    Study,
+    WarmStart,
+    eligible,
+    load_study,
+    value_of,
+)
 from phase6c.tune.fitting import fit
 from phase6c.tune.january import Told, read_january
 from phase6c.tune.proposals import reached
@@ -31,8 +40,10 @@ def read_warm_start(
         FolderError: There is no study in the folder.
     """
     path = Path(source).absolute()
+    if path.name == TRIALS_FILE and _is_file(path.with_name(STUDY_FILE)):
+        path = path.parent
     told = read_january(path) if _is_file(path) else _read_study(path, data)
-    return take_over(told, stored_name(path), space, count)
+    return take_over(told, stored_name(source), space, count)
 
 
 def stored_name(source: str | Path) -> str:
@@ -46,31 +57,50 @@ def take_over(told: Sequence[Told], source: str, space: Space, count: CountParam
     Raises:
         DataError: There is no trial to start from.
     """
-    fitted = [(one, values) for one in told if (values := fit(space, one.values, count))]
+    telling = [one for one in told if one.names & space.axes.keys()]
+    fitted = [(one, values) for one in telling if (values := fit(space, one.values, count))]
     starts = [(one.best, values) for one, values in fitted if one.best is not None]
     starts.sort(key=lambda start: -start[0])
     if not starts:
         raise DataError(
             "A warm start needs a trial that reached a value and fits into the space",
-            f"{source}: none of {len(told)}",
+            f"{source}: none of {len(told)}; the space's axes are {', '.join(space.axes)}",
             "Name another study.",
         )
     return WarmStart(
         source=source,
-        source_digest=digest_of(told),
+        source_digest=digest_of([(one.values, one.score, one.best) for one in told]),
         starts=tuple(values for _, values in starts[:N_STARTS]),
         points=tuple(PriorPoint(values=values, score=one.score) for one, values in fitted),
+        n_told=len(told),
+        untold=tuple(sorted(space.axes.keys() - set().union(*(one.values for one, _ in fitted)))),
     )
+
+
+def _what_is_there(folder: Path) -> str:
+    try:
+        studies = sorted(path.parent.name for path in folder.glob(f"*/{STUDY_FILE}"))
+        if studies:
+            return f"holds the studies {', '.join(studies)}"
+        return "holds no study" if folder.exists() else "there is no such file or folder"
+    except (OSError, ValueError):  # a name that cannot be one
+        return "there is no such file or folder"
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long to be one
+    except (OSError, ValueError):  # a name that cannot be one
         return False
 
 
 def _read_study(folder: Path, data: DataConfig) -> list[Told]:
+    if not _is_file(folder / STUDY_FILE):
+        raise DataError(
+            "A warm start is a study's folder, or a JSON file of trials",
+            f"{folder}: {_what_is_there(folder)}",
+            "Name another.",
+        )
     study = load_study(folder)
     if study.config.data.label != data.label:
         raise ConfigError(
@@ -95,4 +125,5 @@ def _told(study: Study) -> Iterator[Told]:
             continue
         best = value_of(trial, objective) if eligible(trial, study.config) else None
         score = scores.get(trial.number, min(scores.values()))
-        yield Told(parse(TrialConfig, trial.config).flat(), score, best)
+        flat = parse(TrialConfig, trial.config).flat()
+        yield Told(flat, score, best, frozenset(flat))

@@ -66,7 +66,7 @@ def children(pid: int) -> dict[str, int]:
     return {Path(f"/proc/{one}/comm").read_text().strip(): int(one) for one in found.stdout.split()}
 
 
-@pytest.mark.parametrize("name", [pytest.param("gcs_server", marks=pytest.mark.quick), "raylet"])
+@pytest.mark.parametrize("name", ["gcs_server", "raylet"])
 def test_a_search_whose_ray_dies_says_so_and_goes_on(tmp_path: Path, name: str) -> None:
     victim = real(tmp_path)
     victim.start()

@@ -102,6 +102,20 @@ def repeat_day(frame):
     return frame.iloc[[*range(200), *range(199, len(frame))]]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SPACE = {'dropout': 0.1}", "SPACE is a dict"),
+        ("raise RuntimeError('boom')", "boom, RuntimeError"),
+        ("SPACE = ", "invalid syntax"),
+    ],
+)
+def test_a_module_that_holds_no_space_is_refused(refused, tmp_path, monkeypatch, text, said):
+    name = f"space_{abs(hash(text))}"
+    (tmp_path / f"{name}.py").write_text(text)
+    refused(["--space", name], 2, "module with a SPACE", said)
+
+
 def calm(frame):
     """No day's high is near one percent above the close before."""
     return frame.assign(

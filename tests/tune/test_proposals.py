@@ -466,3 +466,14 @@ def test_a_proposal_is_cheap_after_500_trials() -> None:
         search(proposals, [number])
         times.append(time.process_time() - begun)
     assert np.median(times) < 0.25  # the aim is 0.05; a busy machine gets more
+
+
+@pytest.mark.parametrize("searcher", ["optuna", "hyperopt", "random"])
+def test_a_space_of_one_configuration_is_used_up_by_it(searcher):
+    fixed = {**SMALL.fixed, "n_layers": 1, "n_heads": 2, "learning_rate": 1e-3}
+    one = replace(SMALL, axes={}, fixed=fixed)
+    proposals = Proposals(one, count, make_sampler(searcher, one), "auc", seed=1)
+    values = proposals.next(0)
+    assert values is not None
+    proposals.reserve(TrialConfig.from_flat(values))
+    assert proposals.next(1) is None

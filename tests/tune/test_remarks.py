@@ -4,11 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from phase6c.axes import Grid
 from phase6c.config import DataConfig
+from phase6c.study import PriorPoint, WarmStart
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import plan_study
 from phase6c.tune.remarks import remarks
-from search_spaces import budget_2m, budget_200m
+from search_spaces import budget_2m, budget_200m, january_2m
+
+SHAPE = {"n_layers": 1, "d_model": 16, "n_heads": 2, "d_ff_ratio": 2} | {
+    "context_days": 8,
+    "patch_days": 4,
+    "learning_rate": 1e-3,
+}
 
 
 @pytest.fixture
@@ -47,3 +55,26 @@ def test_notes_on_the_bars_are_passed_on(plan_of):
     first, second = remarks(plan)
     assert first == "A note."
     assert "short" in second
+
+
+def test_what_is_taken_over_and_not_told_is_said(plan_of):
+    plan = plan_of(budget_2m.SPACE)
+    taken = WarmStart(
+        source="/somewhere/earlier",
+        source_digest="0" * 64,
+        starts=({"dropout": 0.1}, {"dropout": 0.2}),
+        points=(PriorPoint(values={"dropout": 0.1}, score=0.7),),
+        n_told=3,
+        untold=("pooling",),
+    )
+    config = plan.config.model_copy(update={"warm_start": taken})
+    (remark,) = remarks(replace(plan, config=config))
+    assert "/somewhere/earlier: 1 of 3 trials taken over" in remark
+    assert "up to 2 while they lead" in remark
+    assert "does not tell pooling" in remark
+
+
+def test_a_space_with_fewer_points_than_trials_is_said(plan_of):
+    few = replace(january_2m.SPACE, axes={"dropout": Grid.of(0.0, 0.1)}, fixed=SHAPE)
+    (remark,) = remarks(plan_of(few))
+    assert "2 points at most, fewer than 50 trials" in remark

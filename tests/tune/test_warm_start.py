@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from phase6c.config import DataConfig, TrialConfig, parse
-from phase6c.errors import ConfigError, DataError, FolderError
+from phase6c.errors import ConfigError, DataError
 from phase6c.ledger import FILE_NAME, Ledger
 from phase6c.nn.model import count_parameters
-from phase6c.study import StudyConfig, write_config
+from phase6c.study import TRIALS_FILE, StudyConfig, write_config
 from phase6c.tune.halt import Halt
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import find_references, plan_study
@@ -107,8 +107,36 @@ def test_another_label_is_refused(study):
 def test_a_source_without_a_value_or_a_study_is_refused(study, tmp_path):
     with pytest.raises(DataError, match="none of 0"):
         take(study(None, "diverged"))
-    with pytest.raises(FolderError, match=r"study\.json"):
+    with pytest.raises(DataError, match="there is no such file or folder"):
         take(tmp_path / "nothing")
+    with pytest.raises(DataError, match="holds the studies earlier"):
+        take(tmp_path)
+
+
+def test_the_view_of_a_study_stands_for_the_study(study):
+    """Of losses the smaller are the better, which the view alone does not say."""
+    folder = study(0.6, 0.4, 0.5, objective="log_loss")
+    (folder / TRIALS_FILE).write_text(json.dumps({"schema": "phase6c.all_trials/1", "trials": []}))
+    assert take(folder / TRIALS_FILE).starts == take(folder).starts
+    alone = folder.parent / TRIALS_FILE
+    (folder / TRIALS_FILE).rename(alone)
+    with pytest.raises(DataError, match="read with its study's folder"):
+        take(alone)
+
+
+def test_trials_that_tell_no_axis_are_left_out(tmp_path):
+    path = tmp_path / "trials.json"
+    foreign = {"params": {"lr": 1e-5, "hidden": 3}, "value": 0.9}
+    told = {"params": {"learning_rate": 1e-3}, "value": 0.7}
+    path.write_text(json.dumps([foreign, told]))
+    taken = take(path)
+    assert [point.score for point in taken.points] == [0.7]
+    assert taken.n_told == 2
+    assert "dropout" in taken.untold
+    assert not {"learning_rate", "context_days"} & set(taken.untold)
+    path.write_text(json.dumps([foreign]))
+    with pytest.raises(DataError, match="none of 1; the space's axes are"):
+        take(path)
 
 
 def test_a_file_of_trials_is_taken_over(tmp_path):
