@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # A trial trains on one thread, and so does what is measured for it; numpy reads this at import.
@@ -29,8 +24,8 @@ try:
         parse_settings,
         quiet_terminal,
     )
+    from _spaces import find_space
 
-    import search_spaces
     from phase6c.config import DataConfig, check_names, parse, settable_fields
     from phase6c.errors import ConfigError, ResourceError, StorageError
 except ImportError as missing:
@@ -41,7 +36,6 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from phase6c.space import Space
     from phase6c.study import Study
     from phase6c.tune.plan import StudyPlan
 
@@ -163,61 +157,6 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
     )
     cache = None if given["dry_run"] else cache_path(given["out"])
     return plan_study(space, bars, options, cache)
-
-
-def find_space(budget: str | None, module_name: str | None) -> Space:
-    """The SPACE of a budget's module, or of any module.
-
-    Raises:
-        ConfigError: There is no such budget or module, or it holds no SPACE.
-    """
-    from phase6c.space import Space
-
-    if module_name is None:
-        known = {
-            name.removeprefix("budget_"): f"search_spaces.{name}"
-            for _, name, _ in pkgutil.iter_modules(search_spaces.__path__)
-            if name != "common"
-        }
-        if budget is None:
-            raise ConfigError(
-                "A search needs --budget or --space",
-                None,
-                f"Use --budget {' or '.join(sorted(known))}.",
-            )
-        check_names([budget], known, "budget")
-        module_name = known[budget]
-    try:
-        with _importing_from_here() if module_name is not None else nullcontext():
-            space = importlib.import_module(module_name).SPACE
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever a user's module raises
-        raise _no_space(
-            module_name, f"{error or 'nothing said'}, {type(error).__name__}"
-        ) from error
-    if not isinstance(space, Space):
-        raise _no_space(module_name, f"SPACE is a {type(space).__name__}")
-    return space
-
-
-def _no_space(module_name: str, found: str) -> ConfigError:
-    return ConfigError(
-        "--space must name a module with a SPACE, a phase6c.Space",
-        f"{module_name} ({found})",
-        "Name one such as search_spaces.january_2m, or my_space for my_space.py in this folder.",
-    )
-
-
-@contextmanager
-def _importing_from_here() -> Iterator[None]:
-    """While open, a user's own module is found in the current folder; nothing else should be."""
-    here = str(Path.cwd())
-    sys.path.append(here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def _parse_count(option: str, text: str, least: int) -> int | None:
