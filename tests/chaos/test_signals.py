@@ -65,7 +65,8 @@ def test_a_second_signal_leaves_at_once(
     time.sleep(apart_s)
     victim.send(number)
     code, errors = victim.end()
-    assert code == CODES[number]
+    # One that meets the interpreter as it ends anyway has the signal's own way, alike for a shell.
+    assert code in (CODES[number], -number)
     assert errors.splitlines()[-1].endswith("--resume")
     victim.check()
     victim.finish()
