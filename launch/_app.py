@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, ParamSpec, get_args
 
 import click
+from _last_words import LastWords
 from rich.console import Console
 
 from phase6c.config import Tier
@@ -109,10 +110,11 @@ def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> No
     sys.exit(exit_code)
 
 
-def leave_at_once(console: Console, error: Phase6cError) -> None:
+def leave_at_once(console: Console, words: LastWords, error: Phase6cError) -> None:
     """Ends the process from any thread, where what runs can neither go on nor be waited for."""
     shown_cursor = "\x1b[?25h" if console.is_terminal else ""
     text = f"{shown_cursor}\nError: {error}\n{_way_on()}\n"
+    words.take_back()
     with suppress(OSError):
         # Past rich and Python's buffers, which whoever was interrupted may hold.
         os.write(console.file.fileno(), text.encode(errors="replace"))
@@ -120,10 +122,18 @@ def leave_at_once(console: Console, error: Phase6cError) -> None:
 
 
 @contextmanager
-def names_the_way_on(study_file: Path) -> Iterator[None]:
-    """Adds the command that goes on to whatever ends a search that has begun."""
+def names_the_way_on(study_file: Path) -> Iterator[LastWords]:
+    """Adds the command that goes on to whatever ends a search that has begun.
+
+    Yields what to take back before the process is left at once.
+    """
+    vanished = (
+        "Error: the search ended without a word: killed, as for lack of memory, or by Ray, whose "
+        f"last words are in {study_file.parent}. Everything finished is kept."
+    )
     try:
-        yield
+        with LastWords(f"{vanished}\n{_way_on()}") as words:
+            yield words
     except (Exception, KeyboardInterrupt) as error:
         usual = isinstance(error, ConfigError | DataError | FolderError)
         if study_file.exists() and not usual:

@@ -34,6 +34,7 @@ except ImportError as missing:
     )
 
 if TYPE_CHECKING:
+    from _last_words import LastWords
     from rich.console import Console
 
     from phase6c.study import Study
@@ -219,20 +220,20 @@ def search(plan: StudyPlan, given: dict[str, Any]) -> Study:
     if given["address"] is None:
         _check_resources(plan, yes=given["yes"])
     with (
-        names_the_way_on(plan.folder / STUDY_FILE),
+        names_the_way_on(plan.folder / STUDY_FILE) as words,
         quiet_terminal(log) as console,
         library_messages(console, quiet=given["quiet"]),
     ):
-        return _run(plan, console, quiet=given["quiet"])
+        return _run(plan, console, words, quiet=given["quiet"])
 
 
-def _run(plan: StudyPlan, console: Console, *, quiet: bool) -> Study:
+def _run(plan: StudyPlan, console: Console, words: LastWords, *, quiet: bool) -> Study:
     from _progress import Progress, display
     from _tables import data_table, windows_text
 
     from phase6c.tune.run import run
 
-    leave = partial(leave_at_once, console)
+    leave = partial(leave_at_once, console, words)
     if quiet:
         return run(plan, leave=leave)
     console.print(data_table(plan))

@@ -88,7 +88,8 @@ def test_rays_processes_end_with_a_killed_driver(victim: Victim) -> None:
     victim.start()
     victim.wait_for_results(2)
     victim.send(signal.SIGKILL)
-    victim.end()
+    _, errors = victim.end()
+    assert errors.splitlines()[-1].endswith("--resume")
     deadline = time.monotonic() + 30
     while n_rays() > before and time.monotonic() < deadline:
         time.sleep(0.5)
