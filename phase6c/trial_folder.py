@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ PREDICTIONS_FILE = "predictions.parquet"
 BEST_FILE = "best.safetensors"
 LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
+CHECKSUMS_FILE = "checksums.json"
 
 
 _NAME = re.compile(r"trial_\d{3,}")
@@ -58,7 +60,7 @@ def write_config(folder: Path, content: dict[str, Any]) -> None:
     """
     make_folder(folder)
     if _is_of_another_trial(folder / CONFIG_FILE, content):
-        for name in (LAST_FILE, PREVIOUS_FILE, BEST_FILE):
+        for name in (LAST_FILE, PREVIOUS_FILE, BEST_FILE, CHECKSUMS_FILE):
             remove(folder / name)
     write_json(folder / CONFIG_FILE, content)
 
@@ -94,6 +96,23 @@ def write_epochs(
     table = io.BytesIO()
     predictions_frame(measurements, logits, data).to_parquet(table, index=False)
     write_whole(folder / PREDICTIONS_FILE, table.getvalue())
+
+
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Stores the SHA-256 of these files of a trial beside those of its others."""
+    path = folder / CHECKSUMS_FILE
+    try:
+        known = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    known |= {name: sha256_of(folder / name) for name in names}
+    write_json(path, known)
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def predictions_frame(

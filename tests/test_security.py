@@ -62,7 +62,7 @@ ALLOWED = {
     ("phase6c/tune/faults.py", "pickle"),
     ("phase6c/tune/faults.py", "pickle.loads"),
     # The module of --space is the user's own code, and phase6c's public names come from phase6c.
-    ("launch/tune.py", "importlib.import_module"),
+    ("launch/_spaces.py", "importlib.import_module"),
     ("phase6c/__init__.py", "importlib.import_module"),
 }
 

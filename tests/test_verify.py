@@ -24,7 +24,7 @@ from phase6c.ledger import FILE_NAME as LEDGER
 from phase6c.ledger import fold, read_trials
 from phase6c.records import Trial
 from phase6c.study import load_study, read_config, write_config, write_views
-from phase6c.trial_folder import trial_folder
+from phase6c.trial_folder import BEST_FILE, trial_folder
 from phase6c.verify import study as checks
 from phase6c.verify.files import Finding
 from phase6c.verify.study import verify
@@ -650,3 +650,15 @@ def test_random_bytes_in_any_file_never_raise(folder, seed):
         findings(folder)
         path.write_bytes(sound)
     assert fold(ledger_rows(folder)) == read_trials(folder / LEDGER)
+
+
+@pytest.mark.parametrize("name", [BEST_FILE, "predictions.parquet"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_bit_that_flips_in_what_a_trial_left_is_found(folder, name, share):
+    number = load_study(folder).best.number
+    path = folder / f"trial_{number:03d}" / name
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(content)
+    rule = "It must have the SHA-256 that stands in checksums.json"
+    assert (f"trial_{number:03d}/{name}", rule) in findings(folder)

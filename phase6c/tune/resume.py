@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
 from phase6c.study import StudyConfig, WarmStart
@@ -42,10 +45,12 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
         found = f"digest {wanted.data_digest[:12]}, stored {stored.data_digest[:12]}"
         raise DataError(rule, found, remedy)
     before, after = (one.model_dump(mode="json") for one in (stored, wanted))
+    compared = before.keys() - {*_MAY_CHANGE, *_TOLD_APART}
     differences = [
-        f"{name}: {before[name]!r} -> {after[name]!r}"
+        difference
         for name in before
-        if name not in {*_MAY_CHANGE, *_TOLD_APART} and before[name] != after[name]
+        if name in compared
+        for difference in _differences(name, before[name], after[name])
     ]
     differences += _space_differences(stored.space, wanted.space)
     differences += _warm_start_differences(stored.warm_start, wanted.warm_start)
@@ -55,6 +60,15 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
             "; ".join(differences),
             "Give the stored options, or start another study with --name.",
         )
+
+
+def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
+    """What differs, field by field."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for field in before:
+            yield from _differences(field, before[field], after.get(field))
+    elif before != after:
+        yield f"{name}: {before!r} -> {after!r}"
 
 
 def _space_differences(stored: Values, wanted: Values) -> list[str]:

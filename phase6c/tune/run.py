@@ -129,6 +129,8 @@ def run(
             logger.warning("There is no study to go on with in %s; a new one begins.", plan.folder)
         own_ray = options.address is None and not ray.is_initialized()
         planned = plan.resources() if own_ray else None
+        if planned is not None:
+            check_space(plan.folder, plan.disk_bytes(planned.max_concurrent))
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         with ExitStack() as signals:
             with (
@@ -136,7 +138,8 @@ def run(
                 watched_ray(partial(end_without_ray, plan, halt, leave)),
             ):
                 resources = planned or plan.resources(cluster_counts())
-                check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
+                if planned is None:
+                    check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
                 search = _Search(plan, resources, halt, trainable, sampler)
                 asked_again = partial(end_now, plan, leave)
                 listen = signals.enter_context(signals_request(halt, asked_again))

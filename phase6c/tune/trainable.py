@@ -17,7 +17,14 @@ from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement, score
 from phase6c.study import read_config
-from phase6c.trial_folder import trial_folder, write_config, write_epochs
+from phase6c.trial_folder import (
+    BEST_FILE,
+    PREDICTIONS_FILE,
+    trial_folder,
+    write_checksums,
+    write_config,
+    write_epochs,
+)
 
 
 class TransformerTrainable(tune.Trainable):
@@ -87,6 +94,7 @@ class TransformerTrainable(tune.Trainable):
             # The file may be of an epoch after the checkpoint, which now never was.
             if (weights := trainer.best_weights(0)) is not None:
                 save_weights(self._folder, weights)
+                write_checksums(self._folder, [BEST_FILE])
         return trainer
 
     def _forget_trainer(self) -> None:
@@ -120,11 +128,14 @@ class TransformerTrainable(tune.Trainable):
         result = self._epoch_that_fits()
         self._measurements.append(result.measurement)
         self._logits.append(result.val_logits)
+        assert self._data is not None
+        write_epochs(self._folder, self._measurements, self._logits, self._data)
+        written = [PREDICTIONS_FILE]
         weights = self._trainer.best_weights(0)
         if result.improved and weights is not None:
             save_weights(self._folder, weights)
-        assert self._data is not None
-        write_epochs(self._folder, self._measurements, self._logits, self._data)
+            written.append(BEST_FILE)
+        write_checksums(self._folder, written)
         state = self._trainer.state_dict()
         save_checkpoint(self._folder, Checkpoint(state, self._measurements, self._logits))
         return result.measurement

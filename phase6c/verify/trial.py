@@ -20,11 +20,13 @@ from phase6c.records import Measurement, Trial
 from phase6c.study import StudyConfig, eligible, value_of
 from phase6c.trial_folder import (
     BEST_FILE,
+    CHECKSUMS_FILE,
     CONFIG_FILE,
     LAST_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
     PREVIOUS_FILE,
+    sha256_of,
     trial_folder,
 )
 from phase6c.verify.files import (
@@ -72,6 +74,19 @@ def check_trial(files: StudyFiles, trial: Trial, config: StudyConfig) -> Iterato
     if files.has(f"{folder}/{BEST_FILE}"):
         yield from settled(_check_weights(files, f"{folder}/{BEST_FILE}", trial.n_params))
     yield from settled(_check_checkpoints(files, folder, trial))
+    if files.has(f"{folder}/{CHECKSUMS_FILE}"):
+        yield from settled(_check_checksums(files, folder, trial))
+
+
+def _check_checksums(files: StudyFiles, folder: str, trial: Trial) -> Iterator[Finding]:
+    """Whether files are to the bit what was written; a trial cut short may be between two."""
+    known = files.read_json(f"{folder}/{CHECKSUMS_FILE}")
+    was_cut_short = trial.state not in ("COMPLETE", "PRUNED")
+    for name in (PREDICTIONS_FILE, BEST_FILE):
+        path = f"{folder}/{name}"
+        if name in known and files.has(path) and sha256_of(files.path(path)) != known[name]:
+            rule = f"It must have the SHA-256 that stands in {CHECKSUMS_FILE}"
+            yield Finding(path, rule, "another", harmless=was_cut_short)
 
 
 def _check_config(
