@@ -107,26 +107,35 @@ def searched(ended_of, searcher, warm_start, n=14):
     return found
 
 
-def warm(sign):
-    return WarmStart(source="made up", source_digest="0", starts=(), points=tuple(points(sign)))
+def warm(known):
+    """A warm start of these points alone: the draws are the same whatever they tell."""
+    return WarmStart(source="made up", source_digest="0", starts=(), points=tuple(known))
 
 
 def test_a_fitting_prior_helps_and_a_misleading_one_does_no_harm(params_trial):
-    searches = [searched(params_trial, "optuna", one) for one in (None, warm(1), warm(-1))]
+    knowledge = points(scale=0), points(1), points(-1)
+    searches = [searched(params_trial, "optuna", warm(known)) for known in knowledge]
     cold, fitting, misleading = (np.mean([one for _, one in found]) for found in searches)
     assert min(fitting, misleading) > cold
-    assert searches[1] == searched(params_trial, "optuna", warm(1))
+    assert searches[1] == searched(params_trial, "optuna", warm(points(1)))
 
 
 def test_a_prior_chooses_among_what_hyperopt_suggests(params_trial):
-    cold, fitting = (searched(params_trial, "hyperopt", one, 12) for one in (None, warm(1)))
+    known = points(scale=0), points(1)
+    cold, fitting = (searched(params_trial, "hyperopt", warm(one), 12) for one in known)
     assert cold[:5] == fitting[:5]
     assert cold != fitting
 
 
 def test_a_prior_changes_no_uniform_draws(params_trial):
-    cold = searched(params_trial, "random", None)
-    assert searched(params_trial, "random", warm(1)) == cold
+    cold = searched(params_trial, "random", warm(points(scale=0)))
+    assert searched(params_trial, "random", warm(points(1))) == cold
+
+
+def test_a_warm_started_search_draws_for_itself(params_trial):
+    assert searched(params_trial, "random", None) != searched(
+        params_trial, "random", warm(points(scale=0))
+    )
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_files_of_a_study_are_as_promised(finished: Finished) -> None:
     assert best["number"] != 0
     folder = trial_folder(study.folder, best["number"])
     there = {path.name.split(".")[0] for path in folder.iterdir()}
-    assert there == {"config", "metrics", "best", "predictions", "events"}
+    assert there == {"config", "metrics", "best", "predictions", "events", "checksums"}
     assert len(read_lines(folder / "metrics.jsonl")) == 2
     assert fold(read_lines(study.folder / LEDGER_NAME)) == {t.number: t for t in study.trials}
 

@@ -156,7 +156,7 @@ def test_a_ticker_that_reads_like_nothing_is_a_ticker(tmp_path):
     [
         ("a.csv", b"", "is empty"),
         ("a.csv", b"\xef\xbb\xbf \r\n\n", "is empty"),
-        ("a.csv.gz", gzip.compress(b""), "is empty"),
+        ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("a.parquet", b"", "is empty"),
         ("a.csv", b"date,close\n", "has no rows. Write the bars"),
         ("a.csv", CSV.encode("utf-16"), "UTF-16 or binary. Save it in UTF-8"),
@@ -177,7 +177,7 @@ def test_a_ticker_that_reads_like_nothing_is_a_ticker(tmp_path):
             CSV.split("\n", 1)[1].encode(),
             "no column of daily bars (it has 2020-01-02, 2, 3",
         ),
-        ("a.csv.gz", gzip.compress(CSV.encode())[:-9], "it may have been copied in part"),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-9], "it may have been copied in part"),
         ("a.csv.gz", CSV.encode(), "cannot be read (Not a gzipped file"),
         ("a.parquet", CSV.encode(), "cannot be read (Parquet magic bytes not found"),
         ("a.txt", CSV.encode(), "is neither CSV nor Parquet. Use .csv.gz, .csv, .parquet"),
