@@ -21,7 +21,7 @@ from phase6c.study import (
     value_of,
 )
 from phase6c.tune.fitting import fit
-from phase6c.tune.january import Told, read_january
+from phase6c.january import Told, read_january
 from phase6c.tune.proposals import reached
 
 N_STARTS = 3

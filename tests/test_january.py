@@ -5,7 +5,7 @@ import json
 import pytest
 
 from phase6c.errors import DataError
-from phase6c.tune.january import read_january
+from phase6c.january import read_january
 from search_spaces.january_2m import WINDOW
 
 PARAMS = {"d_model": 96, "n_layers": 2, "learning_rate": 1e-5}

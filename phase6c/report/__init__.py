@@ -1,0 +1,1 @@
+"""Reading a search: what mattered, what was never tried, and how good the probabilities are."""
