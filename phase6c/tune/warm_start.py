@@ -8,6 +8,7 @@ from pathlib import Path
 from phase6c.budget import CountParameters
 from phase6c.config import DataConfig, TrialConfig, digest_of, parse
 from phase6c.errors import ConfigError, DataError
+from phase6c.january import Told, read_january
 from phase6c.redact import redact
 from phase6c.space import Space
 from phase6c.study import (
@@ -21,7 +22,6 @@ from phase6c.study import (
     value_of,
 )
 from phase6c.tune.fitting import fit
-from phase6c.january import Told, read_january
 from phase6c.tune.proposals import reached
 
 N_STARTS = 3
