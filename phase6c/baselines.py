@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from phase6c.calibration import log_losses
 from phase6c.data.windows import SearchData
+from phase6c.files import write_whole
 from phase6c.metrics import measure
 from phase6c.records import Baseline
+from phase6c.trial_folder import validation_frame
+
+FILE_NAME = "baselines.parquet"
 
 
-def fit_baselines(data: SearchData, seed: int) -> tuple[Baseline, ...]:
+class FittedBaseline(NamedTuple):
+    """A simpler model's figures, and its predictions behind them.
+
+    Attributes:
+        baseline: What it reaches.
+        logits: float[window], on the validation block.
+    """
+
+    baseline: Baseline
+    logits: np.ndarray
+
+
+def write_predictions(
+    study_folder: Path, fitted: Sequence[FittedBaseline], data: SearchData
+) -> None:
+    """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
+    names = [one.baseline.name for one in fitted]
+    table = io.BytesIO()
+    frame = validation_frame("name", names, [one.logits for one in fitted], data)
+    frame.to_parquet(table, index=False)
+    write_whole(study_folder / FILE_NAME, table.getvalue())
+
+
+def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:
     """Logistic regression and gradient boosting on the last day's features of each window.
 
     Fitted on the train windows, scored on the val windows, on one thread.
@@ -37,11 +69,12 @@ def fit_baselines(data: SearchData, seed: int) -> tuple[Baseline, ...]:
 
 def _fit(
     name: str, model: LogisticRegression | HistGradientBoostingClassifier, data: SearchData
-) -> Baseline:
+) -> FittedBaseline:
     started = time.perf_counter()
     train, val = data.train, data.val
     model.fit(data.features[train.end_rows], train.y)
     loss_train = log_losses(model.decision_function(data.features[train.end_rows]), train.y).mean()
     logits = model.decision_function(data.features[val.end_rows])
     metrics = measure(logits, val.y, val.down, data.base_rate, float(loss_train))
-    return Baseline(name=name, metrics=metrics, duration_s=time.perf_counter() - started)
+    baseline = Baseline(name=name, metrics=metrics, duration_s=time.perf_counter() - started)
+    return FittedBaseline(baseline, logits)

@@ -118,18 +118,33 @@ def sha256_of(path: Path) -> str:
 def predictions_frame(
     measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
-    """Columns date, ticker, epoch, y, logit, p; one row per epoch and validation window."""
+    """Columns date, ticker, epoch, y, down, logit, p; one row per epoch and validation window."""
+    return validation_frame("epoch", [one.epoch for one in measurements], logits, data)
+
+
+def validation_frame(
+    key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
+) -> pd.DataFrame:
+    """Predictions on the validation block one below the other, each marked by a value of `key`.
+
+    Args:
+        key: The name of the column that tells them apart.
+        values: One for each prediction.
+        logits: float[window] each.
+        data: Holds the validation block.
+    """
     import numpy as np
     import pandas as pd
 
-    block, n_epochs = data.val, len(measurements)
+    block, n = data.val, len(values)
     flat = np.concatenate(logits).astype(np.float64)
     return pd.DataFrame(
         {
-            "date": np.tile(block.dates.astype("datetime64[s]"), n_epochs),
-            "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n_epochs),
-            "epoch": np.repeat([one.epoch for one in measurements], len(block.y)),
-            "y": np.tile(block.y.astype(np.int8), n_epochs),
+            "date": np.tile(block.dates.astype("datetime64[s]"), n),
+            "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
+            key: np.repeat(list(values), len(block.y)),
+            "y": np.tile(block.y.astype(np.int8), n),
+            "down": np.tile(block.down, n),
             "logit": flat,
             "p": sigmoid(flat),
         }

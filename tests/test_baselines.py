@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phase6c.baselines import Baseline, fit_baselines
+from phase6c.baselines import FILE_NAME, fit_baselines, write_predictions
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare_search_data
+from phase6c.metrics import measure
+from phase6c.parquet import read_table
+from phase6c.records import Baseline
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +20,13 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def baselines(data):
-    return {one.name: one for one in fit_baselines(data, seed=0)}
+def fitted(data):
+    return fit_baselines(data, seed=0)
+
+
+@pytest.fixture(scope="module")
+def baselines(fitted):
+    return {one.baseline.name: one.baseline for one in fitted}
 
 
 def test_last_days_features_alone_reach_these_scores_on_the_sp500(baselines):
@@ -31,7 +39,7 @@ def test_last_days_features_alone_reach_these_scores_on_the_sp500(baselines):
 
 
 def test_they_are_the_same_every_time(data, baselines):
-    for baseline in fit_baselines(data, seed=0):
+    for baseline, _ in fit_baselines(data, seed=0):
         assert baseline.metrics == baselines[baseline.name].metrics
         assert Baseline.model_validate_json(baseline.model_dump_json()) == baseline
 
@@ -40,5 +48,15 @@ def test_on_shuffled_labels_they_find_nothing(data):
     rng = np.random.default_rng(0)
     train = dataclasses.replace(data.train, y=rng.permutation(data.train.y))
     val = dataclasses.replace(data.val, y=rng.permutation(data.val.y))
-    for baseline in fit_baselines(dataclasses.replace(data, train=train, val=val), seed=0):
+    for baseline, _ in fit_baselines(dataclasses.replace(data, train=train, val=val), seed=0):
         assert baseline.metrics.auc == pytest.approx(0.5, abs=0.08)  # three standard errors
+
+
+def test_stored_predictions_give_the_stored_figures(tmp_path, data, fitted):
+    write_predictions(tmp_path, fitted, data)
+    stored = read_table((tmp_path / FILE_NAME).read_bytes()).to_pandas()
+    for baseline, _ in fitted:
+        rows = stored[stored["name"] == baseline.name]
+        logits, y, down = (rows[one].to_numpy() for one in ("logit", "y", "down"))
+        again = measure(logits, y, down, data.base_rate, baseline.metrics.loss_train)
+        assert again == baseline.metrics

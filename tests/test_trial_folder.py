@@ -44,6 +44,7 @@ def data():
         dates=np.datetime64("2020-01-01") + np.arange(3),
         tickers=np.zeros(3, dtype=np.int16),
         y=np.array([0, 1, 0], dtype=np.float32),
+        down=np.array([True, False, False]),
     )
     return SimpleNamespace(val=val, tickers=("PLANTED",))
 
@@ -106,6 +107,7 @@ def test_predictions_come_back_for_each_epoch_and_window(tmp_path, data, measure
     assert found["epoch"].tolist() == [1, 1, 1, 2, 2, 2]
     assert found["logit"].tolist() == [-1, 0, 1, 2, 2, -2]
     assert found["y"].tolist() == [0, 1, 0] * 2
+    assert found["down"].tolist() == [True, False, False] * 2
     assert found["p"].iloc[1] == 0.5
 
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import ray
 
-from phase6c.baselines import fit_baselines
+from phase6c.baselines import fit_baselines, write_predictions
 from phase6c.config import Precision
 from phase6c.nn.device import faster_precision, pick_device
 from phase6c.space import model_of
@@ -19,7 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 def settle(plan: StudyPlan, resources: Resources) -> StudyConfig:
-    """The configuration with its precision and baselines."""
+    """The configuration with its precision and baselines, whose predictions are stored.
+
+    Raises:
+        StorageError: They cannot be.
+    """
     config = plan.config
     if not plan.precision_pinned:
         precision = _measured_precision(plan, resources)
@@ -27,7 +31,9 @@ def settle(plan: StudyPlan, resources: Resources) -> StudyConfig:
         config = config.model_copy(update={"train": train})
     if not config.baselines:
         logger.info("Fitting the baselines.")
-        baselines = fit_baselines(plan.data, config.seed)
+        fitted = fit_baselines(plan.data, config.seed)
+        write_predictions(plan.folder, fitted, plan.data)
+        baselines = tuple(one.baseline for one in fitted)
         config = config.model_copy(update={"baselines": baselines})
     return config
 
