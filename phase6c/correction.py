@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from phase6c.records import Trial
-from phase6c.selection import Candidate, corrected_value
+from phase6c.selection import Candidate, Corrected, correct
 from phase6c.study import StudyConfig, eligible, value_of
 from phase6c.trial_folder import read_predictions, trial_folder
 
@@ -16,13 +17,22 @@ from phase6c.trial_folder import read_predictions, trial_folder
 MAX_TRIALS = 50
 
 
-def correct_best(folder: Path, config: StudyConfig, trials: Iterable[Trial]) -> float | None:
+def correct_best(
+    folder: Path,
+    config: StudyConfig,
+    trials: Iterable[Trial],
+    *,
+    rivals: Mapping[str, np.ndarray] | None = None,
+    draws: int = 1000,
+) -> Corrected | None:
     """Corrects with the validation predictions that the eligible trials have stored.
 
     Args:
         folder: Of the study.
         config: Names objective, horizon and seed.
         trials: Those that are not eligible are left out.
+        rivals: float[window] logits by name, to compare the chosen one with.
+        draws: Resamples.
 
     Returns:
         None where no eligible trial has predictions.
@@ -43,11 +53,13 @@ def correct_best(folder: Path, config: StudyConfig, trials: Iterable[Trial]) -> 
     ]
     _, first = found[0]
     block = first[first["epoch"] == 1]
-    return corrected_value(
+    return correct(
         candidates,
         block["date"].to_numpy(),
         block["y"].to_numpy(),
         config.objective,
+        rivals=rivals,
         horizon_days=config.data.horizon_days,
+        draws=draws,
         seed=config.seed,
     )

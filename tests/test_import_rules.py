@@ -34,6 +34,7 @@ LAYERS = (
     (
         "phase6c.baselines",
         "phase6c.board",
+        "phase6c.bootstrap",
         "phase6c.calibration",
         "phase6c.correction",
         "phase6c.data.",

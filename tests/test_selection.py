@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from phase6c.calibration import sigmoid
 from phase6c.metrics import measure
-from phase6c.selection import Candidate, corrected_value, stationary_counts
+from phase6c.selection import Candidate, correct
 
 DATES = np.datetime64("2011-06-23") + np.arange(700)
 
@@ -17,6 +17,11 @@ def noise(n_candidates, seed, n=700):
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < 0.2).astype(float)
     return y, [Candidate(i, 1, rng.standard_normal(n)) for i in range(n_candidates)]
+
+
+def corrected_value(*args, **options):
+    corrected = correct(*args, **options)
+    return None if corrected is None else corrected.value.value
 
 
 def test_the_best_of_pure_noise_is_corrected_to_one_half():
@@ -78,13 +83,38 @@ def test_where_nothing_can_be_scored_there_is_no_value():
     assert corrected_value(candidates, DATES, np.zeros(700), "refinement", draws=10) is None
 
 
-def test_days_are_drawn_in_blocks_as_often_as_there_are_days():
-    counts = stationary_counts(500, 20, 200, np.random.default_rng(0))
-    assert (counts.sum(axis=0) == 500).all()
-    assert counts.mean(axis=1).std() < 0.15
-    assert (counts == 0).mean() == pytest.approx(np.exp(-1), abs=0.03)
-    neighbours_alike = (counts[1:] == counts[:-1]).mean()
-    assert neighbours_alike > 0.8
+def test_the_interval_holds_the_value_and_shrinks_with_more_days():
+    widths = []
+    for n in (500, 4000):
+        y, candidates = noise(5, 1, n)
+        days = np.datetime64("2001-01-01") + np.arange(n)
+        found = correct(candidates, days, y, "auc", draws=200).value
+        assert found.low < found.value < found.high
+        widths.append(found.high - found.low)
+    assert widths[1] < widths[0] / 2
+
+
+@pytest.mark.parametrize("objective", ["auc", "log_loss", "refinement"])
+def test_a_rival_is_compared_on_the_rows_that_did_not_choose(objective):
+    y, candidates = noise(30, 4)
+    rng = np.random.default_rng(9)
+    rivals = {"sees": 2 * y - 2 + rng.standard_normal(700), "guesses": np.full(700, -1.4)}
+    rivals["guesses"] = rivals["guesses"] + 0.01 * rng.standard_normal(700)
+    found = correct(candidates, DATES, y, objective, rivals=rivals, draws=300)
+    assert found.gains["sees"].high < 0
+    assert found.gains["guesses"].low < 0.02
+    best_raw = max(roc_auc_score(y, one.logits) for one in candidates)
+    assert objective != "auc" or found.gains["guesses"].value < best_raw - 0.5
+
+
+def test_shares_say_how_often_each_trial_was_the_best():
+    y, candidates = noise(10, 2)
+    good = [Candidate(99, epoch, 3.0 * y - 2) for epoch in (1, 2)]
+    shares = correct([*candidates, *good], DATES, y, "auc", draws=50).shares
+    assert shares == {99: 1.0}
+    shares = correct(candidates, DATES, y, "auc", draws=50).shares
+    assert sum(shares.values()) == pytest.approx(1)
+    assert len(shares) > 1
 
 
 def test_a_whole_search_is_corrected_within_seconds():

@@ -214,7 +214,8 @@ class _Search:
         config = self._config.model_copy(update={"complete": done and not unfinished})
         if config.complete:
             corrected = correct_best(plan.folder, config, trials.values())
-            config = config.model_copy(update={"value_corrected": corrected})
+            value = corrected.value.value if corrected else None
+            config = config.model_copy(update={"value_corrected": value})
         write_config(plan.folder, config)
         write_views(plan.folder, config, trials)
         self._raise_early_end(config)

@@ -1,0 +1,110 @@
+"""Doubt about figures of dependent rows: the stationary bootstrap over dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from phase6c.config import Record
+
+MIN_BLOCK_DAYS = 20
+# Rows x draws that are held at once, to bound the memory of large panels.
+MAX_WEIGHTS = 4_000_000
+TAILS = (0.025, 0.975)
+
+# (row weights [window, draw]) -> value [draw], larger is better, NaN where it is undefined.
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+class Estimate(Record):
+    """A figure and the ends of its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of zero."""
+        return self.low > 0 or self.high < 0
+
+
+def estimate(value: float, draws: np.ndarray) -> Estimate | None:
+    """The percentile interval of a figure; None where no draw is finite."""
+    finite = draws[np.isfinite(draws)]
+    if not len(finite) or not np.isfinite(value):
+        return None
+    low, high = np.quantile(finite, TAILS)
+    return Estimate(value=float(value), low=float(low), high=float(high))
+
+
+def row_weights(
+    dates: np.ndarray, *, horizon_days: int, draws: int, seed: int
+) -> Iterator[np.ndarray]:
+    """How often each row is drawn, float64[window, draw], a chunk of the draws at a time.
+
+    Dates are drawn by the stationary bootstrap (Politis & Romano, 1994) in blocks of
+    max(horizon, 20) days on average, as overlapping labels belong into one block; all tickers of
+    a date go together.
+
+    Args:
+        dates: datetime64[D][window].
+        horizon_days: The label's horizon.
+        draws: Resamples.
+        seed: Of the resampling.
+    """
+    unique_dates, date_of_row = np.unique(dates, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    block_days = max(horizon_days, MIN_BLOCK_DAYS)
+    per_chunk = max(1, MAX_WEIGHTS // len(dates))
+    for start in range(0, draws, per_chunk):
+        n_draws = min(per_chunk, draws - start)
+        yield stationary_counts(len(unique_dates), block_days, n_draws, rng)[date_of_row]
+
+
+def stationary_counts(
+    n_days: int, block_days: float, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """How often each day is drawn, float64[day, draw]: blocks of geometric length, circular."""
+    restart = rng.random((n_days, draws)) < 1 / block_days
+    restart[0] = True
+    position = np.arange(n_days)[:, None]
+    block_start = np.maximum.accumulate(np.where(restart, position, 0), axis=0)
+    first_day = np.take_along_axis(rng.integers(n_days, size=(n_days, draws)), block_start, axis=0)
+    day = (first_day + position - block_start) % n_days
+    flat = np.bincount((day * draws + np.arange(draws)).ravel(), minlength=n_days * draws)
+    return flat.reshape(n_days, draws).astype(np.float64)
+
+
+def mean_score(values: np.ndarray) -> Score:
+    """The weighted mean of [window] values."""
+
+    def score(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            mean: np.ndarray = (values @ weights) / weights.sum(axis=0)
+        return mean
+
+    return score
+
+
+def auc_score(logits: np.ndarray, y: np.ndarray) -> Score:
+    """Weighted AUC, the scores sorted once.
+
+    For each rise it counts the weight of the others below it, and half of those level with it.
+    """
+    rises, others = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
+    others = others[np.argsort(logits[others], kind="stable")]
+    below = np.searchsorted(logits[others], logits[rises], side="left")
+    not_above = np.searchsorted(logits[others], logits[rises], side="right")
+
+    def score(weights: np.ndarray) -> np.ndarray:
+        cumulative = np.zeros((len(others) + 1, weights.shape[1]))
+        np.cumsum(weights[others], axis=0, out=cumulative[1:])
+        ranks = (cumulative[below] + cumulative[not_above]) / 2
+        won = np.einsum("rd,rd->d", weights[rises], ranks)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            auc: np.ndarray = won / (weights[rises].sum(axis=0) * cumulative[-1])
+        return auc
+
+    return score
