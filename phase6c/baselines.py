@@ -18,9 +18,8 @@ from phase6c.data.windows import SearchData
 from phase6c.files import write_whole
 from phase6c.metrics import measure
 from phase6c.records import Baseline
+from phase6c.study import BASELINES_FILE
 from phase6c.trial_folder import validation_frame
-
-FILE_NAME = "baselines.parquet"
 
 
 class FittedBaseline(NamedTuple):
@@ -43,7 +42,7 @@ def write_predictions(
     table = io.BytesIO()
     frame = validation_frame("name", names, [one.logits for one in fitted], data)
     frame.to_parquet(table, index=False)
-    write_whole(study_folder / FILE_NAME, table.getvalue())
+    write_whole(study_folder / BASELINES_FILE, table.getvalue())
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:

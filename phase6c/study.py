@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STUDY_FILE = "study.json"
 TRIALS_FILE = "all_trials.json"
 BEST_FILE = "best_params.json"
+BASELINES_FILE = "baselines.parquet"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
 SchedulerName = Literal["asha", "none"]
@@ -65,7 +66,7 @@ class StudyConfig(Record):
         sources: Where the bars came from.
         data_digest: Of bars, data configuration and feature code.
         data_summary: Block dates, row counts and base rates; of test only dates and rows.
-        n_trials: Sampled and warm-started trials in all.
+        n_trials: Sampled and warm-started trials in all; 0 where there are only probes.
         grace_epochs: Epochs that every trial gets; at most, where the grace is adaptive.
         adaptive_grace: Whether the search settles the first rung by its own trials, and compares
             forecasts rather than the best values so far.
@@ -73,6 +74,7 @@ class StudyConfig(Record):
         keep: How many trials keep their best weights.
         warm_start: What was taken over from an earlier search; a resume does not read it again.
         value_corrected: The best value corrected for choosing, once the search is complete.
+        complete: Whether the search has ended as it should; probes may still be unfinished.
     """
 
     schema_: Literal["phase6c.study/1"] = Field(default="phase6c.study/1", alias="schema")
@@ -85,7 +87,7 @@ class StudyConfig(Record):
     data_digest: str
     data_summary: dict[str, Any]
     train: TrainConfig
-    n_trials: int = Field(ge=1)
+    n_trials: int = Field(ge=0)
     searcher: str = "optuna"
     scheduler: SchedulerName = "asha"
     grace_epochs: int = Field(default=3, ge=1)

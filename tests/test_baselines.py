@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phase6c.baselines import FILE_NAME, fit_baselines, write_predictions
+from phase6c.baselines import fit_baselines, write_predictions
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.metrics import measure
 from phase6c.parquet import read_table
 from phase6c.records import Baseline
+from phase6c.study import BASELINES_FILE
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_on_shuffled_labels_they_find_nothing(data):
 
 def test_stored_predictions_give_the_stored_figures(tmp_path, data, fitted):
     write_predictions(tmp_path, fitted, data)
-    stored = read_table((tmp_path / FILE_NAME).read_bytes()).to_pandas()
+    stored = read_table((tmp_path / BASELINES_FILE).read_bytes()).to_pandas()
     for baseline, _ in fitted:
         rows = stored[stored["name"] == baseline.name]
         logits, y, down = (rows[one].to_numpy() for one in ("logit", "y", "down"))

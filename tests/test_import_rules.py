@@ -66,6 +66,8 @@ HOMES = {
     "ray": "phase6c.tune.",
     "optuna": "phase6c.tune.",
     "hyperopt": "phase6c.tune.",
+    "jinja2": "phase6c.report.",
+    "matplotlib": "phase6c.report.",
     "click": None,
     "rich": None,
 }

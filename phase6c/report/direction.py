@@ -1,0 +1,69 @@
+"""Whether the scores tell the direction of a move or only that one comes."""
+
+from __future__ import annotations
+
+from phase6c.bootstrap import Estimate
+from phase6c.report.section import Section, Table, number
+from phase6c.report.validation import Validation
+from phase6c.study import Study
+
+_TITLE = "Volatility or direction"
+
+
+def direction(study: Study, validation: Validation | None) -> Section:
+    """The best trial's scores against rises, against mirrored falls, and up against down.
+
+    Args:
+        study: What was searched.
+        validation: The predictions of its best trial, if they are stored.
+    """
+    best = study.best
+    logits = validation.trials.get(best.number) if validation and best else None
+    if best is None or validation is None or logits is None or validation.down is None:
+        says = "It cannot be said: no predictions with the mirrored falls are stored."
+        return Section(name="direction", title=_TITLE, says=(says,))
+    up, down = validation.y == 1, validation.down
+    rises, falls = validation.auc(logits), validation.auc_of(logits, down)
+    of_moves = validation.auc_of(logits, up, rows=up != down)
+    n_moves = int((up != down).sum())
+    rows = (
+        ("rises against all other days", len(up), rises),
+        ("mirrored falls against all other days", len(up), falls),
+        ("rises against falls, on days with one of the two", n_moves, of_moves),
+    )
+    return Section(
+        name="direction",
+        title=_TITLE,
+        says=(_verdict(of_moves), *_volatility(rises, falls)),
+        tables=(
+            Table(
+                name="direction",
+                title="AUC of the best trial's scores",
+                columns=("of", "days", "AUC"),
+                rows=rows,
+            ),
+        ),
+    )
+
+
+def _verdict(of_moves: Estimate | None) -> str:
+    if of_moves is None:
+        return "Whether the scores tell a direction was not estimated; run the report with draws."
+    figures = f"{number(of_moves.value)} ({number(of_moves.low)} to {number(of_moves.high)})"
+    if of_moves.low > 0.5:
+        return f"The scores are directional: given a move, they rank up above down, AUC {figures}."
+    if of_moves.high < 0.5:
+        return f"Given a move, the scores rank down above up: AUC {figures}, below 0.5."
+    return (
+        f"Given a move, the scores do not tell up from down: AUC {figures}, and 0.5 is in the "
+        "interval. They foretell that the market moves, not where to."
+    )
+
+
+def _volatility(rises: Estimate | None, falls: Estimate | None) -> tuple[str, ...]:
+    if rises is None or falls is None or falls.low <= 0.5:
+        return ()
+    return (
+        f"The same scores rank the mirrored falls with an AUC of {number(falls.value)}, against "
+        f"{number(rises.value)} for the rises: volatility is a part of what they know.",
+    )

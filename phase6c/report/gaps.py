@@ -1,0 +1,157 @@
+"""What was never tried next to the best configuration, with the command that tries it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from phase6c.axes import Axis
+from phase6c.config import TrialConfig, Value, Values, parse
+from phase6c.errors import ConfigError
+from phase6c.report.search import Result, Search
+from phase6c.report.section import Section, Table
+from search_spaces.common import REFERENCES, TOKENS
+
+
+class Gap(NamedTuple):
+    """Values of one axis that were never tried with all else as in the best.
+
+    Attributes:
+        axis: Its name.
+        values: Those never tried that can be built.
+        command: That tries them; None where there is no study to probe.
+    """
+
+    axis: str
+    values: tuple[Value, ...]
+    command: str | None
+
+
+def gaps(search: Search) -> Section:
+    """The cells around the best configuration that no trial has filled."""
+    best = best_result(search)
+    if best is None:
+        return Section(name="gaps", title="Never tried", says=("There is no best trial yet.",))
+    found = list(find_gaps(search, best))
+    return Section(
+        name="gaps",
+        title="Never tried",
+        says=tuple(_says(search, best, found)),
+        tables=(
+            Table(
+                name="gaps",
+                title=f"Around trial {best.number}, all else as it is there",
+                columns=("axis", "there", "never tried", "command"),
+                rows=tuple(
+                    (one.axis, best.params[one.axis], _listed(one.values), one.command)
+                    for one in found
+                ),
+            ),
+        )
+        if found
+        else (),
+    )
+
+
+def best_result(search: Search) -> Result | None:
+    """The study's best trial; of a file its highest value."""
+    if search.study is not None:
+        best = search.study.best
+        return next((one for one in search.results if best and one.number == best.number), None)
+    return max(search.results, key=lambda one: (one.score, -one.number), default=None)
+
+
+def find_gaps(search: Search, best: Result) -> Iterator[Gap]:
+    """One for each axis that has values which were never tried next to the best."""
+    for name, axis in search.axes.items():
+        if axis.points is None or name not in best.params:
+            continue
+        tried = {
+            one.params.get(name) for one in search.results if _alike(one.params, best.params, name)
+        }
+        values = tuple(
+            value
+            for value in axis.points
+            if value not in tried and _can_be_built(search, {**best.params, name: value})
+        )
+        if values:
+            yield Gap(name, values, _command(search, best, name, values))
+
+
+def _alike(one: Mapping[str, Value], other: Mapping[str, Value], but: str) -> bool:
+    """Whether they differ in nothing but that, and the width that follows from it."""
+    left = {but, "d_model"} if but != "d_model" else {but}
+    names = (one.keys() | other.keys()) - left
+    return all(one.get(name) == other.get(name) for name in names)
+
+
+def _can_be_built(search: Search, params: Values) -> bool:
+    """As far as it can be known without the space's own rules, which are code."""
+    if "patch_days" in params and "context_days" in params and not TOKENS.allows(params):
+        return False
+    best = search.study.best if search.study else None
+    if best is None:
+        return bool(params.get("d_model", 0) % params.get("n_heads", 1) == 0)
+    try:
+        TrialConfig.from_flat({**parse(TrialConfig, best.config).flat(), **params})
+    except ConfigError:
+        return False
+    return True
+
+
+def _command(search: Search, best: Result, name: str, values: tuple[Value, ...]) -> str | None:
+    vary = f"{name}={','.join(str(value) for value in values)}"
+    if search.study is not None:
+        words = [".venv/bin/python", "launch/probe.py", "--base", "best", "--vary", vary]
+        return shlex.join([*words, str(search.path)])
+    reference = _as_reference(best.params)
+    if reference is None:
+        return None
+    return shlex.join(
+        [".venv/bin/python", "launch/probe.py", "--base", f"reference:{reference}", "--vary", vary]
+    )
+
+
+def _as_reference(params: Mapping[str, Value]) -> str | None:
+    """The name of the reference that these values are, as far as they say."""
+    for name, reference in REFERENCES.items():
+        if all(reference.values.get(key) == value for key, value in params.items()):
+            return name
+    return None
+
+
+def _says(search: Search, best: Result, found: list[Gap]) -> Iterator[str]:
+    if not found:
+        yield f"Every value of every axis was tried next to trial {best.number}."
+        return
+    near = [
+        (one.axis, _nearest(search.axes[one.axis], best.params[one.axis], one)) for one in found
+    ]
+    listed = "; ".join(f"{axis} {_listed(values)}" for axis, values in near if values)
+    yield (
+        f"{sum(len(one.values) for one in found)} values of {len(found)} axes were never tried "
+        f"with the best setting, that of trial {best.number}. Its nearest neighbours among them: "
+        f"{listed}."
+    )
+    if any(one.command is None for one in found):
+        yield (
+            "To fill a gap of a file of trials, search its space first: a probe needs a study, or "
+            "one of the references."
+        )
+    else:
+        yield "Each command below trains them with the best's own seeds and reports differences."
+
+
+def _nearest(axis: Axis, there: Value, gap: Gap) -> tuple[Value, ...]:
+    """Of the values never tried, those next to the best's own; all of an axis without an order."""
+    points = list(axis.points or ())
+    if axis.edges is None or there not in points:
+        return gap.values
+    at = points.index(there)
+    beside = points[max(0, at - 1) : at + 2]
+    return tuple(value for value in gap.values if value in beside)
+
+
+def _listed(values: tuple[Value, ...]) -> str:
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,187 @@
+"""The plots of a report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from phase6c.bootstrap import Estimate
+from phase6c.calibration import sigmoid
+from phase6c.records import State, score
+from phase6c.report.convergence import chosen_results, improvements
+from phase6c.report.reading import Reading
+from phase6c.report.search import Search
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "svg.hashsalt": "phase6c",  # else every file differs
+}
+_COLOURS: dict[State, str] = {
+    "COMPLETE": "#2166ac",
+    "PRUNED": "#bbbbbb",
+    "FAILED": "#b2182b",
+    "RUNNING": "#e08214",
+}
+_DPI = 150
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot, drawn and in two formats.
+
+    Attributes:
+        section: Of the report, by name.
+        name: Of its file.
+        caption: What it shows.
+        svg: For the page.
+        png: For a file.
+    """
+
+    section: str
+    name: str
+    caption: str
+    svg: str
+    png: bytes
+
+
+def picture(
+    section: str,
+    name: str,
+    caption: str,
+    draw: Callable[[Axes], None],
+    size: tuple[float, float] = (6.4, 3.6),
+) -> Picture:
+    """Draws on one pair of axes."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        return rendered(section, name, caption, figure)
+
+
+def rendered(section: str, name: str, caption: str, figure: Figure) -> Picture:
+    """A drawn figure in both formats."""
+    svg, png = io.StringIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    figure.savefig(png, format="png", dpi=_DPI)
+    drawing = svg.getvalue()
+    return Picture(section, name, caption, drawing[drawing.index("<svg") :], png.getvalue())
+
+
+def pictures(reading: Reading) -> list[Picture]:
+    """All plots on one search."""
+    drawn = [_progress(reading.search)] if chosen_results(reading.search) else []
+    if reading.search.study is not None and reading.search.n_epochs > 1:
+        drawn.append(_curves(reading.search))
+    return drawn + _of_probabilities(reading)
+
+
+def _curves(search: Search) -> Picture:
+    def draw(axes: Axes) -> None:
+        for state, colour in _COLOURS.items():
+            curves = [one.curve for one in search.results if one.state == state and one.curve]
+            for position, curve in enumerate(curves):
+                values = [score(one, search.objective) for one in curve]
+                label = f"{state.lower()} ({len(curves)})" if position == 0 else None
+                epochs = range(1, len(values) + 1)
+                marker = "." if len(values) == 1 else None
+                axes.plot(epochs, values, color=colour, lw=0.8, marker=marker, label=label)
+        axes.set(xlabel="epoch", ylabel=f"validation {search.objective}")
+        axes.legend()
+
+    return picture("rungs", "learning_curves", "Learning curves of all trials", draw)
+
+
+def _progress(search: Search) -> Picture:
+    results, steps = chosen_results(search), improvements(search)
+    epochs = np.cumsum([len(one.curve) for one in results])
+
+    def draw(axes: Axes) -> None:
+        values = [score(one.score, search.objective) for one in results]
+        axes.plot(epochs, values, ".", color="#bbbbbb", label="a trial")
+        at = [*(one.epochs for one in steps), epochs[-1]]
+        best = [score(one.score, search.objective) for one in steps]
+        axes.step(at, [*best, best[-1]], where="post", color="#2166ac", label="best so far")
+        unit = "epochs trained" if search.n_epochs > 1 else "trials"
+        axes.set(xlabel=unit, ylabel=f"validation {search.objective}")
+        axes.legend()
+
+    return picture("convergence", "convergence", "The best so far against compute", draw)
+
+
+def _of_probabilities(reading: Reading) -> list[Picture]:
+    from sklearn.calibration import CalibrationDisplay
+    from sklearn.metrics import PrecisionRecallDisplay
+
+    study, validation = reading.search.study, reading.validation
+    best = study.best if study else None
+    logits = validation.trials.get(best.number) if validation and best else None
+    if validation is None or logits is None or len(np.unique(validation.y)) < 2:
+        return []
+    p, y = sigmoid(logits), validation.y
+
+    def reliability(axes: Axes) -> None:
+        shown = CalibrationDisplay.from_predictions(
+            y, p, n_bins=10, strategy="quantile", ax=axes, name="best trial"
+        )
+        top = 1.05 * float(max(shown.prob_pred.max(), shown.prob_true.max()))
+        axes.set(xlim=(0, top), ylim=(0, top))
+        axes.set(xlabel="mean predicted probability", ylabel="share of rises")
+
+    def histogram(axes: Axes) -> None:
+        edges = np.histogram_bin_edges(p, bins=40).tolist()
+        axes.hist(p[y == 0], edges, alpha=0.6, color="#999999", label="no rise")
+        axes.hist(p[y == 1], edges, alpha=0.7, color="#2166ac", label="rise")
+        axes.axvline(float(y.mean()), color="black", ls=":", label="base rate")
+        axes.set(xlabel="predicted probability", ylabel="days")
+        axes.legend()
+
+    def precision_recall(axes: Axes) -> None:
+        PrecisionRecallDisplay.from_predictions(
+            y, p, ax=axes, name="best trial", plot_chance_level=True, despine=True
+        )
+        axes.set(xlabel="recall", ylabel="precision")
+
+    where = "probabilities"
+    return [
+        picture(where, "reliability", "Reliability in ten bins of equal mass", reliability),
+        picture(where, "scores", "Scores of days with and without a rise", histogram),
+        picture(where, "precision_recall", "Precision against recall", precision_recall),
+    ]
+
+
+def across(readings: Sequence[tuple[str, str, int, Estimate | float]]) -> Picture:
+    """The best AUC of each study against its true parameter count.
+
+    Args:
+        readings: Panel, name, parameters and AUC of each.
+    """
+    panels = list(dict.fromkeys(panel for panel, *_ in readings))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 3.2 * len(panels)), layout="constrained")
+        places = figure.subplots(len(panels), squeeze=False)[:, 0]
+        for panel, axes in zip(panels, places, strict=True):
+            for _, name, n_params, auc in (one for one in readings if one[0] == panel):
+                value, ends = _with_ends(auc)
+                axes.errorbar([n_params], [value], yerr=ends, fmt="o", capsize=3, label=name)
+            axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=panel)
+            axes.legend()
+        return rendered("scaling", "scaling", "The best of each study against its size", figure)
+
+
+def _with_ends(figure: Estimate | float) -> tuple[float, list[list[float]] | None]:
+    """A value, and how far its interval reaches down and up."""
+    if not isinstance(figure, Estimate):
+        return figure, None
+    return figure.value, [[figure.value - figure.low], [figure.high - figure.value]]

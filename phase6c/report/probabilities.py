@@ -1,0 +1,161 @@
+"""What the best trial's probabilities look like, and what thresholds on them give."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from phase6c.calibration import sigmoid
+from phase6c.records import Measurement, Verdict
+from phase6c.report.section import Cell, Section, Table, number
+from phase6c.report.validation import Validation
+from phase6c.rung_audit import share_interval
+from phase6c.study import Study
+
+# January's operating points, where they fall in range.
+THRESHOLDS = (0.5, 0.54, 0.60)
+_QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+N_BINS = 10
+# The precision of fewer predicted rises than this is an anecdote.
+MIN_PREDICTED = 10
+
+
+def probabilities(study: Study, validation: Validation | None) -> Section:
+    """The best trial's probabilities on the validation rows.
+
+    Args:
+        study: What was searched.
+        validation: The predictions of its best trial, if they are stored.
+    """
+    best = study.best
+    measured = best.best(study.config.objective) if best else None
+    if best is None or measured is None:
+        return Section(name="probabilities", title="Probabilities", says=("No trial is the best.",))
+    tables = [_verdicts(study), _figures(measured)]
+    says = list(_says(measured))
+    logits = validation.trials.get(best.number) if validation else None
+    if validation is not None and logits is not None:
+        p, y = sigmoid(logits), validation.y
+        tables += [_thresholds(p, y), reliability(p, y)]
+        says += _best_points(p, y)
+    return Section(
+        name="probabilities", title="Probabilities", says=tuple(says), tables=tuple(tables)
+    )
+
+
+def _says(measured: Measurement) -> Iterator[str]:
+    metrics, health = measured.metrics, measured.health
+    verdict = health.verdict.replace("_", " ")
+    yield " ".join((f"The best epoch's probabilities are {verdict}.", *health.evidence))
+    if metrics.log_loss is not None and metrics.refinement is not None:
+        yield _parts(metrics.log_loss, metrics.refinement)
+    if metrics.calibration_slope is not None:
+        yield (
+            f"Calibration intercept {number(metrics.calibration_intercept or 0.0)} and slope "
+            f"{number(metrics.calibration_slope)}; 0 and 1 would be calibrated."
+        )
+
+
+def _parts(log_loss: float, refinement: float) -> str:
+    """Refinement and calibration, the two parts of the log loss."""
+    begun = f"The log loss is {number(log_loss)}. After an affine map of the logit, cross-fitted in"
+    if refinement < log_loss:
+        return (
+            f"{begun} halves, {number(refinement)} remains: the rest, "
+            f"{number(log_loss - refinement)}, is calibration, and a map repairs it."
+        )
+    return f"{begun} halves, it is {number(refinement)}: there is no calibration to repair."
+
+
+def _verdicts(study: Study) -> Table:
+    """How many trials ended with which verdict in their best epoch."""
+    found: list[tuple[Verdict, str]] = []
+    for trial in study.trials:
+        best = trial.best(study.config.objective)
+        if best is not None:
+            found.append((best.health.verdict, trial.name or f"trial {trial.number}"))
+    counts = Counter(verdict for verdict, _ in found)
+    rows = []
+    for verdict, count in counts.most_common():
+        names = [name for one, name in found if one == verdict]
+        rows.append((verdict, count, ", ".join(names[:5]) + (" ..." if count > 5 else "")))
+    title = "Verdicts on the best epoch of every trial"
+    return Table(name="health", title=title, columns=("verdict", "trials", ""), rows=tuple(rows))
+
+
+def _figures(measured: Measurement) -> Table:
+    values = measured.metrics.model_dump()
+    rows: list[tuple[Cell, ...]] = [(name.replace("_", " "), one) for name, one in values.items()]
+    if measured.metrics.pred_p50 is not None and measured.metrics.base_rate is not None:
+        gap = measured.metrics.pred_p50 - measured.metrics.base_rate
+        rows.append(("median p minus base rate", gap))
+    title = "Every figure of the best epoch"
+    return Table(name="figures", title=title, columns=("", "value"), rows=tuple(rows))
+
+
+def _thresholds(p: np.ndarray, y: np.ndarray) -> Table:
+    """At January's thresholds where they fall in range, and at quantiles of the scores."""
+    fixed = [one for one in THRESHOLDS if p.min() < one < p.max()]
+    quantiles = np.quantile(p, _QUANTILES)
+    rows = [_at(one, p, y, f"p of {one:g}") for one in fixed]
+    rows += [
+        _at(float(one), p, y, f"highest {1 - share:.0%}")
+        for share, one in zip(_QUANTILES, quantiles, strict=True)
+    ]
+    return Table(
+        name="thresholds",
+        title="What predicting a rise from a threshold on gives",
+        columns=("", "threshold", "days", "precision", "recall", "F1", "lift"),
+        rows=tuple(sorted(rows, key=lambda row: float(str(row[1])))),
+    )
+
+
+def _at(threshold: float, p: np.ndarray, y: np.ndarray, name: str) -> tuple[Cell, ...]:
+    predicted = p >= threshold
+    n, n_true, n_hit = int(predicted.sum()), int(y.sum()), int(y[predicted].sum())
+    if not n or not n_true:
+        return name, threshold, n, None, None, None, None
+    precision, recall = n_hit / n, n_hit / n_true
+    f1 = 2 * n_hit / (n + n_true)
+    return name, threshold, n, precision, recall, f1, precision / (n_true / len(y))
+
+
+def _best_points(p: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    from sklearn.metrics import precision_recall_curve
+
+    if len(np.unique(y)) < 2:
+        return
+    precision, recall, thresholds = precision_recall_curve(y, p)
+    precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
+    at = int(f1.argmax())
+    yield f"The best F1 is {f1[at]:.3f}, from p = {thresholds[at]:.3f} on, chosen on these rows."
+    n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")
+    enough = np.flatnonzero(n_above >= MIN_PREDICTED)
+    if len(enough):
+        top = enough[precision[enough].argmax()]
+        yield (
+            f"The highest precision of at least {MIN_PREDICTED} days is {precision[top]:.3f} at a "
+            f"recall of {recall[top]:.3f}, from p = {thresholds[top]:.3f} on; the base rate is "
+            f"{y.mean():.3f}."
+        )
+
+
+def reliability(p: np.ndarray, y: np.ndarray) -> Table:
+    """Predicted against observed in ten bins of equal mass, with Wilson intervals."""
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, N_BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, p, side="left")
+    rows = []
+    for one in np.unique(bins):
+        inside = bins == one
+        low, high = share_interval(int(y[inside].sum()), int(inside.sum()))
+        observed = float(y[inside].mean())
+        rows.append((int(inside.sum()), float(p[inside].mean()), observed, low, high))
+    return Table(
+        name="reliability",
+        title="Reliability: predicted against observed, in bins of equal mass",
+        columns=("days", "mean p", "observed", "low", "high"),
+        rows=tuple(rows),
+    )

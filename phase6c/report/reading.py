@@ -1,0 +1,51 @@
+"""A search together with what is known of its validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phase6c.correction import correct_best
+from phase6c.report.search import Search
+from phase6c.report.standing import shown_trials
+from phase6c.report.validation import Validation, read_validation
+from phase6c.selection import Corrected
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a report on one search is made from.
+
+    Attributes:
+        search: The search.
+        validation: What its best trials, references and baselines predict; None where nothing is
+            stored.
+        corrected: The value of its best, corrected for being chosen; None without draws.
+        draws: Of every bootstrap.
+    """
+
+    search: Search
+    validation: Validation | None
+    corrected: Corrected | None
+    draws: int
+
+
+def read(search: Search, draws: int) -> Reading:
+    """Reads the predictions of a search, and corrects its best value.
+
+    Args:
+        search: A study, or a file of trials.
+        draws: Of every bootstrap; 0 for no intervals.
+
+    Raises:
+        StorageError: A file of the study is damaged.
+    """
+    study = search.study
+    if study is None:
+        return Reading(search, None, None, draws)
+    validation = read_validation(study, shown_trials(study), draws)
+    corrected = None
+    if draws:
+        rivals = validation.baselines if validation else {}
+        trials = study.trials
+        corrected = correct_best(study.folder, study.config, trials, rivals=rivals, draws=draws)
+    return Reading(search, validation, corrected, draws)

@@ -1,0 +1,212 @@
+"""The whole report: what is said, drawn and written."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phase6c.bootstrap import Estimate
+from phase6c.config import Values
+from phase6c.files import make_folder, write_json, write_whole
+from phase6c.report.convergence import convergence
+from phase6c.report.direction import direction
+from phase6c.report.gaps import gaps
+from phase6c.report.page import page
+from phase6c.report.pictures import Picture, across, pictures
+from phase6c.report.probabilities import probabilities
+from phase6c.report.reading import Reading, read
+from phase6c.report.rungs import rungs
+from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
+from phase6c.report.search import read_search
+from phase6c.report.section import Cell, Section, Table
+from phase6c.report.standing import standing
+from phase6c.version import code_version
+
+PAGE_FILE, JSON_FILE = "report.html", "report.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is reported of one search, or of all of them together.
+
+    Attributes:
+        name: Of the search.
+        facts: What it was, in words.
+        sections: What is said.
+        pictures: What is drawn.
+    """
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report on one search or on several.
+
+    Attributes:
+        parts: One for each search; of several, the comparison first.
+        draws: Of every bootstrap.
+        code_version: Of the code that made it.
+    """
+
+    parts: tuple[Part, ...]
+    draws: int
+    code_version: str
+
+    def document(self) -> Values:
+        """The report as JSON."""
+        return {
+            "schema": "phase6c.report/1",
+            "draws": self.draws,
+            "code_version": self.code_version,
+            "parts": [_document(part) for part in self.parts],
+        }
+
+
+def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Report:
+    """Reads searches and says what they bear; trains nothing.
+
+    Args:
+        paths: Folders of studies, or JSON files of trials such as January's.
+        draws: Of every bootstrap; 0 leaves the intervals out.
+
+    Raises:
+        FolderError: There is no study in a folder.
+        DataError: A file does not hold trials, or the studies cannot be compared.
+        StorageError: A file of a study is damaged.
+    """
+    searches = [read_search(path) for path in paths]
+    check_comparable([one.study for one in searches if one.study is not None])
+    readings = [read(search, draws) for search in searches]
+    parts = [_part(reading) for reading in readings]
+    if len(readings) > 1:
+        parts.insert(0, _across(readings))
+    return Report(parts=tuple(parts), draws=draws, code_version=code_version())
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Writes the page, the JSON, a CSV file for each table and a PNG file for each plot.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    make_folder(folder)
+    for part in report.parts:
+        where = folder / part.name if len(report.parts) > 1 else folder
+        for kind in ("tables", "plots"):
+            make_folder(where / kind)
+        for section in part.sections:
+            for table in section.tables:
+                write_whole(where / "tables" / f"{table.name}.csv", as_csv(table))
+        for one in part.pictures:
+            write_whole(where / "plots" / f"{one.name}.png", one.png)
+    write_json(folder / JSON_FILE, report.document())
+    write_whole(folder / PAGE_FILE, page(report))
+    return folder / PAGE_FILE
+
+
+def as_csv(table: Table) -> str:
+    """The table's rows; an estimate takes three columns."""
+    wide = [
+        any(isinstance(row[at], Estimate) for row in table.rows) for at in range(len(table.columns))
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header: list[str] = []
+    for name, is_wide in zip(table.columns, wide, strict=True):
+        header += [name, f"{name} low", f"{name} high"] if is_wide else [name]
+    writer.writerow(header)
+    for row in table.rows:
+        writer.writerow(
+            value
+            for cell, is_wide in zip(row, wide, strict=True)
+            for value in _cells(cell, is_wide)
+        )
+    return text.getvalue()
+
+
+def _cells(cell: Cell, is_wide: bool) -> Iterator[Cell]:
+    if isinstance(cell, Estimate):
+        yield from (cell.value, cell.low, cell.high)
+    else:
+        yield from (cell, None, None) if is_wide else (cell,)
+
+
+def _part(reading: Reading) -> Part:
+    search, study = reading.search, reading.search.study
+    sections = [convergence(search), gaps(search)]
+    if study is not None:
+        sections = [
+            standing(study, reading.validation, reading.corrected),
+            rungs(study),
+            *sections,
+            probabilities(study, reading.validation),
+            direction(study, reading.validation),
+        ]
+    return Part(search.name, tuple(_facts(reading)), tuple(sections), tuple(pictures(reading)))
+
+
+def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
+    search, study = reading.search, reading.search.study
+    yield "from", str(search.path)
+    if study is None:
+        yield "trials", f"{len(search.results)}, read from a file"
+        return
+    config, summary = study.config, study.config.data_summary
+    data = config.data
+    yield "budget", config.budget
+    yield "label", f"{data.label} +{data.rise:g} in {data.horizon_days} d, tier {data.tier}"
+    if "val" in summary:
+        val = summary["val"]
+        dates = f"{val['first_date']} to {val['last_date']}"
+        yield "validation", f"{dates}, {val['rows']:,} windows, base rate {val['base_rate']:.3f}"
+    yield "searched by", f"{config.searcher} and {config.scheduler}, seed {config.seed}"
+    yield "complete", "yes" if config.complete else "no: trials are missing or still running"
+    yield "code", config.code_version
+
+
+def _across(readings: Sequence[Reading]) -> Part:
+    points = []
+    for reading in readings:
+        study = reading.search.study
+        auc = best_auc(reading, study) if study else None
+        if study is not None and study.best is not None and auc is not None:
+            points.append((panel_of(study), study.config.name, study.best.n_params, auc))
+    drawn = (across(points),) if points else ()
+    names = ", ".join(one.search.name for one in readings)
+    return Part("across", (("studies", names),), (scaling(readings),), drawn)
+
+
+def _document(part: Part) -> Values:
+    return {
+        "name": part.name,
+        **dict(part.facts),
+        "sections": {
+            one.name: {
+                "says": one.says,
+                "tables": {table.name: _rows(table) for table in one.tables},
+            }
+            for one in part.sections
+        },
+    }
+
+
+def _rows(table: Table) -> list[Values]:
+    """A row as an object; a column without a name holds what the row is about."""
+    names = [name or "of" for name in table.columns]
+    return [
+        {
+            name: cell.model_dump() if isinstance(cell, Estimate) else cell
+            for name, cell in zip(names, row, strict=True)
+        }
+        for row in table.rows
+    ]

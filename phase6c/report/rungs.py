@@ -1,0 +1,97 @@
+"""Who was pruned where and by what margin, and what the rungs cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from phase6c.config import Objective
+from phase6c.records import Stopped, Trial, score
+from phase6c.report.section import Section, Table
+from phase6c.rung_audit import RungAudit, audit_rungs
+from phase6c.study import Study
+
+
+def rungs(study: Study) -> Section:
+    """What the rungs did to the trials."""
+    stopped = [trial for trial in study.trials if trial.stopped is not None]
+    return Section(
+        name="rungs",
+        title="Learning curves and rungs",
+        says=tuple(_says(study, stopped)),
+        tables=(_by_rung(study, stopped), _by_trial(study, stopped)) if stopped else (),
+    )
+
+
+def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
+    trained = sum(trial.epochs for trial in study.trials)
+    whole = study.config.train.epochs * len(study.trials)
+    yield (
+        f"{len(study.trials)} trials trained {trained:,} epochs, {trained / max(whole, 1):.0%} of "
+        f"the {whole:,} that they would have trained unstopped."
+    )
+    if not stopped:
+        yield "No trial was stopped by a rung."
+        return
+    audit = audit_rungs(study.trials, study.config)
+    if audit is None:
+        yield (
+            "Whether the rungs stopped good trials cannot be said: none that they would have "
+            "stopped was finished as an audit."
+        )
+    else:
+        yield _cost(audit, study.config.reduction_factor)
+
+
+def _cost(audit: RungAudit, reduction_factor: float) -> str:
+    low, high = audit.good_share
+    return (
+        f"{audit.n_audited} of the {audit.n_stopped} trials below a rung were finished all the "
+        f"same; {audit.n_good} of them became as good as the best 1/{reduction_factor:g} of those "
+        f"let through. So the rungs cost {low:.0%} to {high:.0%} of what they stopped (95% "
+        "interval of that share)."
+    )
+
+
+def _by_rung(study: Study, stopped: list[Trial]) -> Table:
+    epochs = sorted({trial.stopped.epoch for trial in stopped if trial.stopped})
+    rows = []
+    for epoch in epochs:
+        here = [one for one in stopped if one.stopped and one.stopped.epoch == epoch]
+        reached = sum(one.epochs >= epoch for one in study.trials if one.source != "reference")
+        margins = [_margin(one.stopped, study.config.objective) for one in here if one.stopped]
+        audited = sum(one.audited for one in here)
+        rows.append((epoch, reached, len(here), audited, float(np.median(margins))))
+    return Table(
+        name="rungs",
+        title="By rung",
+        columns=("epoch", "trials that reached it", "below it", "audited", "median margin"),
+        rows=tuple(rows),
+    )
+
+
+def _by_trial(study: Study, stopped: list[Trial]) -> Table:
+    objective = study.config.objective
+    rows = []
+    for trial in stopped:
+        assert trial.stopped is not None
+        at = trial.stopped
+        best = trial.best(objective)
+        end = best.value if best and trial.audited and trial.finished else None
+        cells = (trial.number, at.epoch, at.value, at.cutoff, _margin(at, objective))
+        rows.append((*cells, at.forecast, trial.audited, end))
+    return Table(
+        name="pruned",
+        title="Trials that a rung stopped, or would have stopped",
+        columns=(
+            *("trial", "epoch", "compared", "to reach", "margin", "forecast of its end"),
+            *("audited", "reached in the end"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _margin(stopped: Stopped, objective: Objective) -> float:
+    """By how much it missed what it had to reach."""
+    return score(stopped.cutoff, objective) - score(stopped.value, objective)

@@ -1,0 +1,119 @@
+"""Several studies side by side: against true parameter counts, compute, tiers and horizons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+
+from phase6c.bootstrap import Estimate
+from phase6c.errors import DataError
+from phase6c.report.reading import Reading
+from phase6c.report.section import Cell, Section, Table, number
+from phase6c.study import Study
+
+_COLUMNS = (
+    *("study", "tier", "parameters", "epochs trained", "seconds trained"),
+    *("AUC", "AUC corrected", "log loss"),
+)
+
+
+def scaling(readings: Sequence[Reading]) -> Section:
+    """The best of each study, a table for each horizon and label; all of the same rows."""
+    studies = [(one, one.search.study) for one in readings if one.search.study is not None]
+    panels: dict[str, list[tuple[Reading, Study]]] = defaultdict(list)
+    for reading, study in studies:
+        panels[panel_of(study)].append((reading, study))
+    tables = tuple(
+        Table(
+            name=f"scaling_{position}",
+            title=panel,
+            columns=_COLUMNS,
+            rows=tuple(_row(reading, study) for reading, study in inside),
+        )
+        for position, (panel, inside) in enumerate(panels.items(), start=1)
+    )
+    says = [line for panel, inside in panels.items() for line in _says(panel, inside)]
+    return Section(name="scaling", title="Across studies", says=tuple(says), tables=tables)
+
+
+def panel_of(study: Study) -> str:
+    """Studies are compared within one label and horizon."""
+    data = study.config.data
+    return f"label {data.label} +{data.rise:g} in {data.horizon_days} d"
+
+
+def check_comparable(studies: Sequence[Study]) -> None:
+    """Refuses studies whose figures cannot be put side by side.
+
+    Raises:
+        DataError: They are not of the same bars and block dates.
+    """
+    for what, name in (("bars", "bars_digest"), ("validation dates", "val")):
+        found = {_summary(study, name): study.config.name for study in studies}
+        if len(found) > 1:
+            raise DataError(
+                f"Studies in one report must have the same {what}",
+                ", ".join(f"{study} has {value}" for value, study in found.items()),
+                "Report on them one by one.",
+            )
+
+
+def _summary(study: Study, name: str) -> str:
+    """A bars digest, or the dates of the validation block; horizons move its borders by days."""
+    value = study.config.data_summary.get(name)
+    if isinstance(value, dict):
+        return f"{value.get('first_date')} to {value.get('last_date')}"
+    return str(value)[:12]
+
+
+def best_auc(reading: Reading, study: Study) -> Estimate | float | None:
+    """Of the best trial, with its interval where there is one."""
+    best = study.best
+    measured = best.best(study.config.objective) if best else None
+    if best is None or measured is None:
+        return None
+    logits = reading.validation.trials.get(best.number) if reading.validation else None
+    found = reading.validation.auc(logits) if reading.validation and logits is not None else None
+    return found or measured.metrics.auc
+
+
+def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
+    best, validation = study.best, reading.validation
+    measured = best.best(study.config.objective) if best else None
+    logits = validation.trials.get(best.number) if validation and best else None
+    loss = validation.log_loss(logits) if validation and logits is not None else None
+    corrected = reading.corrected.value if reading.corrected else None
+    return (
+        study.config.name,
+        study.config.data.tier,
+        best.n_params if best else None,
+        sum(trial.epochs for trial in study.trials),
+        round(sum(trial.duration_s for trial in study.trials), 1),
+        best_auc(reading, study),
+        corrected if study.config.objective == "auc" else None,
+        loss or (measured.metrics.log_loss if measured else None),
+    )
+
+
+def _says(panel: str, inside: Sequence[tuple[Reading, Study]]) -> list[str]:
+    """Which differ by more than their intervals; the rest cannot be ranked."""
+    values = [
+        (study.config.name, reading.corrected.value)
+        for reading, study in inside
+        if reading.corrected is not None and study.config.objective == "auc"
+    ]
+    apart = [
+        f"{one} above {other}" if first.low > second.high else f"{other} above {one}"
+        for (one, first), (other, second) in combinations(values, 2)
+        if first.low > second.high or second.low > first.high
+    ]
+    if len(values) < 2:
+        return []
+    if not apart:
+        spread = max(one.value for _, one in values) - min(one.value for _, one in values)
+        return [
+            f"{panel}: the corrected AUCs lie within {number(spread)} of each other and their "
+            "intervals overlap; size and tier make no difference that these studies can show."
+        ]
+    return [f"{panel}: beyond their intervals, {'; '.join(apart)}."]

@@ -1,0 +1,63 @@
+"""What every part of a report is made of: sentences and tables."""
+
+from __future__ import annotations
+
+from phase6c.bootstrap import Estimate
+from phase6c.config import Record
+
+Cell = bool | int | float | str | Estimate | None
+
+
+class Table(Record):
+    """A table of the report, of one CSV file and of the JSON.
+
+    Attributes:
+        name: Of the CSV file.
+        title: What it shows.
+        columns: Their names.
+        rows: A cell for each column.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+class Section(Record):
+    """A part of the report.
+
+    Attributes:
+        name: Its key in the JSON and its anchor in the page.
+        title: Its heading.
+        says: What the data bear, in sentences.
+        tables: What the sentences rest on.
+    """
+
+    name: str
+    title: str
+    says: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+def text(cell: Cell) -> str:
+    """A cell as people read it."""
+    match cell:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if cell else "no"
+        case int():
+            return f"{cell:,}"
+        case float():
+            return number(cell)
+        case Estimate():
+            return f"{number(cell.value)} [{number(cell.low)}, {number(cell.high)}]"
+    return cell
+
+
+def number(value: float) -> str:
+    """Four digits after the point, or as many as a small number needs."""
+    if value and abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}".rstrip("0").rstrip(".")

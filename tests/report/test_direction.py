@@ -1,0 +1,54 @@
+"""The word directional is used only where an interval bears it."""
+
+import pandas as pd
+import pytest
+
+from phase6c.report.direction import direction
+from phase6c.report.reading import read
+from phase6c.report.search import read_search
+from phase6c.trial_folder import PREDICTIONS_FILE
+
+
+@pytest.fixture
+def section_of(tmp_path, small_study, market):
+    def build(draws=200, **options):
+        study = small_study(tmp_path / "study", market(**options))
+        reading = read(read_search(study.folder), draws=draws)
+        return direction(reading.search.study, reading.validation)
+
+    return build
+
+
+def test_scores_of_volatility_are_not_called_directional(section_of):
+    section = section_of(directional=False)
+    words = " ".join(section.says)
+    assert "directional" not in words
+    assert "do not tell up from down" in words
+    assert "volatility is a part of what they know" in words
+
+
+def test_scores_of_direction_are(section_of):
+    section = section_of(directional=True)
+    assert section.says[0].startswith("The scores are directional")
+    assert "volatility" not in " ".join(section.says)
+
+
+def test_of_moves_only_days_with_one_of_the_two_count(section_of, market):
+    made = market()
+    n_moves = int(((made.y == 1) != made.down).sum())
+    (table,) = section_of().tables
+    assert table.rows[2][1] == n_moves
+
+
+def test_without_draws_no_word_is_used(section_of):
+    assert "run the report with draws" in section_of(draws=0).says[0]
+
+
+def test_older_studies_have_no_falls_and_it_says_so(tmp_path, small_study):
+    study = small_study(tmp_path)
+    for path in tmp_path.glob(f"trial_*/{PREDICTIONS_FILE}"):
+        pd.read_parquet(path).drop(columns="down").to_parquet(path)
+    section = direction(study, read(read_search(tmp_path), draws=10).validation)
+    assert section.says == (
+        "It cannot be said: no predictions with the mirrored falls are stored.",
+    )

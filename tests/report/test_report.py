@@ -1,0 +1,117 @@
+"""A report is one page that needs nothing else, and the same figures as JSON, CSV and PNG."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from phase6c.bootstrap import Estimate
+from phase6c.report.report import as_csv, make_report, write_report
+from phase6c.report.section import Table, text
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, small_study):
+    study = small_study(tmp_path_factory.mktemp("report") / "study")
+    report = make_report([study.folder], draws=50)
+    return write_report(report, study.folder / "report").parent, report
+
+
+def test_the_page_is_whole_and_loads_nothing(written):
+    page = (written[0] / "report.html").read_text()
+    parser = HTMLParser()
+    parser.feed(page)
+    assert page.rstrip().endswith("</html>")
+    for pattern in (r"<script", r"<link", r"src=", r"@import", r"url\((?!#)"):
+        assert not re.search(pattern, page), pattern
+    assert set(re.findall(r'href="([^"#]+)', page)) == set()
+    assert page.count("<svg") == 5
+
+
+def test_every_table_is_a_csv_file_and_in_the_json(written):
+    folder, report = written
+    stored = json.loads((folder / "report.json").read_text())
+    assert stored["schema"] == "phase6c.report/1"
+    (part,) = report.parts
+    names = {table.name for section in part.sections for table in section.tables}
+    assert {path.stem for path in (folder / "tables").iterdir()} == names
+    in_json = stored["parts"][0]["sections"]
+    assert {name for one in in_json.values() for name in one["tables"]} == names
+    best = list(csv.DictReader((folder / "tables" / "best.csv").read_text().splitlines()))
+    assert float(best[0]["AUC low"]) < float(best[0]["AUC"]) < float(best[0]["AUC high"])
+    assert in_json["best"]["tables"]["best"][0]["AUC"]["value"] == float(best[0]["AUC"])
+
+
+def test_every_plot_is_a_png_file(written):
+    folder, report = written
+    plots = {path.name: path.read_bytes() for path in (folder / "plots").iterdir()}
+    assert set(plots) == {f"{one.name}.png" for one in report.parts[0].pictures}
+    assert all(content.startswith(b"\x89PNG") for content in plots.values())
+
+
+def test_the_same_study_gives_the_same_report(written):
+    folder, _ = written
+    before = (folder / "report.html").read_bytes()
+    write_report(make_report([folder.parent], draws=50), folder)
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_names_from_a_study_are_text_and_no_markup(tmp_path, small_study):
+    study = small_study(tmp_path / "study", name="<script>alert(1)</script>")
+    page = write_report(make_report([study.folder], draws=0), tmp_path / "report").read_text()
+    assert "<script>" not in page
+
+
+def test_a_file_of_trials_has_a_report_of_its_own(tmp_path):
+    trials = [{"params": {"n_heads": n, "dropout": 0.1 * n}, "auc": 0.7} for n in (2, 4, 8)]
+    path = tmp_path / "january.json"
+    path.write_text(json.dumps(trials))
+    (part,) = make_report([path], draws=100).parts
+    names = [section.name for section in part.sections]
+    assert {"convergence", "gaps"} <= set(names)
+    assert "probabilities" not in names
+
+
+def test_several_studies_have_a_part_each_and_one_across(tmp_path, small_study):
+    folders = [small_study(tmp_path / name, name=name).folder for name in ("one", "two")]
+    report = make_report(folders, draws=0)
+    assert [part.name for part in report.parts] == ["across", "one", "two"]
+    written = write_report(report, tmp_path / "report").parent
+    assert (written / "one" / "tables" / "best.csv").exists()
+    assert (written / "across" / "plots" / "scaling.png").exists()
+
+
+def test_a_killed_study_is_reported_as_far_as_it_came(
+    tmp_path, write_trials, study_config, trial_of
+):
+    trials = [trial_of(0, 0.7, state="RUNNING"), trial_of(1, None, state="FAILED", seed=1)]
+    write_trials(tmp_path, study_config(), trials)
+    (part,) = make_report([tmp_path], draws=10).parts
+    assert dict(part.facts)["complete"].startswith("no")
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (None, "-"),
+        (True, "yes"),
+        (1234567, "1,234,567"),
+        (0.75, "0.75"),
+        (0.123456, "0.1235"),
+        (2e-6, "2.0e-06"),
+        (123.456, "123.5"),
+        (0.0, "0"),
+        ("mean", "mean"),
+        (Estimate(value=0.7, low=0.65, high=0.75), "0.7 [0.65, 0.75]"),
+    ],
+)
+def test_a_cell_is_shown_as_people_read_it(cell, shown):
+    assert text(cell) == shown
+
+
+def test_an_estimate_takes_three_columns_of_a_csv_file():
+    found = Estimate(value=0.5, low=0.4, high=0.6)
+    table = Table(name="a", title="", columns=("", "x"), rows=(("a,b", found), ("c", 0.7)))
+    assert as_csv(table) == ',x,x low,x high\n"a,b",0.5,0.4,0.6\nc,0.7,,\n'
