@@ -116,7 +116,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
 def test_killed_at_twenty_random_moments_a_real_search_goes_on(
     tmp_path: Path, rng: random.Random
 ) -> None:
-    victim = real(tmp_path, "--trials", "60")
+    victim = real(tmp_path, "--trials", "30")
     started = time.monotonic()
     victim.start()
     victim.wait_for_results(1)
