@@ -44,6 +44,8 @@ def main(
 
     report = make_report(studies, draws)
     written = write_report(report, out or folder_of(studies))
+    if out is None:
+        refresh_optuna(studies)
     if as_json:
         click.echo(json.dumps(report.document(), indent=1))
         return
@@ -57,6 +59,18 @@ def folder_of(studies: tuple[str, ...]) -> Path:
     if len(studies) == 1 and first.is_dir():
         return first / "report"
     return Path("outputs") / "report"
+
+
+def refresh_optuna(studies: tuple[str, ...]) -> None:
+    """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
+    from phase6c.optuna_view import write_optuna
+    from phase6c.study import STUDY_FILE, load_study
+
+    for path in studies:
+        if (Path(path) / STUDY_FILE).is_file():
+            study = load_study(path)
+            trials = {trial.number: trial for trial in study.trials}
+            write_optuna(study.folder, study.config, trials)
 
 
 def show(report: Report) -> None:

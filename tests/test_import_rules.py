@@ -1,4 +1,4 @@
-"""Imports run one way, heavy libraries have one home each, and `import phase6c` loads none."""
+"""Imports run one way, heavy libraries have their homes, and `import phase6c` loads none."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ LAYERS = (
     ),
     ("search_spaces.",),
     (
+        "phase6c.audit",
         "phase6c.baselines",
         "phase6c.board",
         "phase6c.bootstrap",
         "phase6c.calibration",
+        "phase6c.calibrators",
         "phase6c.correction",
         "phase6c.data.",
         "phase6c.decisions",
@@ -45,7 +47,9 @@ LAYERS = (
         "phase6c.january",
         "phase6c.ledger",
         "phase6c.metrics",
+        "phase6c.optuna_view",
         "phase6c.parquet",
+        "phase6c.predictions",
         "phase6c.report.",
         "phase6c.rung_audit",
         "phase6c.selection",
@@ -61,15 +65,15 @@ LAYERS = (
 
 # The only places that may import these; launch/ is not walked, and click lives there alone.
 HOMES = {
-    "torch": "phase6c.nn.",
-    "safetensors": "phase6c.nn.",
-    "ray": "phase6c.tune.",
-    "optuna": "phase6c.tune.",
-    "hyperopt": "phase6c.tune.",
-    "jinja2": "phase6c.report.",
-    "matplotlib": "phase6c.report.",
-    "click": None,
-    "rich": None,
+    "torch": ("phase6c.nn.",),
+    "safetensors": ("phase6c.nn.",),
+    "ray": ("phase6c.tune.",),
+    "optuna": ("phase6c.tune.", "phase6c.report.", "phase6c.optuna_view"),
+    "hyperopt": ("phase6c.tune.",),
+    "jinja2": ("phase6c.report.",),
+    "matplotlib": ("phase6c.report.",),
+    "click": (),
+    "rich": (),
 }
 
 HEAVY = ("torch", "ray", "pandas", "sklearn", "scipy", "optuna", "talib", "numpy", "pydantic")
@@ -141,12 +145,10 @@ def test_there_are_no_cycles():
     assert set(GRAPH) <= set(order)
 
 
-def test_heavy_libraries_have_one_home_each():
+def test_heavy_libraries_are_imported_at_home_alone():
     for name, imports in IMPORTS.items():
         for library in {imported.split(".")[0] for imported in imports} & set(HOMES):
-            home = HOMES[library]
-            assert home is not None, f"{name} imports {library}"
-            assert belongs(name, home), f"{name} imports {library}"
+            assert any(belongs(name, home) for home in HOMES[library]), f"{name} imports {library}"
 
 
 def test_nothing_imports_launch():

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from phase6c.report.parts import Report
 from phase6c.report.section import Cell, text
-
-if TYPE_CHECKING:
-    from phase6c.report.report import Report
 
 _TEMPLATE = "page.html"
 

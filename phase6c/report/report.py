@@ -5,68 +5,26 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from phase6c.bootstrap import Estimate
-from phase6c.config import Values
 from phase6c.files import make_folder, write_json, write_whole
 from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
 from phase6c.report.page import page
-from phase6c.report.pictures import Picture, across, pictures
+from phase6c.report.parts import Part, Report
+from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
 from phase6c.report.search import read_search
-from phase6c.report.section import Cell, Section, Table
+from phase6c.report.section import Cell, Table
 from phase6c.report.standing import standing
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is reported of one search, or of all of them together.
-
-    Attributes:
-        name: Of the search.
-        facts: What it was, in words.
-        sections: What is said.
-        pictures: What is drawn.
-    """
-
-    name: str
-    facts: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
-    pictures: tuple[Picture, ...]
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report on one search or on several.
-
-    Attributes:
-        parts: One for each search; of several, the comparison first.
-        draws: Of every bootstrap.
-        code_version: Of the code that made it.
-    """
-
-    parts: tuple[Part, ...]
-    draws: int
-    code_version: str
-
-    def document(self) -> Values:
-        """The report as JSON."""
-        return {
-            "schema": "phase6c.report/1",
-            "draws": self.draws,
-            "code_version": self.code_version,
-            "parts": [_document(part) for part in self.parts],
-        }
 
 
 def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Report:
@@ -184,29 +142,3 @@ def _across(readings: Sequence[Reading]) -> Part:
     drawn = (across(points),) if points else ()
     names = ", ".join(one.search.name for one in readings)
     return Part("across", (("studies", names),), (scaling(readings),), drawn)
-
-
-def _document(part: Part) -> Values:
-    return {
-        "name": part.name,
-        **dict(part.facts),
-        "sections": {
-            one.name: {
-                "says": one.says,
-                "tables": {table.name: _rows(table) for table in one.tables},
-            }
-            for one in part.sections
-        },
-    }
-
-
-def _rows(table: Table) -> list[Values]:
-    """A row as an object; a column without a name holds what the row is about."""
-    names = [name or "of" for name in table.columns]
-    return [
-        {
-            name: cell.model_dump() if isinstance(cell, Estimate) else cell
-            for name, cell in zip(names, row, strict=True)
-        }
-        for row in table.rows
-    ]

@@ -1,0 +1,77 @@
+"""What a report is made of: a part for each search, with its sections and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phase6c.bootstrap import Estimate
+from phase6c.config import Values
+from phase6c.report.pictures import Picture
+from phase6c.report.section import Section, Table
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is reported of one search, or of all of them together.
+
+    Attributes:
+        name: Of the search.
+        facts: What it was, in words.
+        sections: What is said.
+        pictures: What is drawn.
+    """
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report on one search or on several.
+
+    Attributes:
+        parts: One for each search; of several, the comparison first.
+        draws: Of every bootstrap.
+        code_version: Of the code that made it.
+    """
+
+    parts: tuple[Part, ...]
+    draws: int
+    code_version: str
+
+    def document(self) -> Values:
+        """The report as JSON."""
+        return {
+            "schema": "phase6c.report/1",
+            "draws": self.draws,
+            "code_version": self.code_version,
+            "parts": [_document(part) for part in self.parts],
+        }
+
+
+def _document(part: Part) -> Values:
+    return {
+        "name": part.name,
+        **dict(part.facts),
+        "sections": {
+            one.name: {
+                "says": one.says,
+                "tables": {table.name: _rows(table) for table in one.tables},
+            }
+            for one in part.sections
+        },
+    }
+
+
+def _rows(table: Table) -> list[Values]:
+    """A row as an object; a column without a name holds what the row is about."""
+    names = [name or "of" for name in table.columns]
+    return [
+        {
+            name: cell.model_dump() if isinstance(cell, Estimate) else cell
+            for name, cell in zip(names, row, strict=True)
+        }
+        for row in table.rows
+    ]
