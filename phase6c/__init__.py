@@ -9,6 +9,7 @@ from phase6c.version import __version__
 
 if TYPE_CHECKING:
     from phase6c.budget import Budget
+    from phase6c.calibrators import Calibrator
     from phase6c.data.bars import load_bars
     from phase6c.errors import Phase6cError
     from phase6c.nn.trainer import run_trial
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Budget": "phase6c.budget",
+    "Calibrator": "phase6c.calibrators",
     "Choice": "phase6c.space",
     "Float": "phase6c.space",
     "Grid": "phase6c.space",
@@ -37,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "Budget",
+    "Calibrator",
     "Choice",
     "Float",
     "Grid",

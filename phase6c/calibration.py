@@ -1,20 +1,32 @@
-"""From logits to probabilities: the sigmoid, and affine maps fitted on the logit."""
+"""From logits to probabilities and back, and affine maps fitted on the logit."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit
 
 # Against the log-likelihood of all rows: too weak to move a slope that the data determine,
 # strong enough to keep that of separable data finite.
 SLOPE_PENALTY = 1e-3
 MAX_NEWTON_STEPS = 50
+# 1 - p is no smaller than this in float64: what is written as 0 or 1 is taken for it.
+EPSILON = float(np.finfo(np.float64).eps)
+# As in scikit-learn: labels that all agree with the sign of the logit would have 0.
+TEMPERATURES = (np.exp(-10.0), np.exp(10.0))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits: the one place of the code base that applies the sigmoid."""
     probabilities: np.ndarray = expit(logits)
     return probabilities
+
+
+def logit(probabilities: np.ndarray) -> np.ndarray:
+    """The inverse of the sigmoid, finite: 0 and 1 count as what lies 2.2e-16 beside them."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), EPSILON, 1 - EPSILON)
+    logits: np.ndarray = np.log(p) - np.log1p(-p)
+    return logits
 
 
 def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -81,6 +93,43 @@ def fit_affine(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """
     a, b = fit_logistic(logits, y)
     return (a, b) if b > 0 else (base_rate_logit(y), 0.0)
+
+
+def fit_intercept(logits: np.ndarray, y: np.ndarray) -> float:
+    """Maximum likelihood of y under sigmoid(a + logit): the mean probability is y's mean.
+
+    Args:
+        logits: float[row], finite.
+        y: [row] in {0, 1}, with both classes.
+    """
+    rate, target = float(np.mean(y)), base_rate_logit(y)
+    # With the largest or smallest logit at the target, no or every probability exceeds the rate.
+    low, high = target - float(np.max(logits)) - 1e-9, target - float(np.min(logits)) + 1e-9
+    return float(brentq(lambda a: float(sigmoid(a + logits).mean()) - rate, low, high))
+
+
+def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """Maximum likelihood of y under sigmoid(logit / T), T > 0 (Guo et al., ICML 2017).
+
+    Args:
+        logits: float[row], finite.
+        y: [row] in {0, 1}.
+
+    Returns:
+        T, between e^-10 and e^10; 1 where every logit is 0.
+    """
+
+    def slope_of_loss(log_t: float) -> float:
+        return float(((y - sigmoid(logits * np.exp(-log_t))) * logits).mean())
+
+    low, high = np.log(TEMPERATURES)
+    if not np.any(logits):
+        return 1.0
+    if slope_of_loss(low) >= 0:
+        return float(np.exp(low))
+    if slope_of_loss(high) <= 0:
+        return float(np.exp(high))
+    return float(np.exp(brentq(slope_of_loss, low, high)))
 
 
 def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
