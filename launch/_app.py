@@ -110,10 +110,12 @@ def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> No
     sys.exit(exit_code)
 
 
-def leave_at_once(console: Console, words: LastWords, error: Phase6cError) -> None:
+def leave_at_once(
+    console: Console, words: LastWords, error: Phase6cError, *, resume: bool = True
+) -> None:
     """Ends the process from any thread, where what runs can neither go on nor be waited for."""
     shown_cursor = "\x1b[?25h" if console.is_terminal else ""
-    text = f"{shown_cursor}\nError: {error}\n{_way_on()}\n"
+    text = f"{shown_cursor}\nError: {error}\n{_way_on(resume=resume)}\n"
     words.take_back()
     with suppress(OSError):
         # Past rich and Python's buffers, which whoever was interrupted may hold.
@@ -122,28 +124,32 @@ def leave_at_once(console: Console, words: LastWords, error: Phase6cError) -> No
 
 
 @contextmanager
-def names_the_way_on(study_file: Path) -> Iterator[LastWords]:
-    """Adds the command that goes on to whatever ends a search that has begun.
+def names_the_way_on(study_file: Path, *, resume: bool = True) -> Iterator[LastWords]:
+    """Adds the command that goes on to whatever ends a run that has begun.
 
     Yields what to take back before the process is left at once.
+
+    Args:
+        study_file: There once it has begun.
+        resume: Whether the command has a --resume, or goes on by itself.
     """
     vanished = (
-        "Error: the search ended without a word: killed, as for lack of memory, or by Ray, whose "
+        "Error: the run ended without a word: killed, as for lack of memory, or by Ray, whose "
         f"last words are in {study_file.parent}. Everything finished is kept."
     )
     try:
-        with LastWords(f"{vanished}\n{_way_on()}") as words:
+        with LastWords(f"{vanished}\n{_way_on(resume=resume)}") as words:
             yield words
     except (Exception, KeyboardInterrupt) as error:
         usual = isinstance(error, ConfigError | DataError | FolderError)
         if study_file.exists() and not usual:
-            error.add_note(_way_on())
+            error.add_note(_way_on(resume=resume))
         raise
 
 
-def _way_on() -> str:
+def _way_on(*, resume: bool) -> str:
     given = [one for one in sys.orig_argv if one not in ("--overwrite", "--resume")]
-    return f"Go on with: {shlex.join([*given, '--resume'])}"
+    return f"Go on with: {shlex.join([*given, *(['--resume'] if resume else [])])}"
 
 
 def _drop_unwritten() -> None:

@@ -1,11 +1,12 @@
-"""The progress of a search: one live display on a terminal, plain lines elsewhere."""
+"""The progress of a run: one live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from _app import duration_text
 from rich.console import Console, Group
@@ -35,12 +36,20 @@ def display(console: Console) -> Iterator[Live | None]:
 _STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAILED")
 
 
+class Goal(NamedTuple):
+    """How many trials are to be finished, and which of them count."""
+
+    total: int
+    counts: Callable[[Trial], bool]
+
+
 class Progress:
-    """A listener of the ledger that shows how far the search is.
+    """A listener of the ledger that shows how far a search or a probe is.
 
     Args:
         console: Where to show it.
         live: The display to update; None for plain lines.
+        goal: What is to be done; the trials of the search unless given.
     """
 
     def __init__(
@@ -50,22 +59,27 @@ class Progress:
         config: StudyConfig,
         ledger: Ledger,
         resources: Resources,
+        goal: Goal | None = None,
     ) -> None:
+        self._goal = goal or Goal(config.n_trials, lambda trial: trial.chosen)
         self._console = console
         self._live = live
         self._config = config
         self._ledger = ledger
         self._began = time.monotonic()
+        # Of this run; others may be unfinished too.
+        self._seen: set[int] = set()
         self._finished_before = self._counts()["finished"]
         device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU"
         self._console.print(
-            f"Searching on {device}, {resources.max_concurrent} trials side by side, "
+            f"Training on {device}, {resources.max_concurrent} trials side by side, "
             f"{config.train.precision}.",
             markup=False,
         )
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Shows what the new row changes."""
+        self._seen.add(trial.number)
         if self._live is not None:
             self._live.update(self._display())
         elif trial.finished and row["kind"] in ("result", "failed"):
@@ -75,8 +89,8 @@ class Progress:
         trials = self._ledger.trials.values()
         counts = Counter(trial.state for trial in trials)
         counts["finished"] = sum(trial.finished for trial in trials)
-        counts["left"] = self._config.n_trials - sum(
-            trial.finished and trial.chosen for trial in trials
+        counts["left"] = self._goal.total - sum(
+            trial.finished and self._goal.counts(trial) for trial in trials
         )
         return counts
 
@@ -109,14 +123,14 @@ class Progress:
         best = trial.best(objective)
         value = f"{objective} {best.value:.4f}" if best else "no value"
         return (
-            f"{_label(trial)}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
+            f"{self._label(trial)}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
             f"{trial.n_params:,} parameters | best {self._best()} | "
             f"{counts['left']} to do, {self._time_left(counts)}"
         )
 
     def _display(self) -> Group:
         counts = self._counts()
-        total = self._config.n_trials
+        total = self._goal.total
         head = Table.grid(padding=(0, 2))
         head.add_row(
             Text(self._config.name, style="bold"),
@@ -136,21 +150,24 @@ class Progress:
     def _running(self) -> Table:
         table = Table.grid(padding=(0, 2))
         for trial in self._ledger.trials.values():
-            if trial.finished:
+            if trial.finished or trial.number not in self._seen:
                 continue
             last = trial.measurements[-1].value if trial.measurements else None
             table.add_row(
-                Text(_label(trial), style="cyan"),
+                Text(self._label(trial), style="cyan"),
                 f"epoch {trial.epochs}/{self._config.train.epochs}",
                 "" if last is None else f"{self._config.objective} {last:.4f}",
                 f"{trial.n_params:,} parameters",
             )
         return table
 
-
-def _label(trial: Trial) -> str:
-    """The name or number, where it came from, and whether a rung would have stopped it."""
-    label = trial.name or f"trial {trial.number}"
-    if trial.source == "warm_start":
-        label += " (warm start)"
-    return f"{label} (audited)" if trial.audited else label
+    def _label(self, trial: Trial) -> str:
+        """Name or number, where it came from, and whether a rung would have stopped it."""
+        label = trial.name or f"trial {trial.number}"
+        if trial.source == "warm_start":
+            label += " (warm start)"
+        if trial.contrast_of is not None:
+            changed = trial.varied_from(self._ledger.trials[trial.contrast_of])
+            what = ", ".join(f"{name} {value}" for name, value in changed.items())
+            label += f" (probe of trial {trial.contrast_of}{what and f': {what}'})"
+        return f"{label} (audited)" if trial.audited else label

@@ -20,7 +20,8 @@ from phase6c.tune.remarks import remarks
 from phase6c.tune.resources import Resources
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """An empty table without lines, under its title."""
     # As Text: a ticker in square brackets is no markup.
     return Table(title=Text(f"\n{title}"), title_justify="left", box=None, padding=(0, 1, 0, 0))
 
@@ -31,7 +32,7 @@ def data_table(plan: StudyPlan) -> Table:
     config = plan.config.data
     rise = f"{config.rise:g} volatilities" if config.label == "vol" else f"{100 * config.rise:.3g}%"
     horizon = f"{config.horizon_days} d"
-    table = _table(
+    table = plain_table(
         f"{_tickers(summary.tickers)}: {config.label} +{rise} in {horizon}, {config.tier}"
     )
     for name in ("block", "first day", "last day", "windows", "base rate"):
@@ -72,7 +73,7 @@ def plan_document(
 
 def shapes_table(plan: StudyPlan) -> Table:
     """The solved widths and exact counts, a row per depth and feed-forward ratio."""
-    table = _table(f"Shapes within {plan.space.budget_text()} parameters")
+    table = plain_table(f"Shapes within {plan.space.budget_text()} parameters")
     for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
         table.add_column(name, justify="right")
     shapes = sorted(
@@ -97,7 +98,8 @@ def shapes_table(plan: StudyPlan) -> Table:
 def rungs_table(plan: StudyPlan) -> Table:
     """Which share of the trials is expected to reach which epoch."""
     rungs = plan.rung_plan
-    table = _table(f"Rungs: {rungs.epochs_expected:,.0f} of {rungs.epochs_without_rungs:,} epochs")
+    expected, without = rungs.epochs_expected, rungs.epochs_without_rungs
+    table = plain_table(f"Rungs: {expected:,.0f} of {without:,} epochs")
     table.add_column("up to epoch", justify="right")
     table.add_column("trials expected", justify="right")
     for rung in rungs.rungs:
@@ -158,7 +160,7 @@ def windows_text(plan: StudyPlan) -> str:
 def closing_table(study: Study) -> Table:
     """The best trial beside references and baselines, all on the same validation rows."""
     objective = study.config.objective
-    table = _table(f"{study.config.name}: validation block")
+    table = plain_table(f"{study.config.name}: validation block")
     for name in ("", "params", "AUC", "log loss", "base rate", "probs", "health"):
         justify: JustifyMethod = "right" if name else "left"
         table.add_column(name, justify=justify, no_wrap=name != "health")
@@ -207,7 +209,7 @@ def closing_lines(study: Study) -> list[str]:
     """How to read the table, and where everything is."""
     lines = []
     best, config = study.best, study.config
-    states = Counter(trial.state for trial in study.trials)
+    states = Counter(trial.state for trial in study.trials if trial.searched)
     counts = ", ".join(f"{count} {state.lower()}" for state, count in states.most_common())
     lines.append(f"Trials: {counts}.")
     if best is not None and config.value_corrected is not None:
@@ -266,6 +268,6 @@ def result_document(study: Study) -> dict[str, Any]:
             trial.summary(config.objective) for trial in study.trials if trial.source == "reference"
         ],
         "baselines": [baseline.model_dump(mode="json") for baseline in config.baselines],
-        "states": dict(Counter(trial.state for trial in study.trials)),
+        "states": dict(Counter(trial.state for trial in study.trials if trial.searched)),
         "rung_audit": audit.model_dump(mode="json") if audit else None,
     }

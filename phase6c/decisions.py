@@ -18,8 +18,9 @@ _AUDIT = 1
 class Decisions:
     """Decides after each epoch, from the curves known then, not from their order.
 
-    References are never stopped and never counted. A trial that diverges ends at once. A share of
-    the trials that a rung would stop is finished all the same, to show what the rungs cost.
+    References and probes are never stopped and never counted; a probe trains through all epochs,
+    whatever its curve. A trial that diverges ends at once. A share of the trials that a rung would
+    stop is finished all the same, to show what the rungs cost.
 
     Args:
         config: The study's rungs, epochs and objective.
@@ -37,7 +38,7 @@ class Decisions:
             return "diverged", None
         measurements = (*known.measurements, measurement)
         cut = self._judge(known, measurements)
-        if is_complete(measurements, self._config.train):
+        if self._has_ended(known, measurements):
             return "complete", None
         if cut is None:
             return "continue", None
@@ -48,9 +49,16 @@ class Decisions:
         """The numbers that entered each rung, by its epoch."""
         return self._rungs.entries() if self._rungs else {}
 
+    def _has_ended(self, known: Trial, measurements: Sequence[Measurement]) -> bool:
+        """Whether a trial is complete; two that end by patience could differ in their epochs."""
+        train = self._config.train
+        if known.searched:
+            return is_complete(measurements, train)
+        return len(measurements) >= train.epochs
+
     def _judge(self, known: Trial, measurements: Sequence[Measurement]) -> Cut | None:
         """Enters the trial into the rungs; an audited one teaches, and is not judged again."""
-        if self._rungs is None or known.source == "reference":
+        if self._rungs is None or not known.chosen:
             return None
         curve = self._curve(measurements)
         if known.audited:
@@ -65,7 +73,7 @@ class Decisions:
             return
         for trial in trials:
             curve = self._curve([one for one in trial.measurements if not one.diverged])
-            if trial.source == "reference" or not len(curve):
+            if not trial.chosen or not len(curve):
                 continue
             last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
             for epoch in range(1, last + 1):

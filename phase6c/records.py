@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from phase6c.config import Objective, Record, TrainConfig
@@ -113,7 +113,12 @@ class TrialError(Record):
 
 
 class Trial(Record):
-    """One configuration and all that is known of it."""
+    """One configuration and all that is known of it.
+
+    Attributes:
+        contrast_of: Of a probe, the trial whose configuration it varies or repeats; its own
+            number where that configuration was never a trial of the study.
+    """
 
     number: int
     state: State = "RUNNING"
@@ -152,6 +157,16 @@ class Trial(Record):
         """Whether the search itself chose it, within its number of trials; a reference is not."""
         return self.source in ("sampled", "warm_start")
 
+    @property
+    def searched(self) -> bool:
+        """Whether it is the search's own, references included; a probe is not."""
+        return self.source != "probe"
+
+    def varied_from(self, base: Trial) -> dict[str, Any]:
+        """The fields in which its configuration differs from another's, with its own values."""
+        own, others = (_sections(one.config) for one in (self, base))
+        return {name: value for name, value in own.items() if others.get(name) != value}
+
     def best(self, objective: Objective) -> Measurement | None:
         """The epoch with the best value; the earliest of equals."""
         finite = [one for one in self.measurements if one.value is not None]
@@ -170,6 +185,12 @@ class Trial(Record):
             "duration_s": round(self.duration_s, 3),
         }
         return row
+
+
+def _sections(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of a nested configuration but the seed, under their flat names."""
+    sections = (section for section in config.values() if isinstance(section, Mapping))
+    return {name: value for section in sections for name, value in section.items()}
 
 
 def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool:

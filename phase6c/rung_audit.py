@@ -45,7 +45,7 @@ def audit_rungs(trials: Iterable[Trial], config: StudyConfig) -> RungAudit | Non
     passed = [
         value_of(trial, config.objective)
         for trial in trials
-        if trial.state == "COMPLETE" and trial.stopped is None and trial.source != "reference"
+        if trial.state == "COMPLETE" and trial.stopped is None and trial.chosen
     ]
     if not audited or not passed:
         return None

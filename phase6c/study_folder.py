@@ -25,9 +25,9 @@ LOG_FILE = "run.log"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
-def study_name(budget: str, sources: tuple[str, ...], data: DataConfig) -> str:
-    """`hpo_{budget}_h{horizon}`, with data, label and rise where they are not the default."""
-    parts = [f"hpo_{budget}_h{data.horizon_days}"]
+def study_name(budget: str, sources: tuple[str, ...], data: DataConfig, kind: str = "hpo") -> str:
+    """`{kind}_{budget}_h{horizon}`, with data, label and rise where they are not the default."""
+    parts = [f"{kind}_{budget}_h{data.horizon_days}"]
     if sources != ("sp500",):
         parts.append("-".join(Path(source).stem for source in sources))
     if data.label != "high":

@@ -36,8 +36,9 @@ class Views:
 class Retention:
     """A listener of the ledger that bounds the study's space on disk.
 
-    A finished trial needs no checkpoint; best weights stay for the `keep` best trials. What an
-    interrupted search left behind is deleted at the start.
+    A finished trial needs no checkpoint; best weights stay for the `keep` best trials, where
+    probes come after all that the search tried. What an interrupted search left behind is deleted
+    at the start.
     """
 
     def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
@@ -61,6 +62,6 @@ class Retention:
         if len(self._kept) > self._config.keep:
             remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_FILE)
 
-    def _rank(self, trial: Trial) -> tuple[bool, float, int]:
+    def _rank(self, trial: Trial) -> tuple[bool, bool, float, int]:
         value = value_of(trial, self._config.objective)
-        return eligible(trial, self._config), value, -trial.number
+        return eligible(trial, self._config), trial.searched, value, -trial.number

@@ -109,3 +109,13 @@ def test_nineteen_intervals_in_twenty_hold_the_truth():
     holds = (intervals[:, :1] <= shares) & (shares <= intervals[:, 1:])
     likely = binom.pmf(np.arange(n_tried + 1)[:, None], n_tried, shares)
     assert (holds * likely).sum(axis=0).mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_probes_and_references_say_nothing_of_the_rungs(below, passed, trial_of, study_config):
+    trials = [*passed(0.60, 0.62), below(0, 0.55, 0.63, **FINISHED)]
+    others = [
+        trial_of(200, 0.99, source="probe", contrast_of=100),
+        trial_of(201, 0.99, source="reference"),
+    ]
+    config = study_config(reduction_factor=3.0)
+    assert audit_rungs([*trials, *others], config) == audit_rungs(trials, config)

@@ -101,3 +101,11 @@ def test_views_are_written_at_once_and_then_now_and_then(
     now += views.VIEW_INTERVAL_S
     train(2, 0.7)
     assert seen() == [None, 0.6, None]
+
+
+def test_a_probe_takes_the_place_of_no_trial_of_the_search(tmp_path, ledger, study_config, train):
+    ledger.listen(Retention(tmp_path, study_config(keep=2), ledger))
+    train(0, 0.5, source="reference", in_budget=False)
+    train(1, 0.9, source="probe", contrast_of=0)
+    train(2, 0.4)
+    assert kept(tmp_path, BEST_FILE) == {0, 2}

@@ -10,7 +10,7 @@ from phase6c.axes import Axis
 from phase6c.config import TrialConfig, Value, Values, parse
 from phase6c.errors import ConfigError
 from phase6c.report.search import Result, Search
-from phase6c.report.section import Section, Table
+from phase6c.report.section import Section, Table, setting
 from search_spaces.common import REFERENCES, TOKENS
 
 
@@ -44,7 +44,7 @@ def gaps(search: Search) -> Section:
                 title=f"Around trial {best.number}, all else as it is there",
                 columns=("axis", "there", "never tried", "command"),
                 rows=tuple(
-                    (one.axis, best.params[one.axis], _listed(one.values), one.command)
+                    (one.axis, setting(best.params[one.axis]), _listed(one.values), one.command)
                     for one in found
                 ),
             ),
@@ -101,7 +101,7 @@ def _can_be_built(search: Search, params: Values) -> bool:
 
 
 def _command(search: Search, best: Result, name: str, values: tuple[Value, ...]) -> str | None:
-    vary = f"{name}={','.join(str(value) for value in values)}"
+    vary = f"{name}={','.join(map(setting, values))}"
     if search.study is not None:
         words = [".venv/bin/python", "launch/probe.py", "--base", "best", "--vary", vary]
         return shlex.join([*words, str(search.path)])
@@ -154,4 +154,4 @@ def _nearest(axis: Axis, there: Value, gap: Gap) -> tuple[Value, ...]:
 
 
 def _listed(values: tuple[Value, ...]) -> str:
-    return ", ".join(str(value) for value in values)
+    return ", ".join(map(setting, values))

@@ -16,8 +16,10 @@ from phase6c.bootstrap import Estimate
 from phase6c.calibration import sigmoid
 from phase6c.records import State, score
 from phase6c.report.convergence import chosen_results, improvements
+from phase6c.report.effects import AxisEffects
 from phase6c.report.reading import Reading
 from phase6c.report.search import Search
+from phase6c.report.section import setting
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -35,6 +37,8 @@ _COLOURS: dict[State, str] = {
     "RUNNING": "#e08214",
 }
 _DPI = 150
+# Of the small plots of effects.
+_N_COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def pictures(reading: Reading) -> list[Picture]:
     drawn = [_progress(reading.search)] if chosen_results(reading.search) else []
     if reading.search.study is not None and reading.search.n_epochs > 1:
         drawn.append(_curves(reading.search))
-    return drawn + _of_probabilities(reading)
+    shown = [one for one in reading.effects.axes if any(row.effect for row in one.rows)]
+    return [*drawn, *([_effects(shown)] if shown else []), *_of_probabilities(reading)]
 
 
 def _curves(search: Search) -> Picture:
@@ -118,6 +123,29 @@ def _progress(search: Search) -> Picture:
         axes.legend()
 
     return picture("convergence", "convergence", "The best so far against compute", draw)
+
+
+def _effects(shown: Sequence[AxisEffects]) -> Picture:
+    """A small plot for each axis, all on one scale; the axes that matter in blue."""
+    n_rows = -(-len(shown) // _N_COLUMNS)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.0, 2.0 * n_rows), layout="constrained")
+        places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False, sharey=True).ravel()
+        for one, axes in zip(shown, places, strict=False):
+            known = [(row.value, _with_ends(row.effect)) for row in one.rows if row.effect]
+            values = [value for _, (value, _) in known]
+            reach = np.array([ends for _, (_, ends) in known])[:, :, 0].T
+            colour = "#2166ac" if one.matters else "#888888"
+            at = range(len(known))
+            axes.errorbar(at, values, yerr=reach, fmt="o", ms=3, capsize=2, color=colour)
+            axes.axhline(0, color="black", lw=0.6)
+            labels = [setting(value) for value, _ in known]
+            axes.set_xticks(list(at), labels, rotation=45 if len(known) > _N_COLUMNS else 0)
+            axes.set_title(one.axis, fontsize=9)
+        for axes in places[len(shown) :]:
+            axes.remove()
+        caption = "Effect of each value on the score of a whole training, with 95% intervals"
+        return rendered("parameters", "effects", caption, figure)
 
 
 def _of_probabilities(reading: Reading) -> list[Picture]:
@@ -173,15 +201,13 @@ def across(readings: Sequence[tuple[str, str, int, Estimate | float]]) -> Pictur
         places = figure.subplots(len(panels), squeeze=False)[:, 0]
         for panel, axes in zip(panels, places, strict=True):
             for _, name, n_params, auc in (one for one in readings if one[0] == panel):
-                value, ends = _with_ends(auc)
+                value, ends = _with_ends(auc) if isinstance(auc, Estimate) else (auc, None)
                 axes.errorbar([n_params], [value], yerr=ends, fmt="o", capsize=3, label=name)
             axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=panel)
             axes.legend()
         return rendered("scaling", "scaling", "The best of each study against its size", figure)
 
 
-def _with_ends(figure: Estimate | float) -> tuple[float, list[list[float]] | None]:
+def _with_ends(figure: Estimate) -> tuple[float, list[list[float]]]:
     """A value, and how far its interval reaches down and up."""
-    if not isinstance(figure, Estimate):
-        return figure, None
     return figure.value, [[figure.value - figure.low], [figure.high - figure.value]]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from phase6c.audit import Audit, audit
 from phase6c.calibration import sigmoid
+from phase6c.predictions import Predictions
 from phase6c.records import Measurement, Verdict
 from phase6c.report.section import Cell, Section, Table, number
 from phase6c.report.validation import Validation
@@ -38,8 +40,9 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
     logits = validation.trials.get(best.number) if validation else None
     if validation is not None and logits is not None:
         p, y = sigmoid(logits), validation.y
-        tables += [_thresholds(p, y), reliability(p, y)]
-        says += _best_points(p, y)
+        judged = audit(_predictions(validation, logits))
+        tables += [_calibration(judged), _thresholds(p, y), reliability(p, y)]
+        says += [f"What would mend it: {judged.repair}", *_best_points(p, y)]
     return Section(
         name="probabilities", title="Probabilities", says=tuple(says), tables=tuple(tables)
     )
@@ -93,6 +96,25 @@ def _figures(measured: Measurement) -> Table:
         rows.append(("median p minus base rate", gap))
     title = "Every figure of the best epoch"
     return Table(name="figures", title=title, columns=("", "value"), rows=tuple(rows))
+
+
+def _predictions(validation: Validation, logits: np.ndarray) -> Predictions:
+    days = validation.dates.astype("datetime64[D]")
+    y = validation.y.astype(np.float64)
+    return Predictions(y=y, logits=logits, days=days, down=validation.down, notes=())
+
+
+def _calibration(judged: Audit) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for kind, one in judged.calibration.items():
+        figures = (one.log_loss, one.brier, one.ece, one.saved) if one else (None,) * 4
+        rows.append((kind, *figures))
+    return Table(
+        name="calibration",
+        title="Calibrators, fitted on the earlier half of the block and judged on the later",
+        columns=("calibration", "log loss", "Brier", "ECE", "log loss saved"),
+        rows=tuple(rows),
+    )
 
 
 def _thresholds(p: np.ndarray, y: np.ndarray) -> Table:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phase6c.correction import correct_best
+from phase6c.report.effects import Effects, effects
 from phase6c.report.search import Search
 from phase6c.report.standing import shown_trials
 from phase6c.report.validation import Validation, read_validation
+from phase6c.report.winner import Winner, find_winner
 from phase6c.selection import Corrected
 
 
@@ -20,12 +22,16 @@ class Reading:
         validation: What its best trials, references and baselines predict; None where nothing is
             stored.
         corrected: The value of its best, corrected for being chosen; None without draws.
+        effects: Of its axes.
+        winner: Whether there is one; None with too few trials.
         draws: Of every bootstrap.
     """
 
     search: Search
     validation: Validation | None
     corrected: Corrected | None
+    effects: Effects
+    winner: Winner | None
     draws: int
 
 
@@ -39,13 +45,12 @@ def read(search: Search, draws: int) -> Reading:
     Raises:
         StorageError: A file of the study is damaged.
     """
-    study = search.study
-    if study is None:
-        return Reading(search, None, None, draws)
-    validation = read_validation(study, shown_trials(study), draws)
-    corrected = None
-    if draws:
+    study, validation, corrected = search.study, None, None
+    if study is not None:
+        validation = read_validation(study, shown_trials(study), draws)
+    if study is not None and draws:
         rivals = validation.baselines if validation else {}
         trials = study.trials
         corrected = correct_best(study.folder, study.config, trials, rivals=rivals, draws=draws)
-    return Reading(search, validation, corrected, draws)
+    found, winner = effects(search), find_winner(search)
+    return Reading(search, validation, corrected, found, winner, draws)

@@ -13,6 +13,7 @@ from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
 from phase6c.report.page import page
+from phase6c.report.parameters import parameters
 from phase6c.report.parts import Part, Report
 from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
@@ -21,7 +22,7 @@ from phase6c.report.rungs import rungs
 from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
 from phase6c.report.search import read_search
 from phase6c.report.section import Cell, Table
-from phase6c.report.standing import standing
+from phase6c.report.standing import best_of_file, standing
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
@@ -101,10 +102,16 @@ def _cells(cell: Cell, is_wide: bool) -> Iterator[Cell]:
 
 def _part(reading: Reading) -> Part:
     search, study = reading.search, reading.search.study
-    sections = [convergence(search), gaps(search)]
-    if study is not None:
+    sections = [
+        parameters(search, reading.effects, reading.draws),
+        convergence(search),
+        gaps(search),
+    ]
+    if study is None:
+        sections.insert(0, best_of_file(search, reading.winner))
+    else:
         sections = [
-            standing(study, reading.validation, reading.corrected),
+            standing(study, reading.validation, reading.corrected, reading.winner),
             rungs(study),
             *sections,
             probabilities(study, reading.validation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phase6c.bootstrap import Estimate
-from phase6c.config import Record
+from phase6c.config import Record, Value
 
 Cell = bool | int | float | str | Estimate | None
 
@@ -57,7 +57,14 @@ def text(cell: Cell) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits after the point, or as many as a small number needs."""
-    if value and abs(value) < 1e-3:
+    """A figure with four digits after the point, or as many as a tiny or large one needs."""
+    if 0 < abs(value) < 5e-5:
         return f"{value:.1e}"
-    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def setting(value: Value | None) -> str:
+    """A value of a hyper-parameter, as it is typed."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return str(value)
+    return f"{value:g}"

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from phase6c.records import Metrics, Trial
-from phase6c.report.section import Cell, Section, Table, number
+from phase6c.report.search import Search
+from phase6c.report.section import Cell, Section, Table, number, setting
 from phase6c.report.validation import Validation
+from phase6c.report.winner import Winner
 from phase6c.selection import Corrected
 from phase6c.study import Study, eligible, value_of
 
@@ -26,20 +28,50 @@ def shown_trials(study: Study) -> list[Trial]:
     return chosen[:N_SHOWN] + references
 
 
-def standing(study: Study, validation: Validation | None, corrected: Corrected | None) -> Section:
+def standing(
+    study: Study,
+    validation: Validation | None,
+    corrected: Corrected | None,
+    winner: Winner | None,
+) -> Section:
     """How good the best is, and how much of it remains once it is corrected for being chosen.
 
     Args:
         study: What was searched.
         validation: The predictions of `shown_trials`, if any are stored.
         corrected: The correction of its best value, if it was asked for.
+        winner: Whether there is one.
     """
     return Section(
         name="best",
         title="The best configurations, references and baselines",
-        says=tuple(_says(study, corrected)),
+        says=(*_says(study, corrected), *_judged(winner)),
         tables=(_figures(study, validation), _configurations(study), *_gains(corrected)),
     )
+
+
+def best_of_file(search: Search, winner: Winner | None) -> Section:
+    """The highest values of a file of trials, which says nothing of rows or baselines."""
+    ranked = sorted(search.results, key=lambda one: -one.score)[:N_SHOWN]
+    rows = tuple(
+        (one.number, one.score, *(setting(one.params.get(name)) for name in search.axes))
+        for one in ranked
+    )
+    columns = ("trial", search.objective, *search.axes)
+    table = Table(name="best", title="The highest values", columns=columns, rows=rows)
+    says = (
+        "The file holds one value a trial. It cannot tell what choosing the best of them explains, "
+        "nor how simpler models do on the same rows.",
+        *_judged(winner),
+    )
+    return Section(name="best", title="The best configurations", says=says, tables=(table,))
+
+
+def _judged(winner: Winner | None) -> Iterator[str]:
+    if winner is not None:
+        yield winner.says
+        if winner.command is not None:
+            yield f"What would decide it: {winner.command}"
 
 
 def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
@@ -143,7 +175,7 @@ def _configurations(study: Study) -> Table:
                 trial.in_budget,
                 trial.epochs,
                 round(trial.duration_s, 1),
-                *(trial.params.get(name) for name in names),
+                *(setting(trial.params.get(name)) for name in names),
             )
             for trial in shown
         ),

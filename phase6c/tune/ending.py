@@ -1,4 +1,4 @@
-"""How a search ends: with a value, or early and why."""
+"""How a run of trials ends: with a value, or early and why."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from phase6c.errors import InterruptedStudyError, StudyFailedError
 from phase6c.study import TRIALS_FILE, Study
 from phase6c.tune.halt import GRACE_S, PREEMPTED, Halt, exit_code_of
 from phase6c.tune.plan import StudyPlan
-from phase6c.tune.search import StudySearcher
+from phase6c.tune.search import TrialSearcher
 
 logger = logging.getLogger(__name__)
 
+_WAY_ON = "Everything finished is kept; the same command goes on, a search with --resume."
 # Ends this process, from any thread and within a signal's handler.
 Leave = Callable[[InterruptedStudyError], None]
 
@@ -24,15 +25,15 @@ Leave = Callable[[InterruptedStudyError], None]
 def interrupted(plan: StudyPlan, signal_number: int) -> InterruptedStudyError:
     """What to raise for a signal."""
     return InterruptedStudyError(
-        "The search was ended by a signal",
+        "The run was ended by a signal",
         f"{signal.Signals(signal_number).name}; the study is in {plan.folder}",
-        "Everything finished is kept; --resume goes on.",
+        _WAY_ON,
         exit_code_of(signal_number),
     )
 
 
 def end_now(plan: StudyPlan, leave: Leave | None, signal_number: int) -> None:
-    """Ends the process, or at least the search, without waiting for anything.
+    """Ends the process, or at least the run, without waiting for anything.
 
     Raises:
         InterruptedStudyError: There is nothing to leave by.
@@ -44,11 +45,11 @@ def end_now(plan: StudyPlan, leave: Leave | None, signal_number: int) -> None:
 
 
 def end_without_ray(plan: StudyPlan, halt: Halt, leave: Leave | None, gone: str) -> None:
-    """Ends the process before Ray does, or at least asks the search to end."""
+    """Ends the process before Ray does, or at least asks the run to end."""
     error = InterruptedStudyError(
-        "Ray must be there as long as a search runs",
+        "Ray must be there as long as trials run",
         f"{gone}; the study is in {plan.folder}",
-        "Everything finished is kept; --resume goes on.",
+        _WAY_ON,
         PREEMPTED,
     )
     halt.request(error=error)
@@ -56,6 +57,14 @@ def end_without_ray(plan: StudyPlan, halt: Halt, leave: Leave | None, gone: str)
         logger.error("%s", error)
     else:
         leave(error)
+
+
+def raise_early_end(plan: StudyPlan, halt: Halt, *, done: bool) -> None:
+    """Raises what ended a run early; a signal that came when all was done ended nothing."""
+    if halt.error is not None:
+        raise halt.error
+    if halt.signal_number is not None and not done:
+        raise interrupted(plan, halt.signal_number)
 
 
 def with_a_value(study: Study) -> Study:
@@ -83,7 +92,7 @@ class HaltStopper(Stopper):
         listen: Called once Ray Tune runs, since it takes SIGUSR1 for itself when it starts.
     """
 
-    def __init__(self, halt: Halt, searcher: StudySearcher, listen: Callable[[], None]) -> None:
+    def __init__(self, halt: Halt, searcher: TrialSearcher, listen: Callable[[], None]) -> None:
         self._halt = halt
         self._searcher = searcher
         self._listen = listen

@@ -1,12 +1,14 @@
-"""What a search will take: seconds from one measured step, memory and disk from counts."""
+"""What a search or a probe will take: seconds from measured steps, the rest from counts."""
 
 from __future__ import annotations
 
 import statistics
 
-from phase6c.config import ModelConfig, Record
+from phase6c.config import ModelConfig, Record, TrainConfig
+from phase6c.ledger import Trials
 from phase6c.nn.device import measure_step_s, pick_device
 from phase6c.tune.plan import StudyPlan
+from phase6c.tune.probe_plan import ProbePlan
 from phase6c.tune.resources import Resources
 
 # Weights, gradients and two moments in float32.
@@ -39,18 +41,25 @@ class Estimate(Record):
     disk_gib: float
 
 
+class ProbeEstimate(Record):
+    """What a probe takes on given resources.
+
+    Attributes:
+        n_runs: What is to be trained, or trained on.
+        probe_s: All of that side by side.
+        disk_gib: Of the study's folder at its largest.
+    """
+
+    n_runs: int
+    probe_s: float
+    disk_gib: float
+
+
 def estimate(plan: StudyPlan, resources: Resources) -> Estimate:
     """Measures one training step of one layer on this machine and counts the rest."""
     shape, n_params = _median_shape(plan)
-    train = plan.config.train
-    one_layer = shape.model_copy(update={"n_layers": 1})
-    n_features = len(plan.data.feature_names)
-    layer_s = measure_step_s(
-        one_layer, n_features, train.batch_size, train.precision, pick_device()
-    )
-    step_s = layer_s * shape.n_layers
-    n_train, n_val = len(plan.data.train), len(plan.data.val)
-    epoch_s = step_s * (n_train + _VALIDATION_SHARE * n_val) / train.batch_size
+    step_s = _measured_step_s(plan, shape, plan.config.train)
+    epoch_s = step_s * _steps_an_epoch(plan, plan.config.train)
     epochs = plan.rung_plan.epochs_expected
     side_by_side = min(resources.max_concurrent, plan.config.n_trials)
     gib = n_params / 2**30
@@ -63,6 +72,39 @@ def estimate(plan: StudyPlan, resources: Resources) -> Estimate:
         memory_gib=side_by_side * (_PROCESS_GIB + _TRAINING_BYTES * gib),
         disk_gib=plan.disk_bytes(resources.max_concurrent) / 2**30,
     )
+
+
+def estimate_probe(plan: ProbePlan, trials: Trials, resources: Resources) -> ProbeEstimate:
+    """Measures one training step of one layer of each shape and counts the rest."""
+    step_s: dict[tuple[ModelConfig, TrainConfig], float] = {}
+    probe_s = 0.0
+    missing = plan.missing(trials)
+    for run in missing:
+        train = run.config.train
+        shape = run.config.model.model_copy(update={"dropout": 0.0})
+        if (shape, train) not in step_s:
+            step_s[shape, train] = _measured_step_s(plan.study, shape, train)
+        probe_s += step_s[shape, train] * _steps_an_epoch(plan.study, train) * train.epochs
+    side_by_side = max(1, min(resources.max_concurrent, len(missing)))
+    return ProbeEstimate(
+        n_runs=len(missing),
+        probe_s=probe_s / side_by_side,
+        disk_gib=plan.disk_bytes(trials, resources.max_concurrent) / 2**30,
+    )
+
+
+def _measured_step_s(plan: StudyPlan, shape: ModelConfig, train: TrainConfig) -> float:
+    """One training step of a shape, all layers, measured on one of them."""
+    one_layer = shape.model_copy(update={"n_layers": 1})
+    n_features, device = len(plan.data.feature_names), pick_device()
+    layer_s = measure_step_s(one_layer, n_features, train.batch_size, train.precision, device)
+    return layer_s * shape.n_layers
+
+
+def _steps_an_epoch(plan: StudyPlan, train: TrainConfig) -> float:
+    """Training steps that an epoch with its validation is worth."""
+    n_windows = len(plan.data.train) + _VALIDATION_SHARE * len(plan.data.val)
+    return n_windows / train.batch_size
 
 
 def _median_shape(plan: StudyPlan) -> tuple[ModelConfig, int]:

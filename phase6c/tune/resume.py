@@ -34,16 +34,8 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
         DataError: The bars have changed.
         ConfigError: Something else has; the differences are listed.
     """
-    if stored.data == wanted.data and stored.data_digest != wanted.data_digest:
-        before, now = (one.data_summary.get("bars_digest") for one in (stored, wanted))
-        if before == now:
-            rule = "A study is resumed with code that makes the same of its bars"
-            remedy = "Use the code that it was started with, or start another with --name."
-        else:
-            rule = "A study is resumed with the bars that it was started with"
-            remedy = "Restore the file, or start another study with --name."
-        found = f"digest {wanted.data_digest[:12]}, stored {stored.data_digest[:12]}"
-        raise DataError(rule, found, remedy)
+    if stored.data == wanted.data:
+        check_same_data(stored, wanted.data_digest, wanted.data_summary)
     before, after = (one.model_dump(mode="json") for one in (stored, wanted))
     compared = before.keys() - {*_MAY_CHANGE, *_TOLD_APART}
     differences = [
@@ -60,6 +52,23 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
             "; ".join(differences),
             "Give the stored options, or start another study with --name.",
         )
+
+
+def check_same_data(stored: StudyConfig, digest: str, summary: Values) -> None:
+    """Checks that the data of a study are still those that it was started with.
+
+    Raises:
+        DataError: The bars, or what the code makes of them, have changed.
+    """
+    if stored.data_digest == digest:
+        return
+    if stored.data_summary.get("bars_digest") == summary.get("bars_digest"):
+        rule = "A study is resumed with code that makes the same of its bars"
+        remedy = "Use the code that it was started with, or start another with --name."
+    else:
+        rule = "A study is resumed with the bars that it was started with"
+        remedy = "Restore the file, or start another study with --name."
+    raise DataError(rule, f"digest {digest[:12]}, stored {stored.data_digest[:12]}", remedy)
 
 
 def _differences(name: str, before: Any, after: Any) -> Iterator[str]:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import ray
 from ray import tune
-from ray.tune import TuneError
 
-from phase6c.board import Board
-from phase6c.config import parse
+from phase6c.config import Values, parse
 from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
-from phase6c.disk import check_space
-from phase6c.errors import (
-    ConfigError,
-    Phase6cError,
-    StorageError,
-)
-from phase6c.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.ledger import Ledger, Listener
+from phase6c.errors import ConfigError
+from phase6c.ledger import Ledger, Trials
 from phase6c.space import Space
 from phase6c.study import (
     Study,
@@ -35,33 +24,18 @@ from phase6c.study import (
     write_views,
 )
 from phase6c.study_folder import cache_path, open_folder
-from phase6c.tune.cluster import cluster_counts, ray_cluster
-from phase6c.tune.ending import (
-    HaltStopper,
-    Leave,
-    end_now,
-    end_without_ray,
-    interrupted,
-    with_a_value,
-)
-from phase6c.tune.halt import Halt, signals_request
-from phase6c.tune.head import watched_ray
+from phase6c.tune.ending import Leave, raise_early_end, with_a_value
+from phase6c.tune.halt import Halt
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.proposals import Proposals, make_sampler
 from phase6c.tune.remarks import remarks
-from phase6c.tune.resources import Resources
 from phase6c.tune.samplers import RaySampler
-from phase6c.tune.scheduler import RungScheduler
 from phase6c.tune.search import StudySearcher
-from phase6c.tune.settle import settle
+from phase6c.tune.session import MakeListener, Session
 from phase6c.tune.trainable import TransformerTrainable
-from phase6c.views import Retention, Views
 
 logger = logging.getLogger(__name__)
-
-# Makes a further listener once the study's configuration and ledger are there.
-MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
 
 
 def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
@@ -106,11 +80,7 @@ def run(
 
     Args:
         plan: The search.
-        listeners: Told of every row of the ledger, after the study's own files are written.
-        trainable: What runs one trial.
-        leave: Called where the search can neither go on nor be waited for: Ray is gone, which ends
-            this process within a minute whatever is done here, or a second signal came. Unless
-            given, the search is asked to end, and the second signal raises its error.
+        listeners, trainable, leave: See `Session`.
     """
     options = plan.options
     halt = Halt(options.time_budget_s)
@@ -124,30 +94,19 @@ def run(
             if stored.complete and plan.config.n_trials <= stored.n_trials:
                 logger.info("The search is complete already; nothing is left to do.")
                 return with_a_value(load_study(plan.folder))
-            _warn_of_other_code(stored, plan.config)
+            warn_of_other_code(stored, plan.config)
         elif options.resume:
             logger.warning("There is no study to go on with in %s; a new one begins.", plan.folder)
-        own_ray = options.address is None and not ray.is_initialized()
-        planned = plan.resources() if own_ray else None
-        if planned is not None:
-            check_space(plan.folder, plan.disk_bytes(planned.max_concurrent))
-        logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
-        with ExitStack() as signals:
-            with (
-                ray_cluster(options.address, planned),
-                watched_ray(partial(end_without_ray, plan, halt, leave)),
-            ):
-                resources = planned or plan.resources(cluster_counts())
-                if planned is None:
-                    check_space(plan.folder, plan.disk_bytes(resources.max_concurrent))
-                search = _Search(plan, resources, halt, trainable, sampler)
-                asked_again = partial(end_now, plan, leave)
-                listen = signals.enter_context(signals_request(halt, asked_again))
-                search.run(listeners, listen)
-            return search.conclude()
+        session = Session(plan, halt, listeners, trainable, leave)
+        make_searcher = partial(_make_searcher, plan, sampler, halt)
+        with session.run(make_searcher, plan.disk_bytes) as (config, ledger, searcher):
+            ended = _conclude(plan, config, ledger.trials, exhausted=searcher.exhausted)
+            raise_early_end(plan, halt, done=ended.complete)
+            return with_a_value(load_study(plan.folder))
 
 
-def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
+def warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
+    """Says if a study is gone on with by another version of the code."""
     if stored.code_version != config.code_version:
         logger.warning(
             "The study was last run by another version of the code (%s, now %s); each trial's"
@@ -157,136 +116,52 @@ def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
         )
 
 
-class _Search:
-    """One run of a study: what its searcher, rungs and ledger share."""
-
-    def __init__(
-        self,
-        plan: StudyPlan,
-        resources: Resources,
-        halt: Halt,
-        trainable: type[tune.Trainable],
-        sampler: RaySampler | None,
-    ) -> None:
-        self._plan = plan
-        self._resources = resources
-        self._halt = halt
-        self._trainable = trainable
-        self._config = settle(plan, resources)
-        write_config(plan.folder, self._config)
-        self._ledger = Ledger(plan.folder / LEDGER_NAME)
-        self._searcher = self._make_searcher(sampler)
-
-    def run(self, listeners: Iterable[MakeListener], listen: Callable[[], None]) -> None:
-        """Has Ray Tune run trials until all are done or the search is asked to end."""
-        folder, config, ledger = self._plan.folder, self._config, self._ledger
-        board = Board(folder, config, ledger.trials)
-        for listener in (board, Retention(folder, config, ledger), Views(folder, config, ledger)):
-            ledger.listen(listener)
-        for make in listeners:
-            ledger.listen(make(config, ledger, self._resources))
-        try:
-            with tempfile.TemporaryDirectory() as staging:
-                self._tuner(staging, listen).fit()
-        except OSError as error:  # our own files raise errors of ours
-            rule = "The temporary folder must be writable"
-            found = f"{tempfile.gettempdir()}: {error.strerror or error}"
-            remedy = "Free space there, or name another place in TMPDIR and RAY_TMPDIR."
-            raise StorageError(rule, found, remedy) from error
-        except TuneError as error:
-            # What ledger and listeners raise, such as of a full disk, Ray wraps as text.
-            ours = _ours_behind(error)
-            if ours is None:
-                raise
-            raise ours from error
-        finally:
-            board.close()
-            ledger.close()
-
-    def conclude(self) -> Study:
-        """Writes the final files; raises what ended the search early."""
-        plan, trials = self._plan, self._ledger.trials
-        unfinished = any(not trial.finished for trial in trials.values())
-        chosen = sum(trial.chosen for trial in trials.values())
-        if self._searcher.exhausted:
-            logger.info("The space holds nothing new after %d trials.", chosen)
-        done = self._searcher.exhausted or chosen >= self._config.n_trials
-        config = self._config.model_copy(update={"complete": done and not unfinished})
-        if config.complete:
-            corrected = correct_best(plan.folder, config, trials.values())
-            value = corrected.value.value if corrected else None
-            config = config.model_copy(update={"value_corrected": value})
-        write_config(plan.folder, config)
-        write_views(plan.folder, config, trials)
-        self._raise_early_end(config)
-        return with_a_value(load_study(plan.folder))
-
-    def _make_searcher(self, sampler: RaySampler | None) -> StudySearcher:
-        plan, config = self._plan, self._config
-        trials = [self._ledger.trials[number] for number in sorted(self._ledger.trials)]
-        provenance = {
-            "study_id": config.study_id,
-            "data_digest": config.data_digest,
-            "code_version": config.code_version,
-        }
-        return StudySearcher(
-            self._ledger,
-            Proposals(
-                plan.space,
-                plan.count,
-                sampler,
-                config.objective,
-                config.seed,
-                trials,
-                config.warm_start,
-            ),
-            partial(build_trial, plan, config.train),
-            plan.references,
-            config.n_trials,
-            plan.in_budget,
-            {
-                "study_folder": str(plan.folder),
-                "study_id": config.study_id,
-                "provenance": provenance,
-            },
-            self._halt,
-        )
-
-    def _tuner(self, staging: str, listen: Callable[[], None]) -> tune.Tuner:
-        share = {"cpu": 1, "gpu": self._resources.gpus_per_trial}
-        trainable = tune.with_parameters(self._trainable, data=self._plan.data)
-        return tune.Tuner(
-            tune.with_resources(trainable, share),
-            tune_config=tune.TuneConfig(
-                search_alg=self._searcher,
-                scheduler=RungScheduler(self._ledger, self._config, self._halt),
-                num_samples=-1,
-                max_concurrent_trials=self._resources.max_concurrent,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="ray",
-                storage_path=staging,
-                stop=HaltStopper(self._halt, self._searcher, listen),
-                verbose=0,
-                # Ray loses trials whose worker dies during a reset; our searcher retries.
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(
-                    checkpoint_frequency=0, checkpoint_at_end=False
-                ),
-            ),
-        )
-
-    def _raise_early_end(self, config: StudyConfig) -> None:
-        if self._halt.error is not None:
-            raise self._halt.error
-        received = self._halt.signal_number
-        if received is not None and not config.complete:
-            raise interrupted(self._plan, received)
+def _make_searcher(
+    plan: StudyPlan,
+    sampler: RaySampler | None,
+    halt: Halt,
+    config: StudyConfig,
+    ledger: Ledger,
+    payload: Values,
+) -> StudySearcher:
+    # A probe counts as tried by nobody: its seed and its length are not those of a search.
+    known = (ledger.trials[number] for number in sorted(ledger.trials))
+    proposals = Proposals(
+        plan.space,
+        plan.count,
+        sampler,
+        config.objective,
+        config.seed,
+        [trial for trial in known if trial.searched],
+        config.warm_start,
+    )
+    build = partial(build_trial, plan, config.train)
+    return StudySearcher(
+        ledger,
+        proposals,
+        build,
+        plan.references,
+        config.n_trials,
+        plan.in_budget,
+        payload,
+        halt,
+    )
 
 
-def _ours_behind(error: BaseException) -> Phase6cError | None:
-    behind: BaseException | None = error
-    while behind is not None and not isinstance(behind, Phase6cError):
-        behind = behind.__cause__ or behind.__context__
-    return behind
+def _conclude(
+    plan: StudyPlan, config: StudyConfig, trials: Trials, *, exhausted: bool
+) -> StudyConfig:
+    """Writes the final files."""
+    unfinished = any(trial.searched and not trial.finished for trial in trials.values())
+    chosen = sum(trial.chosen for trial in trials.values())
+    if exhausted:
+        logger.info("The space holds nothing new after %d trials.", chosen)
+    done = exhausted or chosen >= config.n_trials
+    config = config.model_copy(update={"complete": done and not unfinished})
+    if config.complete:
+        corrected = correct_best(plan.folder, config, trials.values())
+        value = corrected.value.value if corrected else None
+        config = config.model_copy(update={"value_corrected": value})
+    write_config(plan.folder, config)
+    write_views(plan.folder, config, trials)
+    return config

@@ -138,7 +138,7 @@ class RungScheduler(AsyncHyperBandScheduler):
             self._ledger.append("retry", number, message=fault.message)
             rule = "Trials must have workers that stay alive"
             found = f"{self._n_lost} lost with no epoch between them, the last: {fault.message}"
-            remedy = "Look at memory and disk where they run, then go on with --resume."
+            remedy = "Look at memory and disk where they run, then go on."
             self._halt.request(error=ResourceError(rule, found, remedy))
         elif self._retries[number] < MAX_RETRIES:
             self._retry(number, fault)
@@ -171,7 +171,7 @@ class RungScheduler(AsyncHyperBandScheduler):
                 error=StudyFailedError(
                     f"At most {SAME_BUG_LIMIT - 1} trials may fail with the same error",
                     fault.message,
-                    "Correct the cause, then go on with --resume.",
+                    "Correct the cause, then go on.",
                 )
             )
 

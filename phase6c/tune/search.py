@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +11,7 @@ from ray.tune.search import Searcher
 
 from phase6c.config import TrialConfig, Values
 from phase6c.ledger import Ledger
-from phase6c.records import Source
+from phase6c.records import Source, Trial
 from phase6c.space import Reference
 from phase6c.tune.halt import Halt
 from phase6c.tune.proposals import Proposals
@@ -20,46 +21,27 @@ from phase6c.tune.samplers import METRIC
 BuildTrial = Callable[[Values, int], tuple[TrialConfig, int]]
 
 
-class StudySearcher(Searcher):
-    """Hands out trials; the same number again where a worker was lost or a search interrupted.
+class TrialSearcher(Searcher, ABC):
+    """Hands out trials; the same number again where a worker was lost or a run interrupted.
 
     Args:
         ledger: Where each choice is written before Ray hears of it.
-        proposals: Warm starts and new configurations.
-        build: Completes flat values to a trial's configuration.
-        references: Run first, outside the budget.
-        n_trials: How many configurations are sampled or warm-started in all.
-        in_budget: Whether a parameter count lies in the budget.
+        waiting: Numbers of unfinished trials that are gone on with first.
         payload: What every worker needs beside the trial: the study's folder, id, provenance.
         halt: While it is requested nothing is handed out.
+
+    Attributes:
+        exhausted: Whether nothing new is left to try, however many trials were asked for.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        proposals: Proposals,
-        build: BuildTrial,
-        references: Iterable[Reference],
-        n_trials: int,
-        in_budget: Callable[[int], bool],
-        payload: Values,
-        halt: Halt,
-    ) -> None:
+    def __init__(self, ledger: Ledger, waiting: Iterable[int], payload: Values, halt: Halt) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._ledger = ledger
-        self._proposals = proposals
-        self._build = build
-        self._n_trials = n_trials
-        self._in_budget = in_budget
+        self._waiting = deque(waiting)
         self._payload = payload
         self._halt = halt
         self._max_concurrent = 1
         self._live: dict[str, int] = {}
-        known = {trial.name for trial in ledger.trials.values()}
-        self._references = deque(one for one in references if one.name not in known)
-        self._waiting = deque(
-            number for number, trial in sorted(ledger.trials.items()) if not trial.finished
-        )
         self.exhausted = False
 
     def __getstate__(self) -> Values:
@@ -109,42 +91,95 @@ class StudySearcher(Searcher):
         if not trial.finished:
             self._waiting.append(number)
         else:
-            self._proposals.learn(trial)
+            self._learn(trial)
 
+    @abstractmethod
     def _choose(self) -> int | None:
         """Writes a new trial to the ledger; None when there is nothing new to try."""
-        if self._references:
-            reference = self._references.popleft()
-            return self._record(reference.values, "reference", reference.name)
-        chosen = sum(one.chosen for one in self._ledger.trials.values())
-        if chosen >= self._n_trials or self.exhausted:
-            return None
-        values = self._proposals.next_start()
-        if values is not None:
-            return self._record(values, "warm_start", None)
-        values = self._proposals.next(self._next_number())
-        if values is None:
-            self.exhausted = True
-            return None
-        return self._record(values, "sampled", None)
 
-    def _record(self, values: Values, source: Source, name: str | None) -> int:
+    @abstractmethod
+    def _learn(self, trial: Trial) -> None:
+        """Takes in how a trial ended."""
+
+    def _record(self, config: TrialConfig, **born: Any) -> int:
+        """Writes a new trial of this configuration and what else it is born with."""
         number = self._next_number()
-        config, n_params = self._build(values, number)
-        self._proposals.reserve(config)
         self._ledger.append(
             "trial",
             number,
-            source=source,
-            name=name,
+            **born,
             seed=config.seed,
-            params=dict(values),
             config=config.model_dump(mode="json"),
-            n_params=n_params,
-            in_budget=source != "reference" and self._in_budget(n_params),
             code_version=self._payload["provenance"]["code_version"],
         )
         return number
 
     def _next_number(self) -> int:
         return max(self._ledger.trials, default=-1) + 1
+
+
+class StudySearcher(TrialSearcher):
+    """Hands out what a search tries: its unfinished trials, references, warm starts, proposals.
+
+    Args:
+        ledger: Where each choice is written before Ray hears of it.
+        proposals: Warm starts and new configurations.
+        build: Completes flat values to a trial's configuration.
+        references: Run first, outside the budget.
+        n_trials: How many configurations are sampled or warm-started in all.
+        in_budget: Whether a parameter count lies in the budget.
+        payload: What every worker needs beside the trial: the study's folder, id, provenance.
+        halt: While it is requested nothing is handed out.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        proposals: Proposals,
+        build: BuildTrial,
+        references: Iterable[Reference],
+        n_trials: int,
+        in_budget: Callable[[int], bool],
+        payload: Values,
+        halt: Halt,
+    ) -> None:
+        searched = [trial for trial in ledger.trials.values() if trial.searched]
+        waiting = sorted(trial.number for trial in searched if not trial.finished)
+        super().__init__(ledger, waiting, payload, halt)
+        self._proposals = proposals
+        self._build = build
+        self._n_trials = n_trials
+        self._in_budget = in_budget
+        known = {trial.name for trial in searched}
+        self._references = deque(one for one in references if one.name not in known)
+
+    def _choose(self) -> int | None:
+        if self._references:
+            reference = self._references.popleft()
+            return self._try(reference.values, "reference", reference.name)
+        chosen = sum(one.chosen for one in self._ledger.trials.values())
+        if chosen >= self._n_trials or self.exhausted:
+            return None
+        values = self._proposals.next_start()
+        if values is not None:
+            return self._try(values, "warm_start", None)
+        values = self._proposals.next(self._next_number())
+        if values is None:
+            self.exhausted = True
+            return None
+        return self._try(values, "sampled", None)
+
+    def _learn(self, trial: Trial) -> None:
+        self._proposals.learn(trial)
+
+    def _try(self, values: Values, source: Source, name: str | None) -> int:
+        config, n_params = self._build(values, self._next_number())
+        self._proposals.reserve(config)
+        return self._record(
+            config,
+            source=source,
+            name=name,
+            params=dict(values),
+            n_params=n_params,
+            in_budget=source != "reference" and self._in_budget(n_params),
+        )

@@ -113,6 +113,7 @@ def check_trials(trials: Trials, config: StudyConfig) -> Iterator[Finding]:
     if len(chosen) > config.n_trials:
         rule = f"A search should choose {config.n_trials} trials, unless a resume lowered that"
         yield _finding(rule, str(len(chosen)), harmless=True)
+    yield from _check_probes(trials)
     for trial in trials.values():
         for one in trial.measurements:
             value = objective_value(one.metrics, config.objective)
@@ -138,6 +139,23 @@ def _check_chosen(chosen: Sequence[Trial], config: StudyConfig) -> Iterator[Find
         if known != trial.number:
             found = f"trial {trial.number} repeats trial {known}"
             yield _finding("No configuration may be tried twice", found)
+
+
+def _check_probes(trials: Trials) -> Iterator[Finding]:
+    """Whether each probe, and nothing else, varies one field of a trial or none."""
+    for trial in trials.values():
+        base = None if trial.contrast_of is None else trials.get(trial.contrast_of)
+        if trial.searched:
+            if trial.contrast_of is not None:
+                found = f"trial {trial.number}, {trial.source}"
+                yield _finding("A contrast must be a probe", found)
+        elif base is None:
+            found = f"trial {trial.number} of {trial.contrast_of}"
+            yield _finding("A probe must be the contrast of a trial", found)
+        elif len(trial.varied_from(base)) > 1:
+            names = ", ".join(trial.varied_from(base))
+            found = f"trial {trial.number} of trial {base.number}: {names}"
+            yield _finding("A probe must differ from its base in one field at most", found)
 
 
 def check_decisions(rows: Sequence[Row], config: StudyConfig) -> Iterator[Finding]:

@@ -262,7 +262,11 @@ def _kept(trials: Mapping[int, Trial], config: StudyConfig) -> set[int]:
     """The numbers of the trials whose best weights outlast them."""
     finished = [trial for trial in trials.values() if trial.finished]
     finished.sort(
-        key=lambda trial: (eligible(trial, config), value_of(trial, config.objective)),
+        key=lambda trial: (
+            eligible(trial, config),
+            trial.searched,
+            value_of(trial, config.objective),
+        ),
         reverse=True,
     )
     return {trial.number for trial in finished[: config.keep]}

@@ -27,7 +27,7 @@ def test_the_page_is_whole_and_loads_nothing(written):
     for pattern in (r"<script", r"<link", r"src=", r"@import", r"url\((?!#)"):
         assert not re.search(pattern, page), pattern
     assert set(re.findall(r'href="([^"#]+)', page)) == set()
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
 
 
 def test_every_table_is_a_csv_file_and_in_the_json(written):
@@ -98,13 +98,13 @@ def test_a_killed_study_is_reported_as_far_as_it_came(
         (None, "-"),
         (True, "yes"),
         (1234567, "1,234,567"),
-        (0.75, "0.75"),
+        (0.75, "0.7500"),
         (0.123456, "0.1235"),
         (2e-6, "2.0e-06"),
-        (123.456, "123.5"),
-        (0.0, "0"),
+        (1234.56, "1,234.6"),
+        (0.0, "0.0000"),
         ("mean", "mean"),
-        (Estimate(value=0.7, low=0.65, high=0.75), "0.7 [0.65, 0.75]"),
+        (Estimate(value=0.7, low=0.65, high=0.75), "0.7000 [0.6500, 0.7500]"),
     ],
 )
 def test_a_cell_is_shown_as_people_read_it(cell, shown):

@@ -1,5 +1,6 @@
 """The best is shown beside references and baselines, and corrected for being the best."""
 
+import json
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from phase6c.bootstrap import Estimate
 from phase6c.correction import correct_best
 from phase6c.report.reading import read
 from phase6c.report.search import read_search
-from phase6c.report.standing import shown_trials, standing
+from phase6c.report.standing import best_of_file, shown_trials, standing
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def rows(section, name):
 
 def test_the_best_comes_first_then_references_then_baselines(study):
     reading = read(read_search(study.folder), draws=50)
-    found = rows(standing(study, reading.validation, reading.corrected), "best")
+    found = rows(standing(study, reading.validation, reading.corrected, None), "best")
     assert found[0][""] == "trial 3"
     assert [one["source"] for one in found] == ["sampled"] * 8 + ["reference", "baseline"]
     assert (found[-2][""], found[-1][""]) == ("january_best", "logistic regression")
@@ -33,9 +34,8 @@ def test_the_best_comes_first_then_references_then_baselines(study):
 
 
 def test_an_interval_is_of_the_very_figure_in_the_ledger(study):
-    found = rows(
-        standing(study, read(read_search(study.folder), draws=20).validation, None), "best"
-    )
+    validation = read(read_search(study.folder), draws=20).validation
+    found = rows(standing(study, validation, None, None), "best")
     by_name = {one[""]: one for one in found}
     for trial in shown_trials(study):
         metrics = trial.best("auc").metrics
@@ -46,14 +46,14 @@ def test_an_interval_is_of_the_very_figure_in_the_ledger(study):
 
 def test_without_draws_the_figures_stand_alone(study):
     reading = read(read_search(study.folder), draws=0)
-    section = standing(study, reading.validation, reading.corrected)
+    section = standing(study, reading.validation, reading.corrected, None)
     assert rows(section, "best")[0]["AUC"] == study.best.best("auc").metrics.auc
     assert any("run the report with draws" in line for line in section.says)
 
 
 def test_the_gain_over_a_baseline_is_told_with_its_interval(study):
     reading = read(read_search(study.folder), draws=200)
-    section = standing(study, reading.validation, reading.corrected)
+    section = standing(study, reading.validation, reading.corrected, None)
     (line,) = (one for one in section.says if "logistic regression" in one)
     assert re.search(r"better than|worse than|level with", line)
     gain = reading.corrected.gains["logistic_regression"]
@@ -71,5 +71,21 @@ def test_where_nothing_may_be_called_best_it_says_so(
 ):
     trials = [trial_of(0, None, state="FAILED")]
     study = write_trials(tmp_path, study_config(), trials)
-    (line,) = standing(study, None, None).says
+    (line,) = standing(study, None, None, None).says
     assert "No trial may be called the best" in line
+
+
+def test_whether_there_is_a_winner_is_said_with_what_would_decide(study):
+    reading = read(read_search(study.folder), draws=0)
+    says = standing(study, reading.validation, None, reading.winner).says
+    assert reading.winner.says in says
+    assert reading.winner.wins or f"What would decide it: {reading.winner.command}" in says
+
+
+def test_of_a_file_the_highest_values_are_shown_and_no_more_is_claimed(tmp_path):
+    trials = [{"params": {"n_heads": n, "dropout": 0.1 * n}, "auc": n / 10} for n in range(1, 9)]
+    path = tmp_path / "january.json"
+    path.write_text(json.dumps(trials))
+    section = best_of_file(read_search(path), None)
+    assert section.tables[0].rows[0][:3] == (7, 0.8, "8")
+    assert "cannot tell" in section.says[0]

@@ -1,0 +1,123 @@
+"""What a probe prints: its plan, and the paired differences that came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _app import duration_text
+from _tables import plain_table
+from rich.table import Table
+
+from phase6c.report.contrasts import DOUBT, Contrast
+from phase6c.tune.estimate import ProbeEstimate
+from phase6c.tune.probe import Probed
+from phase6c.tune.probe_plan import ProbePlan, Run
+from phase6c.tune.resources import Resources
+
+
+def plan_document(
+    plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
+) -> dict[str, Any]:
+    """What --dry-run shows, as JSON."""
+    return {
+        "schema": "phase6c.probe_plan/1",
+        "folder": str(plan.study.folder),
+        "seeds": plan.seeds,
+        "runs": [_run_document(run) for run in plan.runs],
+        "resources": resources.model_dump(),
+        "estimate": estimated.model_dump(),
+        "missing": missing,
+    }
+
+
+def _run_document(run: Run) -> dict[str, Any]:
+    return {
+        "base": run.base.label,
+        "varied": run.varied,
+        "seed": run.config.seed,
+        "params": run.params,
+        "n_params": run.n_params,
+        "in_budget": run.in_budget,
+    }
+
+
+def plan_lines(
+    plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
+) -> list[str]:
+    """What would be trained, in words."""
+    n_configurations = len(plan.runs) // len(plan.seeds)
+    device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU only"
+    lines = [
+        *map(_run_line, plan.runs[:n_configurations]),
+        f"study      {plan.study.folder}",
+        f"training   {len(plan.runs)} runs of {plan.study.config.train.epochs} epochs on "
+        f"{len(plan.seeds)} seeds, of which {len(plan.runs) - estimated.n_runs} are there already",
+        f"resources  {device}; {resources.max_concurrent} trials side by side",
+        f"time       about {duration_text(estimated.probe_s)}, from measured steps",
+        f"disk       about {estimated.disk_gib:.2f} GiB at most",
+    ]
+    return [*lines, f"missing    {missing}"] if missing else lines
+
+
+def _run_line(run: Run) -> str:
+    varied = "as it is" if run.varied is None else f"{run.varied} {run.params[run.varied]}"
+    note = "" if run.in_budget else ", not in the budget"
+    return f"{run.base.label}, {varied}: {run.n_params:,} parameters{note}"
+
+
+def result_document(probed: Probed) -> dict[str, Any]:
+    """The paired differences as JSON."""
+    return {
+        "schema": "phase6c.probe/1",
+        "folder": str(probed.study.folder),
+        "objective": probed.study.config.objective,
+        "contrasts": [one.model_dump(mode="json") for one in probed.contrasts],
+        "doubt": DOUBT,
+    }
+
+
+def result_table(probed: Probed) -> Table:
+    """A row for each contrast."""
+    config = probed.study.config
+    table = plain_table(f"{config.name}: matched contrasts, {config.objective} on validation")
+    for name in ("base", "varied"):
+        table.add_column(name, no_wrap=True)
+    for name in ("params", "seeds", "mean", "change", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", min_width=10)
+    for one in probed.contrasts:
+        table.add_row(*_cells(one))
+    return table
+
+
+def _cells(one: Contrast) -> list[str]:
+    interval = one.interval
+    return [
+        one.base_label,
+        f"{one.name}\n{one.base_value} -> {one.value}",
+        f"{one.n_params:,}{'' if one.in_budget else '*'}",
+        f"{len(one.seeds)}/{len(one.seeds) + one.n_failed}",
+        _figure(one.mean),
+        _figure(one.difference, "+"),
+        f"{interval.low:+.4f}, {interval.high:+.4f}" if interval else "-",
+        one.verdict,
+    ]
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4f}"
+
+
+def result_lines(probed: Probed) -> list[str]:
+    """How to read the table, and where everything is."""
+    intervals = [one.interval for one in probed.contrasts if one.interval]
+    n_unclear = sum(not one.excludes_zero for one in intervals)
+    lines = [f"{n_unclear} of {len(intervals)} differences cannot be told from zero.", DOUBT]
+    if len(intervals) > 1:
+        lines.append(
+            "Each interval is for itself: of so many without any true difference, about "
+            f"{0.05 * len(intervals):.1g} would exclude zero by chance."
+        )
+    if not all(one.in_budget for one in probed.contrasts):
+        lines.append("* Not in the parameter budget, or of a reference, which is exempt from it.")
+    return [*lines, f"Everything is in {probed.study.folder}"]

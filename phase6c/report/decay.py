@@ -1,0 +1,102 @@
+"""Whether weight decay could act at all: steps x learning rate x decay."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from phase6c.report.search import Search
+from phase6c.report.section import Table, number
+
+# A decay that shrinks no weight by more than this over a whole trial does not act.
+INERT_SHRINK = 0.01
+_NAMES = ("learning_rate", "weight_decay")
+
+Decay = tuple[tuple[str, ...], tuple[Table, ...]]
+
+
+class _Decayed(NamedTuple):
+    """A trial with decay."""
+
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+
+
+def decay(search: Search) -> Decay:
+    """By how much decay shrank the weights, in sentences and a table.
+
+    Decoupled decay takes learning rate x decay off a weight in each step (Loshchilov & Hutter,
+    2019), and warm-up makes it less: what is shown is an upper bound.
+    """
+    decayed = [
+        _Decayed(float(one.params["learning_rate"]), float(one.params["weight_decay"]), epochs)
+        for one in search.results
+        if (epochs := len(one.curve)) and set(_NAMES) <= set(one.params)
+    ]
+    decayed = [one for one in decayed if one.weight_decay > 0]
+    if not decayed:
+        return (), ()
+    steps = _steps_an_epoch(search)
+    if steps is None:
+        return (_steps_needed(decayed),), ()
+    shrinks = {
+        value: _largest_shrink(decayed, value, steps)
+        for value in sorted({one.weight_decay for one in decayed})
+    }
+    return (_says(shrinks),), (_table(decayed, shrinks),)
+
+
+def _steps_an_epoch(search: Search) -> int | None:
+    """None where the number of training windows is not known."""
+    if search.study is None:
+        return None
+    rows = search.study.config.data_summary.get("train", {}).get("rows")
+    return math.ceil(rows / search.study.config.train.batch_size) if rows else None
+
+
+def _largest_shrink(decayed: list[_Decayed], value: float, steps: int) -> float:
+    """The largest share of a weight that the decay took off in a trial."""
+    return max(
+        -math.expm1(-one.learning_rate * value * steps * one.epochs)
+        for one in decayed
+        if one.weight_decay == value
+    )
+
+
+def _says(shrinks: dict[float, float]) -> str:
+    inert = [value for value, shrink in shrinks.items() if shrink < INERT_SHRINK]
+    if len(inert) == len(shrinks):
+        return (
+            f"Weight decay could not act: over a whole trial it took at most "
+            f"{max(shrinks.values()):.2%} off any weight, so what its values differ by is noise or "
+            "what was tried along with them."
+        )
+    if inert:
+        return (
+            f"Weight decay of {', '.join(f'{value:g}' for value in inert)} could not act: it took "
+            f"less than {INERT_SHRINK:.0%} off any weight over a whole trial."
+        )
+    return "Every weight decay tried could act."
+
+
+def _steps_needed(decayed: list[_Decayed]) -> str:
+    strongest = max(one.learning_rate * one.weight_decay for one in decayed)
+    needed = -math.log1p(-INERT_SHRINK) / strongest
+    return (
+        f"Where learning rate x weight decay is largest ({number(strongest)} a step), "
+        f"{needed:,.0f} steps are needed to take {INERT_SHRINK:.0%} off a weight; the file does "
+        "not say how many were trained."
+    )
+
+
+def _table(decayed: list[_Decayed], shrinks: dict[float, float]) -> Table:
+    return Table(
+        name="decay",
+        title="The largest share of a weight that decay took off in a trial",
+        columns=("weight decay", "trials", "share"),
+        rows=tuple(
+            (f"{value:g}", sum(one.weight_decay == value for one in decayed), shrink)
+            for value, shrink in shrinks.items()
+        ),
+    )

@@ -1,0 +1,97 @@
+"""The user's own tables, adjusted effects and what cannot be said of each hyper-parameter."""
+
+import json
+
+import numpy as np
+import pytest
+
+from phase6c.report.decay import decay
+from phase6c.report.effects import effects
+from phase6c.report.parameters import parameters
+from phase6c.report.search import of_study, read_search
+
+
+@pytest.fixture
+def search_of(tmp_path, write_trials, study_config, trial_of):
+    """Thirty trials whose score hangs on the dropout alone."""
+
+    def build(objective="auc", slope=0.1, rates=(1e-4, 1e-3), decays=(0.0, 1e-3)):
+        rng = np.random.default_rng(0)
+        trials = []
+        for number in range(30):
+            dropout = [0.0, 0.1, 0.2, 0.3, 0.5][number % 5]
+            loss = 0.4 + slope * dropout + 0.002 * rng.normal()
+            value = loss if objective == "log_loss" else 1 - loss
+            params = {"dropout": dropout, "learning_rate": rates[number % 2]}
+            params["weight_decay"] = decays[number // 2 % 2]
+            trials.append(trial_of(number, value, **params))
+        train = {"train": {"rows": 3000}}
+        config = study_config(epochs=1, objective=objective, data_summary=train)
+        return of_study(write_trials(tmp_path / "study", config, trials))
+
+    return build
+
+
+def table_of(section, name):
+    (table,) = (one for one in section.tables if one.name == name)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+@pytest.mark.parametrize("objective", ["auc", "log_loss"])
+def test_counts_means_and_bests_are_those_of_the_trials(search_of, objective):
+    search = search_of(objective)
+    rows = table_of(parameters(search, effects(search), 0), "parameter_dropout")
+    for row in rows:
+        own = [one for one in search.results if f"{one.params['dropout']:g}" == row["dropout"]]
+        values = [abs(one.score) for one in own]
+        assert row["trials"] == len(own)
+        if own:
+            assert row["mean"] == pytest.approx(np.mean(values))
+            assert row["low"] < row["mean"] < row["high"]
+            best = min(values) if objective == "log_loss" else max(values)
+            assert row["best"] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("objective", ["auc", "log_loss"])
+def test_an_axis_that_matters_is_told_from_those_that_do_not(search_of, objective):
+    search = search_of(objective)
+    says = " ".join(parameters(search, effects(search), 0).says)
+    assert "dropout matters: 0 has the largest effect" in says
+    assert "learning_rate" in says.split("no two values")[0].rsplit("Of ", 1)[1]
+    assert "may lie beyond: dropout (lower)" in says
+
+
+def test_where_nothing_matters_nothing_is_ranked(search_of):
+    search = search_of(slope=0.0)
+    says = " ".join(parameters(search, effects(search), 0).says)
+    assert " matters" not in says
+
+
+def test_without_draws_no_importance_is_claimed(search_of):
+    search = search_of()
+    section = parameters(search, effects(search), 0)
+    assert sum("Without draws" in line for line in section.says) == 2
+    assert {"importance_ped_anova", "importance_fanova"} <= {one.name for one in section.tables}
+
+
+def test_a_decay_that_could_not_act_is_said_to(search_of):
+    (said,), (table,) = decay(search_of(rates=(1e-5, 1e-5), decays=(1e-3, 1e-2)))
+    assert "could not act" in said
+    # 3,000 windows in batches of 64 are 47 steps of one epoch.
+    assert [row[2] for row in table.rows] == pytest.approx([47e-8, 47e-7], rel=1e-3)
+
+
+def test_a_decay_that_acts_is_not(search_of):
+    (said,), _ = decay(search_of(rates=(1e-2, 1e-2), decays=(1e-1, 1e-1)))
+    assert said == "Every weight decay tried could act."
+
+
+def test_of_a_file_the_steps_that_decay_needs_are_told(tmp_path):
+    trials = [
+        {"params": {"learning_rate": 1e-5, "weight_decay": one}, "auc": 0.7} for one in (0.0, 1e-3)
+    ]
+    path = tmp_path / "january.json"
+    path.write_text(json.dumps(trials))
+    (said,), tables = decay(read_search(path))
+    assert "1,005,034 steps are needed" in said
+    assert tables == ()
