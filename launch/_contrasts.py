@@ -9,6 +9,10 @@ from _tables import plain_table
 from rich.table import Table
 
 from phase6c.report.contrasts import DOUBT, Contrast
+from phase6c.report.probes import repeats
+from phase6c.report.search import of_study
+from phase6c.report.section import as_objects, text
+from phase6c.report.winner import find_winner
 from phase6c.tune.estimate import ProbeEstimate
 from phase6c.tune.probe import Probed
 from phase6c.tune.probe_plan import ProbePlan, Run
@@ -72,6 +76,7 @@ def result_document(probed: Probed) -> dict[str, Any]:
         "folder": str(probed.study.folder),
         "objective": probed.study.config.objective,
         "contrasts": [one.model_dump(mode="json") for one in probed.contrasts],
+        "repeats": as_objects(repeats(of_study(probed.study))),
         "doubt": DOUBT,
     }
 
@@ -87,6 +92,17 @@ def result_table(probed: Probed) -> Table:
     table.add_column("", min_width=10)
     for one in probed.contrasts:
         table.add_row(*_cells(one))
+    return table
+
+
+def repeats_table(probed: Probed) -> Table:
+    """A row for each configuration that was trained with several seeds."""
+    found = repeats(of_study(probed.study))
+    table = plain_table(found.title)
+    for position, name in enumerate(found.columns):
+        table.add_column(name, justify="right" if position else "left")
+    for row in found.rows:
+        table.add_row(*map(text, row))
     return table
 
 
@@ -110,6 +126,10 @@ def _figure(value: float | None, sign: str = "") -> str:
 
 def result_lines(probed: Probed) -> list[str]:
     """How to read the table, and where everything is."""
+    if not probed.contrasts:
+        winner = find_winner(of_study(probed.study))
+        judged = [winner.says] if winner else []
+        return [*judged, f"Everything is in {probed.study.folder}"]
     intervals = [one.interval for one in probed.contrasts if one.interval]
     n_unclear = sum(not one.excludes_zero for one in intervals)
     lines = [f"{n_unclear} of {len(intervals)} differences cannot be told from zero.", DOUBT]

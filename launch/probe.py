@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from phase6c.tune.probe_plan import ProbePlan
 
 BASE_HELP = "What to vary: best, top:K, trial:N or reference:NAME, such as reference:january_best."
-VARY_HELP = "A field and its values, one field at a time; again for another field."
+VARY_HELP = (
+    "A field and its values, one field at a time; again for another field. Without it the base is "
+    "repeated alone, which tells how much of a lead is luck."
+)
 COUNT = click.IntRange(min=1)
 OPTIONS = ("gpus", "gpus_per_trial", "cpus", "address")
 # Those of a study that a probe makes for itself; the latter with their fields of DataConfig.
@@ -58,9 +61,7 @@ DATA_OPTIONS = {
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @click.option("--base", required=True, help=BASE_HELP)
-@click.option(
-    "--vary", "variations", multiple=True, required=True, metavar="NAME=V1,V2", help=VARY_HELP
-)
+@click.option("--vary", "variations", multiple=True, metavar="NAME=V1,V2", help=VARY_HELP)
 @click.option("--seeds", default=3, type=click.IntRange(min=2), help="Of each configuration.")
 @click.option("--data", help="Without STUDY: sp500, nasdaq, files or folders [sp500].")
 @click.option("--tier", type=TIERS, help="Without STUDY: how many features [a100].")
@@ -230,14 +231,14 @@ def _check_resources(plan: ProbePlan) -> None:
 
 def show_result(probed: Probed, *, as_json: bool) -> None:
     """Prints the paired differences on stdout."""
-    from _contrasts import result_document, result_lines, result_table
+    from _contrasts import repeats_table, result_document, result_lines, result_table
     from rich.console import Console
 
     if as_json:
         click.echo(json.dumps(result_document(probed), indent=1))
         return
     console = Console(highlight=False)
-    console.print(result_table(probed))
+    console.print(result_table(probed) if probed.contrasts else repeats_table(probed))
     for line in result_lines(probed):
         console.print(line, markup=False, soft_wrap=True)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from phase6c.nn.trainer import run_trial
     from phase6c.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
     from phase6c.study import Study, load_study
+    from phase6c.tune.probe import run_probe
     from phase6c.tune.run import run_study
     from phase6c.tune.trainable import TransformerTrainable
 
@@ -33,6 +34,7 @@ _HOMES = {
     "ZeroOr": "phase6c.space",
     "load_bars": "phase6c.data.bars",
     "load_study": "phase6c.study",
+    "run_probe": "phase6c.tune.probe",
     "run_study": "phase6c.tune.run",
     "run_trial": "phase6c.nn.trainer",
 }
@@ -53,6 +55,7 @@ __all__ = [
     "__version__",
     "load_bars",
     "load_study",
+    "run_probe",
     "run_study",
     "run_trial",
 ]

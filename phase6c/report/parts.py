@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phase6c.bootstrap import Estimate
 from phase6c.config import Values
 from phase6c.report.pictures import Picture
-from phase6c.report.section import Section, Table
+from phase6c.report.section import Section, as_objects
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,8 @@ def _document(part: Part) -> Values:
         "sections": {
             one.name: {
                 "says": one.says,
-                "tables": {table.name: _rows(table) for table in one.tables},
+                "tables": {table.name: as_objects(table) for table in one.tables},
             }
             for one in part.sections
         },
     }
-
-
-def _rows(table: Table) -> list[Values]:
-    """A row as an object; a column without a name holds what the row is about."""
-    names = [name or "of" for name in table.columns]
-    return [
-        {
-            name: cell.model_dump() if isinstance(cell, Estimate) else cell
-            for name, cell in zip(names, row, strict=True)
-        }
-        for row in table.rows
-    ]

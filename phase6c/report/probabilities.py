@@ -42,7 +42,9 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
         p, y = sigmoid(logits), validation.y
         judged = audit(_predictions(validation, logits))
         tables += [_calibration(judged), _thresholds(p, y), reliability(p, y)]
-        says += [f"What would mend it: {judged.repair}", *_best_points(p, y)]
+        if judged.verdict != "healthy":
+            says.append(f"What would mend it: {judged.repair}")
+        says += _best_points(p, y)
     return Section(
         name="probabilities", title="Probabilities", says=tuple(says), tables=tuple(tables)
     )

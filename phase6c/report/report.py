@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phase6c.bootstrap import Estimate
 from phase6c.files import make_folder, write_json, write_whole
+from phase6c.report.contrasts import contrasts
 from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
@@ -17,11 +18,12 @@ from phase6c.report.parameters import parameters
 from phase6c.report.parts import Part, Report
 from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
+from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
 from phase6c.report.search import read_search
-from phase6c.report.section import Cell, Table
+from phase6c.report.section import Cell, Section, Table
 from phase6c.report.standing import best_of_file, standing
 from phase6c.version import code_version
 
@@ -114,10 +116,18 @@ def _part(reading: Reading) -> Part:
             standing(study, reading.validation, reading.corrected, reading.winner),
             rungs(study),
             *sections,
+            *_probes(reading),
             probabilities(study, reading.validation),
             direction(study, reading.validation),
         ]
     return Part(search.name, tuple(_facts(reading)), tuple(sections), tuple(pictures(reading)))
+
+
+def _probes(reading: Reading) -> Iterator[Section]:
+    study = reading.search.study
+    if study is not None and any(trial.source == "probe" for trial in study.trials):
+        found = contrasts(study, draws=reading.draws) if reading.draws else ()
+        yield probes(reading.search, found)
 
 
 def _facts(reading: Reading) -> Iterator[tuple[str, str]]:

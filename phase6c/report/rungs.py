@@ -25,10 +25,11 @@ def rungs(study: Study) -> Section:
 
 
 def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
-    trained = sum(trial.epochs for trial in study.trials)
-    whole = study.config.train.epochs * len(study.trials)
+    searched = [trial for trial in study.trials if trial.searched]
+    trained = sum(trial.epochs for trial in searched)
+    whole = study.config.train.epochs * len(searched)
     yield (
-        f"{len(study.trials)} trials trained {trained:,} epochs, {trained / max(whole, 1):.0%} of "
+        f"{len(searched)} trials trained {trained:,} epochs, {trained / max(whole, 1):.0%} of "
         f"the {whole:,} that they would have trained unstopped."
     )
     if not stopped:

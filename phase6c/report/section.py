@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phase6c.bootstrap import Estimate
-from phase6c.config import Record, Value
+from phase6c.config import Record, Value, Values
 
 Cell = bool | int | float | str | Estimate | None
 
@@ -38,6 +38,18 @@ class Section(Record):
     title: str
     says: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+
+
+def as_objects(table: Table) -> list[Values]:
+    """A row as an object; a column without a name holds what the row is about."""
+    names = [name or "of" for name in table.columns]
+    return [
+        {
+            name: cell.model_dump() if isinstance(cell, Estimate) else cell
+            for name, cell in zip(names, row, strict=True)
+        }
+        for row in table.rows
+    ]
 
 
 def text(cell: Cell) -> str:

@@ -16,6 +16,7 @@ from phase6c.config import Value, Values, check_names, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.ledger import Ledger, Trials
+from phase6c.optuna_view import write_optuna
 from phase6c.records import Trial
 from phase6c.report.contrasts import Contrast, contrasts
 from phase6c.study import (
@@ -80,7 +81,7 @@ def run_probe(
     Args:
         source: The folder of a study; or bars, for a study of the probe's own.
         base: `best`, `top:K`, `trial:N` or `reference:NAME`; with bars a reference.
-        vary: The values to try of each field, one field at a time.
+        vary: The values to try of each field, one field at a time; none to repeat the base alone.
         seeds: How many; more of them begin with the same.
         **options: `gpus`, `gpus_per_trial`, `cpus` and `address` of SearchOptions; with bars also
             `data`, `epochs`, `objective`, `seed`, `out`, `name` and `keep`.
@@ -170,6 +171,7 @@ def probe(
             searcher,
         ):
             write_views(folder, config, ledger.trials)
+            write_optuna(folder, config, ledger.trials)
             done = searcher.exhausted and plan.is_done(ledger.trials)
             raise_early_end(plan.study, halt, done=done)
             return _conclude(plan)
@@ -191,11 +193,12 @@ def _conclude(plan: ProbePlan) -> Probed:
     study = load_study(plan.study.folder)
     trials = {trial.number: trial for trial in study.trials}
     found = contrasts(study, plan.pairs(trials))
-    if not any(one.seeds for one in found):
-        ran = [by_digest(trials)[run.config.digest()] for run in plan.runs]
+    ran = [by_digest(trials)[run.config.digest()] for run in plan.runs]
+    has_value = any(trial.best(study.config.objective) for trial in ran)
+    if not (any(one.seeds for one in found) if plan.vary else has_value):
         causes = sorted({trial.error.message for trial in ran if trial.error})
         raise StudyFailedError(
-            "At least one contrast must reach a value on both sides",
+            "At least one probe must reach a value, and of a contrast both sides",
             "; ".join(causes[:3]),
             f"See {study.folder / TRIALS_FILE}.",
         )

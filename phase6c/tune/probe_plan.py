@@ -70,7 +70,7 @@ class ProbePlan:
     Attributes:
         study: Where they belong.
         bases: What is varied.
-        vary: The values to try of each field, one field at a time.
+        vary: The values to try of each field, one field at a time; none to repeat the bases alone.
         n_seeds: Every configuration is trained under so many seeds, the same for all.
     """
 
@@ -145,7 +145,7 @@ class ProbePlan:
         for base, (name, values) in product(self.bases, self.vary.items()):
             for value in values:
                 self._check_value(base, name, value)
-        if all(run.varied is None for run in self.runs):
+        if self.vary and all(run.varied is None for run in self.runs):
             raise ConfigError(
                 "A varied value must differ from the base's own",
                 ", ".join(f"{name}={value}" for name, one in self.vary.items() for value in one),
@@ -217,7 +217,7 @@ def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
             ", ".join(others),
             f"Vary {', '.join(VARIABLE)}, or start another study.",
         )
-    if not vary or not all(vary.values()):
-        raise ConfigError(
-            "A probe needs a field and values to vary it", None, "Use --vary n_heads=2,4."
-        )
+    empty = [name for name, values in vary.items() if not values]
+    if empty:
+        rule, remedy = "A varied field needs values", "Use --vary n_heads=2,4."
+        raise ConfigError(rule, ", ".join(empty), remedy)

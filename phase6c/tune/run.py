@@ -14,6 +14,7 @@ from phase6c.correction import correct_best
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError
 from phase6c.ledger import Ledger, Trials
+from phase6c.optuna_view import write_optuna
 from phase6c.space import Space
 from phase6c.study import (
     Study,
@@ -164,4 +165,5 @@ def _conclude(
         config = config.model_copy(update={"value_corrected": value})
     write_config(plan.folder, config)
     write_views(plan.folder, config, trials)
+    write_optuna(plan.folder, config, trials)
     return config
