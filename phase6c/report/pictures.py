@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from phase6c.bootstrap import Estimate
@@ -77,6 +78,8 @@ def picture(
 def rendered(section: str, name: str, caption: str, figure: Figure) -> Picture:
     """A drawn figure in both formats."""
     svg, png = io.StringIO(), io.BytesIO()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it is laid out now, and need not be for each format
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=_DPI)
     drawing = svg.getvalue()
@@ -96,14 +99,19 @@ def _curves(search: Search) -> Picture:
     def draw(axes: Axes) -> None:
         for state, colour in _COLOURS.items():
             curves = [one.curve for one in search.results if one.state == state and one.curve]
-            for position, curve in enumerate(curves):
-                values = [score(one, search.objective) for one in curve]
-                label = f"{state.lower()} ({len(curves)})" if position == 0 else None
-                epochs = range(1, len(values) + 1)
-                marker = "." if len(values) == 1 else None
-                axes.plot(epochs, values, color=colour, lw=0.8, marker=marker, label=label)
+            if curves:
+                label = f"{state.lower()} ({len(curves)})"
+                lines = [list(enumerate(shown(curve), start=1)) for curve in curves]
+                # One artist for all, as a thousand lines would take seconds.
+                axes.add_collection(LineCollection(lines, colors=colour, lw=0.8, label=label))
+                single = [shown(curve)[0] for curve in curves if len(curve) == 1]
+                axes.plot([1] * len(single), single, ".", color=colour)
+        axes.autoscale_view()
         axes.set(xlabel="epoch", ylabel=f"validation {search.objective}")
-        axes.legend()
+        axes.legend(loc="lower right")
+
+    def shown(curve: Sequence[float]) -> list[float]:
+        return [score(one, search.objective) for one in curve]
 
     return picture("rungs", "learning_curves", "Learning curves of all trials", draw)
 
@@ -120,7 +128,7 @@ def _progress(search: Search) -> Picture:
         axes.step(at, [*best, best[-1]], where="post", color="#2166ac", label="best so far")
         unit = "epochs trained" if search.n_epochs > 1 else "trials"
         axes.set(xlabel=unit, ylabel=f"validation {search.objective}")
-        axes.legend()
+        axes.legend(loc="lower right")
 
     return picture("convergence", "convergence", "The best so far against compute", draw)
 
@@ -173,7 +181,7 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
         axes.hist(p[y == 1], edges, alpha=0.7, color="#2166ac", label="rise")
         axes.axvline(float(y.mean()), color="black", ls=":", label="base rate")
         axes.set(xlabel="predicted probability", ylabel="days")
-        axes.legend()
+        axes.legend(loc="upper right")
 
     def precision_recall(axes: Axes) -> None:
         PrecisionRecallDisplay.from_predictions(

@@ -1,0 +1,109 @@
+"""Searches of known scores by the product's own sampler, proposals and rungs, without training."""
+
+from __future__ import annotations
+
+import heapq
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from report_truths import N_EPOCHS, PATIENCE_EPOCHS, Truth, count
+
+from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
+from phase6c.decisions import Decisions
+from phase6c.records import Health, Measurement, Metrics, Trial
+from phase6c.report.search import Search, of_study
+from phase6c.rung_plan import longest_grace
+from phase6c.space import Space
+from phase6c.study import Study, StudyConfig
+from phase6c.tune.proposals import Proposals, make_sampler
+
+N_WORKERS = 4
+_HEALTHY = Health(verdict="healthy")
+
+
+class Design(NamedTuple):
+    """Who chose the configurations, and who stopped them."""
+
+    searcher: str
+    scheduler: str
+
+
+TPE = Design("optuna", "asha")
+UNIFORM_STOPPED = Design("random", "asha")
+UNIFORM = Design("random", "none")
+
+
+def searched(truth: Truth, n_trials: int, seed: int, design: Design = TPE) -> Search:
+    """Runs a search of so many trials, four side by side, and reads it as a report does."""
+    space, config = truth.space, _config(truth.space, n_trials, seed, design)
+    proposals = Proposals(space, count, make_sampler(design.searcher, space), "auc", seed)
+    decisions, rng = Decisions(config), np.random.default_rng([seed, 2])
+    trials: dict[int, Trial] = {}
+    curves: dict[int, np.ndarray] = {}
+    events: list[tuple[float, int]] = [(worker / N_WORKERS, -1) for worker in range(N_WORKERS)]
+    while events:
+        clock, number = heapq.heappop(events)
+        if number >= 0:
+            trials[number] = _after_epoch(trials[number], curves[number], decisions)
+            if trials[number].finished:
+                proposals.learn(trials[number])
+        if number < 0 or trials[number].finished:
+            number = len(trials)
+            values = proposals.next(number) if number < n_trials else None
+            if values is None:
+                continue
+            trials[number] = _born(number, values)
+            proposals.reserve(TrialConfig.model_validate(trials[number].config))
+            curves[number] = truth.curves([values], rng)[0]
+        heapq.heappush(events, (clock + rng.uniform(0.8, 1.2), number))
+    return of_study(Study(Path("made-up"), config, tuple(trials.values())))
+
+
+def _after_epoch(trial: Trial, curve: np.ndarray, decisions: Decisions) -> Trial:
+    epoch = trial.epochs + 1
+    measurement = Measurement.model_construct(
+        epoch=epoch,
+        value=float(curve[epoch - 1]),
+        metrics=Metrics(),
+        health=_HEALTHY,
+        duration_s=1.0,
+    )
+    decision, stopped = decisions.decide(trial, measurement)
+    update: Values = {"measurements": (*trial.measurements, measurement)}
+    match decision:
+        case "stop":
+            update |= {"state": "PRUNED", "stopped": stopped}
+        case "audit":
+            update |= {"audited": True, "stopped": stopped}
+        case "complete":
+            update["state"] = "COMPLETE"
+    return trial.model_copy(update=update)
+
+
+def _born(number: int, values: Values) -> Trial:
+    config = TrialConfig.from_flat({**values, "seed": number}).model_dump(mode="json")
+    known = {"number": number, "params": values, "config": config}
+    return Trial.model_validate({**known, "n_params": 1, "in_budget": True})
+
+
+def _config(space: Space, n_trials: int, seed: int, design: Design) -> StudyConfig:
+    return StudyConfig.model_validate(
+        {
+            **dict.fromkeys(
+                ("study_id", "name", "budget", "data_digest", "code_version"), "made-up"
+            ),
+            "space": space.describe(),
+            "sources": ("made-up",),
+            "data": DataConfig(),
+            "data_summary": {},
+            "train": TrainConfig(epochs=N_EPOCHS, patience_epochs=PATIENCE_EPOCHS),
+            "n_trials": n_trials,
+            "searcher": design.searcher,
+            "scheduler": design.scheduler,
+            "grace_epochs": longest_grace(N_EPOCHS, 3.0),
+            "adaptive_grace": True,
+            "audit_share": 0.05,
+            "seed": seed,
+        }
+    )
