@@ -9,8 +9,9 @@ export OMP_NUM_THREADS := 1
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
-	@echo "It takes about a minute, downloads nothing more and writes to outputs/."
+	@echo "It takes one to two minutes, downloads nothing more, writes to outputs/ and ends with a report."
 	$(BIN)/python launch/tune.py --budget tiny --trials 12 --epochs 9 --name demo --overwrite
+	$(BIN)/python launch/report.py outputs/phase6c_a100/demo --draws 500
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -25,6 +26,9 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/lane_cost.py
 	$(BIN)/python benchmarks/search_overhead.py
 	$(BIN)/python benchmarks/proposal_time.py
+	$(BIN)/python benchmarks/health_causes.py
+	$(BIN)/python benchmarks/report_statistics.py
+	$(BIN)/python benchmarks/report_time.py
 
 # Replays thousands of searches: about an hour of one core.
 bench-search: .venv/dev.stamp

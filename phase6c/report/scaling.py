@@ -49,8 +49,8 @@ def check_comparable(studies: Sequence[Study]) -> None:
     Raises:
         DataError: They are not of the same bars and block dates.
     """
-    for what, name in (("bars", "bars_digest"), ("validation dates", "val")):
-        found = {_summary(study, name): study.config.name for study in studies}
+    for what, value_of in (("bars", _bars), ("block dates", _first_days)):
+        found = {value_of(study): study.config.name for study in studies}
         if len(found) > 1:
             raise DataError(
                 f"Studies in one report must have the same {what}",
@@ -59,12 +59,14 @@ def check_comparable(studies: Sequence[Study]) -> None:
             )
 
 
-def _summary(study: Study, name: str) -> str:
-    """A bars digest, or the dates of the validation block; horizons move its borders by days."""
-    value = study.config.data_summary.get(name)
-    if isinstance(value, dict):
-        return f"{value.get('first_date')} to {value.get('last_date')}"
-    return str(value)[:12]
+def _bars(study: Study) -> str:
+    return str(study.config.data_summary.get("bars_digest"))[:12]
+
+
+def _first_days(study: Study) -> str:
+    """Where the blocks begin; their last days depend on the horizon, by which they are purged."""
+    blocks = ((name, study.config.data_summary.get(name, {})) for name in ("val", "cal"))
+    return " and ".join(f"{name} from {block.get('first_date')}" for name, block in blocks)
 
 
 def best_auc(reading: Reading, study: Study) -> Estimate | float | None:

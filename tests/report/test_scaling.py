@@ -58,6 +58,15 @@ def test_other_bars_or_dates_are_refused(studies, study_config, changed, match):
     assert caught.value.exit_code == 65
 
 
+def test_the_last_days_of_a_longer_horizon_are_no_other_blocks(studies, study_config):
+    folders = studies({}, {"data": DataConfig(horizon_days=5)})
+    config = load_study(folders[1]).config
+    summary = config.data_summary
+    shorter = {**summary, "val": {**summary["val"], "last_date": "2013-07-08"}}
+    write_config(folders[1], config.model_copy(update={"data_summary": shorter}))
+    assert make_report(folders, draws=0).parts[0].name == "across"
+
+
 def test_intervals_that_overlap_rank_nothing(studies):
     (said,) = scaling([read(read_search(one), draws=100) for one in studies({}, {})]).says
     assert "no difference that these studies can show" in said
