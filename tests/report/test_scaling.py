@@ -45,7 +45,7 @@ def test_horizons_and_labels_get_panels_of_their_own(studies):
     ("changed", "match"),
     [
         ({"bars_digest": "b" * 64}, "same bars"),
-        ({"val": {"first_date": "2000"}}, "same validation"),
+        ({"val": {"first_date": "2000"}}, "same block dates"),
     ],
 )
 def test_other_bars_or_dates_are_refused(studies, study_config, changed, match):
