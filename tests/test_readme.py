@@ -42,6 +42,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.ray
+@pytest.mark.timeout(900)
 def test_bash_blocks_run_in_order(checkout: Path) -> None:
     for line in lines_of("bash"):
         done = run(["bash", "-c", line], checkout)

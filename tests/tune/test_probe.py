@@ -103,6 +103,12 @@ def test_a_study_without_a_best_trial_says_so(study):
         plan_probe(study, "best", {"dropout": [0.2]})
 
 
+def test_without_a_field_to_vary_the_bases_are_repeated_alone(study):
+    plan = plan_probe(study, "top:2", {}, seeds=3)
+    assert [(run.base.number, run.varied) for run in plan.runs] == [(1, None), (2, None)] * 3
+    assert plan.pairs({}) == []
+
+
 def test_every_run_differs_from_its_base_in_one_field_and_the_seed(study):
     plan = plan_probe(study, "top:2", {"n_heads": [2, 8], "dropout": [0.3]}, seeds=3)
     assert len(plan.runs) == 3 * 2 * 4
@@ -155,8 +161,7 @@ def test_what_leaves_the_budget_is_trained_and_recorded_so(study):
         ({"drop_out": [0.1]}, "Did you mean dropout"),
         ({"horizon_days": [5]}, "on the study's own data"),
         ({"epochs": [5]}, "for all of its epochs"),
-        ({"dropout": []}, "needs a field and values"),
-        ({}, "needs a field and values"),
+        ({"dropout": []}, "A varied field needs values"),
     ],
 )
 def test_what_cannot_be_built_is_refused_before_anything_starts(study, vary, message):
