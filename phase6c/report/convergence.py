@@ -116,7 +116,7 @@ def _progress(search: Search, steps: Sequence[Step]) -> Table:
                 one.number,
                 one.n_trials,
                 one.epochs,
-                None if one.seconds is None else round(one.seconds, 1),
+                None if one.seconds is None else round(one.seconds),
                 score(one.score, search.objective),
             )
             for one in steps

@@ -32,7 +32,7 @@ def decay(search: Search) -> Decay:
     decayed = [
         _Decayed(float(one.params["learning_rate"]), float(one.params["weight_decay"]), epochs)
         for one in search.results
-        if (epochs := len(one.curve)) and set(_NAMES) <= set(one.params)
+        if one.chosen and (epochs := len(one.curve)) and set(_NAMES) <= set(one.params)
     ]
     decayed = [one for one in decayed if one.weight_decay > 0]
     if not decayed:

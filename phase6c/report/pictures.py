@@ -33,7 +33,7 @@ _STYLE: dict[Any, Any] = {
 }
 _COLOURS: dict[State, str] = {
     "COMPLETE": "#2166ac",
-    "PRUNED": "#bbbbbb",
+    "PRUNED": "#aaaaaa",
     "FAILED": "#b2182b",
     "RUNNING": "#e08214",
 }
@@ -96,9 +96,11 @@ def pictures(reading: Reading) -> list[Picture]:
 
 
 def _curves(search: Search) -> Picture:
+    searched = [one for one in search.results if one.source != "probe" and one.curve]
+
     def draw(axes: Axes) -> None:
         for state, colour in _COLOURS.items():
-            curves = [one.curve for one in search.results if one.state == state and one.curve]
+            curves = [one.curve for one in searched if one.state == state]
             if curves:
                 label = f"{state.lower()} ({len(curves)})"
                 lines = [list(enumerate(shown(curve), start=1)) for curve in curves]
@@ -113,7 +115,7 @@ def _curves(search: Search) -> Picture:
     def shown(curve: Sequence[float]) -> list[float]:
         return [score(one, search.objective) for one in curve]
 
-    return picture("rungs", "learning_curves", "Learning curves of all trials", draw)
+    return picture("rungs", "learning_curves", "Learning curves of the search's trials", draw)
 
 
 def _progress(search: Search) -> Picture:

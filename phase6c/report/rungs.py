@@ -60,7 +60,7 @@ def _by_rung(study: Study, stopped: list[Trial]) -> Table:
     rows = []
     for epoch in epochs:
         here = [one for one in stopped if one.stopped and one.stopped.epoch == epoch]
-        reached = sum(one.epochs >= epoch for one in study.trials if one.source != "reference")
+        reached = sum(one.epochs >= epoch for one in study.trials if one.chosen)
         margins = [_margin(one.stopped, study.config.objective) for one in here if one.stopped]
         audited = sum(one.audited for one in here)
         rows.append((epoch, reached, len(here), audited, float(np.median(margins))))

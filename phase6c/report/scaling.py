@@ -91,7 +91,7 @@ def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
         study.config.data.tier,
         best.n_params if best else None,
         sum(trial.epochs for trial in study.trials),
-        round(sum(trial.duration_s for trial in study.trials), 1),
+        round(sum(trial.duration_s for trial in study.trials)),
         best_auc(reading, study),
         corrected if study.config.objective == "auc" else None,
         loss or (measured.metrics.log_loss if measured else None),

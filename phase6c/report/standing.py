@@ -174,7 +174,7 @@ def _configurations(study: Study) -> Table:
                 trial.n_params,
                 trial.in_budget,
                 trial.epochs,
-                round(trial.duration_s, 1),
+                round(trial.duration_s),
                 *(setting(trial.params.get(name)) for name in names),
             )
             for trial in shown
