@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from phase6c.report.report import Report
 
 DRAWS_HELP = "Of every bootstrap; 0 leaves the intervals and the correction out, and is fast."
-OUT_HELP = "Folder of the report [report/ in the study; outputs/report for several, or a file]."
+OUT_HELP = "Folder of the report [report/ in the study; outputs/report, of a file report_NAME]."
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -56,9 +56,9 @@ def main(
 def folder_of(studies: tuple[str, ...]) -> Path:
     """Where the report goes unless it is said."""
     first = Path(studies[0])
-    if len(studies) == 1 and first.is_dir():
-        return first / "report"
-    return Path("outputs") / "report"
+    if len(studies) > 1:
+        return Path("outputs") / "report"
+    return first / "report" if first.is_dir() else Path("outputs") / f"report_{first.stem}"
 
 
 def refresh_optuna(studies: tuple[str, ...]) -> None:

@@ -85,11 +85,12 @@ def audit(predictions: Predictions, train_base_rate: float | None = None) -> Aud
     rate = _inside(train_base_rate if train_base_rate is not None else y[:cut].mean(), len(y))
     down = predictions.down if predictions.down is not None else np.zeros(len(y), dtype=bool)
     calibration = compare(predictions, cut)
+    metrics = measure(logits, y, down, rate)
     return Audit(
         verdict=health.verdict,
         evidence=health.evidence,
-        repair=_repair(health.verdict, calibration),
-        metrics=measure(logits, y, down, rate),
+        repair=_reversed(metrics) or _repair(health.verdict, calibration),
+        metrics=metrics,
         calibration=calibration,
         n_fitted=cut,
         n_judged=len(y) - cut,
@@ -155,6 +156,17 @@ def _inside(rate: float, n: int) -> float:
     return float(np.clip(rate, 0.5 / n, 1 - 0.5 / n))
 
 
+def _reversed(metrics: Metrics) -> str | None:
+    """What to look for where the scores rank the wrong way round: a slope below zero."""
+    slope = metrics.calibration_slope
+    if slope is None or slope > -1 / UNDERCONFIDENT_SLOPE or metrics.auc is None:
+        return None
+    return (
+        f"The scores rank the wrong way round: AUC {metrics.auc:.3f}. Look for exchanged "
+        "classes or a sign; no calibrator here reverses a ranking, they only give it up."
+    )
+
+
 def _repair(verdict: Verdict, calibration: dict[Kind, Judged | None]) -> str:
     """What mends it; of a shifted prior also why a temperature does not, in this file's losses."""
     text = REPAIRS[verdict]
@@ -194,4 +206,5 @@ def _slope_error(logits: np.ndarray) -> float:
     p = sigmoid(logits)
     weights = p * (1 - p)
     centred = logits - np.average(logits, weights=weights)
-    return float(1 / np.sqrt(weights @ centred**2))
+    information = weights @ centred**2
+    return float(1 / np.sqrt(information)) if information > 0 else float("inf")

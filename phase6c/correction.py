@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from phase6c.records import Trial
 from phase6c.selection import Candidate, Corrected, correct
@@ -35,17 +34,17 @@ def correct_best(
         draws: Resamples.
 
     Returns:
-        None where no eligible trial has predictions.
+        None where the best trial has no predictions; others without them are left out.
     """
     chosen = [trial for trial in trials if eligible(trial, config)]
     chosen.sort(key=lambda trial: value_of(trial, config.objective), reverse=True)
-    found: list[tuple[int, pd.DataFrame]] = []
-    for trial in chosen[:MAX_TRIALS]:
-        predictions = read_predictions(trial_folder(folder, trial.number))
-        if predictions is not None:
-            found.append((trial.number, predictions))
-    if not found:
+    stored = [
+        (trial.number, read_predictions(trial_folder(folder, trial.number)))
+        for trial in chosen[:MAX_TRIALS]
+    ]
+    if not stored or stored[0][1] is None:
         return None
+    found = [(number, predictions) for number, predictions in stored if predictions is not None]
     candidates = [
         Candidate(number, int(str(epoch)), rows["logit"].to_numpy())
         for number, predictions in found

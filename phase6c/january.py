@@ -42,7 +42,7 @@ def read_january(path: Path) -> list[Told]:
         DataError: The file cannot be read as that.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
     if isinstance(content, Mapping) and "schema" in content:
@@ -53,7 +53,8 @@ def read_january(path: Path) -> list[Told]:
     told = [one for trial in trials if (one := _told(trial)) is not None]
     if not told:
         keys = f"{len(trials)} trials with the keys {_keys(trials)}"
-        raise _unusable(path, f"{keys}, none with a finite number for its value")
+        found = "none with a finite number for its value and plain parameters"
+        raise _unusable(path, f"{keys}, {found}")
     return told
 
 
@@ -64,6 +65,8 @@ def _told(trial: Any) -> Told | None:
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     params = trial["params"]
+    if not all(isinstance(one, int | float | str) for one in params.values()):
+        return None
     return Told({**WINDOW, **params}, value, value, frozenset(params))
 
 

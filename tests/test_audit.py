@@ -245,3 +245,16 @@ def test_mirrored_falls_give_their_own_figures(read):
     falls = audit(read(frame.assign(down=1 - frame["y"]))).metrics
     assert falls.auc_down == pytest.approx(1 - falls.auc)
     assert audit(read(frame)).metrics.auc_down is None
+
+
+def test_scores_that_rank_the_wrong_way_round_are_named_and_not_called_repaired(read):
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 0.9, 2000)
+    found = audit(read(pd.DataFrame({"y": (rng.random(2000) > p).astype(int), "p": p})))
+    assert "rank the wrong way round" in found.repair
+    assert "repairs it" not in found.repair
+
+
+def test_a_constant_is_audited_without_a_warning(read):
+    found = audit(read(pd.DataFrame({"y": [0, 1, 0, 0] * 20, "p": [0.25] * 80})))
+    assert found.verdict == "constant"

@@ -68,3 +68,15 @@ def test_failed_trials_and_missing_predictions_are_left_out(
     perfect = write_trial(tmp_path, 0, [y * 1.0], y).model_copy(update={"state": "FAILED"})
     absent = perfect.model_copy(update={"number": 1, "state": "COMPLETE"})
     assert correct_best(tmp_path, study_config(), [perfect, absent]) is None
+
+
+def test_a_best_trial_without_predictions_is_corrected_by_no_other(
+    tmp_path: Path, study_config: Callable[..., StudyConfig]
+) -> None:
+    y = (np.arange(len(DAYS)) % 3 == 0).astype(int)
+    rng = np.random.default_rng(0)
+    trials = [write_trial(tmp_path, n, [rng.normal(size=len(DAYS))], y) for n in range(2)]
+    (trial_folder(tmp_path, 0) / PREDICTIONS_FILE).unlink()
+    assert correct_best(tmp_path, study_config(), trials) is None
+    (trial_folder(tmp_path, 1) / PREDICTIONS_FILE).unlink()
+    assert correct_best(tmp_path, study_config(), trials) is None

@@ -62,3 +62,16 @@ def test_a_file_that_is_not_json_is_refused(tmp_path):
     path.write_text("no json")
     with pytest.raises(DataError, match=r"trials\.json"):
         read_january(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+    path = tmp_path / "all_trials.json"
+    path.write_text(json.dumps([{"params": PARAMS, "auc": 0.7}]), "utf-8-sig")
+    assert [one.score for one in read_january(path)] == [0.7]
+
+
+def test_parameters_that_are_no_plain_values_are_left_out(file_of):
+    trials = [{"params": {"a": [1, 2]}, "auc": 0.8}, {"params": PARAMS, "auc": 0.7}]
+    assert [one.score for one in read_january(file_of(trials))] == [0.7]
+    with pytest.raises(DataError, match="plain parameters"):
+        read_january(file_of(trials[:1]))

@@ -72,6 +72,9 @@ def repeated(search: Search) -> list[list[Result]]:
 
 def _says(search: Search, steps: Sequence[Step], repeats: Sequence[list[Result]]) -> Iterator[str]:
     n_chosen = sum(one.chosen for one in search.results)
+    if not n_chosen:
+        yield "The search itself has chosen no trial."
+        return
     n_again = sum(len(group) - 1 for group in repeats)
     if not n_again:
         yield f"All {n_chosen} trials of the search are different configurations."

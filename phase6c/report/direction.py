@@ -20,7 +20,7 @@ def direction(study: Study, validation: Validation | None) -> Section:
     best = study.best
     logits = validation.trials.get(best.number) if validation and best else None
     if best is None or validation is None or logits is None or validation.down is None:
-        says = "It cannot be said: no predictions with the mirrored falls are stored."
+        says = "It cannot be said: no best trial has stored predictions and mirrored falls."
         return Section(name="direction", title=_TITLE, says=(says,))
     up, down = validation.y == 1, validation.down
     rises, falls = validation.auc(logits), validation.auc_of(logits, down)
@@ -55,8 +55,8 @@ def _verdict(of_moves: Estimate | None) -> str:
     if of_moves.high < 0.5:
         return f"Given a move, the scores rank down above up: AUC {figures}, below 0.5."
     return (
-        f"Given a move, the scores do not tell up from down: AUC {figures}, and 0.5 is in the "
-        "interval. They foretell that the market moves, not where to."
+        f"Whether the scores tell up from down, given a move, cannot be said: AUC {figures}, and "
+        "0.5 is in the interval. What they are shown to know is at most that a move comes."
     )
 
 

@@ -136,11 +136,14 @@ def _says(search: Search, best: Result, found: list[Gap]) -> Iterator[str]:
     )
     if any(one.command is None for one in found):
         yield (
-            "To fill a gap of a file of trials, search its space first: a probe needs a study, or "
-            "one of the references."
+            "A probe needs a study or one of the references; to go on from a file of trials, "
+            f"search with launch/tune.py --warm-start {search.path}."
         )
     else:
-        yield "Each command below trains them with the best's own seeds and reports differences."
+        yield (
+            "Each command below trains them and the best itself again, on the same new seeds, and "
+            "reports the differences."
+        )
 
 
 def _nearest(axis: Axis, there: Value, gap: Gap) -> tuple[Value, ...]:

@@ -9,6 +9,7 @@ from phase6c.report.parts import Report
 from phase6c.report.section import Cell, text
 
 _TEMPLATE = "page.html"
+_LONG = 40  # characters
 
 
 def page(report: Report) -> str:
@@ -21,8 +22,14 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     # matplotlib escapes what it draws, so its drawings may stand as they are.
-    environment.filters |= {"cell": text, "drawing": Markup, "is_figure": _is_figure}
+    environment.filters |= {"cell": text, "drawing": Markup}
+    environment.filters |= {"is_figure": _is_figure, "is_long": _is_long}
     return environment.get_template(_TEMPLATE).render(report=report)
+
+
+def _is_long(cell: Cell) -> bool:
+    """Whether it may take several lines."""
+    return isinstance(cell, str) and len(cell) > _LONG
 
 
 def _is_figure(cell: Cell) -> bool:

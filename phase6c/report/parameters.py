@@ -32,7 +32,7 @@ def parameters(search: Search, found: Effects, draws: int) -> Section:
         name="parameters",
         title="Hyper-parameters",
         says=(
-            *_says(found),
+            *_says(search, found),
             *(one.says for one in measures),
             *((together.says,) if together else ()),
             *inert,
@@ -46,14 +46,19 @@ def parameters(search: Search, found: Effects, draws: int) -> Section:
     )
 
 
-def _says(found: Effects) -> Iterator[str]:
+def _says(search: Search, found: Effects) -> Iterator[str]:
+    if not found.n_trials:
+        yield "No trial of the search has a score yet."
+        return
     left_out = f"; {found.n_failed} failed ones are in none of it" if found.n_failed else ""
-    yield (
-        f"{found.n_trials} trials with a score, {found.n_stopped} of them stopped early{left_out}. "
-        "Means and bests are of the scores as they stand. Effects are of whole trainings, all "
-        "other axes being equal, against the mean over the values tried: they are adjusted for "
-        "what the sampler preferred and for what the rungs stopped."
-    )
+    if search.study is None:
+        yield (
+            f"{found.n_trials} values of a file, which does not say who chose the configurations "
+            "nor how long they trained. Effects are against the mean over the values tried, all "
+            "other axes being equal."
+        )
+    else:
+        yield _read_as(found, left_out)
     if found.n_untold:
         yield f"{found.n_untold} trials do not tell a value of every axis and are in no effect."
     for one in found.axes:
@@ -68,6 +73,15 @@ def _says(found: Effects) -> Iterator[str]:
             f"The largest effect lies on an edge of its axis, so a better value may lie beyond: "
             f"{', '.join(on_edge)}."
         )
+
+
+def _read_as(found: Effects, left_out: str) -> str:
+    return (
+        f"{found.n_trials} trials with a score, {found.n_stopped} of them stopped early{left_out}. "
+        "Means and bests are of the scores as they stand. Effects are of whole trainings, all "
+        "other axes being equal, against the mean over the values tried: they are adjusted for "
+        "what the sampler preferred and for what the rungs stopped."
+    )
 
 
 def _difference(one: AxisEffects) -> str:
@@ -105,7 +119,7 @@ def _row(row: Row, one: AxisEffects, objective: Objective) -> tuple[Cell, ...]:
     marks = [
         f"{what}: {edge} edge"
         for what, side in (("best", one.best_edge), ("effect", one.effect_edge))
-        if side is not None and side == edge and len(one.rows) > _MIN_EDGED
+        if side is not None and side == edge and _tells(what, one)
     ]
     return (
         name,
@@ -118,6 +132,11 @@ def _row(row: Row, one: AxisEffects, objective: Objective) -> tuple[Cell, ...]:
         row.effect,
         ", ".join(marks) or None,
     )
+
+
+def _tells(what: str, one: AxisEffects) -> bool:
+    """Whether an edge says anything: of two values each is one, and noise has a largest too."""
+    return len(one.rows) > _MIN_EDGED and (what == "best" or one.matters)
 
 
 def _importance(measure: Measure) -> Table:

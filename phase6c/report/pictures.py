@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from phase6c.bootstrap import Estimate
 from phase6c.calibration import sigmoid
@@ -89,7 +90,7 @@ def rendered(section: str, name: str, caption: str, figure: Figure) -> Picture:
 def pictures(reading: Reading) -> list[Picture]:
     """All plots on one search."""
     drawn = [_progress(reading.search)] if chosen_results(reading.search) else []
-    if reading.search.study is not None and reading.search.n_epochs > 1:
+    if drawn and reading.search.study is not None and reading.search.n_epochs > 1:
         drawn.append(_curves(reading.search))
     shown = [one for one in reading.effects.axes if any(row.effect for row in one.rows)]
     return [*drawn, *([_effects(shown)] if shown else []), *_of_probabilities(reading)]
@@ -109,6 +110,7 @@ def _curves(search: Search) -> Picture:
                 single = [shown(curve)[0] for curve in curves if len(curve) == 1]
                 axes.plot([1] * len(single), single, ".", color=colour)
         axes.autoscale_view()
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="epoch", ylabel=f"validation {search.objective}")
         axes.legend(loc="lower right")
 

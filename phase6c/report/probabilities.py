@@ -77,7 +77,7 @@ def _parts(log_loss: float, refinement: float) -> str:
 def _verdicts(study: Study) -> Table:
     """How many trials ended with which verdict in their best epoch."""
     found: list[tuple[Verdict, str]] = []
-    for trial in study.trials:
+    for trial in (one for one in study.trials if one.searched):
         best = trial.best(study.config.objective)
         if best is not None:
             found.append((best.health.verdict, trial.name or f"trial {trial.number}"))

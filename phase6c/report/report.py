@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from phase6c.bootstrap import Estimate
-from phase6c.files import make_folder, write_json, write_whole
+from phase6c.errors import ConfigError
+from phase6c.files import make_folder, remove, write_json, write_whole
 from phase6c.report.contrasts import contrasts
 from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
@@ -22,9 +24,10 @@ from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
-from phase6c.report.search import read_search
+from phase6c.report.search import Search, read_search
 from phase6c.report.section import Cell, Section, Table
 from phase6c.report.standing import best_of_file, standing
+from phase6c.study_folder import not_writable
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
@@ -38,17 +41,39 @@ def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Report:
         draws: Of every bootstrap; 0 leaves the intervals out.
 
     Raises:
+        ConfigError: One of them is named twice.
         FolderError: There is no study in a folder.
         DataError: A file does not hold trials, or the studies cannot be compared.
         StorageError: A file of a study is damaged.
     """
-    searches = [read_search(path) for path in paths]
+    searches = _named_apart([read_search(path) for path in paths])
     check_comparable([one.study for one in searches if one.study is not None])
     readings = [read(search, draws) for search in searches]
     parts = [_part(reading) for reading in readings]
     if len(readings) > 1:
         parts.insert(0, _across(readings))
     return Report(parts=tuple(parts), draws=draws, code_version=code_version())
+
+
+def _named_apart(searches: Sequence[Search]) -> list[Search]:
+    """The searches with names of their own, which tell parts apart in the page and the folder.
+
+    Raises:
+        ConfigError: One of them is named twice.
+    """
+    places = [one.path.resolve() for one in searches]
+    twice = sorted({str(place) for place in places if places.count(place) > 1})
+    if twice:
+        rule = "A report takes each search once"
+        raise ConfigError(rule, ", ".join(twice), "Name it once.")
+    names = [one.name for one in searches]
+    if len(set(names)) < len(names):
+        # Studies of other tiers have the same name in other folders.
+        parents = [place.parent.name for place in places]
+        names = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
+    if len(set(names)) < len(names):
+        names = [f"{position}_{name}" for position, name in enumerate(names, start=1)]
+    return [replace(one, name=name) for one, name in zip(searches, names, strict=True)]
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -58,9 +83,10 @@ def write_report(report: Report, folder: Path) -> Path:
         Where the page is.
 
     Raises:
-        StorageError: It cannot be written.
+        FolderError: The folder cannot be made.
+        StorageError: A file cannot be written.
     """
-    make_folder(folder)
+    _make(folder)
     for part in report.parts:
         where = folder / part.name if len(report.parts) > 1 else folder
         for kind in ("tables", "plots"):
@@ -73,6 +99,18 @@ def write_report(report: Report, folder: Path) -> Path:
     write_json(folder / JSON_FILE, report.document())
     write_whole(folder / PAGE_FILE, page(report))
     return folder / PAGE_FILE
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder, or takes the tables and plots of an earlier report out of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_writable(folder, error) from error
+    if (folder / JSON_FILE).exists():
+        for pattern in ("tables/*.csv", "plots/*.png"):
+            for path in (*folder.glob(pattern), *folder.glob(f"*/{pattern}")):
+                remove(path)
 
 
 def as_csv(table: Table) -> str:
@@ -155,7 +193,7 @@ def _across(readings: Sequence[Reading]) -> Part:
         study = reading.search.study
         auc = best_auc(reading, study) if study else None
         if study is not None and study.best is not None and auc is not None:
-            points.append((panel_of(study), study.config.name, study.best.n_params, auc))
+            points.append((panel_of(study), reading.search.name, study.best.n_params, auc))
     drawn = (across(points),) if points else ()
     names = ", ".join(one.search.name for one in readings)
     return Part("across", (("studies", names),), (scaling(readings),), drawn)

@@ -26,11 +26,15 @@ def rungs(study: Study) -> Section:
 
 def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
     searched = [trial for trial in study.trials if trial.searched]
-    trained = sum(trial.epochs for trial in searched)
-    whole = study.config.train.epochs * len(searched)
+    ended = [trial for trial in searched if trial.finished]
+    if not ended:
+        yield "No trial has ended yet."
+        return
+    trained = sum(trial.epochs for trial in ended)
+    whole = study.config.train.epochs * len(ended)
     yield (
-        f"{len(searched)} trials trained {trained:,} epochs, {trained / max(whole, 1):.0%} of "
-        f"the {whole:,} that they would have trained unstopped."
+        f"{len(ended)} trials that have ended trained {trained:,} epochs, "
+        f"{trained / max(whole, 1):.0%} of the {whole:,} that they would have trained unstopped."
     )
     if not stopped:
         yield "No trial was stopped by a rung."

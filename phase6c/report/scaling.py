@@ -87,7 +87,7 @@ def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
     loss = validation.log_loss(logits) if validation and logits is not None else None
     corrected = reading.corrected.value if reading.corrected else None
     return (
-        study.config.name,
+        reading.search.name,
         study.config.data.tier,
         best.n_params if best else None,
         sum(trial.epochs for trial in study.trials),
@@ -101,7 +101,7 @@ def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
 def _says(panel: str, inside: Sequence[tuple[Reading, Study]]) -> list[str]:
     """Which differ by more than their intervals; the rest cannot be ranked."""
     values = [
-        (study.config.name, reading.corrected.value)
+        (reading.search.name, reading.corrected.value)
         for reading, study in inside
         if reading.corrected is not None and study.config.objective == "auc"
     ]
@@ -111,7 +111,7 @@ def _says(panel: str, inside: Sequence[tuple[Reading, Study]]) -> list[str]:
         if first.low > second.high or second.low > first.high
     ]
     if len(values) < 2:
-        return []
+        return [f"{panel}: not compared; that takes two studies of the objective auc, and draws."]
     if not apart:
         spread = max(one.value for _, one in values) - min(one.value for _, one in values)
         return [

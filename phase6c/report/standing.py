@@ -82,7 +82,10 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
     measured = best.best(objective)
     assert measured is not None
     assert measured.value is not None
-    n_chosen = sum(trial.chosen for trial in study.trials)
+    n_chosen = sum(trial.chosen and trial.epochs > 0 for trial in study.trials)
+    n_left = sum(trial.searched and not trial.finished for trial in study.trials)
+    if not study.config.complete:
+        yield f"The search is not complete: {n_left} of its trials have not ended."
     yield (
         f"Trial {best.number} has the best validation {objective}, {number(measured.value)} in "
         f"epoch {measured.epoch}: the best of {n_chosen} trials and all their epochs, chosen on "
@@ -90,19 +93,24 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
         "do not correct for that."
     )
     if corrected is None:
-        yield "What choosing explains was not estimated; run the report with draws."
+        yield (
+            "What choosing explains was not estimated: that takes draws and the stored predictions "
+            "of the best trial."
+        )
         return
     honest = corrected.value
     yield (
-        f"On rows that did not choose it, {number(honest.value)} is to be expected, 95% interval "
-        f"{number(honest.low)} to {number(honest.high)}; choosing explains "
-        f"{number(abs(measured.value - honest.value))} of what is seen."
+        f"On rows that did not choose it, {honest.value:.3f} is to be expected, 95% interval "
+        f"{honest.low:.3f} to {honest.high:.3f}; choosing explains "
+        f"{abs(measured.value - honest.value):.3f} of what is seen."
     )
     for name, gain in corrected.gains.items():
-        words = "better than" if gain.low > 0 else "worse than" if gain.high < 0 else "level with"
+        words = "is better than" if gain.low > 0 else "is worse than"
+        if not gain.excludes_zero:
+            words = "cannot be told from"
         yield (
-            f"So corrected the best is {words} {name.replace('_', ' ')}: {number(gain.value)} "
-            f"({number(gain.low)} to {number(gain.high)}; positive is better)."
+            f"So corrected the best {words} {name.replace('_', ' ')}: {gain.value:+.3f} "
+            f"({gain.low:+.3f} to {gain.high:+.3f}; positive is better)."
         )
     yield from _rivalry(corrected)
 

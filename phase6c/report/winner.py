@@ -57,7 +57,7 @@ def find_winner(search: Search) -> Winner | None:
     Returns:
         None with too few trials to judge.
     """
-    repeats = repeated(search)
+    repeats = [group for group in repeated(search) if _is_of_the_search(search, group)]
     return _by_repeats(search, repeats) if len(repeats) > 1 else _by_single_runs(search)
 
 
@@ -71,6 +71,14 @@ def repeated(search: Search) -> list[list[Result]]:
         if one.source == "probe" and one.state == "COMPLETE":
             alike[digest_of(dict(one.params))].append(one)
     return [group for group in alike.values() if len(group) > 1]
+
+
+def _is_of_the_search(search: Search, group: Sequence[Result]) -> bool:
+    """Whether the search itself chose the configuration.
+
+    Variants of one configuration are so alike that they would count its luck several times.
+    """
+    return any(one.chosen and one.params == group[0].params for one in search.results)
 
 
 def _by_repeats(search: Search, groups: Sequence[Sequence[Result]]) -> Winner:
@@ -97,9 +105,14 @@ def _by_repeats(search: Search, groups: Sequence[Sequence[Result]]) -> Winner:
     best = searched_as(search, groups[top][0])
     again = "that were trained again with new seeds"
     if wins:
-        says = f"Trial {best} is better than each of the other {len(groups) - 1} {again}."
+        says = (
+            f"Trial {best} is better than each of the other {len(groups) - 1} {again}, beyond the "
+            "luck of training; on other days that may be otherwise."
+        )
     else:
-        says = f"There is no winner among the {len(groups)} {again}: the first two are too close."
+        says = (
+            f"No winner can be named among the {len(groups)} {again}: the first two are too close."
+        )
     return Winner(
         best=best,
         wins=wins,
@@ -140,7 +153,7 @@ def _by_single_runs(search: Search) -> Winner | None:
             "by luck."
         )
     else:
-        says = f"There is no winner: the best of {n} equal ones would look as good as trial {best}."
+        says = f"No winner can be named: of {n} equal ones the best would look as good as {best}."
     return Winner(
         best=best,
         wins=wins,

@@ -48,7 +48,7 @@ def test_a_file_of_trials_is_reported_into_outputs(report, tmp_path, monkeypatch
     (tmp_path / "january.json").write_text(json.dumps(trials))
     done = report("january.json", "--draws", 0)
     assert done.exit_code == 0
-    assert (tmp_path / "outputs" / "report" / "report.html").exists()
+    assert (tmp_path / "outputs" / "report_january" / "report.html").exists()
 
 
 @pytest.mark.parametrize(

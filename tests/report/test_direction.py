@@ -23,7 +23,7 @@ def test_scores_of_volatility_are_not_called_directional(section_of):
     section = section_of(directional=False)
     words = " ".join(section.says)
     assert "directional" not in words
-    assert "do not tell up from down" in words
+    assert "cannot be said" in words
     assert "volatility is a part of what they know" in words
 
 
@@ -49,6 +49,5 @@ def test_older_studies_have_no_falls_and_it_says_so(tmp_path, small_study):
     for path in tmp_path.glob(f"trial_*/{PREDICTIONS_FILE}"):
         pd.read_parquet(path).drop(columns="down").to_parquet(path)
     section = direction(study, read(read_search(tmp_path), draws=10).validation)
-    assert section.says == (
-        "It cannot be said: no predictions with the mirrored falls are stored.",
-    )
+    (said,) = section.says
+    assert said.startswith("It cannot be said")

@@ -89,7 +89,7 @@ def test_a_file_whose_best_is_no_reference_gets_no_command(tmp_path):
     path = tmp_path / "trials.json"
     path.write_text(json.dumps(trials))
     section = gaps(read_search(path))
-    assert "a probe needs a study" in section.says[1]
+    assert f"launch/tune.py --warm-start {path}" in section.says[1]
 
 
 def test_before_there_is_a_best_nothing_is_said(tmp_path, write_trials, study_config, trial_of):

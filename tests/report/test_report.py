@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from phase6c.bootstrap import Estimate
+from phase6c.errors import ConfigError, FolderError
 from phase6c.report.report import as_csv, make_report, write_report
 from phase6c.report.section import Table, text
 
@@ -115,3 +116,41 @@ def test_an_estimate_takes_three_columns_of_a_csv_file():
     found = Estimate(value=0.5, low=0.4, high=0.6)
     table = Table(name="a", title="", columns=("", "x"), rows=(("a,b", found), ("c", 0.7)))
     assert as_csv(table) == ',x,x low,x high\n"a,b",0.5,0.4,0.6\nc,0.7,,\n'
+
+
+def test_a_report_leaves_nothing_of_an_earlier_one(tmp_path, small_study):
+    study = small_study(tmp_path / "study")
+    folder = tmp_path / "report"
+    write_report(make_report([study.folder], draws=0), folder)
+    path = tmp_path / "january.json"
+    trials = [{"params": {"n_heads": n}, "auc": 0.7} for n in (2, 4, 8)]
+    path.write_text(json.dumps(trials))
+    report = make_report([path], draws=0)
+    write_report(report, folder)
+    names = {table.name for section in report.parts[0].sections for table in section.tables}
+    assert {one.stem for one in (folder / "tables").iterdir()} == names
+    assert not (folder / "plots" / "reliability.png").exists()
+
+
+def test_a_search_is_taken_once(tmp_path, small_study):
+    study = small_study(tmp_path / "study")
+    with pytest.raises(ConfigError, match="takes each search once"):
+        make_report([study.folder, study.folder / ".." / "study"], draws=0)
+
+
+def test_studies_of_one_name_in_other_folders_are_told_apart(tmp_path, small_study):
+    folders = [tmp_path / tier / "hpo_tiny_h1" for tier in ("phase6c_a20", "phase6c_a100")]
+    for folder in folders:
+        small_study(folder)
+    report = make_report(folders, draws=0)
+    names = ["across", "phase6c_a20_hpo_tiny_h1", "phase6c_a100_hpo_tiny_h1"]
+    assert [part.name for part in report.parts] == names
+    (table,) = report.parts[0].sections[0].tables
+    assert [row[0] for row in table.rows] == names[1:]
+
+
+def test_a_folder_that_cannot_be_made_is_the_output_folder_s_fault(tmp_path, small_study):
+    study = small_study(tmp_path / "study")
+    (tmp_path / "file").touch()
+    with pytest.raises(FolderError, match="output folder must be writable"):
+        write_report(make_report([study.folder], draws=0), tmp_path / "file")

@@ -68,3 +68,10 @@ def test_a_damaged_ledger_is_named(tmp_path, write_trials, study_config, trial_o
     (tmp_path / LEDGER_NAME).write_text('{"kind": "result", "number": 0}\n{"kind"')
     with pytest.raises(StorageError, match=LEDGER_NAME):
         read_search(tmp_path)
+
+
+def test_a_study_without_its_ledger_is_refused(tmp_path, write_trials, study_config, trial_of):
+    write_trials(tmp_path, study_config(), [trial_of(0, 0.7)])
+    (tmp_path / LEDGER_NAME).unlink()
+    with pytest.raises(StorageError, match="must have its ledger"):
+        read_search(tmp_path)

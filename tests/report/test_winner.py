@@ -116,3 +116,12 @@ def test_equal_scores_have_no_winner():
     assert not find_winner(search_of(results)).wins
     probes = [Result(9 + n, {"n_layers": 1 + n % 2}, (0.7,), source="probe") for n in range(4)]
     assert not find_winner(search_of([*results, *probes])).wins
+
+
+def test_variants_that_only_a_probe_tried_do_not_compete():
+    search = with_repeats(equal_but_one(0.0, 3), 0.0, 3)
+    variant = [
+        Result(len(search.results) + k, {"n_layers": 900}, (0.9 + k / 1e5,), source="probe")
+        for k in range(3)
+    ]
+    assert find_winner(replace(search, results=(*search.results, *variant))) == find_winner(search)
