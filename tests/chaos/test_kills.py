@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 N_KILLS = 10
 N_MOMENTS = 20
+# Enough for the kills to meet a search that is not done yet.
+N_TRIALS = 45
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path) -> None:
 def test_killed_at_twenty_random_moments_a_real_search_goes_on(
     tmp_path: Path, rng: random.Random
 ) -> None:
-    victim = real(tmp_path, "--trials", "30")
+    victim = real(tmp_path, "--trials", str(N_TRIALS))
     started = time.monotonic()
     victim.start()
     victim.wait_for_results(1)
@@ -133,5 +135,5 @@ def test_killed_at_twenty_random_moments_a_real_search_goes_on(
     victim.end()
     victim.check()
     study = victim.finish()
-    assert sum(trial.source == "sampled" for trial in study.trials) == 60
+    assert sum(trial.source == "sampled" for trial in study.trials) == N_TRIALS
     assert len(set(configurations(study))) == len(study.trials)
