@@ -23,9 +23,10 @@ def parameters(search: Search, found: Effects, draws: int) -> Section:
     Args:
         search: Its own trials are used.
         found: Its effects.
-        draws: Of the importances' intervals; 0 for none, and for no search for interactions.
+        draws: Of the importances' intervals; 0 for no importances, which without intervals rank
+            noise, and for no search for interactions.
     """
-    measures = importance(search, draws)
+    measures = importance(search, draws) if draws else ()
     together = interactions(search) if draws else None
     inert, decays = decay(search)
     return Section(

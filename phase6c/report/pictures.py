@@ -71,7 +71,9 @@ def picture(
 ) -> Picture:
     """Draws on one pair of axes."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
+        # Fixed margins: to find them, a figure would be drawn once more.
+        figure.subplots_adjust(left=0.12, right=0.98, bottom=0.14, top=0.96)
         draw(figure.subplots())
         return rendered(section, name, caption, figure)
 
@@ -79,8 +81,6 @@ def picture(
 def rendered(section: str, name: str, caption: str, figure: Figure) -> Picture:
     """A drawn figure in both formats."""
     svg, png = io.StringIO(), io.BytesIO()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # it is laid out now, and need not be for each format
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=_DPI)
     drawing = svg.getvalue()
@@ -141,7 +141,9 @@ def _effects(shown: Sequence[AxisEffects]) -> Picture:
     """A small plot for each axis, all on one scale; the axes that matter in blue."""
     n_rows = -(-len(shown) // _N_COLUMNS)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.0, 2.0 * n_rows), layout="constrained")
+        figure = Figure(figsize=(8.0, 2.1 * n_rows))
+        figure.subplots_adjust(left=0.08, right=0.98, bottom=0.3 / n_rows, top=1 - 0.15 / n_rows)
+        figure.subplots_adjust(hspace=0.8, wspace=0.15)
         places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False, sharey=True).ravel()
         for one, axes in zip(shown, places, strict=False):
             known = [(row.value, _with_ends(row.effect)) for row in one.rows if row.effect]
