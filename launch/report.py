@@ -63,14 +63,22 @@ def folder_of(studies: tuple[str, ...]) -> Path:
 
 def refresh_optuna(studies: tuple[str, ...]) -> None:
     """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
-    from phase6c.optuna_view import write_optuna
+    from phase6c.ledger import FILE_NAME as LEDGER_NAME
     from phase6c.study import STUDY_FILE, load_study
 
     for path in studies:
-        if (Path(path) / STUDY_FILE).is_file():
+        is_study = (Path(path) / STUDY_FILE).is_file()
+        if is_study and is_older(Path(path) / "optuna.db", Path(path) / LEDGER_NAME):
+            from phase6c.optuna_view import write_optuna
+
             study = load_study(path)
             trials = {trial.number: trial for trial in study.trials}
             write_optuna(study.folder, study.config, trials)
+
+
+def is_older(path: Path, other: Path) -> bool:
+    """Whether a file is missing, or was written before the other."""
+    return not path.exists() or path.stat().st_mtime < other.stat().st_mtime
 
 
 def show(report: Report) -> None:

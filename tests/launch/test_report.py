@@ -35,6 +35,17 @@ def test_a_report_is_written_beside_the_study_and_named(report, study):
     assert "Trial 3 has the best validation auc" in done.stdout.replace("\n", " ")
 
 
+def test_optuna_db_is_made_again_only_where_it_is_behind_the_ledger(report, study):
+    view, ledger = study.folder / "optuna.db", study.folder / "ledger.jsonl"
+    view.write_bytes(b"as it was")
+    report(study.folder, "--draws", 0)
+    assert view.read_bytes() == b"as it was"
+    os.utime(view, (0, 0))
+    assert ledger.stat().st_mtime > 0
+    report(study.folder, "--draws", 0)
+    assert view.read_bytes().startswith(b"SQLite")
+
+
 def test_json_is_the_document_in_the_folder(report, study, tmp_path):
     done = report(study.folder, "--draws", 0, "--json", "--out", tmp_path / "out")
     assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
