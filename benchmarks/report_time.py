@@ -23,7 +23,7 @@ from phase6c.correction import MAX_TRIALS
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Ledger
 from phase6c.records import Trial
-from phase6c.study import BASELINES_FILE, Study, eligible, value_of, write_config, write_views
+from phase6c.study import BASELINES_FILE, Study, ranked, write_config, write_views
 from phase6c.trial_folder import PREDICTIONS_FILE, trial_folder
 
 N_DAYS = 709
@@ -50,9 +50,7 @@ def write(folder: Path, study: Study) -> None:
         logits = signal - 1.5 + rng.normal(size=N_DAYS)
         return pd.DataFrame(columns | key | {"logit": logits, "p": sigmoid(logits)})
 
-    chosen = [one for one in study.trials if eligible(one, study.config)]
-    chosen.sort(key=lambda one: value_of(one, "auc"), reverse=True)
-    for trial in chosen[:MAX_TRIALS]:
+    for trial in ranked(study.trials, study.config)[:MAX_TRIALS]:
         where = trial_folder(folder, trial.number)
         where.mkdir()
         frames = [frame(epoch=epoch) for epoch in range(1, trial.epochs + 1)]

@@ -17,17 +17,14 @@ try:
     import click
     from _app import (
         TIERS,
-        duration_text,
         exits_with_code,
         leave_at_once,
-        library_messages,
-        names_the_way_on,
         parse_setting,
-        quiet_terminal,
     )
+    from _running import check_gpu, handing_over, on_terminal, resources_for_a_dry_run
 
     from phase6c.config import DataConfig, parse
-    from phase6c.errors import ConfigError, ResourceError, StorageError
+    from phase6c.errors import ConfigError
 except ImportError as missing:
     sys.exit(
         f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
 
     from phase6c.tune.probe import Probed
     from phase6c.tune.probe_plan import ProbePlan
+    from phase6c.tune.resources import Resources
 
 BASE_HELP = "What to vary: best, top:K, trial:N or reference:NAME, such as reference:january_best."
 VARY_HELP = (
@@ -102,12 +100,8 @@ def main(**given: Any) -> None:
         show_plan(plan, as_json=given["as_json"])
         return
     probed = train(plan, given)
-    try:
+    with handing_over(f"All is in {probed.study.folder}."):
         show_result(probed, as_json=given["as_json"])
-        sys.stdout.flush()
-    except OSError as error:
-        rule, remedy = "stdout must take the result", f"All is in {probed.study.folder}."
-        raise StorageError(rule, error.strerror, remedy) from error
 
 
 def make_plan(given: dict[str, Any]) -> ProbePlan:
@@ -156,14 +150,8 @@ def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
 
     from phase6c.tune.estimate import estimate_probe
     from phase6c.tune.probe import known_trials
-    from phase6c.tune.resources import Resources, local_cpus
 
-    missing = None
-    try:
-        resources = plan.study.resources()
-    except ResourceError as error:
-        missing = str(error)
-        resources = Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0)
+    resources, missing = resources_for_a_dry_run(plan.study)
     estimated = estimate_probe(plan, known_trials(plan.study.folder), resources)
     if as_json:
         click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
@@ -178,18 +166,12 @@ def train(plan: ProbePlan, given: dict[str, Any]) -> Probed:
     Raises:
         ResourceError: A large budget without a GPU, and nobody said --yes.
     """
-    from phase6c.study import STUDY_FILE
-    from phase6c.study_folder import LOG_FILE
-
-    folder = plan.study.folder
-    log = None if given["debug"] else folder / LOG_FILE
-    if given["address"] is None and not given["yes"]:
-        _check_resources(plan)
-    with (
-        names_the_way_on(folder / STUDY_FILE, resume=False) as words,
-        quiet_terminal(log) as console,
-        library_messages(console, quiet=given["quiet"]),
-    ):
+    if given["address"] is None:
+        needed_s = partial(_probe_s, plan)
+        check_gpu(plan.study, "A probe", needed_s, "ask for less", yes=given["yes"])
+    debug, quiet = given["debug"], given["quiet"]
+    terminal = on_terminal(plan.study.folder, debug=debug, quiet=quiet, resume=False)
+    with terminal as (console, words):
         return _run(plan, console, words, quiet=given["quiet"])
 
 
@@ -212,21 +194,11 @@ def _run(plan: ProbePlan, console: Console, words: LastWords, *, quiet: bool) ->
         return probe(plan, shown, leave=leave)
 
 
-def _check_resources(plan: ProbePlan) -> None:
-    """A large budget on a CPU is started only by someone who has seen what it takes."""
+def _probe_s(plan: ProbePlan, resources: Resources) -> float:
     from phase6c.tune.estimate import estimate_probe
     from phase6c.tune.probe import known_trials
 
-    resources, budget = plan.study.resources(), plan.study.space.budget
-    if budget is None or budget.laptop or resources.n_gpus:
-        return
-    estimated = estimate_probe(plan, known_trials(plan.study.folder), resources)
-    needed = duration_text(estimated.probe_s)
-    raise ResourceError(
-        f"A probe of the budget {budget.name} needs a GPU",
-        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
-        "Add --yes to do it all the same, ask for less, or use --address.",
-    )
+    return estimate_probe(plan, known_trials(plan.study.folder), resources).probe_s
 
 
 def show_result(probed: Probed, *, as_json: bool) -> None:

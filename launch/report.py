@@ -64,11 +64,11 @@ def folder_of(studies: tuple[str, ...]) -> Path:
 def refresh_optuna(studies: tuple[str, ...]) -> None:
     """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
     from phase6c.ledger import FILE_NAME as LEDGER_NAME
-    from phase6c.study import STUDY_FILE, load_study
+    from phase6c.study import OPTUNA_FILE, STUDY_FILE, load_study
 
     for path in studies:
         is_study = (Path(path) / STUDY_FILE).is_file()
-        if is_study and is_older(Path(path) / "optuna.db", Path(path) / LEDGER_NAME):
+        if is_study and is_older(Path(path) / OPTUNA_FILE, Path(path) / LEDGER_NAME):
             from phase6c.optuna_view import write_optuna
 
             study = load_study(path)

@@ -15,19 +15,16 @@ try:
     import click
     from _app import (
         TIERS,
-        duration_text,
         exits_with_code,
         leave_at_once,
-        library_messages,
-        names_the_way_on,
         parse_duration,
         parse_settings,
-        quiet_terminal,
     )
+    from _running import check_gpu, handing_over, on_terminal, resources_for_a_dry_run
     from _spaces import find_space
 
     from phase6c.config import DataConfig, check_names, parse, settable_fields
-    from phase6c.errors import ConfigError, ResourceError, StorageError
+    from phase6c.errors import ConfigError
 except ImportError as missing:
     sys.exit(
         f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
 
     from phase6c.study import Study
     from phase6c.tune.plan import StudyPlan
+    from phase6c.tune.resources import Resources
 
 SET_HELP = (
     "Pin a field of the configuration: an axis of the space, such as dropout, or batch_size, "
@@ -109,12 +107,8 @@ def main(**given: Any) -> None:
         show_plan(plan, as_json=given["as_json"])
         return
     study = search(plan, given)
-    try:
+    with handing_over(f"The study is whole, in {study.folder}."):
         show_result(study, as_json=given["as_json"])
-        sys.stdout.flush()
-    except OSError as error:
-        rule, remedy = "stdout must take the result", f"The study is whole, in {study.folder}."
-        raise StorageError(rule, error.strerror, remedy) from error
 
 
 def make_plan(given: dict[str, Any]) -> StudyPlan:
@@ -184,14 +178,8 @@ def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
 
     from phase6c.tune.estimate import estimate
     from phase6c.tune.remarks import remarks
-    from phase6c.tune.resources import Resources, local_cpus
 
-    missing = None
-    try:
-        resources = plan.resources()
-    except ResourceError as error:
-        missing = str(error)
-        resources = Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0)
+    resources, missing = resources_for_a_dry_run(plan)
     estimated = estimate(plan, resources)
     if as_json:
         click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
@@ -213,17 +201,11 @@ def search(plan: StudyPlan, given: dict[str, Any]) -> Study:
     Raises:
         ResourceError: A large budget without a GPU, and nobody said --yes.
     """
-    from phase6c.study import STUDY_FILE
-    from phase6c.study_folder import LOG_FILE
-
-    log = None if given["debug"] else plan.folder / LOG_FILE
     if given["address"] is None:
-        _check_resources(plan, yes=given["yes"])
-    with (
-        names_the_way_on(plan.folder / STUDY_FILE) as words,
-        quiet_terminal(log) as console,
-        library_messages(console, quiet=given["quiet"]),
-    ):
+        remedy = "lower --trials or --epochs"
+        check_gpu(plan, "A search", partial(_search_s, plan), remedy, yes=given["yes"])
+    debug, quiet = given["debug"], given["quiet"]
+    with on_terminal(plan.folder, debug=debug, quiet=quiet) as (console, words):
         return _run(plan, console, words, quiet=given["quiet"])
 
 
@@ -243,20 +225,10 @@ def _run(plan: StudyPlan, console: Console, words: LastWords, *, quiet: bool) ->
         return run(plan, shown, leave=leave)
 
 
-def _check_resources(plan: StudyPlan, *, yes: bool) -> None:
-    """A large budget on a CPU is started only by someone who has seen what it takes."""
-    resources = plan.resources()
-    budget = plan.space.budget
-    if budget is None or budget.laptop or resources.n_gpus or yes:
-        return
+def _search_s(plan: StudyPlan, resources: Resources) -> float:
     from phase6c.tune.estimate import estimate
 
-    needed = duration_text(estimate(plan, resources).search_s)
-    raise ResourceError(
-        f"A search of the budget {budget.name} needs a GPU",
-        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
-        "Add --yes to do it all the same, lower --trials or --epochs, or use --address.",
-    )
+    return estimate(plan, resources).search_s
 
 
 def show_result(study: Study, *, as_json: bool) -> None:

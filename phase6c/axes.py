@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from phase6c.config import Record, Value, parse
 
@@ -275,6 +275,12 @@ class ZeroOr(AxisBase):
 
 
 Axis = Annotated[Grid | Choice | Int | Float | ZeroOr, Field(discriminator="kind")]
+
+
+def parse_axes(described: Mapping[str, Any]) -> dict[str, Axis]:
+    """The axes by name, as `Space.describe` tells them."""
+    adapter: TypeAdapter[dict[str, Axis]] = TypeAdapter(dict[str, Axis])
+    return adapter.validate_python(dict(described))
 
 
 def sample(axis: Axis, rng: np.random.Generator) -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from phase6c.calibration import log_losses
 from phase6c.data.windows import SearchData
-from phase6c.files import write_whole
 from phase6c.metrics import measure
 from phase6c.records import Baseline
 from phase6c.study import BASELINES_FILE
-from phase6c.trial_folder import validation_frame
+from phase6c.trial_folder import validation_frame, write_frame
 
 
 class FittedBaseline(NamedTuple):
@@ -39,10 +37,8 @@ def write_predictions(
 ) -> None:
     """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
     names = [one.baseline.name for one in fitted]
-    table = io.BytesIO()
     frame = validation_frame("name", names, [one.logits for one in fitted], data)
-    frame.to_parquet(table, index=False)
-    write_whole(study_folder / BASELINES_FILE, table.getvalue())
+    write_frame(study_folder / BASELINES_FILE, frame)
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:

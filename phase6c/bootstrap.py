@@ -17,10 +17,9 @@ TAILS = (0.025, 0.975)
 Score = Callable[[np.ndarray], np.ndarray]
 
 
-class Estimate(Record):
-    """A figure and the ends of its 95% interval."""
+class Bounds(Record):
+    """The ends of a 95% interval."""
 
-    value: float
     low: float
     high: float
 
@@ -28,6 +27,12 @@ class Estimate(Record):
     def excludes_zero(self) -> bool:
         """Whether the interval lies on one side of zero."""
         return self.low > 0 or self.high < 0
+
+
+class Estimate(Bounds):
+    """A figure and the ends of its 95% interval."""
+
+    value: float
 
 
 def estimate(value: float, draws: np.ndarray) -> Estimate | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from phase6c.records import Trial
 from phase6c.selection import Candidate, Corrected, correct
-from phase6c.study import StudyConfig, eligible, value_of
+from phase6c.study import StudyConfig, ranked
 from phase6c.trial_folder import read_predictions, trial_folder
 
 # Every epoch of this many of the best trials could have been chosen; others hardly ever.
@@ -36,11 +36,9 @@ def correct_best(
     Returns:
         None where the best trial has no predictions; others without them are left out.
     """
-    chosen = [trial for trial in trials if eligible(trial, config)]
-    chosen.sort(key=lambda trial: value_of(trial, config.objective), reverse=True)
     stored = [
         (trial.number, read_predictions(trial_folder(folder, trial.number)))
-        for trial in chosen[:MAX_TRIALS]
+        for trial in ranked(trials, config)[:MAX_TRIALS]
     ]
     if not stored or stored[0][1] is None:
         return None

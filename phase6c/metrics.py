@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
@@ -104,10 +106,7 @@ def _regression(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def _thresholds(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Precision, recall and F1 at 0.5, and the best over every predicted probability.
-
-    `max_precision` is the highest over thresholds that predict at least 10 rises.
-    """
+    """Precision, recall and F1 at 0.5, and the best over every predicted probability."""
     predicted = p >= 0.5
     n_true, n_predicted, n_hit = int(y.sum()), int(predicted.sum()), int(y[predicted].sum())
     figures: dict[str, float] = {}
@@ -117,13 +116,44 @@ def _thresholds(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
         return figures
     figures["recall"] = n_hit / n_true
     figures["f1"] = 2 * n_hit / (n_true + n_predicted)
+    figures["average_precision"] = float(average_precision_score(y, p))
+    best, sharpest = best_points(p, y)
+    figures["best_f1"] = best.f1
+    figures["best_f1_threshold"] = best.threshold
+    if sharpest is not None:
+        figures["max_precision"] = sharpest.precision
+    return figures
+
+
+class OperatingPoint(NamedTuple):
+    """What predicting a rise from a threshold on gives."""
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+
+
+def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, OperatingPoint | None]:
+    """The points of the best F1 and of the highest precision, over every predicted probability.
+
+    Args:
+        p: float[window], probabilities.
+        y: [window] in {0, 1}, with at least one rise.
+
+    Returns:
+        The latter over thresholds that predict at least 10 rises; None where none does.
+    """
     precision, recall, thresholds = precision_recall_curve(y, p)
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
-    figures["average_precision"] = float(average_precision_score(y, p))
-    figures["best_f1"] = float(f1.max())
-    figures["best_f1_threshold"] = float(thresholds[f1.argmax()])
+
+    def at(position: int) -> OperatingPoint:
+        return OperatingPoint(
+            *(float(one[position]) for one in (thresholds, precision, recall, f1))
+        )
+
     n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")
-    if (n_above >= MIN_PREDICTED).any():
-        figures["max_precision"] = float(precision[n_above >= MIN_PREDICTED].max())
-    return figures
+    enough = np.flatnonzero(n_above >= MIN_PREDICTED)
+    sharpest = at(enough[precision[enough].argmax()]) if len(enough) else None
+    return at(int(f1.argmax())), sharpest

@@ -18,17 +18,14 @@ from optuna.distributions import (
     distribution_to_json,
 )
 from optuna.storages import RDBStorage
-from pydantic import TypeAdapter
 
-from phase6c.axes import Axis, Float, Grid, ListedAxis
+from phase6c.axes import Axis, Float, Grid, ListedAxis, parse_axes
 from phase6c.config import Value, Values
 from phase6c.files import read_lines, remove, write_whole
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Trials
 from phase6c.records import Trial
-from phase6c.study import StudyConfig, best_trial, ordered
-
-OPTUNA_FILE = "optuna.db"
+from phase6c.study import OPTUNA_FILE, StudyConfig, best_trial, ordered
 
 # A grid of positive numbers that spans a decade is shown on a logarithmic scale.
 _LOG_SPAN = 10
@@ -77,13 +74,9 @@ def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Bas
     A grid of positive numbers is an interval, which plots show on its scale; what else is listed
     is categorical, in its order. All are widened to trials outside the space, such as references.
     """
-    adapter: TypeAdapter[Axis] = TypeAdapter(Axis)
     return {
-        name: _distribution(
-            adapter.validate_python(axis),
-            {trial.params[name] for trial in trials if name in trial.params},
-        )
-        for name, axis in config.space["axes"].items()
+        name: _distribution(axis, {one.params[name] for one in trials if name in one.params})
+        for name, axis in parse_axes(config.space["axes"]).items()
     }
 
 

@@ -9,6 +9,8 @@ from phase6c.config import Objective, Record, TrainConfig
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
 Source = Literal["sampled", "reference", "warm_start", "probe"]
+# What the search itself chooses, within its number of trials.
+CHOSEN: tuple[Source, ...] = ("sampled", "warm_start")
 ErrorKind = Literal["diverged", "oom", "worker_lost", "bug"]
 Verdict = Literal[
     "healthy",
@@ -155,7 +157,7 @@ class Trial(Record):
     @property
     def chosen(self) -> bool:
         """Whether the search itself chose it, within its number of trials; a reference is not."""
-        return self.source in ("sampled", "warm_start")
+        return self.source in CHOSEN
 
     @property
     def searched(self) -> bool:

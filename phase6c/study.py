@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from phase6c.axes import Axis
+from phase6c.axes import parse_axes
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
 from phase6c.errors import FolderError
 from phase6c.files import write_json
@@ -25,6 +25,7 @@ STUDY_FILE = "study.json"
 TRIALS_FILE = "all_trials.json"
 BEST_FILE = "best_params.json"
 BASELINES_FILE = "baselines.parquet"
+OPTUNA_FILE = "optuna.db"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
 SchedulerName = Literal["asha", "none"]
@@ -194,11 +195,13 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
 
 def best_trial(trials: Iterable[Trial], config: StudyConfig) -> Trial | None:
     """The eligible trial with the best value; the earliest of equals."""
-    return max(
-        (trial for trial in trials if eligible(trial, config)),
-        key=lambda trial: (value_of(trial, config.objective), -trial.number),
-        default=None,
-    )
+    return next(iter(ranked(trials, config)), None)
+
+
+def ranked(trials: Iterable[Trial], config: StudyConfig) -> list[Trial]:
+    """The trials that may be called the best, the best first and the earliest of equals."""
+    allowed = [trial for trial in trials if eligible(trial, config)]
+    return sorted(allowed, key=lambda one: (-value_of(one, config.objective), one.number))
 
 
 def value_of(trial: Trial, objective: Objective) -> float:
@@ -240,9 +243,7 @@ def best_params(config: StudyConfig, best: Trial) -> Values:
 def edge_notes(space: Values, params: Values) -> list[str]:
     """A sentence for each ordered axis whose best value is its first or last."""
     notes = []
-    adapter: TypeAdapter[Axis] = TypeAdapter(Axis)
-    for name, described in space["axes"].items():
-        axis = adapter.validate_python(described)
+    for name, axis in parse_axes(space["axes"]).items():
         if axis.edges is None or name not in params:
             continue
         low, high = axis.edges

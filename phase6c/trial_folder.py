@@ -93,9 +93,7 @@ def write_epochs(
     """
     lines = (json.dumps(one.model_dump(mode="json"), allow_nan=False) for one in measurements)
     write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
-    table = io.BytesIO()
-    predictions_frame(measurements, logits, data).to_parquet(table, index=False)
-    write_whole(folder / PREDICTIONS_FILE, table.getvalue())
+    write_frame(folder / PREDICTIONS_FILE, predictions_frame(measurements, logits, data))
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
@@ -157,16 +155,35 @@ def read_predictions(folder: Path) -> pd.DataFrame | None:
     Raises:
         StorageError: The file cannot be read.
     """
+    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions")
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Stores a table as Parquet, whole or not at all."""
+    table = io.BytesIO()
+    frame.to_parquet(table, index=False)
+    write_whole(path, table.getvalue())
+
+
+def read_frame(path: Path, what: str) -> pd.DataFrame | None:
+    """A stored table; None where there is none.
+
+    Args:
+        path: The Parquet file.
+        what: It holds, for the message; nothing that is needed to go on.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
     from phase6c.parquet import read_table
 
-    path = folder / PREDICTIONS_FILE
     if not path.exists():
         return None
     try:
         return read_table(path.read_bytes()).to_pandas()
     except (OSError, ValueError) as error:
         raise StorageError(
-            "A trial's predictions must be a readable Parquet file",
+            f"{what} must be a readable Parquet file",
             f"{path}: {error}",
-            "Restore it from a copy, or delete it: the search goes on without it.",
+            "Restore it from a copy, or delete it: all else goes on without it.",
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,26 @@ def birth() -> Callable[..., dict[str, Any]]:
         return born | {"n_params": 50_000, "in_budget": True} | fields
 
     return build
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger in the test's own folder."""
+    ledger = Ledger(tmp_path / LEDGER_NAME)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def result(ledger: Ledger, measured: Callable[..., Measurement]) -> Callable[..., None]:
+    """Appends an epoch and the decision about it to the ledger."""
+
+    def append(number: int, epoch: int, value: float | None, decision: str, **content: Any) -> None:
+        measurement = measured(epoch, value).model_dump(mode="json")
+        row = {"measurement": measurement, "decision": decision}
+        ledger.append("result", number, **row, **content)
+
+    return append
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from phase6c.board import Board, scalars
-from phase6c.ledger import FILE_NAME, Ledger
 from phase6c.records import Metrics
 from phase6c.trial_folder import trial_folder
 
@@ -60,19 +59,8 @@ def final(accumulator, name):
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(tmp_path / FILE_NAME)
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
-def play(ledger, birth, measured):
+def play(ledger, birth, result):
     """Trials that complete, diverge at once, go on, never begin, are pruned, and crash at once."""
-
-    def result(number, epoch, value, decision, **content):
-        row = {"measurement": measured(epoch, value).model_dump(mode="json"), "decision": decision}
-        ledger.append("result", number, **row, **content)
 
     def play():
         reference = {"source": "reference", "name": "january_best", "in_budget": False}

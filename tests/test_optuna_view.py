@@ -15,25 +15,15 @@ from optuna.trial import TrialState
 
 from phase6c.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.errors import StorageError
-from phase6c.ledger import FILE_NAME, Ledger
-from phase6c.optuna_view import OPTUNA_FILE, attributes, distributions, write_optuna
+from phase6c.ledger import FILE_NAME
+from phase6c.optuna_view import attributes, distributions, write_optuna
 from phase6c.records import Baseline, Metrics
+from phase6c.study import OPTUNA_FILE
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(tmp_path / FILE_NAME)
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
-def play(ledger, birth, measured):
+def play(ledger, birth, result):
     """A reference completes, then one trial of each end, then one that runs and one that waits."""
-
-    def result(number, epoch, value, decision, **content):
-        row = {"measurement": measured(epoch, value).model_dump(mode="json"), "decision": decision}
-        ledger.append("result", number, **row, **content)
 
     def play():
         reference = {"source": "reference", "name": "january_best", "in_budget": False}

@@ -5,18 +5,10 @@ import json
 import pytest
 
 from phase6c import views
-from phase6c.ledger import FILE_NAME, Ledger
 from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
 from phase6c.views import Retention, Views
 
 FILES = {BEST_FILE, LAST_FILE, PREVIOUS_FILE}
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(tmp_path / FILE_NAME)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture

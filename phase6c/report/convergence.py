@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from phase6c.config import digest_of
 from phase6c.records import score
-from phase6c.report.search import Result, Search
+from phase6c.report.search import Result, Search, alike
 from phase6c.report.section import Section, Table, number
 
 
@@ -62,12 +60,8 @@ def improvements(search: Search) -> list[Step]:
 
 def repeated(search: Search) -> list[list[Result]]:
     """Trials of the search itself that share one configuration, the most frequent first."""
-    alike: dict[str, list[Result]] = defaultdict(list)
-    for one in search.results:
-        if one.chosen:
-            alike[digest_of(dict(one.params))].append(one)
-    groups = [group for group in alike.values() if len(group) > 1]
-    return sorted(groups, key=len, reverse=True)
+    chosen = (one for one in search.results if one.chosen)
+    return sorted(alike(chosen), key=len, reverse=True)
 
 
 def _says(search: Search, steps: Sequence[Step], repeats: Sequence[list[Result]]) -> Iterator[str]:

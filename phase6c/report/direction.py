@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phase6c.bootstrap import Estimate
 from phase6c.report.section import Section, Table, number
-from phase6c.report.validation import Validation
+from phase6c.report.validation import Validation, best_logits
 from phase6c.study import Study
 
 _TITLE = "Volatility or direction"
@@ -17,9 +17,8 @@ def direction(study: Study, validation: Validation | None) -> Section:
         study: What was searched.
         validation: The predictions of its best trial, if they are stored.
     """
-    best = study.best
-    logits = validation.trials.get(best.number) if validation and best else None
-    if best is None or validation is None or logits is None or validation.down is None:
+    logits = best_logits(study, validation)
+    if validation is None or logits is None or validation.down is None:
         says = "It cannot be said: no best trial has stored predictions and mirrored falls."
         return Section(name="direction", title=_TITLE, says=(says,))
     up, down = validation.y == 1, validation.down

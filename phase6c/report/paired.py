@@ -6,29 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.config import Record
+from phase6c.bootstrap import Bounds
 
 _CONFIDENCE = 0.95
 
 
-class Interval(Record):
+class Interval(Bounds):
     """A 95% interval and the standard errors that it is made of.
 
     Attributes:
-        low, high: Its ends.
         seed_error: Of the seeds, as if all other days were like these.
         date_error: Of the days, as if there were seeds without end.
     """
 
-    low: float
-    high: float
     seed_error: float
     date_error: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
 
 
 def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> Interval:

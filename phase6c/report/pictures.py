@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from phase6c.report.convergence import chosen_results, improvements
 from phase6c.report.effects import AxisEffects
 from phase6c.report.reading import Reading
 from phase6c.report.search import Search
-from phase6c.report.section import setting
+from phase6c.report.section import Table, setting
+from phase6c.report.validation import best_logits
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -167,8 +168,7 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
     from sklearn.metrics import PrecisionRecallDisplay
 
     study, validation = reading.search.study, reading.validation
-    best = study.best if study else None
-    logits = validation.trials.get(best.number) if validation and best else None
+    logits = best_logits(study, validation) if study else None
     if validation is None or logits is None or len(np.unique(validation.y)) < 2:
         return []
     p, y = sigmoid(logits), validation.y
@@ -203,23 +203,36 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
     ]
 
 
-def across(readings: Sequence[tuple[str, str, int, Estimate | float]]) -> Picture:
-    """The best AUC of each study against its true parameter count.
+def across(panels: Sequence[Table]) -> list[Picture]:
+    """The best AUC of each study against its true parameter count, if any has both.
 
     Args:
-        readings: Panel, name, parameters and AUC of each.
+        panels: The tables of `scaling`.
     """
-    panels = list(dict.fromkeys(panel for panel, *_ in readings))
+    points = {table.title: list(_points(table)) for table in panels}
+    known = {title: found for title, found in points.items() if found}
+    if not known:
+        return []
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.2 * len(panels)), layout="constrained")
-        places = figure.subplots(len(panels), squeeze=False)[:, 0]
-        for panel, axes in zip(panels, places, strict=True):
-            for _, name, n_params, auc in (one for one in readings if one[0] == panel):
+        figure = Figure(figsize=(6.4, 3.2 * len(known)), layout="constrained")
+        places = figure.subplots(len(known), squeeze=False)[:, 0]
+        for (title, found), axes in zip(known.items(), places, strict=True):
+            for name, n_params, auc in found:
                 value, ends = _with_ends(auc) if isinstance(auc, Estimate) else (auc, None)
                 axes.errorbar([n_params], [value], yerr=ends, fmt="o", capsize=3, label=name)
-            axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=panel)
+            axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=title)
             axes.legend()
-        return rendered("scaling", "scaling", "The best of each study against its size", figure)
+        caption = "The best of each study against its size"
+        return [rendered("scaling", "scaling", caption, figure)]
+
+
+def _points(table: Table) -> Iterator[tuple[str, int, Estimate | float]]:
+    """Name, parameters and AUC of each study that has them."""
+    for row in table.rows:
+        cells = dict(zip(table.columns, row, strict=True))
+        name, n_params, auc = cells["study"], cells["parameters"], cells["AUC"]
+        if isinstance(n_params, int) and isinstance(auc, Estimate | float):
+            yield str(name), n_params, auc
 
 
 def _with_ends(figure: Estimate) -> tuple[float, list[list[float]]]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from phase6c.audit import Audit, audit
 from phase6c.calibration import sigmoid
+from phase6c.metrics import MIN_PREDICTED, best_points
 from phase6c.predictions import Predictions
 from phase6c.records import Measurement, Verdict
 from phase6c.report.section import Cell, Section, Table, number
-from phase6c.report.validation import Validation
+from phase6c.report.validation import Validation, best_logits
 from phase6c.rung_audit import share_interval
 from phase6c.study import Study
 
@@ -20,8 +21,6 @@ from phase6c.study import Study
 THRESHOLDS = (0.5, 0.54, 0.60)
 _QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 N_BINS = 10
-# The precision of fewer predicted rises than this is an anecdote.
-MIN_PREDICTED = 10
 
 
 def probabilities(study: Study, validation: Validation | None) -> Section:
@@ -37,7 +36,7 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
         return Section(name="probabilities", title="Probabilities", says=("No trial is the best.",))
     tables = [_verdicts(study), _figures(measured)]
     says = list(_says(measured))
-    logits = validation.trials.get(best.number) if validation else None
+    logits = best_logits(study, validation)
     if validation is not None and logits is not None:
         p, y = sigmoid(logits), validation.y
         judged = audit(_predictions(validation, logits))
@@ -147,23 +146,15 @@ def _at(threshold: float, p: np.ndarray, y: np.ndarray, name: str) -> tuple[Cell
 
 
 def _best_points(p: np.ndarray, y: np.ndarray) -> Iterator[str]:
-    from sklearn.metrics import precision_recall_curve
-
     if len(np.unique(y)) < 2:
         return
-    precision, recall, thresholds = precision_recall_curve(y, p)
-    precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
-    at = int(f1.argmax())
-    yield f"The best F1 is {f1[at]:.3f}, from p = {thresholds[at]:.3f} on, chosen on these rows."
-    n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")
-    enough = np.flatnonzero(n_above >= MIN_PREDICTED)
-    if len(enough):
-        top = enough[precision[enough].argmax()]
+    best, sharpest = best_points(p, y)
+    yield (f"The best F1 is {best.f1:.3f}, from p = {best.threshold:.3f} on, chosen on these rows.")
+    if sharpest is not None:
         yield (
-            f"The highest precision of at least {MIN_PREDICTED} days is {precision[top]:.3f} at a "
-            f"recall of {recall[top]:.3f}, from p = {thresholds[top]:.3f} on; the base rate is "
-            f"{y.mean():.3f}."
+            f"The highest precision of at least {MIN_PREDICTED} days is {sharpest.precision:.3f} "
+            f"at a recall of {sharpest.recall:.3f}, from p = {sharpest.threshold:.3f} on; the base "
+            f"rate is {y.mean():.3f}."
         )
 
 

@@ -23,7 +23,7 @@ from phase6c.report.probabilities import probabilities
 from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
-from phase6c.report.scaling import best_auc, check_comparable, panel_of, scaling
+from phase6c.report.scaling import check_comparable, scaling
 from phase6c.report.search import Search, read_search
 from phase6c.report.section import Cell, Section, Table
 from phase6c.report.standing import best_of_file, standing
@@ -188,12 +188,7 @@ def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
 
 
 def _across(readings: Sequence[Reading]) -> Part:
-    points = []
-    for reading in readings:
-        study = reading.search.study
-        auc = best_auc(reading, study) if study else None
-        if study is not None and study.best is not None and auc is not None:
-            points.append((panel_of(study), reading.search.name, study.best.n_params, auc))
-    drawn = (across(points),) if points else ()
+    section = scaling(readings)
+    drawn = across(section.tables)
     names = ", ".join(one.search.name for one in readings)
-    return Part("across", (("studies", names),), (scaling(readings),), drawn)
+    return Part("across", (("studies", names),), (section,), tuple(drawn))

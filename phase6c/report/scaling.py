@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
-from phase6c.bootstrap import Estimate
 from phase6c.errors import DataError
 from phase6c.report.reading import Reading
 from phase6c.report.section import Cell, Section, Table, number
+from phase6c.report.validation import best_logits, with_doubt
 from phase6c.study import Study
 
 _COLUMNS = (
@@ -23,7 +23,7 @@ def scaling(readings: Sequence[Reading]) -> Section:
     studies = [(one, one.search.study) for one in readings if one.search.study is not None]
     panels: dict[str, list[tuple[Reading, Study]]] = defaultdict(list)
     for reading, study in studies:
-        panels[panel_of(study)].append((reading, study))
+        panels[_panel_of(study)].append((reading, study))
     tables = tuple(
         Table(
             name=f"scaling_{position}",
@@ -37,7 +37,7 @@ def scaling(readings: Sequence[Reading]) -> Section:
     return Section(name="scaling", title="Across studies", says=tuple(says), tables=tables)
 
 
-def panel_of(study: Study) -> str:
+def _panel_of(study: Study) -> str:
     """Studies are compared within one label and horizon."""
     data = study.config.data
     return f"label {data.label} +{data.rise:g} in {data.horizon_days} d"
@@ -69,22 +69,14 @@ def _first_days(study: Study) -> str:
     return " and ".join(f"{name} from {block.get('first_date')}" for name, block in blocks)
 
 
-def best_auc(reading: Reading, study: Study) -> Estimate | float | None:
-    """Of the best trial, with its interval where there is one."""
-    best = study.best
-    measured = best.best(study.config.objective) if best else None
-    if best is None or measured is None:
-        return None
-    logits = reading.validation.trials.get(best.number) if reading.validation else None
-    found = reading.validation.auc(logits) if reading.validation and logits is not None else None
-    return found or measured.metrics.auc
-
-
 def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
     best, validation = study.best, reading.validation
     measured = best.best(study.config.objective) if best else None
-    logits = validation.trials.get(best.number) if validation and best else None
-    loss = validation.log_loss(logits) if validation and logits is not None else None
+    auc, log_loss = (
+        with_doubt(measured.metrics, validation, best_logits(study, validation))
+        if measured
+        else (None, None)
+    )
     corrected = reading.corrected.value if reading.corrected else None
     return (
         reading.search.name,
@@ -92,9 +84,9 @@ def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
         best.n_params if best else None,
         sum(trial.epochs for trial in study.trials),
         round(sum(trial.duration_s for trial in study.trials)),
-        best_auc(reading, study),
+        auc,
         corrected if study.config.objective == "auc" else None,
-        loss or (measured.metrics.log_loss if measured else None),
+        log_loss,
     )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from phase6c.axes import Axis, Choice, Grid
-from phase6c.config import Objective, Value, Values
+from phase6c.axes import Axis, Choice, Grid, parse_axes
+from phase6c.config import Objective, Value, Values, digest_of
 from phase6c.errors import StorageError
 from phase6c.january import read_january
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.records import Source, State, Trial, score
+from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.study import STUDY_FILE, TRIALS_FILE, Study, load_study
 
 
@@ -45,7 +44,7 @@ class Result:
     @property
     def chosen(self) -> bool:
         """Whether the search itself chose it."""
-        return self.source in ("sampled", "warm_start")
+        return self.source in CHOSEN
 
 
 @dataclass(frozen=True)
@@ -80,26 +79,24 @@ def read_search(path: str | Path) -> Search:
         StorageError: The study's ledger is damaged or gone.
     """
     path = Path(path)
+    if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
+        path = path.parent
     if (path / STUDY_FILE).is_file() and not (path / LEDGER_NAME).is_file():
         raise StorageError(
             "A study that is reported on must have its ledger",
             f"none in {path}",
             "Restore ledger.jsonl from a copy; nothing was written.",
         )
-    if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
-        path = path.parent
     return of_file(path) if path.is_file() else of_study(load_study(path))
 
 
 def of_study(study: Study) -> Search:
     """A study of ours as the analysis sees it."""
-    adapter: TypeAdapter[Axis] = TypeAdapter(Axis)
-    axes = study.config.space["axes"]
     return Search(
         name=study.config.name,
         path=study.folder,
         objective=study.config.objective,
-        axes={name: adapter.validate_python(axis) for name, axis in axes.items()},
+        axes=parse_axes(study.config.space["axes"]),
         n_epochs=study.config.train.epochs,
         results=tuple(_result(trial, study.config.objective) for trial in study.trials),
         study=study,
@@ -121,6 +118,14 @@ def of_file(path: Path) -> Search:
             for number, (one, values) in enumerate(zip(told, params, strict=True))
         ),
     )
+
+
+def alike(results: Iterable[Result]) -> list[list[Result]]:
+    """The results of each configuration that has several."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    for one in results:
+        found[digest_of(dict(one.params))].append(one)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _result(trial: Trial, objective: Objective) -> Result:

@@ -9,10 +9,10 @@ import numpy as np
 from phase6c.records import Metrics, Trial
 from phase6c.report.search import Search
 from phase6c.report.section import Cell, Section, Table, number, setting
-from phase6c.report.validation import Validation
+from phase6c.report.validation import Validation, with_doubt
 from phase6c.report.winner import Winner
 from phase6c.selection import Corrected
-from phase6c.study import Study, eligible, value_of
+from phase6c.study import Study, ranked
 
 N_SHOWN = 10
 # A trial that wins in fewer draws than this is one of several that could have won.
@@ -22,10 +22,8 @@ CLEAR_SHARE = 0.95
 def shown_trials(study: Study) -> list[Trial]:
     """The best trials that may be called best, then the references."""
     objective = study.config.objective
-    chosen = [one for one in study.trials if eligible(one, study.config)]
-    chosen.sort(key=lambda one: value_of(one, objective), reverse=True)
     references = [one for one in study.trials if one.source == "reference" and one.best(objective)]
-    return chosen[:N_SHOWN] + references
+    return ranked(study.trials, study.config)[:N_SHOWN] + references
 
 
 def standing(
@@ -154,13 +152,9 @@ def _figures(study: Study, validation: Validation | None) -> Table:
 def _of(
     metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
 ) -> tuple[Cell, ...]:
-    """AUC and log loss, with intervals where the predictions are there, and what is beside them."""
-    auc = log_loss = None
-    if validation is not None and logits is not None:
-        auc, log_loss = validation.auc(logits), validation.log_loss(logits)
+    """AUC and log loss, and what is beside them."""
     return (
-        auc or metrics.auc,
-        log_loss or metrics.log_loss,
+        *with_doubt(metrics, validation, logits),
         metrics.skill,
         metrics.base_rate,
         metrics.pred_min,

@@ -12,10 +12,9 @@ import pandas as pd
 from phase6c.bootstrap import Estimate, Score, auc_score, estimate, mean_score, row_weights
 from phase6c.calibration import log_losses
 from phase6c.errors import StorageError
-from phase6c.parquet import read_table
-from phase6c.records import Trial
+from phase6c.records import Metrics, Trial
 from phase6c.study import BASELINES_FILE, Study
-from phase6c.trial_folder import read_predictions, trial_folder
+from phase6c.trial_folder import read_frame, read_predictions, trial_folder
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,26 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
     )
 
 
+def best_logits(study: Study, validation: Validation | None) -> np.ndarray | None:
+    """float[window] of the best trial's best epoch; None where there is none, or none stored."""
+    best = study.best
+    return validation.trials.get(best.number) if validation and best else None
+
+
+def with_doubt(
+    metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
+) -> tuple[Estimate | float | None, Estimate | float | None]:
+    """AUC and log loss, with intervals where predictions and draws allow them."""
+    auc = log_loss = None
+    if validation is not None and logits is not None:
+        auc, log_loss = validation.auc(logits), validation.log_loss(logits)
+    return auc or metrics.auc, log_loss or metrics.log_loss
+
+
 def _baselines(path: Path, n_rows: int) -> dict[str, np.ndarray]:
-    if not path.exists():
+    stored = read_frame(path, "The baselines' predictions")
+    if stored is None:
         return {}
-    try:
-        stored = read_table(path.read_bytes()).to_pandas()
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            "The baselines' predictions must be a readable Parquet file",
-            f"{path}: {error}",
-            "Restore it from a copy, or delete it: the report goes on without it.",
-        ) from error
     by_name = stored.groupby("name", sort=False)["logit"]
     found = {str(name): logits.to_numpy() for name, logits in by_name}
     return {name: logits for name, logits in found.items() if len(logits) == n_rows}

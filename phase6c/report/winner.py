@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.config import Record, digest_of
-from phase6c.report.search import Result, Search
+from phase6c.config import Record
+from phase6c.report.search import Result, Search, alike
 from phase6c.report.whole import whole
 
 # Of naming a winner where there is none.
@@ -66,11 +65,7 @@ def repeated(search: Search) -> list[list[Result]]:
 
     The run that the search chose a configuration by is not among them: it was lucky to be chosen.
     """
-    alike: dict[str, list[Result]] = defaultdict(list)
-    for one in search.results:
-        if one.source == "probe" and one.state == "COMPLETE":
-            alike[digest_of(dict(one.params))].append(one)
-    return [group for group in alike.values() if len(group) > 1]
+    return alike(one for one in search.results if one.source == "probe" and one.state == "COMPLETE")
 
 
 def _is_of_the_search(search: Search, group: Sequence[Result]) -> bool:

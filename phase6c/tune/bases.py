@@ -11,7 +11,7 @@ from phase6c.config import TrialConfig, Values, parse
 from phase6c.errors import ConfigError
 from phase6c.ledger import Trials
 from phase6c.records import Trial
-from phase6c.study import StudyConfig, eligible, value_of
+from phase6c.study import ranked
 from phase6c.tune.plan import StudyPlan, build_trial, find_references
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def find_bases(base: str, plan: StudyPlan, trials: Trials) -> tuple[Base, ...]:
         rule, there = "--base trial:N must name a trial of the study", f"{len(trials)} trials"
     else:
         wanted = int(form["top"] or 1)
-        found = _best(trials.values(), plan.config)[:wanted]
+        found = ranked(trials.values(), plan.config)[:wanted]
         rule, there = "--base best and top:K need a trial that may be called the best", "none"
         if 0 < len(found) < wanted:
             logger.warning(
@@ -90,12 +90,6 @@ def _read(base: str) -> dict[str, str | None]:
             "--base must be best, top:K, trial:N or reference:NAME", base, "Use --base best."
         )
     return form.groupdict()
-
-
-def _best(trials: Iterable[Trial], config: StudyConfig) -> list[Trial]:
-    """The trials that may be called the best, the best first and the earliest of equals."""
-    allowed = [trial for trial in trials if eligible(trial, config)]
-    return sorted(allowed, key=lambda one: (-value_of(one, config.objective), one.number))
 
 
 def _of_trial(trial: Trial) -> Base:

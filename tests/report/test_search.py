@@ -70,8 +70,11 @@ def test_a_damaged_ledger_is_named(tmp_path, write_trials, study_config, trial_o
         read_search(tmp_path)
 
 
-def test_a_study_without_its_ledger_is_refused(tmp_path, write_trials, study_config, trial_of):
+@pytest.mark.parametrize("named", [".", "all_trials.json"])
+def test_a_study_without_its_ledger_is_refused(
+    named, tmp_path, write_trials, study_config, trial_of
+):
     write_trials(tmp_path, study_config(), [trial_of(0, 0.7)])
     (tmp_path / LEDGER_NAME).unlink()
     with pytest.raises(StorageError, match="must have its ledger"):
-        read_search(tmp_path)
+        read_search(tmp_path / named)

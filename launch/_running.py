@@ -1,0 +1,96 @@
+"""What the commands that train share: their resources, their terminal, and handing over."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _app import duration_text, library_messages, names_the_way_on, quiet_terminal
+
+from phase6c.errors import ResourceError, StorageError
+
+if TYPE_CHECKING:
+    from _last_words import LastWords
+    from rich.console import Console
+
+    from phase6c.tune.plan import StudyPlan
+    from phase6c.tune.resources import Resources
+
+
+def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:
+    """What a run would get, and what is missing; this machine's CPUs where something is."""
+    from phase6c.tune.resources import Resources, local_cpus
+
+    try:
+        return plan.resources(), None
+    except ResourceError as error:
+        return Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0), str(error)
+
+
+def check_gpu(
+    plan: StudyPlan, what: str, needed_s: Callable[[Resources], float], remedy: str, *, yes: bool
+) -> None:
+    """A large budget on a CPU is started only by someone who has seen what it takes.
+
+    Args:
+        plan: Names the budget.
+        what: Is about to start, in words.
+        needed_s: How long it would take without a GPU.
+        remedy: Besides --yes.
+        yes: Whether someone has said --yes.
+
+    Raises:
+        ResourceError: The budget needs a GPU, and there is none; or what was asked for is not.
+    """
+    resources, budget = plan.resources(), plan.space.budget
+    if budget is None or budget.laptop or resources.n_gpus or yes:
+        return
+    needed = duration_text(needed_s(resources))
+    raise ResourceError(
+        f"{what} of the budget {budget.name} needs a GPU",
+        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
+        f"Add --yes to do it all the same, {remedy}, or use --address.",
+    )
+
+
+@contextmanager
+def on_terminal(
+    folder: Path, *, debug: bool, quiet: bool, resume: bool = True
+) -> Iterator[tuple[Console, LastWords]]:
+    """A console for progress while Ray's own output goes to the study's run.log.
+
+    Args:
+        folder: Of the study.
+        debug: Whether Ray's output goes to the terminal too.
+        quiet: Whether only warnings are shown of the library's messages.
+        resume: Whether it takes --resume to go on.
+
+    Yields:
+        The console, and what to take back before the process is left at once.
+    """
+    from phase6c.study import STUDY_FILE
+    from phase6c.study_folder import LOG_FILE
+
+    with (
+        names_the_way_on(folder / STUDY_FILE, resume=resume) as words,
+        quiet_terminal(None if debug else folder / LOG_FILE) as console,
+        library_messages(console, quiet=quiet),
+    ):
+        yield console, words
+
+
+@contextmanager
+def handing_over(remedy: str) -> Iterator[None]:
+    """Says where the result is if stdout does not take what is printed meanwhile.
+
+    Raises:
+        StorageError: stdout is full or closed.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        raise StorageError("stdout must take the result", error.strerror, remedy) from error
