@@ -187,7 +187,7 @@ def _run(plan: ProbePlan, console: Console, words: LastWords, *, quiet: bool) ->
     ended = {number for number, trial in before.items() if trial.finished}
     goal = Goal(
         len(plan.missing(before)),
-        lambda trial: not trial.searched and trial.number not in ended,
+        lambda trial: trial.source == "probe" and trial.number not in ended,
     )
     with display(console) as live:
         shown = [lambda *found: Progress(console, live, *found, goal)]

@@ -45,7 +45,7 @@ def estimate(value: float, draws: np.ndarray) -> Estimate | None:
 
 
 def row_weights(
-    dates: np.ndarray, *, horizon_days: int, draws: int, seed: int
+    dates: np.ndarray, *, horizon_days: int, draws: int, seed: int, block_days: float = 0
 ) -> Iterator[np.ndarray]:
     """How often each row is drawn, float64[window, draw], a chunk of the draws at a time.
 
@@ -58,14 +58,30 @@ def row_weights(
         horizon_days: The label's horizon.
         draws: Resamples.
         seed: Of the resampling.
+        block_days: Where the blocks must be longer on average; see `optimal_block_days`.
     """
     unique_dates, date_of_row = np.unique(dates, return_inverse=True)
     rng = np.random.default_rng(seed)
-    block_days = max(horizon_days, MIN_BLOCK_DAYS)
+    block_days = max(horizon_days, MIN_BLOCK_DAYS, block_days)
     per_chunk = max(1, MAX_WEIGHTS // len(dates))
     for start in range(0, draws, per_chunk):
         n_draws = min(per_chunk, draws - start)
         yield stationary_counts(len(unique_dates), block_days, n_draws, rng)[date_of_row]
+
+
+def optimal_block_days(values: np.ndarray, dates: np.ndarray) -> float:
+    """The mean block length for the mean of [window] values (Politis & White, 2004; arch's).
+
+    At most a fifth of the days, as of fewer blocks no spread can be told.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    _, date_of_row = np.unique(dates, return_inverse=True)
+    daily = np.bincount(date_of_row, weights=values) / np.bincount(date_of_row)
+    if np.ptp(daily) == 0:
+        return 1.0
+    found = float(optimal_block_length(daily)["stationary"].iloc[0])
+    return min(found, len(daily) / 5) if np.isfinite(found) else 1.0
 
 
 def stationary_counts(

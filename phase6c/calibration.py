@@ -156,3 +156,14 @@ def base_rate_logit(y: np.ndarray) -> float:
     """The logit of the share of ones in y, which must have both classes."""
     rate = float(np.mean(y))
     return float(np.log(rate / (1 - rate)))
+
+
+def ensemble(logits: np.ndarray) -> np.ndarray:
+    """The logit of the mean probability [row] of several models' logits [model, row].
+
+    A mean of probabilities is what deep ensembles predict (Lakshminarayanan et al., 2017). Of one
+    model it is that model's own logit, to the last digit.
+    """
+    if len(logits) == 1:
+        return np.asarray(logits[0], dtype=np.float64)
+    return logit(sigmoid(np.asarray(logits, dtype=np.float64)).mean(axis=0))

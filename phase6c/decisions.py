@@ -52,9 +52,9 @@ class Decisions:
     def _has_ended(self, known: Trial, measurements: Sequence[Measurement]) -> bool:
         """Whether a trial is complete; two that end by patience could differ in their epochs."""
         train = self._config.train
-        if known.searched:
-            return is_complete(measurements, train)
-        return len(measurements) >= train.epochs
+        if known.source == "probe":
+            return len(measurements) >= train.epochs
+        return is_complete(measurements, train)
 
     def _judge(self, known: Trial, measurements: Sequence[Measurement]) -> Cut | None:
         """Enters the trial into the rungs; an audited one teaches, and is not judged again."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from phase6c.config import Objective, Record, TrainConfig
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
-Source = Literal["sampled", "reference", "warm_start", "probe"]
+Source = Literal["sampled", "reference", "warm_start", "probe", "evaluation"]
 # What the search itself chooses, within its number of trials.
 CHOSEN: tuple[Source, ...] = ("sampled", "warm_start")
 ErrorKind = Literal["diverged", "oom", "worker_lost", "bug"]
@@ -120,6 +120,7 @@ class Trial(Record):
     Attributes:
         contrast_of: Of a probe, the trial whose configuration it varies or repeats; its own
             number where that configuration was never a trial of the study.
+        step: Of an evaluation, what it is fitted for: fold_1, fold_2 ..., cal or test.
     """
 
     number: int
@@ -129,6 +130,7 @@ class Trial(Record):
     seed: int = 0
     audited: bool = False
     contrast_of: int | None = None
+    step: str | None = None
     stopped: Stopped | None = None
     params: dict[str, Any]
     config: dict[str, Any]
@@ -162,7 +164,7 @@ class Trial(Record):
     @property
     def searched(self) -> bool:
         """Whether it is the search's own, references included; a probe is not."""
-        return self.source != "probe"
+        return self.chosen or self.source == "reference"
 
     def varied_from(self, base: Trial) -> dict[str, Any]:
         """The fields in which its configuration differs from another's, with its own values."""

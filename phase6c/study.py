@@ -12,6 +12,7 @@ from pydantic import Field
 
 from phase6c.axes import parse_axes
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
+from phase6c.contenders import EvaluationConfig
 from phase6c.errors import FolderError
 from phase6c.files import write_json
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
@@ -76,6 +77,7 @@ class StudyConfig(Record):
         warm_start: What was taken over from an earlier search; a resume does not read it again.
         value_corrected: The best value corrected for choosing, once the search is complete.
         complete: Whether the search has ended as it should; probes may still be unfinished.
+        evaluation: What is compared, where this is no search but the trainings of an evaluation.
     """
 
     schema_: Literal["phase6c.study/1"] = Field(default="phase6c.study/1", alias="schema")
@@ -103,6 +105,7 @@ class StudyConfig(Record):
     code_version: str
     value_corrected: float | None = None
     complete: bool = False
+    evaluation: EvaluationConfig | None = None
 
     @property
     def objective(self) -> Objective:

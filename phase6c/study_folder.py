@@ -44,6 +44,19 @@ def study_path(out: str | Path, tier: str, name: str) -> Path:
         ConfigError: The name could lead out of the root, or the root is no path.
         FolderError: A link does.
     """
+    return _inside(out, f"phase6c_{tier}", name)
+
+
+def evaluation_path(out: str | Path, name: str) -> Path:
+    """The folder of an evaluation, and of the model that comes of it, under the output root.
+
+    Raises:
+        See `study_path`.
+    """
+    return _inside(out, "models", name)
+
+
+def _inside(out: str | Path, parent: str, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise ConfigError(
             "A study's name must be letters, digits, '.', '_' and '-', at most 80",
@@ -53,7 +66,7 @@ def study_path(out: str | Path, tier: str, name: str) -> Path:
     if "\0" in str(out):
         raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct --out.")
     root = Path(out).absolute()
-    folder = root / f"phase6c_{tier}" / name
+    folder = root / parent / name
     target = Path(os.path.realpath(folder))
     if not target.is_relative_to(os.path.realpath(root)):
         raise FolderError(

@@ -28,8 +28,19 @@ BEST_FILE = "best.safetensors"
 LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
 CHECKSUMS_FILE = "checksums.json"
+# Of an evaluation: a training on all of a step's dates, its weights, its predictions, its summary.
+REFIT_STATE_FILE = "refit.ckpt"
+FITTED_FILE = "fitted.safetensors"
+OUT_FILE = "out.parquet"
+REFIT_FILE = "refit.json"
+# Whose predictions stand in `out.parquet`, in its column `of`; the latter of shortcut and bias.
+MODEL, SHORTCUT = "model", "shortcut"
 
 
+_OF_ONE_TRIAL = (
+    *(LAST_FILE, PREVIOUS_FILE, BEST_FILE, CHECKSUMS_FILE),
+    *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
+)
 _NAME = re.compile(r"trial_\d{3,}")
 # A trial may be gone on with by another version of the code.
 _MAY_CHANGE = {"code_version"}
@@ -60,7 +71,7 @@ def write_config(folder: Path, content: dict[str, Any]) -> None:
     """
     make_folder(folder)
     if _is_of_another_trial(folder / CONFIG_FILE, content):
-        for name in (LAST_FILE, PREVIOUS_FILE, BEST_FILE, CHECKSUMS_FILE):
+        for name in _OF_ONE_TRIAL:
             remove(folder / name)
     write_json(folder / CONFIG_FILE, content)
 

@@ -60,16 +60,14 @@ def _disturbed(frame: pd.DataFrame, n_days: int, by: float) -> pd.DataFrame:
 
 def check_labels(
     block: Block,
-    border: np.datetime64,
     frames: Mapping[str, pd.DataFrame],
     tickers: Sequence[str],
     config: DataConfig,
 ) -> None:
-    """Checks that the block's labels are the same without any bar from the border on.
+    """Checks that the block's labels are the same without any bar from its border on.
 
     Args:
         block: Its windows.
-        border: Where the next block begins.
         frames: The bars of each ticker.
         tickers: The names that the block's numbers stand for.
         config: What the labels are.
@@ -80,7 +78,8 @@ def check_labels(
     for number in np.unique(block.tickers):
         own = block.tickers == number
         frame = frames[tickers[number]]
-        frame = frame[dates_of(frame) < border]
+        if block.border is not None:
+            frame = frame[dates_of(frame) < block.border]
         dates, asked = dates_of(frame), block.dates[own]
         rows = np.minimum(np.searchsorted(dates, asked), len(dates) - 1)
         same = (
@@ -91,7 +90,7 @@ def check_labels(
         if not same.all():
             date = asked[np.argmin(same)]
             raise LeakError(
-                f"A label of {block.name} must follow from bars before {border}", date, _BUG
+                f"A label of {block.name} must follow from bars before {block.border}", date, _BUG
             )
 
 
@@ -131,12 +130,12 @@ def check_search_data(data: SearchData) -> None:
         LeakError: Something knows the future or another block.
     """
     borders = (
-        ("train", data.train.label_ends, data.summary.val.first_date),
-        ("val", data.val.label_ends, data.summary.cal.first_date),
-        ("panel", data.dates, data.summary.cal.first_date),
+        (data.train.name, data.train.label_ends, data.train.border),
+        (data.val.name, data.val.label_ends, data.val.border),
+        ("panel", data.dates, data.val.border),
     )
     for name, dates, border in borders:
-        if dates.max() >= np.datetime64(border):
+        if border is not None and len(dates) and dates.max() >= border:
             rule = f"Nothing in {name} may reach {border}, where the next block begins"
             raise LeakError(rule, dates.max(), _BUG)
     steps = np.diff(data.dates).astype(int)

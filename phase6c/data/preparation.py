@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,21 @@ import numpy as np
 from phase6c.config import DataConfig, digest_of
 from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.catalogue import TIERS, tier_features
+from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
-from phase6c.data.leaks import check_causal, check_labels, check_scaler, check_search_data
+from phase6c.data.leaks import check_causal, check_labels
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler
-from phase6c.data.splits import split_dates
+from phase6c.data.splits import Fold, Splits, split_dates
 from phase6c.data.summary import DataSummary, summarise
-from phase6c.data.windows import Block, SearchData
+from phase6c.data.windows import SearchData
 from phase6c.errors import DataError
 
 
 def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = None) -> SearchData:
-    """Features, labels and blocks of the bars, without any row of cal or test.
+    """What a search may see of the bars: no row of cal or test.
 
     Args:
         bars: Of one or more tickers.
@@ -34,6 +36,17 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
         DataError: Too few rows, a column that the label needs is missing, or a block has one
             class only.
         LeakError: What came out knows the future.
+    """
+    return prepare(bars, config, cache)[0]
+
+
+def prepare(
+    bars: Bars, config: DataConfig, cache: Path | None = None
+) -> tuple[SearchData, History, Splits]:
+    """What a search may see of the bars; and, for those who judge it, all there is, and its blocks.
+
+    Args, Raises:
+        See `prepare_search_data`.
     """
     _check_label_columns(bars, config)
     frames = ticker_frames(bars)
@@ -48,52 +61,20 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
     panel = feature_panel(bars, features, cache)
     longest = int(np.argmax(np.bincount(rows.tickers)))
     check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
-    lookback = max(feature.lookback_days for feature in features)
-    in_panel = (rows.days >= lookback) & (rows.dates <= splits.val.last)
-    present, codes = np.unique(rows.tickers[in_panel], return_inverse=True)
-    tickers = tuple(rows.names[ticker] for ticker in present)
-    panel_rows = np.cumsum(in_panel) - 1
-    train, val = (_block(name, windows[name], rows, panel_rows, codes) for name in ("train", "val"))
-    check_labels(train, splits.val.first, frames, tickers, config)
-    check_labels(val, splits.cal.first, frames, tickers, config)
-
-    panel = panel[in_panel]
-    starts = np.searchsorted(codes, np.arange(len(present)))
-    scaler = Scaler.fit(panel, train.end_rows, train.tickers, len(present), config.scaling)
-    check_scaler(scaler, panel, train, len(present), config.scaling)
-    scaler.scale_in_place(panel, starts)
-    data = SearchData(
+    history = History(
         features=panel,
-        dates=rows.dates[in_panel],
-        ticker_starts=starts,
-        train=train,
-        val=val,
+        rows=rows,
         feature_names=tuple(feature.name for feature in features),
-        tickers=tickers,
-        base_rate=summary.train.base_rate,
+        lookback_days=max(feature.lookback_days for feature in features),
         config=config,
-        digest=_digest(summary, scaler, features, config),
-        scaler=scaler,
+        digest="",
         summary=summary,
     )
-    check_search_data(data)
-    return data
-
-
-def _block(
-    name: str, windows: np.ndarray, rows: Rows, panel_rows: np.ndarray, codes: np.ndarray
-) -> Block:
-    """The windows that end in these rows, by their places in the panel."""
-    end_rows = panel_rows[windows]
-    return Block(
-        name=name,
-        end_rows=end_rows,
-        y=rows.up[windows].astype(np.float32),
-        down=rows.down[windows] == 1,
-        dates=rows.dates[windows],
-        label_ends=rows.label_ends[windows],
-        tickers=codes[end_rows].astype(np.int16),
-    )
+    data = history.between(Fold(splits.train, splits.val), splits.cal.first)
+    for block in (data.train, data.val):
+        check_labels(block, frames, data.tickers, config)
+    digest = _digest(summary, data.scaler, features, config)
+    return replace(data, digest=digest), replace(history, digest=digest), splits
 
 
 def _check_label_columns(bars: Bars, config: DataConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,19 @@ class Rows:
     def calendar(self) -> np.ndarray:
         """datetime64[D][day]: the dates on which some ticker has a bar after its warm-up."""
         return np.unique(self.dates[self.days >= WARMUP_DAYS])
+
+    def take(self, kept: np.ndarray) -> Rows:
+        """Those of a mask bool[row], and the tickers that still have any."""
+        present, tickers = np.unique(self.tickers[kept], return_inverse=True)
+        arrays = ("days", "dates", "label_ends", "up", "down")
+        taken = {name: getattr(self, name)[kept] for name in arrays}
+        return Rows(tuple(self.names[one] for one in present), tickers, **taken)
+
+    def known_before(self, border: np.datetime64) -> Rows:
+        """The same without the labels that read a bar from `border` on."""
+        known = self.label_ends < border
+        up, down = (np.where(known, one, np.nan) for one in (self.up, self.down))
+        return replace(self, up=up, down=down)
 
     def windows_in(self, span: Span) -> np.ndarray:
         """The rows in which the block's windows end, ordered by date, then ticker."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, pairwise
 
 import numpy as np
@@ -20,6 +20,8 @@ MIN_BLOCK_DAYS = 20
 MIN_FOLDS = 5
 # What the first walk-forward fold trains on; the folds share the rest.
 FIRST_TRAIN_SHARE = 0.5
+# Of a training, the latest part, on which its number of epochs is chosen.
+INNER_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ class Fold:
 
     train: Span
     out: Span
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an evaluation: a fold, and another inside its training.
+
+    Attributes:
+        name: fold_1, fold_2 ..., cal or test.
+        fold: Fitted on all dates before `out`.
+        inner: The same training cut in two, to choose on its latest part what is not learnt.
+    """
+
+    name: str
+    fold: Fold
+    inner: Fold
 
 
 def split_dates(calendar: np.ndarray, config: DataConfig) -> Splits:
@@ -139,12 +156,48 @@ def walk_forward(
     cuts = [len(days) - fold_days * left for left in range(n_folds, -1, -1)]
     return tuple(
         Fold(
-            train=Span(days[0], days[start - purge_days - 1], days[start]),
+            train=_training(days, days[start], config),
             # A later fold's training is purged, so that only the end is a border to `out`.
             out=Span(days[start], days[min(stop, len(days) - purge_days) - 1], end),
         )
         for start, stop in pairwise(cuts)
     )
+
+
+def evaluation_steps(
+    calendar: np.ndarray, splits: Splits, config: DataConfig, n_folds: int = MIN_FOLDS
+) -> tuple[Step, ...]:
+    """A walk forward over the dates before the cal block, then that block, then the test block.
+
+    Args:
+        calendar: As for `split_dates`.
+        splits: What that made of it.
+        config: The horizon, which is also the purge.
+        n_folds: Of the walk.
+
+    Raises:
+        ConfigError: Fewer than five folds.
+        DataError: A fold would have fewer than 20 days.
+    """
+    folds = walk_forward(calendar, splits.cal.first, config, n_folds)
+    named = {f"fold_{number}": fold for number, fold in enumerate(folds, start=1)}
+    for name in ("cal", "test"):
+        out = splits.spans()[name]
+        named[name] = Fold(_training(calendar, out.first, config), out)
+    return tuple(Step(name, one, _inner(calendar, one, config)) for name, one in named.items())
+
+
+def _training(calendar: np.ndarray, border: np.datetime64, config: DataConfig) -> Span:
+    """All dates before a border, the last h of them purged."""
+    days = calendar[calendar < border]
+    return Span(days[0], days[-config.horizon_days - 1], border)
+
+
+def _inner(calendar: np.ndarray, fold: Fold, config: DataConfig) -> Fold:
+    """The fold's training cut in two; the later part is as long as its share of the days."""
+    days = calendar[calendar <= fold.train.last]
+    first = days[math.floor(len(days) * (1 - INNER_SHARE))]
+    return Fold(_training(calendar, first, config), replace(fold.train, first=first))
 
 
 def _cuts(n_days: int, config: DataConfig) -> list[int]:

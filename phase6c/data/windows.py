@@ -24,6 +24,7 @@ class Block:
         dates: datetime64[D][window], the window's last day.
         label_ends: datetime64[D][window], the last day that its label reads.
         tickers: int16[window], an index into `SearchData.tickers`.
+        border: The first date that no label may read; None if the bars end before.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Block:
     dates: np.ndarray
     label_ends: np.ndarray
     tickers: np.ndarray
+    border: np.datetime64 | None
 
     def __len__(self) -> int:
         return len(self.end_rows)
@@ -47,7 +49,7 @@ class SearchData:
             of each ticker together and in order, from its first row with every feature.
         dates: datetime64[D][row].
         ticker_starts: int64[ticker], the panel row where each ticker begins, ascending.
-        train, val: Their windows.
+        train, val: Their windows; val has none in what is fitted only to be used.
         feature_names: The panel's columns.
         tickers: The tickers that have rows in the panel.
         base_rate: The share of rises in train.
@@ -79,6 +81,7 @@ class SearchData:
         available = min(
             int((block.end_rows - self.ticker_starts[block.tickers]).min()) + 1
             for block in (self.train, self.val)
+            if len(block)
         )
         if context_days > available:
             raise DataError(

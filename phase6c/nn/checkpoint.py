@@ -83,9 +83,50 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
     return None
 
 
+def save_state(path: Path, trainer: Trainer) -> None:
+    """Writes what the next epoch of a trainer depends on, and nothing else."""
+    buffer = io.BytesIO()
+    torch.save(trainer.state_dict(), buffer)
+    write_checked(path, buffer.getbuffer())
+
+
+def load_state(path: Path, trainer: Trainer) -> bool:
+    """Whether the trainer now goes on from a state; one that cannot be used is deleted.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    if not path.exists():
+        return False
+    payload = read_checked(path)
+    state = None if payload is None else _state_of(payload)
+    if state is None or _form(state) != _form(trainer.state_dict()):
+        logger.warning("%s cannot be used and is deleted; its training starts over", path)
+        remove(path)
+        return False
+    trainer.load_state_dict(state)
+    return True
+
+
+def _state_of(payload: memoryview) -> Values | None:
+    try:
+        state: Values = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # what the content of a foreign file raises is not known
+        if is_out_of_memory(error):
+            raise
+        return None
+    return state
+
+
 def save_weights(folder: Path, weights: Weights) -> None:
     """Writes `best.safetensors`: ordinary weights, without a lane axis."""
-    write_whole(folder / BEST_FILE, save(weights))
+    write_whole(folder / BEST_FILE, weights_bytes(weights))
+
+
+def weights_bytes(weights: Weights) -> bytes:
+    """Weights as a file of the safetensors format holds them."""
+    content: bytes = save(weights)
+    return content
 
 
 class _UnusableError(ValueError):

@@ -153,6 +153,17 @@ class LaneTransformer(nn.Module):
             logits = logits + self.shortcut(windows[:, :, -1])
         return cast(Tensor, logits.squeeze(-1))
 
+    def shortcut_alone(self, last_days: Tensor) -> Tensor | None:
+        """Logits [lane, batch] of the shortcut and the head's bias, without the transformer.
+
+        Args:
+            last_days: [batch, feature], the last day of each window.
+        """
+        if self.shortcut is None:
+            return None
+        expanded = last_days.expand(self.n_lanes, *last_days.shape)
+        return cast(Tensor, (self.shortcut(expanded) + self.head.bias).squeeze(-1))
+
     def _encode(self, windows: Tensor, dropout: LaneDropout | None) -> Tensor:
         lanes, batch, _, _ = windows.shape
         tokens, width = self.positions.shape[2:]

@@ -127,9 +127,8 @@ class Trainer:
         A lane's duration is the wall time of the epoch, which all lanes share.
         """
         begun = time.perf_counter()
-        self._epoch += 1
-        losses = self._train().tolist()
-        logits = self._predict().cpu().numpy()
+        losses = self.train_only()
+        logits = self.val_logits()
         diverged_at = self._optimiser.diverged_at.tolist()
         duration_s = time.perf_counter() - begun
         results = []
@@ -139,6 +138,27 @@ class Trainer:
             improved = self._keep_best(lane, measurement)
             results.append(EpochResult(measurement, logits[lane], improved))
         return results
+
+    def train_only(self) -> list[float]:
+        """Trains every lane on each window once; the mean loss of each."""
+        self._epoch += 1
+        losses: list[float] = self._train().tolist()
+        return losses
+
+    def val_logits(self) -> np.ndarray:
+        """Every lane's logits as it is now, float32[lane, window], on the validation block."""
+        logits: np.ndarray = self._predict().cpu().numpy()
+        return logits
+
+    def shortcut_logits(self) -> np.ndarray | None:
+        """What shortcut and bias alone say, float32[lane, window]; None without a shortcut."""
+        with torch.inference_mode():
+            logits = self._model.shortcut_alone(self._panel[self._val_rows])
+        return None if logits is None else logits.cpu().numpy()
+
+    def weights(self, lane: int) -> Weights:
+        """Ordinary weights of a lane as it is now, in host memory."""
+        return self._model.lane_state(lane)
 
     def best_weights(self, lane: int) -> Weights | None:
         """Ordinary weights of the lane's best epoch in host memory; None before there is one."""

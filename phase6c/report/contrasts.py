@@ -11,8 +11,8 @@ import pandas as pd
 
 from phase6c.bootstrap import row_weights
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
+from phase6c.paired import Interval, paired_interval
 from phase6c.records import Trial, score
-from phase6c.report.paired import Interval, paired_interval
 from phase6c.selection import score_of
 from phase6c.study import Study, value_of
 from phase6c.trial_folder import read_predictions, trial_folder
@@ -90,7 +90,7 @@ def contrasts(
 
 def recorded_pairs(study: Study) -> tuple[Pair, ...]:
     """Each base of a probe with each single change of it that any probe has tried."""
-    probes = [trial for trial in study.trials if not trial.searched]
+    probes = [trial for trial in study.trials if trial.source == "probe"]
     numbers = {probe.contrast_of for probe in probes}
     bases = [trial for trial in study.trials if trial.number in numbers]
     changes = ((base.number, probe.varied_from(base)) for base, probe in product(bases, probes))
@@ -121,7 +121,7 @@ def _runs(trials: Iterable[Trial]) -> _Runs:
     """Of a run that was repeated, the one that completed, else the last."""
     runs: dict[str, dict[int, Trial]] = {}
     for trial in trials:
-        if trial.finished and not trial.searched:
+        if trial.finished and trial.source == "probe":
             of_config = runs.setdefault(_identity(parse(TrialConfig, trial.config)), {})
             known = of_config.get(trial.seed)
             if known is None or known.state != "COMPLETE":

@@ -34,11 +34,13 @@ class Report:
         parts: One for each search; of several, the comparison first.
         draws: Of every bootstrap.
         code_version: Of the code that made it.
+        files: Where else the same stands.
     """
 
     parts: tuple[Part, ...]
     draws: int
     code_version: str
+    files: str = "The same tables are in tables/*.csv and report.json, the plots in plots/*.png."
 
     def document(self) -> Values:
         """The report as JSON."""

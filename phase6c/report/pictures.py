@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,8 +163,32 @@ def _effects(shown: Sequence[AxisEffects]) -> Picture:
         return rendered("parameters", "effects", caption, figure)
 
 
-def _of_probabilities(reading: Reading) -> list[Picture]:
+def reliability(
+    section: str, name: str, caption: str, y: np.ndarray, shown: Mapping[str, np.ndarray]
+) -> Picture:
+    """The share of rises against the predicted probability, in ten bins of equal mass.
+
+    Args:
+        section, name, caption: See `Picture`.
+        y: [row] in {0, 1}, with both classes.
+        shown: float[row] probabilities by the name of who predicted them.
+    """
     from sklearn.calibration import CalibrationDisplay
+
+    def draw(axes: Axes) -> None:
+        top = 0.0
+        for label, p in shown.items():
+            one = CalibrationDisplay.from_predictions(
+                y, p, n_bins=10, strategy="quantile", ax=axes, name=label
+            )
+            top = max(top, 1.05 * float(max(one.prob_pred.max(), one.prob_true.max())))
+        axes.set(xlim=(0, top), ylim=(0, top))
+        axes.set(xlabel="mean predicted probability", ylabel="share of rises")
+
+    return picture(section, name, caption, draw)
+
+
+def _of_probabilities(reading: Reading) -> list[Picture]:
     from sklearn.metrics import PrecisionRecallDisplay
 
     study, validation = reading.search.study, reading.validation
@@ -172,14 +196,6 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
     if validation is None or logits is None or len(np.unique(validation.y)) < 2:
         return []
     p, y = sigmoid(logits), validation.y
-
-    def reliability(axes: Axes) -> None:
-        shown = CalibrationDisplay.from_predictions(
-            y, p, n_bins=10, strategy="quantile", ax=axes, name="best trial"
-        )
-        top = 1.05 * float(max(shown.prob_pred.max(), shown.prob_true.max()))
-        axes.set(xlim=(0, top), ylim=(0, top))
-        axes.set(xlabel="mean predicted probability", ylabel="share of rises")
 
     def histogram(axes: Axes) -> None:
         edges = np.histogram_bin_edges(p, bins=40).tolist()
@@ -197,7 +213,9 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
 
     where = "probabilities"
     return [
-        picture(where, "reliability", "Reliability in ten bins of equal mass", reliability),
+        reliability(
+            where, "reliability", "Reliability in ten bins of equal mass", y, {"best trial": p}
+        ),
         picture(where, "scores", "Scores of days with and without a rise", histogram),
         picture(where, "precision_recall", "Precision against recall", precision_recall),
     ]

@@ -192,7 +192,7 @@ class ProbePlan:
 
 def by_digest(trials: Trials) -> dict[str, Trial]:
     """The probes by the digest of their configuration; of repeated ones the last."""
-    found = (trial for _, trial in sorted(trials.items()) if not trial.searched)
+    found = (trial for _, trial in sorted(trials.items()) if trial.source == "probe")
     return {parse(TrialConfig, trial.config).digest(): trial for trial in found}
 
 

@@ -45,7 +45,7 @@ def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = Tr
     return StudyPlan(
         folder=folder,
         config=config.model_copy(update={"code_version": code_version()}),
-        space=_space_of(config),
+        space=space_of(config),
         data=data,
         references=(),
         options=options,
@@ -80,7 +80,7 @@ def own_study(
     return replace(plan, config=config)
 
 
-def _space_of(config: StudyConfig) -> Space:
+def space_of(config: StudyConfig) -> Space:
     """A stored space, apart from its rules, of which only the names are stored."""
     described, axis = config.space, TypeAdapter[Axis](Axis)
     budget = described["budget"]

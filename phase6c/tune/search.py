@@ -74,6 +74,7 @@ class TrialSearcher(Searcher, ABC):
             **self._payload,
             "number": number,
             "trial": trial.config,
+            "step": trial.step,
             "reported": trial.epochs,
         }
 

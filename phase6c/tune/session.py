@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import ray
 from ray import tune
@@ -52,6 +53,7 @@ class Session:
         leave: Called where the run can neither go on nor be waited for: Ray is gone, which ends
             this process within a minute whatever is done here, or a second signal came. Unless
             given, the run is asked to end, and the second signal raises its error.
+        shared: What all trials see; the study's search data unless given.
     """
 
     plan: StudyPlan
@@ -59,6 +61,7 @@ class Session:
     listeners: Iterable[MakeListener] = ()
     trainable: type[tune.Trainable] = TransformerTrainable
     leave: Leave | None = None
+    shared: Any = None
 
     @contextmanager
     def run(
@@ -149,7 +152,9 @@ class Session:
         resources: Resources,
     ) -> tune.Tuner:
         share = {"cpu": 1, "gpu": resources.gpus_per_trial}
-        trainable = tune.with_parameters(self.trainable, data=self.plan.data)
+        trainable = tune.with_parameters(
+            self.trainable, data=self.plan.data if self.shared is None else self.shared
+        )
         return tune.Tuner(
             tune.with_resources(trainable, share),
             tune_config=tune.TuneConfig(

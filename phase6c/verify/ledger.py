@@ -145,7 +145,7 @@ def _check_probes(trials: Trials) -> Iterator[Finding]:
     """Whether each probe, and nothing else, varies one field of a trial or none."""
     for trial in trials.values():
         base = None if trial.contrast_of is None else trials.get(trial.contrast_of)
-        if trial.searched:
+        if trial.source != "probe":
             if trial.contrast_of is not None:
                 found = f"trial {trial.number}, {trial.source}"
                 yield _finding("A contrast must be a probe", found)

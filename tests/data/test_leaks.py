@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phase6c.config import DataConfig
-from phase6c.data import preparation
+from phase6c.data import history, preparation
 from phase6c.data.bars import ticker_frames
 from phase6c.data.catalogue import FEATURES, compute_features, tier_features
 from phase6c.data.indicators.feature import CLOSE, CLOSE_VOLUME, Feature
@@ -94,7 +94,7 @@ def test_a_scaler_fitted_on_everything_is_caught(bars, monkeypatch, scaling):
             of_ticker = np.repeat([0, 1], [len(panel) // 2, len(panel) - len(panel) // 2])
             return Scaler.fit(panel, every, of_ticker, n_tickers, scaling)
 
-    monkeypatch.setattr(preparation, "Scaler", Everything)
+    monkeypatch.setattr(history, "Scaler", Everything)
     with pytest.raises(LeakError, match="scaler must be fitted on the train windows alone"):
         prepare_search_data(bars, DataConfig(tier="a20", scaling=scaling))
 
@@ -155,7 +155,7 @@ def test_a_window_whose_label_crosses_the_border_is_caught(bars, monkeypatch):
         return replace(splits, train=late)
 
     monkeypatch.setattr(preparation, "split_dates", without_purge)
-    with pytest.raises(LeakError, match="A label of train must follow from bars before"):
+    with pytest.raises(LeakError, match="Nothing in train may reach"):
         prepare_search_data(bars, A20)
 
 

@@ -14,6 +14,7 @@ from phase6c.data.splits import (
     FIRST_TRAIN_SHARE,
     WARMUP_DAYS,
     days_needed,
+    evaluation_steps,
     split_dates,
     walk_forward,
 )
@@ -169,3 +170,35 @@ def test_a_block_that_no_bars_could_fill_is_refused(fractions):
     """Among them one that rounding leaves above zero."""
     with pytest.raises(ConfigError, match=r"every block, test included, must have at least 1%"):
         parse(DataConfig, fractions)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_an_evaluation_walks_to_cal_and_then_test_and_looks_back_only(horizon):
+    config = DataConfig(horizon_days=horizon)
+    days = calendar(1500)
+    splits = split_dates(days, config)
+    steps = evaluation_steps(days, splits, config)
+    assert [step.name for step in steps] == [*(f"fold_{one}" for one in range(1, 6)), "cal", "test"]
+    assert steps[-2].fold.out == splits.cal
+    assert steps[-1].fold.out == splits.test
+    assert steps[4].fold.out.border == splits.cal.first
+    for step in steps:
+        train, out, inner = step.fold.train, step.fold.out, step.inner
+        assert inner.train.first == train.first == days[0]
+        assert inner.out.last == train.last
+        place = {name: np.searchsorted(days, one) for name, one in vars_of(step).items()}
+        assert place["out"] - place["last"] == horizon + 1
+        assert place["inner_out"] - place["inner_last"] == horizon + 1
+        assert train.last < out.first
+        share = (place["last"] - place["inner_out"] + 1) / (place["last"] + 1)
+        assert share == pytest.approx(0.2, abs=0.01)
+
+
+def vars_of(step):
+    """The days on which a step's parts begin and end."""
+    return {
+        "last": step.fold.train.last,
+        "out": step.fold.out.first,
+        "inner_last": step.inner.train.last,
+        "inner_out": step.inner.out.first,
+    }

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from scipy.stats import t
 
 from phase6c.bootstrap import mean_score, row_weights
-from phase6c.report.paired import paired_interval
+from phase6c.paired import paired_interval
 
 N_DAYS, N_SEEDS, N_STUDIES = 700, 3, 300
 DATES = np.datetime64("2011-01-03") + np.arange(N_DAYS)

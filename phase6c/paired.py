@@ -34,7 +34,7 @@ def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> Inte
     do not matter, more and more as they do.
 
     Made-up studies of three seeds and 700 days are covered in 91 of 100 cases where the days alone
-    matter and in 93 to 95 elsewhere (tests/report/test_paired.py).
+    matter and in 93 to 95 elsewhere (tests/test_paired.py).
 
     To resample the seeds too would not do: of three it understates the variance by a third. The
     seeds' own t interval knows nothing of the days, the bootstrap of the days nothing of the seeds.

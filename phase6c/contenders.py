@@ -1,0 +1,55 @@
+"""What an evaluation compares, and how; stored in the study.json of its trainings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from phase6c.config import Record
+
+CalibrationKind = Literal["auto", "none", "intercept", "temperature", "platt", "isotonic"]
+
+
+class Contender(Record):
+    """A configuration of a search, to be trained anew with its hyper-parameters frozen.
+
+    Attributes:
+        name: What tables call it.
+        study: The folder of the study that it comes from.
+        number: Of its trial there.
+        budget: Of that study.
+        n_tried: Distinct configurations that the study tried: the choice behind it.
+        may_win: Whether it may be chosen; a reference is compared only.
+        params: Flat values, as its trial tells them.
+        config: All of it, with seed 0.
+        n_params: The exact count.
+        in_budget: Whether that is in the study's budget.
+    """
+
+    name: str
+    study: str
+    number: int
+    budget: str
+    n_tried: int
+    may_win: bool
+    params: dict[str, Any]
+    config: dict[str, Any]
+    n_params: int
+    in_budget: bool
+
+
+class EvaluationConfig(Record):
+    """What an evaluation depends on beside the data.
+
+    Attributes:
+        contenders: In order: the best of each study, then references.
+        n_seeds: At most so many trainings of each in each step.
+        n_folds: Of the walk forward.
+        calibration: A kind of calibrator, or `auto`.
+    """
+
+    contenders: tuple[Contender, ...] = Field(min_length=1)
+    n_seeds: int = Field(ge=1)
+    n_folds: int = Field(ge=5)
+    calibration: CalibrationKind = "auto"

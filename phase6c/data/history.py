@@ -1,0 +1,118 @@
+"""The features and labels of all bars, out of which every pair of date blocks is cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from phase6c.config import DataConfig
+from phase6c.data.leaks import check_scaler, check_search_data
+from phase6c.data.rows import Rows
+from phase6c.data.scaling import Scaler
+from phase6c.data.splits import Fold, Span
+from phase6c.data.summary import DataSummary
+from phase6c.data.windows import Block, SearchData
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known up to some day: rows of all tickers, with features as they were computed.
+
+    Attributes:
+        features: float32[row, feature], not scaled; NaN before each feature's lookback.
+        rows: Dates and labels of the same rows.
+        feature_names: The panel's columns.
+        lookback_days: From this day of a ticker on, every feature is there.
+        config: What was asked for.
+        digest: Of the bars and of what was made of them.
+        summary: What the blocks of the search hold.
+    """
+
+    features: np.ndarray
+    rows: Rows
+    feature_names: tuple[str, ...]
+    lookback_days: int
+    config: DataConfig
+    digest: str
+    summary: DataSummary
+
+    def before(self, border: np.datetime64) -> History:
+        """The same without any row, and without any label that reads a bar, from `border` on."""
+        kept = (self.rows.dates < border) & (self.rows.days >= self.lookback_days)
+        rows = self.rows.take(kept)
+        return replace(self, features=self.features[kept], rows=rows.known_before(border))
+
+    def between(self, fold: Fold, border: np.datetime64 | None) -> SearchData:
+        """What is fitted on one block and judged on the one that follows, scaled on the former.
+
+        Args:
+            fold: The dates of both.
+            border: The first date that nothing may read; None where the bars end before.
+
+        Raises:
+            LeakError: What came out knows the future.
+        """
+        return self._cut(fold.train, fold.out.first, fold.out, border)
+
+    def fitted_on(self, train: Span, border: np.datetime64) -> SearchData:
+        """What is fitted on one block, with nothing to be judged on.
+
+        Args:
+            train: Its dates.
+            border: The first date that nothing may read.
+
+        Raises:
+            LeakError: What came out knows the future.
+        """
+        return self._cut(train, border, None, border)
+
+    def _cut(
+        self,
+        train_span: Span,
+        train_border: np.datetime64,
+        out_span: Span | None,
+        border: np.datetime64 | None,
+    ) -> SearchData:
+        last = train_span.last if out_span is None else out_span.last
+        kept = (self.rows.dates <= last) & (self.rows.days >= self.lookback_days)
+        rows, panel = self.rows.take(kept), self.features[kept]
+        # Each border is where the next block begins, whatever the spans themselves say.
+        train = _block("train", train_span, rows, train_border)
+        out = _block("val", out_span, rows, border)
+        n_tickers = len(rows.names)
+        scaler = Scaler.fit(panel, train.end_rows, train.tickers, n_tickers, self.config.scaling)
+        check_scaler(scaler, panel, train, n_tickers, self.config.scaling)
+        starts = np.searchsorted(rows.tickers, np.arange(n_tickers))
+        scaler.scale_in_place(panel, starts)
+        data = SearchData(
+            features=panel,
+            dates=rows.dates,
+            ticker_starts=starts,
+            train=train,
+            val=out,
+            feature_names=self.feature_names,
+            tickers=rows.names,
+            base_rate=float(train.y.mean(dtype=np.float64)),
+            config=self.config,
+            digest=self.digest,
+            scaler=scaler,
+            summary=self.summary,
+        )
+        check_search_data(data)
+        return data
+
+
+def _block(name: str, span: Span | None, rows: Rows, border: np.datetime64 | None) -> Block:
+    """The windows that end in the span; none without one."""
+    end_rows = np.empty(0, dtype=np.int64) if span is None else rows.windows_in(span)
+    return Block(
+        name=name,
+        end_rows=end_rows,
+        y=rows.up[end_rows].astype(np.float32),
+        down=rows.down[end_rows] == 1,
+        dates=rows.dates[end_rows],
+        label_ends=rows.label_ends[end_rows],
+        tickers=rows.tickers[end_rows].astype(np.int16),
+        border=border,
+    )

@@ -1,0 +1,54 @@
+"""The walk forward of an evaluation: what each of its steps is fitted and judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from phase6c.data.history import History
+from phase6c.data.splits import Step
+from phase6c.data.windows import SearchData
+
+CAL, TEST = "cal", "test"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All that the trainings of an evaluation may see: nothing of the test block is in it.
+
+    Attributes:
+        history: Ends before the test block.
+        steps: By name, in order of time; the last, `test`, only ends where the test block begins.
+    """
+
+    history: History
+    steps: Mapping[str, Step]
+
+    @classmethod
+    def before_test(cls, history: History, steps: tuple[Step, ...]) -> Walk:
+        """The walk over a history, cut where the test block begins."""
+        named = {step.name: step for step in steps}
+        return cls(history.before(named[TEST].fold.out.first), named)
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """The steps before cal."""
+        return tuple(name for name in self.steps if name not in (CAL, TEST))
+
+    def inner(self, name: str) -> SearchData:
+        """The training of a step, cut in two to choose the number of epochs."""
+        step = self.steps[name]
+        return self.history.between(step.inner, step.fold.out.first)
+
+    def outer(self, name: str) -> SearchData:
+        """The whole training of a step, and what it is judged on; nothing for `test`."""
+        fold = self.steps[name].fold
+        if name == TEST:
+            return self.history.fitted_on(fold.train, fold.out.first)
+        return self.history.between(fold, self._border(name))
+
+    def _border(self, name: str) -> np.datetime64:
+        """Where the block that a step is judged in ends."""
+        return self.steps[TEST if name == CAL else CAL].fold.out.first

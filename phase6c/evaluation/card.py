@@ -1,0 +1,286 @@
+"""The account of a model for a sceptic: what was compared, what chosen, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from phase6c.bootstrap import Estimate
+from phase6c.calibration import log_losses
+from phase6c.config import Values
+from phase6c.evaluation.choice import CalScore, Choice
+from phase6c.evaluation.entries import Entry, Figures, figures, step_masks
+from phase6c.evaluation.evidence import Evidence
+from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
+from phase6c.evaluation.outcomes import Truth
+from phase6c.report.section import Cell, Section, Table, number, setting
+
+_FIGURES = (
+    *("model", "parameters", "tier", "horizon", "label", "tried", "seeds"),
+    *("log loss raw", "log loss", "skill", "gain over best baseline", "Brier", "AUC"),
+    *("AUC down", "AUC direction", "average precision", "lift", "intercept", "slope", "ECE"),
+    *("threshold", "precision", "recall", "base rate", "step AUC", "seconds"),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is said of a model.
+
+    Attributes:
+        name: Of the evaluation.
+        facts: Where all this comes from.
+        judgement: On the test block.
+        walk_gain: Over the best baseline in the walk forward.
+        sections: Sentences and tables.
+    """
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    judgement: Judgement
+    walk_gain: Gain
+    sections: tuple[Section, ...]
+
+
+def make_card(evidence: Evidence) -> Card:
+    """Judges the chosen model and puts down what it was chosen from."""
+    tests = {name: one.calibrated_test for name, one in evidence.baselines.items()}
+    judgement = judge(
+        evidence.chosen.calibrated_test,
+        tests,
+        evidence.best_baseline,
+        evidence.test,
+        evidence.draws,
+    )
+    walk_gain = _walk_gain(evidence.chosen, evidence)
+    sections = (
+        _test_section(evidence, judgement),
+        _walk_section(evidence, walk_gain),
+        _choice_section(evidence),
+    )
+    return Card(evidence.name, evidence.facts, judgement, walk_gain, sections)
+
+
+def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
+    chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
+    entries = [chosen, *evidence.baselines.values()]
+    rows = tuple(_row(one, evidence, test=True) for one in entries)
+    table = Table(name="test", title="The test block", columns=_FIGURES, rows=rows)
+    says = [
+        judgement.sentence,
+        f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
+        "calibrator and threshold were chosen before the test block was opened.",
+        *_openings(evidence),
+        "Intervals are of 95%, from the stationary bootstrap over dates; a gain is the baseline's "
+        "log loss less the model's, on the same rows.",
+    ]
+    return Section(name="test", title="What it is worth", says=tuple(says), tables=(table,))
+
+
+def _openings(evidence: Evidence) -> Iterator[str]:
+    before, block = evidence.openings_before, evidence.opening
+    where = f"{block.first_date} to {block.last_date}"
+    if not before:
+        yield f"The test block, {where}, was opened once, on {block.at:%Y-%m-%d %H:%M} UTC."
+        return
+    first = before[0]
+    yield (
+        f"The test block, {where}, had been opened {len(before)} times before, first on "
+        f"{first.at:%Y-%m-%d %H:%M} UTC for {first.model} ({first.chosen}, {first.label}): what "
+        "was seen then may have led to what is judged here, and these figures are no longer "
+        "untouched."
+    )
+
+
+def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
+    selected = [one.name for one in evidence.periods if one.selected_on]
+    says = [
+        f"Walk forward: over {words(evidence.best_baseline)}, the chosen model gains "
+        f"{_text(walk_gain.log_loss)} in log loss"
+        + (f" and {_text(walk_gain.auc)} in AUC." if walk_gain.auc else "."),
+        "Each step is predicted by trainings on all dates before it, their number of epochs chosen "
+        "on the latest part of these, and calibrated by the steps before it; the first has nothing "
+        "before it.",
+    ]
+    if selected:
+        says.append(
+            f"Selected on: {', '.join(selected)} overlap the search's validation block, on which "
+            "the contenders were chosen; their figures there are too good."
+        )
+    entries = [evidence.chosen, *evidence.others, *evidence.baselines.values()]
+    mark = " (selected on)" if selected else ""
+    pooled = Table(
+        name="walk_forward",
+        title=f"All folds of the walk forward{mark}",
+        columns=_FIGURES,
+        rows=tuple(_row(one, evidence, test=False) for one in entries),
+    )
+    return Section(
+        name="walk_forward",
+        title="Walk forward",
+        says=tuple(says),
+        tables=(pooled, _steps_table(evidence)),
+    )
+
+
+def _steps_table(evidence: Evidence) -> Table:
+    """The chosen model and the best baseline, step by step."""
+    best = evidence.baselines[evidence.best_baseline]
+    rows = []
+    for period, own in zip(evidence.periods, step_masks(evidence.past), strict=True):
+        y = evidence.past.y[own]
+        cells: list[Cell] = [
+            period.name,
+            f"{period.first} to {period.last}",
+            "selected on" if period.selected_on else "",
+            len(y),
+            float(y.mean()),
+        ]
+        for entry in (evidence.chosen, best):
+            cells.append(float(log_losses(entry.forward[own], y).mean()))
+        for entry in (evidence.chosen, best):
+            cells.append(_plain_auc(entry.past[own], y))
+        rows.append(tuple(cells))
+    name = words(best.name)
+    columns = (
+        *("step", "dates", "", "rows", "base rate"),
+        *("log loss", f"log loss of {name}", "AUC", f"AUC of {name}"),
+    )
+    return Table(name="steps", title="Step by step", columns=columns, rows=tuple(rows))
+
+
+def _plain_auc(logits: np.ndarray, y: np.ndarray) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(y, logits)) if len(np.unique(y)) == 2 else None
+
+
+def _choice_section(evidence: Evidence) -> Section:
+    choice = evidence.choice
+    what = "an ensemble of its seeds" if choice.form == "ensemble" else "its first seed"
+    says = [
+        f"The cal block, which nothing else has used, chose {choice.candidate}, as {what}, with "
+        f"the calibrator {choice.kind}: log loss {number(_first(choice).log_loss)}.",
+        f"The final calibrator is fitted on walk forward and cal, {len(evidence.past):,} rows with "
+        f"{int(evidence.past.y.sum()):,} rises, all predicted out of fold.",
+    ]
+    scores = Table(
+        name="choice",
+        title="Log loss on the cal block",
+        columns=("model", "as", "calibrator", "log loss", "could be chosen"),
+        rows=tuple(
+            (one.candidate, one.form, one.kind, one.log_loss, one.note or "yes")
+            for one in choice.scores
+        ),
+    )
+    return Section(
+        name="choice",
+        title="What was chosen, and from what",
+        says=tuple(says),
+        tables=(_race_table(evidence), scores),
+    )
+
+
+def _first(choice: Choice) -> CalScore:
+    return next(one for one in choice.scores if one.note is None)
+
+
+def _race_table(evidence: Evidence) -> Table:
+    rows = []
+    for one in evidence.contenders:
+        n_seeds, why = evidence.dropped.get(one.name, (None, ""))
+        kept = "chosen" if one.name == evidence.choice.candidate else why or "stayed to the end"
+        rows.append(
+            (one.name, one.budget, one.n_params, one.n_tried, n_seeds, kept, _settings(one.params))
+        )
+    return Table(
+        name="contenders",
+        title="Contenders",
+        columns=(
+            *("model", "budget", "parameters", "tried in its search", "dropped after seeds"),
+            *("outcome", "configuration"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _settings(params: Values) -> str:
+    return ", ".join(f"{name} {setting(value)}" for name, value in params.items())
+
+
+def _row(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Cell, ...]:
+    found, over = _measured(entry, evidence, test=test)
+    data = evidence.data
+    spread = found.fold_auc
+    return (
+        words(entry.name),
+        entry.n_params,
+        data.tier,
+        f"{data.horizon_days} d",
+        f"{data.label} +{data.rise:g}",
+        entry.n_tried,
+        entry.n_seeds,
+        found.log_loss_raw,
+        found.log_loss,
+        found.skill,
+        over,
+        found.brier,
+        found.auc,
+        found.auc_down,
+        found.auc_direction,
+        found.average_precision,
+        found.lift,
+        found.calibration_intercept,
+        found.calibration_slope,
+        found.ece,
+        found.threshold,
+        found.precision,
+        found.recall,
+        found.base_rate,
+        f"{spread[0]:.3f} to {spread[1]:.3f}" if spread else None,
+        None if entry.seconds is None else round(entry.seconds),
+    )
+
+
+def _measured(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Figures, Estimate | None]:
+    """An entry's figures, and its gain over the best baseline, which has none over itself."""
+    base = evidence.baselines["train_base_rate"]
+    is_best = entry.name == evidence.best_baseline
+    if test:
+        assert entry.test is not None
+        assert base.test is not None
+        calibrated, truth = entry.calibrated_test, evidence.test
+        found = figures(entry.test, calibrated, base.test, entry.threshold, truth, evidence.draws)
+        other = evidence.baselines[evidence.best_baseline].calibrated_test
+        over = gain(calibrated, other, evidence.best_baseline, truth, evidence.draws)
+    else:
+        walk = walk_of(entry.truth)
+        truth = entry.truth.take(walk)
+        found = figures(
+            entry.past[walk],
+            entry.forward[walk],
+            base.past[walk_of(base.truth)],
+            entry.threshold,
+            truth,
+            evidence.draws,
+        )
+        over = _walk_gain(entry, evidence)
+    return found, None if is_best else over.log_loss
+
+
+def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
+    best = evidence.baselines[evidence.best_baseline]
+    own, others = (one.forward[walk_of(one.truth)] for one in (entry, best))
+    truth = best.truth.take(walk_of(best.truth))
+    return gain(own, others, best.name, truth, evidence.draws)
+
+
+def walk_of(truth: Truth) -> np.ndarray:
+    """bool[row] of the past: the walk forward without cal."""
+    return ~truth.of(["cal"])
+
+
+def _text(one: Estimate) -> str:
+    return f"{number(one.value)} [{number(one.low)}, {number(one.high)}]"

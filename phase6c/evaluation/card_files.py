@@ -1,0 +1,142 @@
+"""The files of a card: a page, JSON, Markdown, and the predictions that it rests on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phase6c.calibration import sigmoid
+from phase6c.config import Values
+from phase6c.errors import StorageError
+from phase6c.evaluation.card import Card
+from phase6c.evaluation.evidence import Evidence
+from phase6c.files import write_json, write_whole
+from phase6c.report.page import page
+from phase6c.report.parts import Part, Report
+from phase6c.report.pictures import Picture, reliability
+from phase6c.report.section import Table, as_objects, text
+from phase6c.trial_folder import write_frame
+from phase6c.version import code_version
+
+CARD_JSON, CARD_MD, CARD_HTML = "card.json", "card.md", "card.html"
+PREDICTIONS_FILE = "predictions.parquet"
+_FILES = "The same stands in card.json and card.md, the predictions in predictions.parquet."
+
+
+def write_card(folder: Path, card: Card, evidence: Evidence) -> None:
+    """Writes all of them; `card.json`, by which it is known to be whole, comes last.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    write_frame(folder / PREDICTIONS_FILE, predictions(evidence))
+    write_whole(folder / CARD_HTML, _page(card, evidence))
+    write_whole(folder / CARD_MD, markdown(card))
+    write_json(folder / CARD_JSON, document(card, evidence))
+
+
+def read_card(folder: Path) -> Values | None:
+    """What card.json holds; None where there is none.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    path = folder / CARD_JSON
+    if not path.exists():
+        return None
+    try:
+        found: Values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            "A card must be readable", f"{path}: {error}", "Delete it; --resume makes it again."
+        ) from error
+    return found
+
+
+def document(card: Card, evidence: Evidence) -> Values:
+    """The card as JSON."""
+    return {
+        "schema": "phase6c.card/1",
+        "name": card.name,
+        **dict(card.facts),
+        "sentence": card.judgement.sentence,
+        "judgement": card.judgement.model_dump(mode="json"),
+        "walk_forward_gain": card.walk_gain.model_dump(mode="json"),
+        "choice": evidence.choice.model_dump(mode="json", exclude={"scores"}),
+        "calibrator": json.loads(evidence.chosen.calibrator.to_json()),
+        "threshold": evidence.chosen.threshold,
+        "opening": evidence.opening.model_dump(mode="json"),
+        "openings_before": [one.model_dump(mode="json") for one in evidence.openings_before],
+        "draws": evidence.draws.n,
+        "code_version": code_version(),
+        "sections": {
+            one.name: {
+                "says": one.says,
+                "tables": {table.name: as_objects(table) for table in one.tables},
+            }
+            for one in card.sections
+        },
+    }
+
+
+def markdown(card: Card) -> str:
+    """The card as Markdown."""
+    lines = [f"# {card.name}", "", f"**{card.judgement.sentence}**", ""]
+    lines += [f"- {name}: {value}" for name, value in card.facts]
+    for section in card.sections:
+        lines += ["", f"## {section.title}", "", *(f"- {one}" for one in section.says)]
+        for table in section.tables:
+            lines += ["", f"### {table.title}", "", *_markdown_table(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_table(table: Table) -> list[str]:
+    rows = [table.columns, ["---"] * len(table.columns)]
+    cells = [[text(cell).replace("|", "/") for cell in row] for row in table.rows]
+    return [f"| {' | '.join(row)} |" for row in (*rows, *cells)]
+
+
+def predictions(evidence: Evidence) -> pd.DataFrame:
+    """Columns date, ticker, step, y, down, logit, p: the chosen model's, never of a row it saw.
+
+    `logit` is before calibration, `p` after it: forward in time in the walk, by the final
+    calibrator in the test block.
+    """
+    parts = (
+        (evidence.past, evidence.chosen.past, evidence.chosen.forward),
+        (evidence.test, evidence.chosen.test, evidence.chosen.calibrated_test),
+    )
+    frames = [
+        pd.DataFrame(
+            {
+                "date": truth.dates.astype("datetime64[s]"),
+                "ticker": truth.tickers,
+                "step": truth.steps,
+                "y": truth.y,
+                "down": truth.down,
+                "logit": logits,
+                "p": sigmoid(calibrated),
+            }
+        )
+        for truth, logits, calibrated in parts
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _page(card: Card, evidence: Evidence) -> str:
+    y = evidence.test.y
+    drawn: tuple[Picture, ...] = ()
+    if len(np.unique(y)) == 2:
+        shown = {
+            "before calibration": sigmoid(np.asarray(evidence.chosen.test)),
+            "calibrated": sigmoid(evidence.chosen.calibrated_test),
+        }
+        caption = "The test block: reliability in ten bins of equal mass"
+        drawn = (reliability("test", "reliability", caption, y, shown),)
+    part = Part(card.name, card.facts, card.sections, drawn)
+    return page(
+        Report(parts=(part,), draws=evidence.draws.n, code_version=code_version(), files=_FILES)
+    )

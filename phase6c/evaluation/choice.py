@@ -1,0 +1,141 @@
+"""Which configuration and which calibrator: chosen once, on cal, before the test block opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from phase6c.calibration import ensemble, log_losses
+from phase6c.calibrators import KINDS, Calibrator, Kind
+from phase6c.config import Record
+from phase6c.contenders import CalibrationKind
+from phase6c.errors import StudyFailedError
+from phase6c.evaluation.outcomes import Candidate, Truth
+
+Form = Literal["ensemble", "single"]
+
+# Of the rows that a calibrator is fitted on. A step-wise map follows the noise of fewer rises, and
+# of very few even the slope of an affine one does.
+MIN_ISOTONIC_RISES = 1000
+MIN_SLOPE_RISES = 100
+
+
+class CalScore(Record):
+    """What a candidate with one calibrator reaches on the cal block.
+
+    Attributes:
+        candidate: Its name.
+        form: All seeds as an ensemble, or each on its own, averaged.
+        kind: Of the calibrator, fitted on the walk forward.
+        log_loss: On the cal block.
+        note: Why it could not be chosen; null where it could.
+    """
+
+    candidate: str
+    form: Form
+    kind: Kind
+    log_loss: float
+    note: str | None = None
+
+
+class Choice(Record):
+    """What was chosen, and what from.
+
+    Attributes:
+        candidate, form, kind: As of `CalScore`.
+        scores: All that was compared, the best first.
+    """
+
+    candidate: str
+    form: Form
+    kind: Kind
+    scores: tuple[CalScore, ...]
+
+    def logits(self, of: np.ndarray) -> np.ndarray:
+        """The chosen form's logits float64[row] out of those of all seeds [seed, row]."""
+        return form_logits(of, self.form)
+
+
+def form_logits(logits: np.ndarray, form: Form) -> np.ndarray:
+    """float64[row] of a form: the ensemble of all seeds [seed, row], or the first alone."""
+    return ensemble(logits if form == "ensemble" else logits[:1])
+
+
+def choose(
+    candidates: Sequence[Candidate], truth: Truth, calibration: CalibrationKind = "auto"
+) -> Choice:
+    """The candidate, its form and its calibrator with the least log loss on the cal block.
+
+    Every calibrator is fitted on the pooled walk forward and applied to the cal block, which
+    follows it.
+
+    Args:
+        candidates: With the logits of walk and cal.
+        truth: The same rows; the step `cal` marks those of the cal block.
+        calibration: A kind, or `auto` for the best of them.
+
+    Raises:
+        StudyFailedError: None of the candidates may win.
+    """
+    scores = sorted(
+        (score for one in candidates for score in _scores(one, truth, calibration)),
+        key=lambda one: one.log_loss,
+    )
+    best = next((one for one in scores if one.note is None), None)
+    if best is None:
+        raise StudyFailedError(
+            "At least one configuration must have been trained in every fold",
+            "none of those that may be chosen",
+            "See all_trials.json in the folder fits for what they failed of.",
+        )
+    return Choice(candidate=best.candidate, form=best.form, kind=best.kind, scores=tuple(scores))
+
+
+def final_calibrator(choice: Choice, logits: np.ndarray, truth: Truth) -> Calibrator:
+    """The chosen kind, fitted on all that was predicted out of fold: walk forward and cal block.
+
+    Args:
+        choice: Names kind and form.
+        logits: float64[seed, row], the chosen candidate's.
+        truth: The same rows.
+    """
+    return Calibrator.fit(choice.kind, choice.logits(logits), truth.y)
+
+
+def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) -> Iterator[CalScore]:
+    cal = truth.of(["cal"])
+    n_rises = int(truth.y[~cal].sum())
+    forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)
+    for form in forms:
+        members = candidate.logits if form == "single" else candidate.ensemble[None]
+        for kind in KINDS:
+            losses = [_cal_loss(kind, one, truth, cal) for one in members]
+            yield CalScore(
+                candidate=candidate.name,
+                form=form,
+                kind=kind,
+                log_loss=float(np.mean(losses)),
+                note=_fault(candidate, kind, calibration, n_rises),
+            )
+
+
+def _cal_loss(kind: Kind, logits: np.ndarray, truth: Truth, cal: np.ndarray) -> float:
+    fitted = Calibrator.fit(kind, logits[~cal], truth.y[~cal])
+    return float(log_losses(fitted.apply(logits[cal]), truth.y[cal]).mean())
+
+
+def _fault(
+    candidate: Candidate, kind: Kind, calibration: CalibrationKind, n_rises: int
+) -> str | None:
+    """Why this could not be chosen."""
+    if not candidate.may_win:
+        return "a reference is compared, not chosen"
+    if calibration != "auto":
+        return None if kind == calibration else f"{calibration} was asked for"
+    if kind == "isotonic" and n_rises < MIN_ISOTONIC_RISES:
+        return f"fitted on {n_rises:,} rises, fewer than {MIN_ISOTONIC_RISES:,}: it follows noise"
+    if kind in ("temperature", "platt") and n_rises < MIN_SLOPE_RISES:
+        return f"fitted on {n_rises:,} rises, fewer than {MIN_SLOPE_RISES}: its slope is noise"
+    return None

@@ -1,0 +1,102 @@
+"""What the trainings of an evaluation have stored, as candidates and the truth beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phase6c.config import Record, parse
+from phase6c.errors import StorageError
+from phase6c.evaluation.outcomes import Truth
+from phase6c.trial_folder import MODEL, OUT_FILE, REFIT_FILE, SHORTCUT, read_frame
+
+
+class Refit(Record):
+    """How a step was trained on all of its dates.
+
+    Attributes:
+        epochs: As many as were best on the latest part of the training.
+        duration_s: Of the refit.
+        base_rate: Of the training.
+    """
+
+    epochs: int
+    duration_s: float
+    base_rate: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What one training predicted for the block that follows it.
+
+    Attributes:
+        truth: Its rows.
+        logits: float64[row] of the whole model, and of its shortcut alone if it has one.
+    """
+
+    truth: Truth
+    logits: Mapping[str, np.ndarray]
+
+
+def read_refit(folder: Path) -> Refit | None:
+    """The summary in a training's folder; None where its refit has not ended.
+
+    Raises:
+        StorageError: The file is damaged.
+    """
+    path = folder / REFIT_FILE
+    if not path.exists():
+        return None
+    try:
+        return parse(Refit, json.loads(path.read_bytes()))
+    except ValueError as error:
+        raise StorageError(
+            "The summary of a refit must be whole",
+            f"{path}: {error}",
+            "Delete the file, and start the evaluation again under another --name.",
+        ) from error
+
+
+def read_fitted(folder: Path, step: str) -> Fitted | None:
+    """The predictions in a training's folder; None where there are none that are all finite.
+
+    Args:
+        folder: Of the training.
+        step: What it was for.
+
+    Raises:
+        StorageError: A file is damaged.
+    """
+    frame = read_frame(folder / OUT_FILE, "The predictions of a training")
+    if frame is None or not np.isfinite(frame["logit"]).all():
+        return None
+    by_model = {str(name): rows for name, rows in frame.groupby("of", sort=False)}
+    logits = {name: rows["logit"].to_numpy(np.float64) for name, rows in by_model.items()}
+    return Fitted(truth_of(by_model[MODEL], step), logits)
+
+
+def truth_of(frame: pd.DataFrame, step: str) -> Truth:
+    """The rows of stored predictions."""
+    return Truth(
+        dates=frame["date"].to_numpy().astype("datetime64[D]"),
+        tickers=frame["ticker"].to_numpy(str),
+        y=frame["y"].to_numpy(np.int8),
+        down=frame["down"].to_numpy(bool),
+        steps=np.full(len(frame), step),
+    )
+
+
+def pooled(truths: Sequence[Truth]) -> Truth:
+    """The rows of several steps one after the other."""
+    names = ("dates", "tickers", "y", "down", "steps")
+    return Truth(**{name: np.concatenate([getattr(one, name) for one in truths]) for name in names})
+
+
+def shortcut_of(fitted: Fitted) -> np.ndarray | None:
+    """float64[row], what the model's own shortcut says alone; None without one."""
+    return fitted.logits.get(SHORTCUT)

@@ -1,0 +1,165 @@
+"""Whether a model has earned its place: against the base rates, and against the best baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from phase6c.bootstrap import Estimate, auc_score, estimate, mean_score, optimal_block_days
+from phase6c.calibration import log_losses
+from phase6c.config import Record
+from phase6c.evaluation.outcomes import Draws, Truth
+from phase6c.evaluation.simple_models import BASE_RATES
+
+
+class Gain(Record):
+    """How much less a model's log loss is than another's on the same rows, in nats.
+
+    Attributes:
+        over: The other's name.
+        log_loss: Its log loss less the model's; above 0 the model is better.
+        auc: The model's AUC less its; null where one is undefined.
+    """
+
+    over: str
+    log_loss: Estimate
+    auc: Estimate | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval of the log loss lies wholly on the better side."""
+        return self.log_loss.low > 0
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it lies wholly on the worse side."""
+        return self.log_loss.high < 0
+
+
+class Judgement(Record):
+    """What the figures bear, and in one sentence.
+
+    Attributes:
+        over_base_rates: The gain over each base rate.
+        over_best: The gain over the best baseline.
+        has_skill: Whether the model is better than every base rate.
+        wins: Whether it is better than the best baseline too.
+        sentence: For the card.
+    """
+
+    over_base_rates: tuple[Gain, ...]
+    over_best: Gain
+    has_skill: bool
+    wins: bool
+    sentence: str
+
+
+class Strongest(NamedTuple):
+    """The baseline to beat, and the log loss that it was chosen by."""
+
+    name: str
+    log_loss: float
+
+
+def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> Strongest:
+    """The baseline with the least log loss on walk forward and cal together; test is not asked.
+
+    Args:
+        baselines: float64[row] logits by name, calibrated.
+        truth: The same rows.
+    """
+    losses = {
+        name: float(log_losses(logits, truth.y).mean())
+        for name, logits in baselines.items()
+        if name not in BASE_RATES
+    }
+    name = min(losses, key=losses.__getitem__)
+    return Strongest(name, losses[name])
+
+
+def judge(
+    logits: np.ndarray, baselines: Mapping[str, np.ndarray], best: str, truth: Truth, draws: Draws
+) -> Judgement:
+    """What a model is worth on rows that nobody chose by.
+
+    It has skill where it is better than every base rate, since a recent one may beat that of a
+    long training without knowing anything; it wins where it is better than the best baseline too.
+    Better means that a 95% interval of the paired difference of log losses, from the stationary
+    bootstrap over dates, lies wholly above zero.
+
+    Args:
+        logits: float64[row], the model's, calibrated.
+        baselines: float64[row] by name, calibrated; the base rates among them.
+        best: The baseline to beat, chosen elsewhere.
+        truth: The same rows.
+        draws: Of the bootstrap.
+    """
+    base_rates = tuple(gain(logits, baselines[name], name, truth, draws) for name in BASE_RATES)
+    over_best = gain(logits, baselines[best], best, truth, draws)
+    has_skill = all(one.is_shown for one in base_rates)
+    wins = has_skill and over_best.is_shown
+    return Judgement(
+        over_base_rates=base_rates,
+        over_best=over_best,
+        has_skill=has_skill,
+        wins=wins,
+        sentence=_sentence(base_rates, over_best, has_skill, wins),
+    )
+
+
+def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: Draws) -> Gain:
+    """The paired differences of a model and another on the same rows.
+
+    Args:
+        logits, other: float64[row], both calibrated.
+        name: The other's.
+        truth, draws: See `judge`.
+    """
+    differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
+    block_days = optimal_block_days(differences, truth.dates)
+    value = float(differences.mean())
+    resampled = draws.of(mean_score(differences), truth.dates, block_days)
+    log_loss = estimate(value, resampled) or Estimate(value=value, low=value, high=value)
+    return Gain(
+        over=name, log_loss=log_loss, auc=_auc_gain(logits, other, truth, draws, block_days)
+    )
+
+
+def _auc_gain(
+    logits: np.ndarray, other: np.ndarray, truth: Truth, draws: Draws, block_days: float
+) -> Estimate | None:
+    if len(np.unique(truth.y)) < 2:
+        return None
+    own, others = auc_score(logits, truth.y), auc_score(other, truth.y)
+
+    def score(weights: np.ndarray) -> np.ndarray:
+        return own(weights) - others(weights)
+
+    value = float(score(np.ones((len(truth), 1)))[0])
+    return estimate(value, draws.of(score, truth.dates, block_days))
+
+
+def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:
+    if not has_skill:
+        least = min(base_rates, key=lambda one: one.log_loss.low)
+        return (
+            "No: the transformer is no better than the base rate; its log loss is lower than that "
+            f"of the {words(least.over)} by {_text(least.log_loss)}."
+        )
+    by = f"{words(over_best.over)}, by {_text(over_best.log_loss)} in log loss"
+    if wins:
+        return f"Yes: the transformer beats the best baseline, {by}."
+    if over_best.is_loss:
+        return f"No: the transformer is worse than the best baseline, {by}."
+    return f"No: the transformer is not shown to beat the best baseline, {by}."
+
+
+def words(name: str) -> str:
+    """A baseline's name as people read it."""
+    return name.replace("_", " ")
+
+
+def _text(one: Estimate) -> str:
+    return f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"

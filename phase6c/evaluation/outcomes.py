@@ -1,0 +1,87 @@
+"""What happened on the rows of some dates, and what one candidate said of them beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+
+from phase6c.bootstrap import Score, row_weights
+from phase6c.calibration import ensemble
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The rows of one or more blocks, in order of their dates.
+
+    Attributes:
+        dates: datetime64[D][row].
+        tickers: str[row].
+        y: int8[row] in {0, 1}, the rises.
+        down: bool[row], the mirrored falls.
+        steps: str[row], the step of the evaluation that the row was predicted in.
+    """
+
+    dates: np.ndarray
+    tickers: np.ndarray
+    y: np.ndarray
+    down: np.ndarray
+    steps: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def of(self, steps: Sequence[str]) -> np.ndarray:
+        """bool[row]: those that were predicted in these steps."""
+        return np.isin(self.steps, steps)
+
+    def take(self, rows: np.ndarray) -> Truth:
+        """Those of a mask bool[row]."""
+        return Truth(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration with what it predicted for rows that it was not fitted on.
+
+    Attributes:
+        name: What tables call it.
+        logits: float64[seed, row], of all seeds that it was trained with.
+        may_win: Whether it may be chosen; a reference is shown only.
+    """
+
+    name: str
+    logits: np.ndarray
+    may_win: bool = True
+
+    @property
+    def ensemble(self) -> np.ndarray:
+        """float64[row], the logit of the seeds' mean probability."""
+        return ensemble(self.logits)
+
+
+class Draws(NamedTuple):
+    """How figures are resampled.
+
+    Attributes:
+        horizon_days: Of the labels.
+        n: Resamples.
+        seed: Of the resampling.
+    """
+
+    horizon_days: int
+    n: int = 2000
+    seed: int = 0
+
+    def of(self, score: Score, dates: np.ndarray, block_days: float = 0) -> np.ndarray:
+        """A figure on every resample of the dates [draw]."""
+        chunks = row_weights(
+            dates,
+            horizon_days=self.horizon_days,
+            draws=self.n,
+            seed=self.seed,
+            block_days=block_days,
+        )
+        return np.concatenate([score(weights) for weights in chunks], axis=-1)

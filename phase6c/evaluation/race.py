@@ -1,0 +1,56 @@
+"""Who gets no more seeds: configurations that the seeds so far show to be behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from phase6c.bootstrap import mean_score
+from phase6c.calibration import log_losses
+from phase6c.evaluation.outcomes import Candidate, Draws, Truth
+from phase6c.paired import Interval, paired_interval
+
+# Fewer say nothing of the spread between them.
+MIN_SEEDS = 2
+
+
+def cannot_win(candidates: Sequence[Candidate], truth: Truth, draws: Draws) -> dict[str, Interval]:
+    """Those whose log loss lies above the leader's, as far as seeds and days can tell.
+
+    The leader has the least mean log loss over its seeds, out of those that may win, before any
+    calibration: a calibrator fitted on one fold adds noise of its own. Another drops out where the
+    95% interval of the paired difference, for other seeds and other days of the same kind, lies
+    wholly above zero: a race as of Maron & Moore (1997) and irace. Each round looks anew, so that
+    over several rounds a good configuration is dropped more often than in 2.5% of the cases.
+
+    Args:
+        candidates: On the same seeds, in the same order.
+        truth: The rows of the walk forward so far.
+        draws: Of the days.
+
+    Returns:
+        By name, the interval of how much worse it is.
+    """
+    if not candidates or any(len(one.logits) < MIN_SEEDS for one in candidates):
+        return {}
+    losses = {one.name: race_losses(one, truth) for one in candidates}
+    leader = min(
+        (one for one in candidates if one.may_win), key=lambda one: losses[one.name].mean()
+    ).name
+    found = {
+        name: _worse_by(own - losses[leader], truth, draws)
+        for name, own in losses.items()
+        if name != leader
+    }
+    return {name: interval for name, interval in found.items() if interval.low > 0}
+
+
+def race_losses(candidate: Candidate, truth: Truth) -> np.ndarray:
+    """Log losses float64[seed, row]."""
+    return np.stack([log_losses(logits, truth.y) for logits in candidate.logits])
+
+
+def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> Interval:
+    resampled = np.stack([draws.of(mean_score(one), truth.dates) for one in differences])
+    return paired_interval([float(one.mean()) for one in differences], resampled)

@@ -1,0 +1,314 @@
+"""A model as it is handed over: weights, scaler and calibrator in a folder, without any code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from phase6c.calibration import ensemble, sigmoid
+from phase6c.calibrators import Calibrator
+from phase6c.config import Record, RecordType, TrialConfig, parse
+from phase6c.data.bars import Bars, dates_of, load_bars, ticker_frames
+from phase6c.data.catalogue import FEATURES
+from phase6c.data.indicators.feature import Feature
+from phase6c.data.panel import feature_panel
+from phase6c.data.scaling import Scaler
+from phase6c.errors import ConfigError, DataError, FolderError, StorageError
+from phase6c.files import write_json, write_whole
+from phase6c.nn.device import pick_device
+from phase6c.nn.evaluate import predict_logits
+from phase6c.nn.model import LaneTransformer
+
+CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
+SINGLE_WEIGHTS_FILE = "model.safetensors"
+
+# A calendar of some other step than the model's is told apart by more than holidays do.
+_GAP_TOLERANCE_DAYS = 1.0
+
+
+class ModelInfo(Record):
+    """What a model is, and what it was made from; stored as config.json.
+
+    Attributes:
+        trial: Its configuration; the seed is that of its first member.
+        seeds: Of its members.
+        feature_names: In the order of its input.
+        n_params: Of one member.
+        bar_days: The median distance of two bars in days: 1 for daily ones.
+        sources, bars_digest: The bars that it was fitted on.
+        fitted_through: The last date that any of its labels has read.
+        threshold: From which probability on a rise is called, chosen before the test block opened.
+        evaluation_id: Of the evaluation that chose it.
+        code_version: Of the code that made it.
+    """
+
+    schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
+    trial: TrialConfig
+    seeds: tuple[int, ...] = Field(min_length=1)
+    feature_names: tuple[str, ...]
+    n_params: int
+    bar_days: float
+    sources: tuple[str, ...]
+    bars_digest: str
+    fitted_through: date
+    threshold: float
+    evaluation_id: str
+    code_version: str
+
+
+class StoredScaler(Record):
+    """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
+
+    feature_names: tuple[str, ...]
+    tickers: tuple[str, ...]
+    mean: tuple[tuple[float, ...], ...]
+    scale: tuple[tuple[float, ...], ...]
+
+
+def weights_file(seed: int, n_members: int) -> str:
+    """The name of a member's weights."""
+    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
+
+
+def write_model(
+    folder: Path,
+    info: ModelInfo,
+    scaler: StoredScaler,
+    calibrator: Calibrator,
+    weights: Mapping[int, bytes],
+) -> None:
+    """Writes a model; `config.json`, without which it is none, comes last.
+
+    Args:
+        folder: Of the model, there already.
+        info, scaler, calibrator: See there.
+        weights: Of each member in the safetensors format, by seed.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    for seed, content in weights.items():
+        write_whole(folder / weights_file(seed, len(weights)), content)
+    write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
+    write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
+    write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of the last day of each window.
+
+    Attributes:
+        dates: datetime64[D][row].
+        tickers: str[row].
+        logits: float64[member, row], not calibrated.
+        shortcut: float64[member, row], of shortcut and bias alone; None without a shortcut.
+    """
+
+    dates: np.ndarray
+    tickers: np.ndarray
+    logits: np.ndarray
+    shortcut: np.ndarray | None
+
+
+class Model:
+    """A calibrated model; made by `load_model`.
+
+    Attributes:
+        info: What it is.
+        calibrator: From the ensemble's logit to the calibrated one.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        scaler: StoredScaler,
+        calibrator: Calibrator,
+        weights: Sequence[Mapping[str, Tensor]],
+    ) -> None:
+        self.info = info
+        self.calibrator = calibrator
+        self._scaler = scaler
+        self._device = pick_device()
+        with self._device:
+            self._model = LaneTransformer(
+                info.trial.model, len(info.feature_names), len(weights), info.trial.train.precision
+            )
+        for lane, state in enumerate(weights):
+            self._model.load_lane(lane, state)
+
+    @property
+    def days_needed(self) -> int:
+        """The fewest bars of a ticker of which the last one can be predicted."""
+        lookback = max(feature.lookback_days for feature in self._features)
+        return lookback + self.info.trial.model.context_days
+
+    def predict(self, bars: Bars | str | Path) -> pd.DataFrame:
+        """Calibrated probabilities of a rise after each day that has enough bars before it.
+
+        Args:
+            bars: As `phase6c.load_bars` returns them, or what it reads.
+
+        Returns:
+            Columns date, ticker and p, ordered by date, then ticker.
+
+        Raises:
+            DataError: The bars lack columns, are too few or of another frequency, or hold a ticker
+                that a model with scalers of its own for each has not seen.
+        """
+        found = self.predictions(bars if isinstance(bars, Bars) else load_bars(bars))
+        p = sigmoid(self.calibrator.apply(ensemble(found.logits)))
+        dates = found.dates.astype("datetime64[s]")
+        return pd.DataFrame({"date": dates, "ticker": found.tickers, "p": p})
+
+    def predictions(self, bars: Bars) -> Predictions:
+        """What its members say before they are averaged and calibrated; see `predict`."""
+        frames = ticker_frames(bars)
+        self._check_bars(bars, frames)
+        lengths = np.array([len(frame) for frame in frames.values()])
+        starts = np.append(0, np.cumsum(lengths)[:-1])
+        # A copy, since what was computed may be shared.
+        panel = np.array(feature_panel(bars, self._features, None))
+        self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
+        dates = np.concatenate([dates_of(frame) for frame in frames.values()])
+        tickers = np.repeat(list(frames), lengths)
+        days = np.arange(len(panel)) - np.repeat(starts, lengths)
+        ends = np.flatnonzero(days >= self.days_needed - 1)
+        ends = ends[np.lexsort((tickers[ends], dates[ends]))]
+        on_device, rows = (torch.from_numpy(one).to(self._device) for one in (panel, ends))
+        logits = predict_logits(self._model, on_device, rows)
+        with torch.inference_mode():
+            shortcut = self._model.shortcut_alone(on_device[rows])
+        return Predictions(
+            dates=dates[ends],
+            tickers=tickers[ends],
+            logits=_float64(logits),
+            shortcut=None if shortcut is None else _float64(shortcut),
+        )
+
+    @property
+    def _features(self) -> list[Feature]:
+        """In the order of its input."""
+        return [FEATURES[name] for name in self.info.feature_names]
+
+    def _check_bars(self, bars: Bars, frames: Mapping[str, pd.DataFrame]) -> None:
+        needed = {column for feature in self._features for column in feature.needs}
+        missing = sorted(needed - set(bars.frame.columns))
+        if missing:
+            raise DataError(
+                "Bars must have the columns that the model was fitted on",
+                " ".join([f"no {', '.join(missing)}", *(f"({note})" for note in bars.notes)]),
+                "Add them.",
+            )
+        longest = max(frames.values(), key=len)
+        if len(longest) < self.days_needed:
+            raise DataError(
+                f"A ticker must have at least {self.days_needed} bars to be predicted",
+                f"{len(longest)} at most",
+                "Add earlier bars.",
+            )
+        found = bar_days(frames)
+        if abs(found - self.info.bar_days) > _GAP_TOLERANCE_DAYS:
+            raise DataError(
+                f"Bars must be as far apart as those that the model was fitted on, "
+                f"{self.info.bar_days:g} days (median)",
+                f"{found:g} days",
+                "Give bars of the same frequency.",
+            )
+
+    def _scaler_of(self, tickers: tuple[str, ...]) -> Scaler:
+        """The scaler with a row for each of these tickers, or one for all."""
+        stored = self._scaler
+        mean, scale = np.array(stored.mean), np.array(stored.scale)
+        if self.info.trial.data.scaling == "pooled":
+            return Scaler(mean, scale)
+        unknown = [one for one in tickers if one not in stored.tickers]
+        if unknown:
+            raise DataError(
+                "A model that scales each ticker on its own knows those that it was fitted on",
+                f"{', '.join(unknown)}; known: {', '.join(stored.tickers)}",
+                "Leave them out, or fit a model with the scaling pooled.",
+            )
+        rows = [stored.tickers.index(one) for one in tickers]
+        return Scaler(mean[rows], scale[rows])
+
+
+def bar_days(frames: Mapping[str, pd.DataFrame]) -> float:
+    """The median distance of a ticker's bars in days, the median over the tickers."""
+    gaps = [np.diff(dates_of(frame)).astype(int) for frame in frames.values()]
+    return float(np.median([np.median(one) for one in gaps if len(one)]))
+
+
+def load_model(folder: str | Path) -> Model:
+    """Reads a model from its folder; nothing of it is executed.
+
+    Raises:
+        FolderError: There is no model in the folder.
+        StorageError: A file of it is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise FolderError(
+            f"A model's folder must hold {CONFIG_FILE}",
+            folder,
+            "Name the folder of a model, such as outputs/models/best.",
+        )
+    info = _record(ModelInfo, folder / CONFIG_FILE)
+    scaler = _record(StoredScaler, folder / SCALER_FILE)
+    calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
+    paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
+    try:
+        return Model(info, scaler, calibrator, [_weights(path) for path in paths])
+    except (ValueError, RuntimeError) as error:  # names or shapes of other weights
+        raise _damaged(folder / paths[0].name, str(error)) from error
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = load(_bytes(path))
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+    if not all(bool(torch.isfinite(one).all()) for one in weights.values()):
+        raise _damaged(path, "weights that are not finite")
+    return weights
+
+
+def _record(kind: type[RecordType], path: Path) -> RecordType:
+    try:
+        return parse(kind, json.loads(_bytes(path)))
+    except ConfigError as error:
+        raise _damaged(path, str(error.value)) from error
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error)) from error
+
+
+def _damaged(path: Path, found: str) -> StorageError:
+    return StorageError(
+        "The files of a model must be whole and fit each other",
+        f"{path}: {found}",
+        "Restore the folder from a copy, or evaluate again.",
+    )
+
+
+def _float64(logits: Tensor) -> np.ndarray:
+    values: np.ndarray = logits.cpu().numpy().astype(np.float64)
+    return values

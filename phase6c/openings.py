@@ -1,0 +1,94 @@
+"""The book of test openings: who has looked at which test block, and how often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from phase6c.config import Record
+from phase6c.errors import StorageError
+from phase6c.files import AppendOnlyFile, make_folder, read_lines
+
+OPENINGS_FILE = "test_openings.jsonl"
+
+
+class Opening(Record):
+    """One opening of a test block.
+
+    Attributes:
+        bars_digest, first_date, last_date: Which one.
+        at: When, in UTC.
+        evaluation_id: Of the evaluation; one that is resumed opens it once.
+        model: The folder of the model that was judged.
+        chosen: What had been chosen before, and how it was to be calibrated.
+        label: What was predicted, in words.
+        code_version: Of the code that opened it.
+    """
+
+    bars_digest: str
+    first_date: date
+    last_date: date
+    at: datetime
+    evaluation_id: str
+    model: str
+    chosen: str
+    label: str
+    code_version: str
+
+    @property
+    def block(self) -> tuple[str, date, date]:
+        """What makes it the same test block as another's."""
+        return self.bars_digest, self.first_date, self.last_date
+
+
+def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...]]:
+    """Writes an opening down before anything is seen.
+
+    Args:
+        path: Of the book; created if it is not there.
+        opening: The one that is about to happen; nothing is written if this evaluation has opened
+            the block before.
+
+    Returns:
+        The opening as it stands in the book, and those of the same block by others before it.
+
+    Raises:
+        StorageError: The book cannot be read or written: then nothing may be opened.
+    """
+    known = [one for one in read_openings(path) if one.block == opening.block]
+    for place, one in enumerate(known):
+        if one.evaluation_id == opening.evaluation_id:
+            return one, tuple(known[:place])
+    make_folder(path.parent)
+    book = AppendOnlyFile(path)
+    try:
+        book.append(opening.model_dump(mode="json"))
+    finally:
+        book.close()
+    return opening, tuple(known)
+
+
+def read_openings(path: Path) -> Sequence[Opening]:
+    """All openings in the order in which they happened.
+
+    Raises:
+        StorageError: The book is damaged.
+    """
+    if not path.exists():
+        return ()
+    try:
+        # As JSON, since dates are told as text.
+        return [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
+    except ValueError as error:
+        raise StorageError(
+            "The book of test openings must be whole",
+            f"{path}: {error}",
+            "Restore it from a copy; without it nobody knows what has been looked at.",
+        ) from error
+
+
+def now() -> datetime:
+    """The time of an opening, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

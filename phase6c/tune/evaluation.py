@@ -1,0 +1,200 @@
+"""Evaluations on Ray Tune: from the best trials of searches to one model and its card."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from phase6c.config import Values, parse
+from phase6c.evaluation.card import make_card
+from phase6c.evaluation.card_files import read_card, write_card
+from phase6c.evaluation.outcomes import Draws
+from phase6c.ledger import Ledger
+from phase6c.records import Trial
+from phase6c.study import StudyConfig, read_config, write_config, write_views
+from phase6c.study_folder import open_folder
+from phase6c.tune.conclusion import Conclusion
+from phase6c.tune.course import Course
+from phase6c.tune.ending import Leave, raise_early_end
+from phase6c.tune.evaluation_plan import (
+    EvaluationOptions,
+    EvaluationPlan,
+    Fit,
+    key_of,
+    plan_evaluation,
+    resumed,
+)
+from phase6c.tune.fit_trainable import FitTrainable
+from phase6c.tune.halt import Halt
+from phase6c.tune.run import warn_of_other_code
+from phase6c.tune.search import TrialSearcher
+from phase6c.tune.session import MakeListener, Session
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What came of an evaluation.
+
+    Attributes:
+        folder: Of the model; `phase6c.load_model` reads it.
+        card: What card.json holds.
+    """
+
+    folder: Path
+    card: Values
+
+
+def run_evaluation(studies: Sequence[str | Path], **options: Any) -> Evaluated:
+    """Trains the best of searches anew, chooses one, and judges it; as `launch/evaluate.py` does.
+
+    Args:
+        studies: Folders of studies of the same bars, blocks, label and tier.
+        **options: Fields of `EvaluationOptions`.
+
+    Raises:
+        ConfigError: An option cannot be used.
+        DataError: The studies cannot be compared, or their bars have changed.
+        FolderError: There is no study, or the model's folder may not be used.
+        ResourceError: A GPU or cluster is not there.
+        StudyFailedError: No configuration could be trained.
+        InterruptedStudyError: A signal ended it early.
+    """
+    return evaluate(plan_evaluation(studies, parse(EvaluationOptions, options)))
+
+
+def evaluate(
+    plan: EvaluationPlan,
+    listeners: Iterable[MakeListener] = (),
+    trainable: type[tune.Trainable] = FitTrainable,
+    leave: Leave | None = None,
+) -> Evaluated:
+    """Runs a plan; see `run_evaluation`.
+
+    Args:
+        plan: The evaluation.
+        listeners, trainable, leave: See `Session`.
+    """
+    halt = Halt()
+    folder = plan.study.folder
+    with open_folder(folder, resume=plan.resume, overwrite=False) as is_there:
+        if is_there:
+            stored = read_config(folder)
+            plan = resumed(plan)
+            card = read_card(plan.folder)
+            if stored.complete and card is not None:
+                logger.info("The evaluation is complete already; nothing is left to do.")
+                return Evaluated(plan.folder, card)
+            warn_of_other_code(stored, plan.study.config)
+        elif plan.resume:
+            logger.warning("There is no evaluation in %s; a new one begins.", plan.folder)
+        session = Session(plan.study, halt, listeners, trainable, leave, shared=plan.walk)
+        with session.run(partial(_make_searcher, plan, halt), plan.disk_bytes) as (
+            config,
+            ledger,
+            searcher,
+        ):
+            write_views(folder, config, ledger.trials)
+            raise_early_end(plan.study, halt, done=searcher.exhausted)
+            return _conclude(plan, config, ledger)
+
+
+def _conclude(plan: EvaluationPlan, config: StudyConfig, ledger: Ledger) -> Evaluated:
+    draws = _draws(config)
+    course = Course(plan, ledger.trials, draws)
+    for _ in course.stages():
+        pass
+    evidence = Conclusion(course, draws).evidence()
+    write_card(plan.folder, make_card(evidence), evidence)
+    config = config.model_copy(update={"complete": True})
+    write_config(plan.study.folder, config)
+    write_views(plan.study.folder, config, ledger.trials)
+    card = read_card(plan.folder)
+    assert card is not None
+    return Evaluated(plan.folder, card)
+
+
+def _draws(config: StudyConfig) -> Draws:
+    return Draws(horizon_days=config.data.horizon_days, seed=config.seed)
+
+
+class EvaluationSearcher(TrialSearcher):
+    """Hands out the trainings of an evaluation, a stage after the other.
+
+    What failed for want of a machine, or by a mistake since corrected, is trained again where the
+    evaluation is gone on with; a divergence would only come again.
+
+    Args:
+        plan: Names what is compared.
+        draws: Of the race.
+        ledger, payload, halt: See `TrialSearcher`.
+    """
+
+    def __init__(
+        self, plan: EvaluationPlan, draws: Draws, ledger: Ledger, payload: Values, halt: Halt
+    ) -> None:
+        trials = [trial for _, trial in sorted(ledger.trials.items())]
+        begun = [trial.number for trial in trials if not trial.finished]
+        super().__init__(ledger, begun, payload, halt)
+        self._again = {key_of(trial) for trial in trials if _may_go_well(trial)}
+        self._course = Course(plan, ledger.trials, draws)
+        self._stages = self._course.stages()
+        self._left: deque[Fit] = deque()
+        self._stage: list[Fit] = []
+
+    def _choose(self) -> int | None:
+        while not self.exhausted:
+            if self._left:
+                return self._begin(self._left.popleft())
+            if not all(self._has_ended(fit) for fit in self._stage):
+                return None
+            self._next_stage()
+        return None
+
+    def _next_stage(self) -> None:
+        self._stage = next(self._stages, [])
+        self.exhausted = not self._stage
+        self._left = deque(fit for fit in self._stage if self._is_missing(fit))
+
+    def _has_ended(self, fit: Fit) -> bool:
+        trial = self._course.trial(fit)
+        return trial is not None and trial.finished
+
+    def _is_missing(self, fit: Fit) -> bool:
+        if fit.key in self._again:
+            self._again.remove(fit.key)
+            return True
+        return self._course.trial(fit) is None
+
+    def _begin(self, fit: Fit) -> int:
+        one = fit.contender
+        return self._record(
+            fit.config,
+            source="evaluation",
+            name=one.name,
+            step=fit.step,
+            params=one.params,
+            n_params=one.n_params,
+            in_budget=one.in_budget,
+        )
+
+    def _learn(self, trial: Trial) -> None:
+        """Nothing here: the course reads what the trainings have predicted."""
+
+
+def _may_go_well(trial: Trial) -> bool:
+    return trial.error is not None and trial.error.kind != "diverged"
+
+
+def _make_searcher(
+    plan: EvaluationPlan, halt: Halt, config: StudyConfig, ledger: Ledger, payload: Values
+) -> EvaluationSearcher:
+    return EvaluationSearcher(plan, _draws(config), ledger, payload, halt)

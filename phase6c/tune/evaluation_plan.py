@@ -1,0 +1,354 @@
+"""What an evaluation will train, settled and checked before anything is started."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from phase6c.config import DataConfig, Record, TrainConfig, TrialConfig, parse
+from phase6c.contenders import CalibrationKind, Contender, EvaluationConfig
+from phase6c.data.bars import Bars, load_bars
+from phase6c.data.history import History
+from phase6c.data.preparation import prepare
+from phase6c.data.splits import evaluation_steps
+from phase6c.data.walk import Walk
+from phase6c.disk import bytes_needed
+from phase6c.errors import ConfigError, DataError
+from phase6c.records import Trial
+from phase6c.study import STUDY_FILE, Study, load_study, ranked, read_config
+from phase6c.study_folder import cache_path, check_folder, evaluation_path
+from phase6c.tune.options import SearchOptions
+from phase6c.tune.plan import StudyPlan
+from phase6c.tune.probe_study import space_of
+from phase6c.tune.resume import check_same_data
+from phase6c.version import code_version
+
+# The trainings' study in the folder of the model that comes of them.
+FITS = "fits"
+# The objective that a training's number of epochs is chosen by, whatever its search was told: of
+# AUC and refinement, which leave calibration to what follows, too long trainings come out.
+OBJECTIVE = "log_loss"
+
+# Sets the seeds of an evaluation apart from those of searches and probes.
+_EVALUATION = 3
+
+
+class EvaluationOptions(Record):
+    """How to evaluate; the same names as the options of `launch/evaluate.py`.
+
+    Attributes:
+        top: How many of the best trials of each study.
+        seeds: At most so many trainings of each configuration in each step.
+        folds: Of the walk forward.
+        calibration: A kind of calibrator, or `auto`.
+        name: Of the model's folder, `{out}/models/{name}`.
+        gpus, gpus_per_trial, cpus, address: See `SearchOptions`.
+    """
+
+    top: int = Field(default=3, ge=1)
+    seeds: int = Field(default=5, ge=1)
+    folds: int = Field(default=5, ge=5)
+    calibration: CalibrationKind = "auto"
+    name: str = "best"
+    out: str | Path = "outputs"
+    resume: bool = False
+    gpus: int | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    address: str | None = None
+
+
+class Fit(NamedTuple):
+    """One training: a configuration for one step under one seed."""
+
+    contender: Contender
+    step: str
+    seed: int
+
+    @property
+    def config(self) -> TrialConfig:
+        """All of it, the seed included."""
+        return parse(TrialConfig, {**self.contender.config, "seed": self.seed})
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same as another."""
+        return self.config.digest(), self.step
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """An evaluation that is ready to start.
+
+    Attributes:
+        folder: Of the model.
+        study: That of the trainings, in the folder `fits`.
+        bars: All of them, the test block included.
+        history: What is made of them.
+        walk: What the trainings may see.
+        resume: Whether one that is there may be gone on with.
+    """
+
+    folder: Path
+    study: StudyPlan
+    bars: Bars
+    history: History
+    walk: Walk
+    resume: bool
+
+    @property
+    def config(self) -> EvaluationConfig:
+        """What is compared, and how."""
+        assert self.study.config.evaluation is not None
+        return self.study.config.evaluation
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """What is compared."""
+        return self.config.contenders
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """The same for all contenders and steps; more of them begin with the same."""
+        drawn = (
+            np.random.SeedSequence([self.study.config.seed, index, _EVALUATION])
+            for index in range(self.config.n_seeds)
+        )
+        return tuple(int(one.generate_state(1)[0]) for one in drawn)
+
+    @property
+    def n_fits_at_most(self) -> int:
+        """Trainings if no contender drops out, those of the final model included."""
+        steps = len(self.contenders) * (len(self.walk.folds) + 1) + 1
+        return steps * len(self.seeds)
+
+    def disk_bytes(self, max_concurrent: int) -> int:
+        """The size of the trainings' folder at its largest."""
+        epochs = self.study.config.train.epochs
+        return bytes_needed(
+            n_params=max(one.n_params for one in self.contenders),
+            n_trials=self.n_fits_at_most,
+            max_concurrent=max_concurrent,
+            epochs=epochs,
+            total_epochs=self.n_fits_at_most * epochs,
+            n_val=len(self.study.data.val),
+            # The final model's weights, in both places.
+            keep=self.study.config.keep + 2 * len(self.seeds),
+        )
+
+
+def plan_evaluation(
+    studies: Sequence[str | Path], options: EvaluationOptions, *, keeps_cache: bool = True
+) -> EvaluationPlan:
+    """Settles everything that can be settled without starting anything.
+
+    Args:
+        studies: Folders of studies of the same bars, blocks, label and tier.
+        options: How.
+        keeps_cache: Whether computed features may be kept beside the studies.
+
+    Raises:
+        ConfigError: No study, or one named twice; or the evaluation that is there is another one.
+        DataError: The studies cannot be compared, have nothing to evaluate, or their bars have
+            changed.
+        FolderError: There is no study in a folder, or the model's folder may not be used.
+    """
+    found = [load_study(path) for path in _each_once(studies)]
+    if not found:
+        raise ConfigError("An evaluation needs a study", None, "Name the folder of one.")
+    _check_same_data(found)
+    first = found[0].config
+    folder = evaluation_path(options.out, options.name)
+    check_folder(folder / FITS, resume=options.resume, overwrite=False)
+    bars = load_bars(first.sources)
+    cache = cache_path(options.out) if keeps_cache else None
+    data, history, splits = prepare(bars, first.data, cache)
+    check_same_data(first, data.digest, data.summary.model_dump(mode="json"))
+    steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
+    largest = max(found, key=_budget_size).config
+    config = first.model_copy(
+        update={
+            "study_id": uuid.uuid4().hex,
+            "name": options.name,
+            "budget": largest.budget,
+            "space": largest.space,
+            "train": _common_training(found),
+            "n_trials": 0,
+            "scheduler": "none",
+            "adaptive_grace": False,
+            "audit_share": 0.0,
+            "time_budget_s": None,
+            "keep": 1,
+            "warm_start": None,
+            "value_corrected": None,
+            "complete": False,
+            "code_version": code_version(),
+            "evaluation": EvaluationConfig(
+                contenders=tuple(_contenders(found, options.top)),
+                n_seeds=options.seeds,
+                n_folds=options.folds,
+                calibration=options.calibration,
+            ),
+        }
+    )
+    plan = EvaluationPlan(
+        folder=folder,
+        study=StudyPlan(
+            folder=folder / FITS,
+            config=config,
+            space=space_of(largest),
+            data=data,
+            references=(),
+            options=_run_options(options),
+            precision_pinned=True,
+        ),
+        bars=bars,
+        history=history,
+        walk=Walk.before_test(history, steps),
+        resume=options.resume,
+    )
+    return resumed(plan) if (folder / FITS / STUDY_FILE).exists() else plan
+
+
+def resumed(plan: EvaluationPlan) -> EvaluationPlan:
+    """The plan with the identity of the one that is there.
+
+    Raises:
+        ConfigError: That is another evaluation.
+    """
+    stored = read_config(plan.study.folder)
+    wanted = plan.study.config
+    check_same_data(stored, wanted.data_digest, wanted.data_summary)
+    if stored.evaluation != wanted.evaluation:
+        raise ConfigError(
+            "An evaluation is resumed with the studies and options that it was started with",
+            "; ".join(_differences(stored.evaluation, plan.config)),
+            "Give the stored ones, or start another evaluation with --name.",
+        )
+    config = wanted.model_copy(update={"study_id": stored.study_id, "complete": stored.complete})
+    return replace(plan, study=replace(plan.study, config=config))
+
+
+def key_of(trial: Trial) -> tuple[str, str]:
+    """What makes a training the same as another."""
+    return parse(TrialConfig, trial.config).digest(), str(trial.step)
+
+
+def _each_once(studies: Sequence[str | Path]) -> list[Path]:
+    places = [Path(one).absolute() for one in studies]
+    twice = sorted({str(one) for one in places if places.count(one) > 1})
+    if twice:
+        raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")
+    return places
+
+
+def _check_same_data(studies: Sequence[Study]) -> None:
+    """Figures on other rows, or of other labels, cannot be put side by side."""
+    for what, values in (
+        ("bars", {one.config.data_digest[:12]: one.config.name for one in studies}),
+        ("data options", {_text(one.config.data): one.config.name for one in studies}),
+    ):
+        if len(values) > 1:
+            raise DataError(
+                f"Studies that are evaluated together must have the same {what}",
+                ", ".join(f"{name} has {value}" for value, name in values.items()),
+                "Evaluate them one by one, each with a --name.",
+            )
+
+
+def _text(data: DataConfig) -> str:
+    return f"{data.label} +{data.rise:g} in {data.horizon_days} d of {data.tier} ({data.scaling})"
+
+
+def _budget_size(study: Study) -> int:
+    budget = study.config.space["budget"]
+    return int(budget["n_params"]) if budget else 0
+
+
+def _common_training(studies: Sequence[Study]) -> TrainConfig:
+    """As long as that of the longest search, so that all are measured alike."""
+    trains = [study.config.train for study in studies]
+    return trains[0].model_copy(
+        update={
+            "epochs": max(one.epochs for one in trains),
+            "patience_epochs": max(one.patience_epochs for one in trains),
+            "objective": OBJECTIVE,
+        }
+    )
+
+
+def _contenders(studies: Sequence[Study], top: int) -> Iterator[Contender]:
+    """The best of each study, then the references that any of them has tried, each once."""
+    train = _common_training(studies)
+    chosen: dict[str, Contender] = {}
+    references: dict[str, Contender] = {}
+    for study in studies:
+        prefix = f"{study.config.name} " if len(studies) > 1 else ""
+        best = ranked(study.trials, study.config)[:top]
+        if not best:
+            raise DataError(
+                "Each study must have a trial that may be called the best",
+                f"{study.folder} has none",
+                "Run its search longer, or leave it out.",
+            )
+        for trial in best:
+            one = _contender(study, trial, f"{prefix}trial {trial.number}", train)
+            chosen.setdefault(digest_of_config(one), one)
+        for trial in study.trials:
+            if trial.source == "reference" and trial.name is not None:
+                references.setdefault(trial.name, _contender(study, trial, trial.name, train))
+    yield from chosen.values()
+    yield from references.values()
+
+
+def digest_of_config(contender: Contender) -> str:
+    """What makes two contenders the same."""
+    return parse(TrialConfig, contender.config).digest()
+
+
+def _contender(study: Study, trial: Trial, name: str, train: TrainConfig) -> Contender:
+    config = parse(TrialConfig, trial.config)
+    own = {"epochs": train.epochs, "patience_epochs": train.patience_epochs, "objective": OBJECTIVE}
+    config = config.model_copy(update={"seed": 0, "train": config.train.model_copy(update=own)})
+    searched = study.config.space["axes"]
+    chosen = (parse(TrialConfig, one.config) for one in study.trials if one.chosen)
+    return Contender(
+        name=name,
+        study=str(study.folder),
+        number=trial.number,
+        budget=study.config.budget,
+        n_tried=len({one.identity(searched) for one in chosen}),
+        may_win=trial.chosen,
+        params=trial.params,
+        config=config.model_dump(mode="json"),
+        n_params=trial.n_params,
+        in_budget=trial.in_budget,
+    )
+
+
+def _run_options(options: EvaluationOptions) -> SearchOptions:
+    names = ("gpus", "gpus_per_trial", "cpus", "address", "out", "name")
+    return parse(SearchOptions, {name: getattr(options, name) for name in names})
+
+
+def _differences(stored: EvaluationConfig | None, wanted: EvaluationConfig) -> Iterator[str]:
+    if stored is None:
+        yield "the study there is a search"
+        return
+    for name in ("n_seeds", "n_folds", "calibration"):
+        before, after = getattr(stored, name), getattr(wanted, name)
+        if before != after:
+            yield f"{name.removeprefix('n_')}: {before} -> {after}"
+    before, after = (
+        ", ".join(f"{one.name} of {one.study}" for one in config.contenders)
+        for config in (stored, wanted)
+    )
+    if stored.contenders != wanted.contenders:
+        yield f"contenders: {before} -> {after}" if before != after else "contenders: retrained"
