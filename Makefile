@@ -29,6 +29,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/health_causes.py
 	$(BIN)/python benchmarks/report_statistics.py
 	$(BIN)/python benchmarks/report_time.py
+	$(BIN)/python benchmarks/evaluation_truths.py
 
 # Replays thousands of searches: about an hour of one core.
 bench-search: .venv/dev.stamp

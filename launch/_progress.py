@@ -110,6 +110,10 @@ class Progress:
         assert measured is not None
         return f"trial {best.number}: {objective} {measured.value:.4f}"
 
+    def _best_so_far(self) -> str:
+        """For a line; trainings of an evaluation are of different dates, and none is the best."""
+        return "" if self._config.evaluation else f"best {self._best()} | "
+
     def _baseline(self) -> str:
         values = [
             (baseline.name.replace("_", " "), getattr(baseline.metrics, self._config.objective))
@@ -122,10 +126,11 @@ class Progress:
         objective = self._config.objective
         best = trial.best(objective)
         value = f"{objective} {best.value:.4f}" if best else "no value"
+        at_most = "at most " if self._config.evaluation else ""
         return (
             f"{self._label(trial)}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
-            f"{trial.n_params:,} parameters | best {self._best()} | "
-            f"{counts['left']} to do, {self._time_left(counts)}"
+            f"{trial.n_params:,} parameters | {self._best_so_far()}"
+            f"{at_most}{counts['left']} to do, {self._time_left(counts)}"
         )
 
     def _display(self) -> Group:
@@ -139,13 +144,11 @@ class Progress:
             self._time_left(counts),
         )
         states = "   ".join(f"{state.lower()} {counts[state]}" for state in _STATES)
-        return Group(
-            head,
-            Text(states),
-            Text(f"best so far  {self._best()}", style="green"),
-            Text(f"baselines    {self._baseline()}"),
-            self._running(),
-        )
+        best = Text(f"best so far  {self._best()}", style="green")
+        baselines = Text(f"baselines    {self._baseline()}")
+        # Trainings of an evaluation are of different dates: none of them is the best.
+        standing = [] if self._config.evaluation else [best, baselines]
+        return Group(head, Text(states), *standing, self._running())
 
     def _running(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -166,6 +169,8 @@ class Progress:
         label = trial.name or f"trial {trial.number}"
         if trial.source == "warm_start":
             label += " (warm start)"
+        if trial.step is not None:
+            label += f" for {trial.step}, seed {trial.seed}"
         if trial.contrast_of is not None:
             changed = trial.varied_from(self._ledger.trials[trial.contrast_of])
             what = ", ".join(f"{name} {value}" for name, value in changed.items())

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from phase6c.calibrators import Calibrator
     from phase6c.data.bars import load_bars
     from phase6c.errors import Phase6cError
+    from phase6c.nn.saved_model import Model, load_model
     from phase6c.nn.trainer import run_trial
     from phase6c.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
     from phase6c.study import Study, load_study
+    from phase6c.tune.evaluation import run_evaluation
     from phase6c.tune.probe import run_probe
     from phase6c.tune.run import run_study
     from phase6c.tune.trainable import TransformerTrainable
@@ -26,6 +28,7 @@ _HOMES = {
     "Float": "phase6c.space",
     "Grid": "phase6c.space",
     "Int": "phase6c.space",
+    "Model": "phase6c.nn.saved_model",
     "Phase6cError": "phase6c.errors",
     "Rule": "phase6c.space",
     "Space": "phase6c.space",
@@ -33,7 +36,9 @@ _HOMES = {
     "TransformerTrainable": "phase6c.tune.trainable",
     "ZeroOr": "phase6c.space",
     "load_bars": "phase6c.data.bars",
+    "load_model": "phase6c.nn.saved_model",
     "load_study": "phase6c.study",
+    "run_evaluation": "phase6c.tune.evaluation",
     "run_probe": "phase6c.tune.probe",
     "run_study": "phase6c.tune.run",
     "run_trial": "phase6c.nn.trainer",
@@ -46,6 +51,7 @@ __all__ = [
     "Float",
     "Grid",
     "Int",
+    "Model",
     "Phase6cError",
     "Rule",
     "Space",
@@ -54,7 +60,9 @@ __all__ = [
     "ZeroOr",
     "__version__",
     "load_bars",
+    "load_model",
     "load_study",
+    "run_evaluation",
     "run_probe",
     "run_study",
     "run_trial",

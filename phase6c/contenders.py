@@ -25,6 +25,7 @@ class Contender(Record):
         config: All of it, with seed 0.
         n_params: The exact count.
         in_budget: Whether that is in the study's budget.
+        best_epoch: Of its trial, to foresee how long it takes.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Contender(Record):
     config: dict[str, Any]
     n_params: int
     in_budget: bool
+    best_epoch: int
 
 
 class EvaluationConfig(Record):

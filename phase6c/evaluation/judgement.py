@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phase6c.bootstrap import Estimate, auc_score, estimate, mean_score, optimal_block_days
-from phase6c.calibration import log_losses
+from phase6c.bootstrap import Estimate, Score, auc_score, estimate, mean_score, optimal_block_days
+from phase6c.calibration import log_losses, logit
 from phase6c.config import Record
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.evaluation.simple_models import BASE_RATES
+
+# The share of rises in the very rows that are judged.
+HINDSIGHT = "hindsight_base_rate"
 
 
 class Gain(Record):
@@ -20,7 +23,7 @@ class Gain(Record):
     Attributes:
         over: The other's name.
         log_loss: Its log loss less the model's; above 0 the model is better.
-        auc: The model's AUC less its; null where one is undefined.
+        auc: The model's AUC less its; null where one is undefined or the other is a constant.
     """
 
     over: str
@@ -42,7 +45,7 @@ class Judgement(Record):
     """What the figures bear, and in one sentence.
 
     Attributes:
-        over_base_rates: The gain over each base rate.
+        over_base_rates: The gain over each base rate, the hindsight one last.
         over_best: The gain over the best baseline.
         has_skill: Whether the model is better than every base rate.
         wins: Whether it is better than the best baseline too.
@@ -84,8 +87,11 @@ def judge(
 ) -> Judgement:
     """What a model is worth on rows that nobody chose by.
 
-    It has skill where it is better than every base rate, since a recent one may beat that of a
-    long training without knowing anything; it wins where it is better than the best baseline too.
+    It has skill where it is better than every base rate: that of the training, that of the year
+    before, and that of these rows themselves, which nobody could have known. Without the latter, a
+    level that happens to lie on the right side would pass for skill where the rate has drifted. It
+    wins where it is better than the best baseline too.
+
     Better means that a 95% interval of the paired difference of log losses, from the stationary
     bootstrap over dates, lies wholly above zero.
 
@@ -96,7 +102,9 @@ def judge(
         truth: The same rows.
         draws: Of the bootstrap.
     """
-    base_rates = tuple(gain(logits, baselines[name], name, truth, draws) for name in BASE_RATES)
+    rates = {name: baselines[name] for name in BASE_RATES}
+    rates[HINDSIGHT] = np.full(len(truth), float(logit(truth.y.mean())))
+    base_rates = tuple(gain(logits, one, name, truth, draws) for name, one in rates.items())
     over_best = gain(logits, baselines[best], best, truth, draws)
     has_skill = all(one.is_shown for one in base_rates)
     wins = has_skill and over_best.is_shown
@@ -118,27 +126,20 @@ def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: 
         truth, draws: See `judge`.
     """
     differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
-    block_days = optimal_block_days(differences, truth.dates)
-    value = float(differences.mean())
-    resampled = draws.of(mean_score(differences), truth.dates, block_days)
-    log_loss = estimate(value, resampled) or Estimate(value=value, low=value, high=value)
-    return Gain(
-        over=name, log_loss=log_loss, auc=_auc_gain(logits, other, truth, draws, block_days)
-    )
-
-
-def _auc_gain(
-    logits: np.ndarray, other: np.ndarray, truth: Truth, draws: Draws, block_days: float
-) -> Estimate | None:
-    if len(np.unique(truth.y)) < 2:
-        return None
-    own, others = auc_score(logits, truth.y), auc_score(other, truth.y)
+    scores: list[Score] = [mean_score(differences)]
+    if len(np.unique(truth.y)) == 2 and np.ptp(other) > 0:
+        own, others = auc_score(logits, truth.y), auc_score(other, truth.y)
+        scores.append(lambda weights: own(weights) - others(weights))
 
     def score(weights: np.ndarray) -> np.ndarray:
-        return own(weights) - others(weights)
+        return np.stack([one(weights) for one in scores])
 
-    value = float(score(np.ones((len(truth), 1)))[0])
-    return estimate(value, draws.of(score, truth.dates, block_days))
+    block_days = optimal_block_days(differences, truth.dates)
+    values = score(np.ones((len(truth), 1)))[:, 0]
+    resampled = draws.of(score, truth.dates, block_days)
+    found = [estimate(float(value), own) for value, own in zip(values, resampled, strict=True)]
+    log_loss = found[0] or Estimate(value=values[0], low=values[0], high=values[0])
+    return Gain(over=name, log_loss=log_loss, auc=found[1] if len(found) > 1 else None)
 
 
 def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:

@@ -20,7 +20,7 @@ from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.disk import bytes_needed
-from phase6c.errors import ConfigError, DataError
+from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.records import Trial
 from phase6c.study import STUDY_FILE, Study, load_study, ranked, read_config
 from phase6c.study_folder import cache_path, check_folder, evaluation_path
@@ -166,7 +166,7 @@ def plan_evaluation(
     _check_same_data(found)
     first = found[0].config
     folder = evaluation_path(options.out, options.name)
-    check_folder(folder / FITS, resume=options.resume, overwrite=False)
+    _check_folder(folder, resume=options.resume)
     bars = load_bars(first.sources)
     cache = cache_path(options.out) if keeps_cache else None
     data, history, splits = prepare(bars, first.data, cache)
@@ -239,6 +239,21 @@ def resumed(plan: EvaluationPlan) -> EvaluationPlan:
 def key_of(trial: Trial) -> tuple[str, str]:
     """What makes a training the same as another."""
     return parse(TrialConfig, trial.config).digest(), str(trial.step)
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    """Checks, without changing anything, that an evaluation may use the folder.
+
+    Raises:
+        FolderError: It holds something else, or an evaluation that is not to be gone on with.
+    """
+    if folder.is_dir() and not (folder / FITS).exists() and any(folder.iterdir()):
+        raise FolderError(
+            "A folder that holds no evaluation is never written into",
+            folder,
+            "Choose another --out or --name, or empty it yourself.",
+        )
+    check_folder(folder / FITS, resume=resume, overwrite=False)
 
 
 def _each_once(studies: Sequence[str | Path]) -> list[Path]:
@@ -317,6 +332,7 @@ def _contender(study: Study, trial: Trial, name: str, train: TrainConfig) -> Con
     config = parse(TrialConfig, trial.config)
     own = {"epochs": train.epochs, "patience_epochs": train.patience_epochs, "objective": OBJECTIVE}
     config = config.model_copy(update={"seed": 0, "train": config.train.model_copy(update=own)})
+    best = trial.best(study.config.objective)
     searched = study.config.space["axes"]
     chosen = (parse(TrialConfig, one.config) for one in study.trials if one.chosen)
     return Contender(
@@ -330,6 +346,7 @@ def _contender(study: Study, trial: Trial, name: str, train: TrainConfig) -> Con
         config=config.model_dump(mode="json"),
         n_params=trial.n_params,
         in_budget=trial.in_budget,
+        best_epoch=best.epoch if best else train.epochs,
     )
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from phase6c.report.contrasts import Contrast
 from phase6c.paired import Interval
+from phase6c.report.contrasts import Contrast
 from phase6c.report.probes import probes, repeats
 from phase6c.report.search import of_study
 

@@ -1,0 +1,84 @@
+"""The cal block chooses a model and a calibrator that the walk forward has fitted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phase6c.calibration import log_losses
+from phase6c.calibrators import KINDS, Calibrator
+from phase6c.errors import StudyFailedError
+from phase6c.evaluation.choice import choose, final_calibrator
+from phase6c.evaluation.outcomes import Candidate
+
+
+def test_the_best_on_cal_is_chosen_with_what_repairs_it(world):
+    shifted = Candidate("good", world.seeds(3, 0.3, shift=1.5))
+    choice = choose([shifted, Candidate("bad", world.seeds(3, 1.5))], world.truth)
+    assert (choice.candidate, choice.form) == ("good", "ensemble")
+    assert choice.kind in ("intercept", "platt")
+    assert [one.log_loss for one in choice.scores] == sorted(one.log_loss for one in choice.scores)
+
+
+def test_every_calibrator_is_fitted_on_the_walk_forward_alone(world):
+    logits = world.seeds(1, 0.5, shift=1.0)
+    choice = choose([Candidate("one", logits)], world.truth)
+    cal = world.truth.of(["cal"])
+    for kind in KINDS:
+        fitted = Calibrator.fit(kind, logits[0][~cal], world.truth.y[~cal])
+        expected = log_losses(fitted.apply(logits[0][cal]), world.truth.y[cal]).mean()
+        (score,) = [one for one in choice.scores if one.kind == kind]
+        assert score.log_loss == pytest.approx(expected)
+
+
+def test_an_ensemble_is_at_least_as_good_as_its_members(world):
+    choice = choose([Candidate("one", world.seeds(4, 1.0))], world.truth, "none")
+    by_form = {one.form: one.log_loss for one in choice.scores if one.kind == "none"}
+    assert by_form["ensemble"] < by_form["single"]
+
+
+def test_few_rises_leave_step_wise_maps_and_slopes_alone(world, make_world):
+    choice = choose([Candidate("one", world.seeds(1, 0.5))], world.truth)
+    (isotonic,) = [one for one in choice.scores if one.kind == "isotonic"]
+    assert "fewer than 1,000" in isotonic.note
+    rare = make_world(1, base=-4.8)
+    assert 20 < rare.truth.y[:-350].sum() < 100
+    choice = choose([Candidate("one", rare.seeds(1, 0.5, scale=3.0))], rare.truth)
+    assert choice.kind in ("none", "intercept")
+
+
+def test_enough_rises_allow_them(make_world):
+    world = make_world(2, n_rows=2000)
+    wavy = world.logits + 1.5 * np.sin(3 * world.logits)
+    choice = choose([Candidate("wavy", wavy[None])], world.truth)
+    assert choice.kind == "isotonic"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_was_asked_for_is_taken(kind, world):
+    choice = choose([Candidate("one", world.seeds(2, 0.5, shift=2.0))], world.truth, kind)
+    assert choice.kind == kind
+    assert {one.kind for one in choice.scores} == set(KINDS)
+
+
+def test_a_reference_is_compared_and_never_chosen(world):
+    field = [
+        Candidate("reference", world.seeds(2, 0.0), may_win=False),
+        Candidate("searched", world.seeds(2, 1.0)),
+    ]
+    choice = choose(field, world.truth)
+    assert choice.candidate == "searched"
+    assert choice.scores[0].candidate == "reference"
+    with pytest.raises(StudyFailedError):
+        choose(field[:1], world.truth)
+
+
+def test_the_final_calibrator_knows_cal_too(world):
+    logits = world.seeds(3, 0.5, shift=1.0)
+    choice = choose([Candidate("one", logits)], world.truth, "platt")
+    flipped = replace(
+        world.truth, y=np.where(world.truth.of(["cal"]), 1 - world.truth.y, world.truth.y)
+    )
+    fitted = final_calibrator(choice, logits, world.truth)
+    assert fitted == Calibrator.fit("platt", choice.logits(logits), world.truth.y)
+    assert final_calibrator(choice, logits, flipped) != fitted

@@ -1,0 +1,189 @@
+"""A model in a folder: what it predicts, which bars it refuses, and what damage does to it."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from phase6c.calibration import ensemble, sigmoid
+from phase6c.calibrators import Calibrator
+from phase6c.config import DataConfig, TrialConfig
+from phase6c.data.bars import Bars, load_bars
+from phase6c.data.preparation import prepare_search_data
+from phase6c.errors import DataError, FolderError, StorageError
+from phase6c.nn.checkpoint import weights_bytes
+from phase6c.nn.saved_model import ModelInfo, StoredScaler, load_model, write_model
+from phase6c.nn.trainer import Trainer
+
+VALUES = {
+    "n_layers": 1,
+    "d_model": 16,
+    "n_heads": 2,
+    "d_ff_ratio": 2,
+    "context_days": 8,
+    "patch_days": 2,
+    "learning_rate": 1e-3,
+    "tier": "a20",
+}
+SEEDS = (3, 4)
+CALIBRATOR = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array([0, 1, 0, 1]))
+
+
+@pytest.fixture(scope="module")
+def sp500() -> Bars:
+    return load_bars("sp500")
+
+
+def write(folder, bars, scaling="pooled", seeds=SEEDS):
+    """A model after one epoch; the data and the trainers that it came of."""
+    data = prepare_search_data(bars, DataConfig(tier="a20", scaling=scaling))
+    trials = [TrialConfig.from_flat({**VALUES, "scaling": scaling, "seed": seed}) for seed in seeds]
+    trainer = Trainer(trials, data)
+    trainer.train_only()
+    info = ModelInfo(
+        trial=trials[0],
+        seeds=seeds,
+        feature_names=data.feature_names,
+        n_params=1,
+        bar_days=1.0,
+        sources=bars.sources,
+        bars_digest=bars.digest,
+        fitted_through=date(2011, 6, 22),
+        threshold=0.3,
+        evaluation_id="made-up",
+        code_version="0",
+    )
+    scaler = StoredScaler(
+        feature_names=data.feature_names,
+        tickers=data.tickers,
+        mean=data.scaler.mean.tolist(),
+        scale=data.scaler.scale.tolist(),
+    )
+    weights = {seed: weights_bytes(trainer.weights(lane)) for lane, seed in enumerate(seeds)}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model(folder, info, scaler, CALIBRATOR, weights)
+    return data, trainer
+
+
+@pytest.fixture(scope="module")
+def made(sp500, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    return folder, *write(folder, sp500)
+
+
+def test_it_says_of_a_day_what_its_training_said(made, sp500):
+    folder, data, trainer = made
+    frame = load_model(folder).predict(sp500)
+    logits = ensemble(trainer.val_logits())
+    expected = pd.Series(sigmoid(CALIBRATOR.apply(logits)), index=pd.DatetimeIndex(data.val.dates))
+    found = frame.set_index("date")["p"]
+    np.testing.assert_allclose(found[expected.index], expected, atol=1e-6)
+
+
+def test_it_says_something_of_the_newest_day_and_of_every_day_that_has_enough_before_it(
+    made, sp500
+):
+    model = load_model(made[0])
+    frame = model.predict(sp500)
+    assert list(frame) == ["date", "ticker", "p"]
+    assert frame["date"].iloc[-1] == sp500.frame["date"].iloc[-1]
+    assert len(frame) == len(sp500.frame) - model.days_needed + 1
+    assert frame["p"].between(0, 1).all()
+
+
+def test_what_comes_later_changes_no_probability(made, sp500):
+    model = load_model(made[0])
+    earlier = Bars(sp500.frame.iloc[:-500], sp500.sources, "other")
+    whole, part = model.predict(sp500), model.predict(earlier)
+    np.testing.assert_allclose(part["p"], whole["p"].iloc[: len(part)], atol=1e-6)
+
+
+def test_the_fewest_bars_give_one_probability_and_fewer_are_refused(made, sp500):
+    model = load_model(made[0])
+    fewest = sp500.frame.iloc[-model.days_needed :]
+    assert len(model.predict(Bars(fewest, sp500.sources, "other"))) == 1
+    with pytest.raises(DataError, match=f"at least {model.days_needed} bars"):
+        model.predict(Bars(fewest.iloc[1:], sp500.sources, "other"))
+
+
+def test_bars_without_a_column_are_refused(made, sp500):
+    without = Bars(sp500.frame.drop(columns="volume"), sp500.sources, "other")
+    with pytest.raises(DataError, match="no volume"):
+        load_model(made[0]).predict(without)
+
+
+def test_bars_of_another_frequency_are_refused(made, sp500):
+    monday = sp500.frame["date"].dt.day_of_week == 0
+    weekly = sp500.frame[monday].reset_index(drop=True)
+    with pytest.raises(DataError, match="same frequency"):
+        load_model(made[0]).predict(Bars(weekly, sp500.sources, "other"))
+
+
+def test_other_tickers_are_scaled_like_all_or_refused(sp500, made, tmp_path):
+    renamed = Bars(sp500.frame.assign(ticker="other"), sp500.sources, "other")
+    expected = load_model(made[0]).predict(sp500)["p"]
+    np.testing.assert_array_equal(load_model(made[0]).predict(renamed)["p"], expected)
+    write(tmp_path, sp500, scaling="per_ticker")
+    load_model(tmp_path).predict(sp500)
+    with pytest.raises(DataError, match="other; known: sp500"):
+        load_model(tmp_path).predict(renamed)
+
+
+def test_several_tickers_stand_by_date_then_ticker(made, sp500):
+    two = pd.concat([sp500.frame.assign(ticker="b"), sp500.frame.iloc[300:].assign(ticker="a")])
+    bars = Bars(two.sort_values(["ticker", "date"], ignore_index=True), ("two",), "other")
+    frame = load_model(made[0]).predict(bars)
+    assert frame.equals(frame.sort_values(["date", "ticker"], ignore_index=True))
+    alone = load_model(made[0]).predict(sp500)
+    np.testing.assert_allclose(frame.loc[frame["ticker"] == "b", "p"], alone["p"], atol=1e-6)
+
+
+def test_a_single_model_has_one_file_of_weights(sp500, tmp_path):
+    _, trainer = write(tmp_path, sp500, seeds=(7,))
+    assert (tmp_path / "model.safetensors").exists()
+    logits = load_model(tmp_path).predictions(sp500).logits
+    assert logits.shape[0] == 1
+    assert np.isfinite(logits).all()
+    assert trainer.val_logits().shape[0] == 1
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(FolderError, match=r"must hold config\.json"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "scaler.json", "calibrator.json", "model_3.safetensors"]
+)
+@pytest.mark.parametrize("damage", ["cut", "gone", "other"])
+def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, tmp_path):
+    write(tmp_path, sp500)
+    path = tmp_path / name
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:50])
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"{}" if name.endswith("json") else weights_bytes({"a": torch.ones(2)}))
+    expected = FolderError if (name, damage) == ("config.json", "gone") else StorageError
+    with pytest.raises(expected):
+        load_model(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
+    _, trainer = write(tmp_path, sp500)
+    weights = trainer.weights(0)
+    weights["positions"][0, 0] = float("nan")
+    (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
+    with pytest.raises(StorageError, match="not finite"):
+        load_model(tmp_path)
+
+
+def test_nothing_in_the_folder_is_code(made):
+    folder = made[0]
+    kinds = {path.suffix for path in folder.iterdir()}
+    assert kinds == {".json", ".safetensors"}
+    json.loads((folder / "config.json").read_text())

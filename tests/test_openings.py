@@ -1,0 +1,68 @@
+"""Every opening of a test block is written down before anything is seen of it."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from phase6c.errors import StorageError
+from phase6c.openings import OPENINGS_FILE, Opening, open_test, read_openings
+
+FIRST = Opening(
+    bars_digest="a" * 64,
+    first_date=date(2016, 3, 8),
+    last_date=date(2018, 12, 28),
+    at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+    evaluation_id="one",
+    model="outputs/models/best",
+    chosen="trial 3, ensemble, platt",
+    label="high +0.01 in 1 d",
+    code_version="0",
+)
+
+
+@pytest.fixture
+def book(tmp_path):
+    return tmp_path / "outputs" / OPENINGS_FILE
+
+
+def test_the_first_opening_has_none_before_it(book):
+    assert open_test(book, FIRST) == (FIRST, ())
+    assert read_openings(book) == [FIRST]
+
+
+def test_a_second_one_is_told_of_those_before_it(book):
+    open_test(book, FIRST)
+    second = FIRST.model_copy(update={"evaluation_id": "two"})
+    assert open_test(book, second) == (second, (FIRST,))
+    assert len(read_openings(book)) == 2
+
+
+def test_an_evaluation_that_goes_on_opens_it_once(book):
+    open_test(book, FIRST)
+    later = FIRST.model_copy(update={"at": datetime(2026, 2, 2, tzinfo=UTC)})
+    assert open_test(book, later) == (FIRST, ())
+    assert len(read_openings(book)) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"bars_digest": "b" * 64}, {"first_date": date(2015, 1, 1)}, {"last_date": date(2019, 1, 1)}],
+)
+def test_other_bars_or_dates_are_another_block(other, book):
+    open_test(book, FIRST)
+    another = FIRST.model_copy(update={"evaluation_id": "two", **other})
+    assert open_test(book, another)[1] == ()
+
+
+def test_a_damaged_book_opens_nothing(book):
+    open_test(book, FIRST)
+    book.write_text('{"bars_digest": 3}\n' + book.read_text())
+    with pytest.raises(StorageError, match="book of test openings"):
+        open_test(book, FIRST)
+
+
+def test_a_book_that_cannot_be_written_opens_nothing(book):
+    book.parent.mkdir()
+    book.mkdir()
+    with pytest.raises((StorageError, OSError)):
+        open_test(book, FIRST)
