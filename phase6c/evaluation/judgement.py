@@ -146,15 +146,15 @@ def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wi
     if not has_skill:
         least = min(base_rates, key=lambda one: one.log_loss.low)
         return (
-            "No: the transformer is no better than the base rate; its log loss is lower than that "
-            f"of the {words(least.over)} by {_text(least.log_loss)}."
+            "No: the transformer is no better than the base rate: against the "
+            f"{words(least.over)}, {_difference(least.log_loss)}."
         )
-    by = f"{words(over_best.over)}, by {_text(over_best.log_loss)} in log loss"
+    against = f"the best baseline, {words(over_best.over)}: {_difference(over_best.log_loss)}"
     if wins:
-        return f"Yes: the transformer beats the best baseline, {by}."
+        return f"Yes: the transformer beats {against}."
     if over_best.is_loss:
-        return f"No: the transformer is worse than the best baseline, {by}."
-    return f"No: the transformer is not shown to beat the best baseline, {by}."
+        return f"No: the transformer is worse than {against}."
+    return f"No: the transformer is not shown to beat {against}."
 
 
 def words(name: str) -> str:
@@ -162,5 +162,9 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _text(one: Estimate) -> str:
-    return f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"
+def _difference(gained: Estimate) -> str:
+    """A gain in words, so that no sign has to be remembered."""
+    value, low, high = gained.value, gained.low, gained.high
+    if value >= 0:
+        return f"its log loss is lower by {value:.4f} [{low:.4f}, {high:.4f}]"
+    return f"its log loss is higher by {-value:.4f} [{-high:.4f}, {-low:.4f}]"

@@ -67,7 +67,7 @@ def test_on_a_non_linear_market_it_beats_the_linear_baseline():
 
 def test_what_is_worse_or_undecided_is_said_as_such():
     rng = np.random.default_rng(0)
-    logits = -1.5 + rng.normal(size=N_TEST)
+    logits = -1.5 + 2 * rng.normal(size=N_TEST)
     truth = truth_of(sigmoid(logits), rng)
     rates = base_rates(truth, rng)
     worse = judge(

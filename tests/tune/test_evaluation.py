@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,17 @@ import pandas as pd
 import pytest
 
 import phase6c
-from phase6c.audit import audit
+from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.errors import ConfigError, DataError, FolderError, InterruptedStudyError
 from phase6c.evaluation.choice import choose
+from phase6c.evaluation.outcomes import Draws
+from phase6c.ledger import FILE_NAME, read_trials
 from phase6c.nn.saved_model import load_model
 from phase6c.openings import OPENINGS_FILE, read_openings
+from phase6c.predictions import load_predictions
 from phase6c.study import load_study
+from phase6c.tune.course import Course
 from phase6c.tune.evaluation import evaluate, run_evaluation
 from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
 from phase6c.verify.study import verify
@@ -25,7 +31,7 @@ from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
-SMALL = {"top": 2, "seeds": 2, "cpus": 2}
+SMALL = {"top": 1, "seeds": 2, "cpus": 2}
 N_DAYS = 1500
 
 
@@ -61,7 +67,7 @@ def bars_file(tmp_path_factory) -> Path:
 def studies(bars_file, tmp_path_factory) -> tuple[Path, Path]:
     """Two small searches of the same bars."""
     out = tmp_path_factory.mktemp("searches")
-    data = phase6c.config.DataConfig(tier="a20")
+    data = DataConfig(tier="a20")
     options = {"n_trials": 3, "epochs": 3, "cpus": 2, "data": data, "out": str(out)}
     bars = load_bars(bars_file)
     found = [
@@ -94,7 +100,7 @@ def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
         *("gradient boosting", "linear window"),
     }
     contenders = card["sections"]["choice"]["tables"]["contenders"]
-    assert len(contenders) == 4
+    assert len(contenders) == 2
     assert card["sentence"] in (evaluated.folder / "card.md").read_text()
 
 
@@ -103,7 +109,7 @@ def test_every_step_was_trained_for_every_contender_under_every_seed(done, studi
     study = load_study(evaluated.folder / FITS)
     by_step = pd.Series([trial.step for trial in study.trials]).value_counts()
     assert set(by_step.index) == {*(f"fold_{one}" for one in range(1, 6)), "cal", "test"}
-    assert (by_step[[f"fold_{one}" for one in range(1, 6)]] == 8).all()
+    assert (by_step[[f"fold_{one}" for one in range(1, 6)]] == 4).all()
     assert by_step["test"] == 2
     assert all(trial.source == "evaluation" for trial in study.trials)
     assert {load_study(one).trials[0].config["data"]["tier"] for one in studies} == {"a20"}
@@ -124,7 +130,9 @@ def test_the_model_says_of_the_test_block_what_was_judged(done, bars_file):
 
 def test_its_predictions_can_be_audited(done):
     evaluated, _ = done
-    stored = pd.read_parquet(evaluated.folder / "predictions.parquet")
+    path = evaluated.folder / "predictions.parquet"
+    stored = pd.read_parquet(path)
+    assert len(load_predictions(path).y) == len(stored)
     card = evaluated.card["sections"]["test"]["tables"]["test"][0]
     test = stored[stored["step"] == "test"]
     p, y = test["p"].to_numpy(), test["y"].to_numpy()
@@ -136,10 +144,6 @@ def test_the_choice_is_that_of_the_cal_block_alone(done, studies):
     """Made again from what the trainings stored, without any test row."""
     evaluated, out = done
     options = EvaluationOptions(**SMALL, out=out, resume=True)
-    from phase6c.evaluation.outcomes import Draws
-    from phase6c.ledger import FILE_NAME, read_trials
-    from phase6c.tune.course import Course
-
     plan = plan_evaluation(studies, options)
     course = Course(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
     for _ in course.stages():
@@ -170,10 +174,7 @@ def test_one_that_was_interrupted_goes_on_to_the_same_end(done, studies, tmp_pat
 
     def stop_early(config, ledger, resources):
         def listen(row, trial):
-            if row["kind"] == "result" and sum(one.finished for one in ledger.trials.values()) == 9:
-                import os
-                import signal
-
+            if row["kind"] == "result" and sum(one.finished for one in ledger.trials.values()) == 5:
                 os.kill(os.getpid(), signal.SIGINT)
 
         return listen
@@ -216,7 +217,7 @@ def test_studies_of_other_data_are_not_put_side_by_side(studies, bars_file, tmp_
         epochs=1,
         cpus=2,
         out=str(tmp_path),
-        data=phase6c.config.DataConfig(tier="a20", horizon_days=3),
+        data=DataConfig(tier="a20", horizon_days=3),
     )
     with pytest.raises(DataError, match="must have the same"):
         run_evaluation([studies[0], other.folder], out=tmp_path)
@@ -242,31 +243,21 @@ def test_bars_that_have_changed_are_refused(studies, bars_file, tmp_path):
         bars_file.write_text(kept)
 
 
-def test_a_contender_that_diverges_is_dropped_and_the_rest_go_on(studies, tmp_path):
+def test_a_contender_far_behind_gets_no_more_seeds(studies, tmp_path):
     """Its learning rate is changed in its study, as a mistake in a configuration would be."""
     copy = tmp_path / "broken"
     shutil.copytree(studies[0], copy)
     ledger = copy / "ledger.jsonl"
     best = load_study(copy).best
-    rate = best.config["optim"]["learning_rate"]
-    lines = ledger.read_text().splitlines()
-    for place, line in enumerate(lines):
-        row = json.loads(line)
+    rows = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for row in rows:
         if row["kind"] == "trial" and row["number"] == best.number:
-            row["config"]["optim"] |= {"learning_rate": 1.0, "clip_norm": 1e30}
-            row["config"]["optim"]["weight_decay"] = 10.0
-            lines[place] = json.dumps(row)
-    ledger.write_text("\n".join(lines) + "\n")
-    assert rate < 1
-    evaluated = run_evaluation([copy], **{**SMALL, "seeds": 1}, out=tmp_path)
-    rows = evaluated.card["sections"]["choice"]["tables"]["contenders"]
-    outcome = {row["model"]: row["outcome"] for row in rows}
-    assert outcome[f"trial {best.number}"] != "chosen"
-
-
-def test_audit_reads_the_predictions_file(done, tmp_path):
-    from phase6c.predictions import load_predictions
-
-    assert audit is not None
-    found = load_predictions(done[0].folder / "predictions.parquet")
-    assert len(found.y) > 500
+            row["config"]["optim"] |= {"learning_rate": 0.5, "clip_norm": 1e9, "warmup_steps": 0}
+    ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    evaluated = run_evaluation([copy], **{**SMALL, "top": 2, "seeds": 3}, out=tmp_path)
+    contenders = evaluated.card["sections"]["choice"]["tables"]["contenders"]
+    (bad,) = [row for row in contenders if row["model"] == f"trial {best.number}"]
+    assert bad["dropped after seeds"] in (1, 2)
+    assert bad["outcome"].startswith(("behind the leader", "its training for"))
+    trained = [t for t in load_study(evaluated.folder / FITS).trials if t.name == bad["model"]]
+    assert len(trained) == 5 * bad["dropped after seeds"]

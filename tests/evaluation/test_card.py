@@ -1,0 +1,186 @@
+"""The card says what the figures bear, marks what was selected on, and is the same in all forms."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phase6c.calibration import log_losses, sigmoid
+from phase6c.config import DataConfig
+from phase6c.contenders import Contender
+from phase6c.evaluation.card import make_card
+from phase6c.evaluation.card_files import document, markdown, predictions, write_card
+from phase6c.evaluation.choice import choose
+from phase6c.evaluation.entries import Entry, baseline_entry, figures
+from phase6c.evaluation.evidence import Evidence, Period
+from phase6c.evaluation.outcomes import Candidate, Draws
+from phase6c.openings import Opening
+
+DRAWS = Draws(horizon_days=1, n=200)
+FOLDS = tuple(f"fold_{one}" for one in range(1, 6))
+N_TEST = 700
+
+
+def contender(name: str, may_win: bool = True) -> Contender:
+    return Contender(
+        name=name,
+        study="outputs/phase6c_a20/hpo",
+        number=3,
+        budget="tiny",
+        n_tried=12,
+        may_win=may_win,
+        params={"dropout": 0.1},
+        config={},
+        n_params=50_000,
+        in_budget=may_win,
+        best_epoch=3,
+    )
+
+
+def opening(identity: str, at: datetime) -> Opening:
+    return Opening(
+        bars_digest="a" * 64,
+        first_date=date(2016, 3, 8),
+        last_date=date(2018, 12, 28),
+        at=at,
+        evaluation_id=identity,
+        model=f"outputs/models/{identity}",
+        chosen="trial 3, ensemble, platt",
+        label="high +0.01 in 1 d",
+        code_version="0",
+    )
+
+
+@pytest.fixture
+def make_evidence(make_world):
+    """Evidence for a model that is off by some noise, against a baseline that is off by .9."""
+
+    def make(noise: float) -> Evidence:
+        world = make_world(3, steps=(*FOLDS, "cal", "test"), n_rows=N_TEST)
+        tested = world.truth.of(["test"])
+        past, test = world.truth.take(~tested), world.truth.take(tested)
+        ours = world.seeds(2, noise, shift=0.8)
+        candidate = Candidate("trial 3", ours[:, ~tested])
+        choice = choose([candidate], past)
+        own_past, own_test = (choice.logits(ours[:, rows]) for rows in (~tested, tested))
+        chosen = Entry("trial 3", own_past, past, choice.kind, n_params=50_000)
+        base = np.full(len(world.truth), -1.2)
+        others = {
+            "train_base_rate": base,
+            "trailing_base_rate": base + 0.1,
+            "ridge_logistic": world.seeds(1, 0.9)[0],
+            "gradient_boosting": world.seeds(1, 1.2)[0],
+        }
+        baselines = {
+            name: baseline_entry(name, one[~tested], past, "auto", 1.0).with_test(one[tested])
+            for name, one in others.items()
+        }
+        periods = tuple(
+            Period(step, date(2005, 1, place + 1), date(2005, 2, place + 1), step == "fold_5")
+            for place, step in enumerate(dict.fromkeys(past.steps))
+        )
+        return Evidence(
+            name="best",
+            data=DataConfig(tier="a20"),
+            facts=(("studies", "outputs/phase6c_a20/hpo"),),
+            periods=periods,
+            contenders=(contender("trial 3"), contender("far")),
+            dropped={"far": (2, "behind the leader")},
+            choice=choice,
+            chosen=chosen.with_test(own_test),
+            others=(),
+            baselines=baselines,
+            best_baseline="ridge_logistic",
+            past=past,
+            test=test,
+            opening=opening("this", datetime(2026, 11, 23, tzinfo=UTC)),
+            openings_before=(),
+            draws=DRAWS,
+        )
+
+    return make
+
+
+def test_it_says_yes_where_the_model_wins_and_no_where_it_does_not(make_evidence):
+    assert make_card(make_evidence(0.0)).judgement.sentence.startswith("Yes")
+    assert make_card(make_evidence(1.5)).judgement.sentence.startswith("No")
+
+
+def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
+    walk = make_card(make_evidence(0.3)).sections[1]
+    assert any("Selected on: fold_5" in line for line in walk.says)
+    pooled, steps = walk.tables
+    assert "(selected on)" in pooled.title
+    marks = [row[2] for row in steps.rows]
+    assert marks == ["", "", "", "", "selected on", ""]
+
+
+def test_a_second_opening_is_said(make_evidence):
+    before = opening("first", datetime(2026, 1, 2, tzinfo=UTC))
+    card = make_card(replace(make_evidence(0.3), openings_before=(before,)))
+    assert any(
+        "2026-01-02" in one and "no longer untouched" in one for one in card.sections[0].says
+    )
+
+
+def test_all_baselines_and_calibrators_are_in_it(make_evidence):
+    evidence = make_evidence(0.3)
+    test, _, choice = make_card(evidence).sections
+    names = [row[0] for row in test.tables[0].rows]
+    assert names == ["trial 3", *(name.replace("_", " ") for name in evidence.baselines)]
+    kinds = {row[2] for row in choice.tables[1].rows}
+    assert kinds == {"none", "intercept", "temperature", "platt", "isotonic"}
+    assert any("fewer than 1,000" in row[4] for row in choice.tables[1].rows)
+
+
+def test_calibrated_figures_are_by_what_the_past_has_fitted(make_evidence):
+    evidence = make_evidence(0.3)
+    row = make_card(evidence).sections[0].tables[0].rows[0]
+    table = dict(zip(make_card(evidence).sections[0].tables[0].columns, row, strict=True))
+    fitted = evidence.chosen.calibrator
+    expected = log_losses(fitted.apply(evidence.chosen.test), evidence.test.y).mean()
+    assert table["log loss"].value == pytest.approx(expected)
+    assert table["log loss raw"] > table["log loss"].value
+    assert table["log loss"].low < expected < table["log loss"].high
+
+
+def test_figures_against_their_definitions(world):
+    truth, logits = world.truth, world.seeds(1, 0.5)[0]
+    base = np.full(len(truth), -1.0)
+    found = figures(logits, logits, base, 0.3, truth, DRAWS)
+    called = sigmoid(logits) >= 0.3
+    assert found.precision == pytest.approx(truth.y[called].mean())
+    assert found.recall == pytest.approx(truth.y[called].sum() / truth.y.sum())
+    ratio = log_losses(logits, truth.y).mean() / log_losses(base, truth.y).mean()
+    assert found.skill == pytest.approx(1 - ratio)
+    assert found.lift == pytest.approx(found.average_precision / truth.y.mean())
+    assert found.fold_auc[0] < found.auc.value < found.fold_auc[1]
+
+
+def test_the_files_agree(make_evidence, tmp_path):
+    evidence = make_evidence(0.3)
+    card = make_card(evidence)
+    write_card(tmp_path, card, evidence)
+    stored = json.loads((tmp_path / "card.json").read_text())
+    assert stored == json.loads(json.dumps(document(card, evidence)))
+    text = (tmp_path / "card.md").read_text()
+    assert text == markdown(card)
+    page = (tmp_path / "card.html").read_text()
+    for line in (one for section in card.sections for one in section.says):
+        assert line in text
+    assert card.judgement.sentence.split(",")[0] in page
+    assert "<svg" in page
+    frame = pd.read_parquet(tmp_path / "predictions.parquet")
+    pd.testing.assert_frame_equal(frame, predictions(evidence), check_dtype=False)
+    assert set(frame["step"]) == {*FOLDS, "cal", "test"}
+
+
+def test_a_test_block_of_one_class_is_judged_without_auc(make_evidence):
+    evidence = make_evidence(0.3)
+    flat = replace(evidence.test, y=np.zeros(N_TEST, dtype=np.int8))
+    card = make_card(replace(evidence, test=flat))
+    assert card.judgement.over_best.auc is None
+    assert not card.judgement.has_skill

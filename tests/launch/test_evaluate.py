@@ -1,0 +1,148 @@
+"""The commands evaluate.py and predict.py, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from .conftest import LAUNCH, load_command
+
+pytestmark = pytest.mark.ray
+
+STUDY = "outputs/phase6c_a20/first"
+
+
+def python(folder: Path, name: str, *options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(LAUNCH / f"{name}.py"), *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where a small search and its evaluation have been run."""
+    folder = tmp_path_factory.mktemp("user")
+    search = ("--budget", "tiny", "--tier", "a20", "--trials", 2, "--epochs", 2, "--name", "first")
+    done = python(folder, "tune", *search)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder) -> subprocess.CompletedProcess[str]:
+    return python(folder, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 2)
+
+
+@pytest.mark.timeout(600)
+def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folder):
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "the transformer" in evaluated.stdout
+    for name in ("gradient boosting", "trailing base rate", "linear window"):
+        assert evaluated.stdout.count(name) >= 2
+    assert evaluated.stdout.rstrip().endswith(str(folder / "outputs/models/best"))
+    assert "to do" in evaluated.stderr
+
+
+@pytest.mark.timeout(600)
+def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, folder):
+    assert evaluated.returncode == 0
+    done = python(folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.csv")
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_csv(folder / "p.csv")
+    assert list(frame) == ["date", "ticker", "p"]
+    assert frame["date"].iloc[-1] == "2018-12-31"
+    assert "after 2018-12-31" in done.stdout
+    assert "are what the model was fitted on" in done.stdout
+    again = python(
+        folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.parquet"
+    )
+    assert again.returncode == 0
+    pd.testing.assert_series_equal(pd.read_parquet(folder / "p.parquet")["p"], frame["p"])
+
+
+@pytest.mark.timeout(600)
+def test_the_card_comes_as_json_too_and_a_finished_evaluation_is_not_run_again(evaluated, folder):
+    assert evaluated.returncode == 0
+    options = (STUDY, "--top", 1, "--seeds", 1, "--cpus", 2, "--resume", "--json")
+    begun = time.monotonic()
+    done = python(folder, "evaluate", *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["schema"] == "phase6c.card/1"
+    assert time.monotonic() - begun < 90
+    assert len((folder / "outputs/test_openings.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.timeout(600)
+def test_what_cannot_be_is_refused_with_its_code(evaluated, folder):
+    assert evaluated.returncode == 0
+    model = "outputs/models/best"
+    for code, name, *options in (
+        (2, "evaluate", STUDY, "--folds", 3),
+        (2, "evaluate"),
+        (2, "evaluate", STUDY, STUDY, "--name", "twice"),
+        (2, "evaluate", STUDY, "--top", 1, "--seeds", 2, "--resume"),
+        (73, "evaluate", "nowhere"),
+        (73, "evaluate", STUDY),
+        (69, "evaluate", STUDY, "--name", "gpu", "--gpus", 7),
+        (2, "predict", model, "--data", "sp500", "--out", "p.xlsx"),
+        (65, "predict", model, "--data", "nowhere.csv", "--out", "p.csv"),
+        (73, "predict", "outputs", "--data", "sp500", "--out", "p.csv"),
+    ):
+        done = python(folder, name, *options)
+        assert done.returncode == code, (name, options, done.stderr)
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_names_contenders_steps_and_cost_and_leaves_nothing(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [str(LAUNCH), *sys.path])
+    command = load_command("evaluate")
+    options = [STUDY, "--top", "2", "--name", "dry", "--dry-run"]
+    shown = CliRunner().invoke(command, options)
+    assert shown.exit_code == 0, shown.output
+    for word in ("contender", "fold_5", "cal", "test", "at most 65 runs", "GiB"):
+        assert word in shown.stdout
+    as_json = json.loads(CliRunner().invoke(command, [*options, "--json"]).stdout)
+    assert as_json["estimate"]["n_fits_at_most"] == 65
+    assert not (folder / "outputs/models/dry").exists()
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_ends_it_with_130_and_the_command_that_goes_on(folder):
+    command = [sys.executable, str(LAUNCH / "evaluate.py"), STUDY, "--top", "1", "--seeds", "1"]
+    process = subprocess.Popen(
+        [*command, "--name", "cut", "--cpus", "1"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    ledger = folder / "outputs/models/cut/fits/ledger.jsonl"
+    limit = time.monotonic() + 200
+    while time.monotonic() < limit and not (
+        ledger.exists() and '"decision": "complete"' in ledger.read_text()
+    ):
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130, told
+    assert "--resume" in told
+    done = python(folder, "evaluate", *command[2:], "--name", "cut", "--cpus", 2, "--resume")
+    assert done.returncode == 0, done.stderr
