@@ -11,19 +11,21 @@ from rich.table import Table
 from phase6c.report.section import number
 
 
-def card_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> Table:
-    """Some columns of a table of card.json."""
+def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    """What fits into 80 columns of a table of card.json; the files have all of it."""
     table = plain_table(title)
-    for name in columns:
-        table.add_column(name, justify="left" if name == columns[0] else "right")
+    table.add_column("model", no_wrap=True)
+    for name in ("log loss", "gain over best", "AUC"):
+        table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(_text(row[name]) for name in columns))
+        loss = f"{row['log loss']['value']:.4f}"
+        table.add_row(
+            row["model"], loss, _estimate(row["gain over best baseline"]), _estimate(row["AUC"])
+        )
     return table
 
 
-def _text(cell: Any) -> str:
-    if isinstance(cell, Mapping):
-        return f"{number(cell['value'])} [{number(cell['low'])}, {number(cell['high'])}]"
-    if cell is None:
+def _estimate(found: Mapping[str, float] | None) -> str:
+    if found is None:
         return "-"
-    return number(cell) if isinstance(cell, float) else str(cell)
+    return f"{number(found['value'])} [{number(found['low'])}, {number(found['high'])}]"

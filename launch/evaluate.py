@@ -36,8 +36,6 @@ OPTIONS = (
     *("top", "seeds", "folds", "calibration", "name", "out", "resume"),
     *("gpus", "gpus_per_trial", "cpus", "address"),
 )
-# Of a card's tables on the terminal; the files have all columns.
-SHOWN = ("model", "log loss", "skill", "gain over best baseline", "AUC", "slope", "ECE")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -161,8 +159,7 @@ def show_result(evaluated: Evaluated, *, as_json: bool) -> None:
     console = Console(highlight=False)
     sections = evaluated.card["sections"]
     for name in ("test", "walk_forward"):
-        table = card_table(sections[name]["tables"][name], SHOWN, name.replace("_", " "))
-        console.print(table)
+        console.print(card_table(sections[name]["tables"][name], name.replace("_", " ")))
     for section in sections.values():
         for line in section["says"]:
             console.print(f"- {line}", markup=False, soft_wrap=True)

@@ -18,10 +18,10 @@ from phase6c.evaluation.outcomes import Truth
 from phase6c.report.section import Cell, Section, Table, number, setting
 
 _FIGURES = (
-    *("model", "parameters", "tier", "horizon", "label", "tried", "seeds"),
-    *("log loss raw", "log loss", "skill", "gain over best baseline", "Brier", "AUC"),
-    *("AUC down", "AUC direction", "average precision", "lift", "intercept", "slope", "ECE"),
-    *("threshold", "precision", "recall", "base rate", "step AUC", "seconds"),
+    *("model", "parameters", "log loss", "gain over best baseline", "skill", "AUC"),
+    *("log loss raw", "Brier", "intercept", "slope", "ECE", "AUC down", "AUC direction"),
+    *("average precision", "lift", "threshold", "precision", "recall", "base rate", "step AUC"),
+    *("tier", "horizon", "label", "tried", "seeds", "seconds"),
 )
 
 
@@ -106,8 +106,8 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
     ]
     if selected:
         says.append(
-            f"Selected on: {', '.join(selected)} overlap the search's validation block, on which "
-            "the contenders were chosen; their figures there are too good."
+            f"Selected on: {', '.join(selected)}. The search's validation block, by which the "
+            "contenders were chosen, reaches into these steps; figures there are too good."
         )
     entries = [evidence.chosen, *evidence.others, *evidence.baselines.values()]
     mark = " (selected on)" if selected else ""
@@ -215,31 +215,13 @@ def _row(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Cell, ...]:
     data = evidence.data
     spread = found.fold_auc
     return (
-        words(entry.name),
-        entry.n_params,
-        data.tier,
-        f"{data.horizon_days} d",
-        f"{data.label} +{data.rise:g}",
-        entry.n_tried,
-        entry.n_seeds,
-        found.log_loss_raw,
-        found.log_loss,
-        found.skill,
-        over,
-        found.brier,
-        found.auc,
-        found.auc_down,
-        found.auc_direction,
-        found.average_precision,
-        found.lift,
-        found.calibration_intercept,
-        found.calibration_slope,
-        found.ece,
-        found.threshold,
-        found.precision,
-        found.recall,
-        found.base_rate,
+        *(words(entry.name), entry.n_params, found.log_loss, over, found.skill, found.auc),
+        *(found.log_loss_raw, found.brier, found.calibration_intercept, found.calibration_slope),
+        *(found.ece, found.auc_down, found.auc_direction, found.average_precision, found.lift),
+        *(found.threshold, found.precision, found.recall, found.base_rate),
         f"{spread[0]:.3f} to {spread[1]:.3f}" if spread else None,
+        *(data.tier, f"{data.horizon_days} d", f"{data.label} +{data.rise:g}"),
+        *(entry.n_tried, entry.n_seeds),
         None if entry.seconds is None else round(entry.seconds),
     )
 

@@ -93,17 +93,6 @@ def choose(
     return Choice(candidate=best.candidate, form=best.form, kind=best.kind, scores=tuple(scores))
 
 
-def final_calibrator(choice: Choice, logits: np.ndarray, truth: Truth) -> Calibrator:
-    """The chosen kind, fitted on all that was predicted out of fold: walk forward and cal block.
-
-    Args:
-        choice: Names kind and form.
-        logits: float64[seed, row], the chosen candidate's.
-        truth: The same rows.
-    """
-    return Calibrator.fit(choice.kind, choice.logits(logits), truth.y)
-
-
 def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) -> Iterator[CalScore]:
     cal = truth.of(["cal"])
     n_rises = int(truth.y[~cal].sum())

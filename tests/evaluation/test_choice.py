@@ -8,7 +8,8 @@ import pytest
 from phase6c.calibration import log_losses
 from phase6c.calibrators import KINDS, Calibrator
 from phase6c.errors import StudyFailedError
-from phase6c.evaluation.choice import choose, final_calibrator
+from phase6c.evaluation.choice import choose
+from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.outcomes import Candidate
 
 
@@ -74,11 +75,9 @@ def test_a_reference_is_compared_and_never_chosen(world):
 
 
 def test_the_final_calibrator_knows_cal_too(world):
-    logits = world.seeds(3, 0.5, shift=1.0)
-    choice = choose([Candidate("one", logits)], world.truth, "platt")
-    flipped = replace(
-        world.truth, y=np.where(world.truth.of(["cal"]), 1 - world.truth.y, world.truth.y)
-    )
-    fitted = final_calibrator(choice, logits, world.truth)
-    assert fitted == Calibrator.fit("platt", choice.logits(logits), world.truth.y)
-    assert final_calibrator(choice, logits, flipped) != fitted
+    logits = world.seeds(1, 0.5, shift=1.0)[0]
+    cal = world.truth.of(["cal"])
+    flipped = replace(world.truth, y=np.where(cal, 1 - world.truth.y, world.truth.y))
+    final = Entry("one", logits, world.truth, "platt").calibrator
+    assert final == Calibrator.fit("platt", logits, world.truth.y)
+    assert Entry("one", logits, flipped, "platt").calibrator != final

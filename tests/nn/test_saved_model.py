@@ -1,6 +1,8 @@
 """A model in a folder: what it predicts, which bars it refuses, and what damage does to it."""
 
 import json
+import os
+import pickle
 from datetime import date
 
 import numpy as np
@@ -29,6 +31,7 @@ VALUES = {
     "tier": "a20",
 }
 SEEDS = (3, 4)
+FILES = ("config.json", "scaler.json", "calibrator.json", "model_3.safetensors")
 CALIBRATOR = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array([0, 1, 0, 1]))
 
 
@@ -155,9 +158,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         load_model(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["config.json", "scaler.json", "calibrator.json", "model_3.safetensors"]
-)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["cut", "gone", "other"])
 def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, tmp_path):
     write(tmp_path, sp500)
@@ -180,6 +181,21 @@ def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
     (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
     with pytest.raises(StorageError, match="not finite"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pickle_in_place_of_a_file_is_not_executed(name, sp500, tmp_path):
+    write(tmp_path / "model", sp500)
+    canary = tmp_path / "executed"
+
+    class Planted:
+        def __reduce__(self):
+            return os.mkdir, (str(canary),)
+
+    (tmp_path / "model" / name).write_bytes(pickle.dumps(Planted()))
+    with pytest.raises(StorageError):
+        load_model(tmp_path / "model")
+    assert not canary.exists()
 
 
 def test_nothing_in_the_folder_is_code(made):

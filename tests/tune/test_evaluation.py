@@ -26,6 +26,7 @@ from phase6c.study import load_study
 from phase6c.tune.course import Course
 from phase6c.tune.evaluation import evaluate, run_evaluation
 from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
+from phase6c.tune.fit_trainable import FitTrainable
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
@@ -261,3 +262,25 @@ def test_a_contender_far_behind_gets_no_more_seeds(studies, tmp_path):
     assert bad["outcome"].startswith(("behind the leader", "its training for"))
     trained = [t for t in load_study(evaluated.folder / FITS).trials if t.name == bad["model"]]
     assert len(trained) == 5 * bad["dropped after seeds"]
+
+
+class FailsOnce(FitTrainable):
+    """Fails in one step of one configuration as long as a file is there."""
+
+    def _begin(self, config):
+        flag = Path(config["study_folder"]).parents[2] / "fails"
+        if flag.exists() and config["number"] == 1:
+            raise ValueError("planted")
+        super()._begin(config)
+
+
+def test_a_failed_training_drops_its_contender_and_the_rest_go_on(studies, tmp_path):
+    flag = tmp_path / "fails"
+    flag.touch()
+    options = {"top": 1, "seeds": 1, "out": tmp_path}
+    evaluated = evaluate(plan_evaluation(studies, EvaluationOptions(**options)), (), FailsOnce)
+    outcomes = [
+        row["outcome"] for row in evaluated.card["sections"]["choice"]["tables"]["contenders"]
+    ]
+    assert sum("its training for fold_1 failed" in one for one in outcomes) == 1
+    assert outcomes.count("chosen") == 1
