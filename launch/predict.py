@@ -60,9 +60,7 @@ def main(model_dir: Path, source: str, out: Path, *, debug: bool) -> None:
     through = model.info.fitted_through
     n_seen = int((frame["date"] <= str(through)).sum())
     if n_seen:
-        click.echo(
-            f"{n_seen:,} of these days, through {through}, are what the model was fitted on."
-        )
+        click.echo(f"{n_seen:,} of these days lie in the time that it was fitted on, to {through}.")
 
 
 if __name__ == "__main__":

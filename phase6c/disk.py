@@ -37,6 +37,7 @@ def bytes_needed(
     total_epochs: float,
     n_val: int,
     keep: int,
+    n_states: int = 0,
 ) -> int:
     """The size of a study's folder at its largest.
 
@@ -48,6 +49,7 @@ def bytes_needed(
         total_epochs: Of all trials; at most `n_trials * epochs`, with rungs fewer.
         n_val: Windows of the validation block.
         keep: How many trials keep their best weights.
+        n_states: How many states of a trainer each running trial has beside its checkpoints.
     """
     running = min(max_concurrent, n_trials)
     weights = _PADDING * _WEIGHT_BYTES * n_params + _WEIGHTS_EXTRA
@@ -59,7 +61,7 @@ def bytes_needed(
     # Two checkpoints; weights and predictions are there twice while they are replaced.
     replaced = 2 * checkpoint + weights + epochs * _PREDICTION_BYTES * n_val
     return round(
-        running * replaced
+        running * (replaced + n_states * checkpoint)
         + (running + min(keep, n_trials)) * weights
         + total_epochs * (_PREDICTION_BYTES * n_val + _EPOCH_BYTES)
         + n_trials * _TRIAL_BYTES

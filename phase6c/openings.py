@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from filelock import FileLock
+
 from phase6c.config import Record
 from phase6c.errors import StorageError
 from phase6c.files import AppendOnlyFile, make_folder, read_lines
@@ -37,10 +39,12 @@ class Opening(Record):
     label: str
     code_version: str
 
-    @property
-    def block(self) -> tuple[str, date, date]:
-        """What makes it the same test block as another's."""
-        return self.bars_digest, self.first_date, self.last_date
+    def overlaps(self, other: Opening) -> bool:
+        """Whether days of the same bars were looked at; other horizons cut a few days off."""
+        same_bars = self.bars_digest == other.bars_digest
+        return (
+            same_bars and self.first_date <= other.last_date and other.first_date <= self.last_date
+        )
 
 
 def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...]]:
@@ -57,17 +61,18 @@ def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...
     Raises:
         StorageError: The book cannot be read or written: then nothing may be opened.
     """
-    known = [one for one in read_openings(path) if one.block == opening.block]
-    for place, one in enumerate(known):
-        if one.evaluation_id == opening.evaluation_id:
-            return one, tuple(known[:place])
     make_folder(path.parent)
-    book = AppendOnlyFile(path)
-    try:
-        book.append(opening.model_dump(mode="json"))
-    finally:
-        book.close()
-    return opening, tuple(known)
+    with FileLock(path.with_suffix(".lock")):
+        known = [one for one in read_openings(path) if one.overlaps(opening)]
+        for place, one in enumerate(known):
+            if one.evaluation_id == opening.evaluation_id:
+                return one, tuple(known[:place])
+        book = AppendOnlyFile(path)
+        try:
+            book.append(opening.model_dump(mode="json"))
+        finally:
+            book.close()
+        return opening, tuple(known)
 
 
 def read_openings(path: Path) -> Sequence[Opening]:
@@ -87,6 +92,11 @@ def read_openings(path: Path) -> Sequence[Opening]:
             f"{path}: {error}",
             "Restore it from a copy; without it nobody knows what has been looked at.",
         ) from error
+
+
+def has_opened(path: Path, evaluation_id: str) -> bool:
+    """Whether an evaluation has opened its test block already."""
+    return any(one.evaluation_id == evaluation_id for one in read_openings(path))
 
 
 def now() -> datetime:

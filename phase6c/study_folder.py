@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,22 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
             "Name the place itself with --out, or choose another --name.",
         )
     return folder
+
+
+def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Names of studies that tell them apart: those of other tiers have the same in other folders.
+
+    Args:
+        names: As they are.
+        folders: Of the same studies.
+    """
+    found = list(names)
+    if len(set(found)) < len(found):
+        parents = (folder.resolve().parent.name for folder in folders)
+        found = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
+    if len(set(found)) < len(found):
+        found = [f"{position}_{name}" for position, name in enumerate(found, start=1)]
+    return found
 
 
 def cache_path(out: str | Path) -> Path:

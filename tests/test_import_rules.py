@@ -49,6 +49,7 @@ LAYERS = (
         "phase6c.january",
         "phase6c.ledger",
         "phase6c.metrics",
+        "phase6c.model_folder",
         "phase6c.openings",
         "phase6c.optuna_view",
         "phase6c.paired",

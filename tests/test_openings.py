@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from phase6c.errors import StorageError
-from phase6c.openings import OPENINGS_FILE, Opening, open_test, read_openings
+from phase6c.openings import OPENINGS_FILE, Opening, has_opened, open_test, read_openings
 
 FIRST = Opening(
     bars_digest="a" * 64,
@@ -46,12 +46,28 @@ def test_an_evaluation_that_goes_on_opens_it_once(book):
 
 @pytest.mark.parametrize(
     "other",
-    [{"bars_digest": "b" * 64}, {"first_date": date(2015, 1, 1)}, {"last_date": date(2019, 1, 1)}],
+    [{"bars_digest": "b" * 64}, {"last_date": date(2016, 3, 7), "first_date": date(2015, 1, 1)}],
 )
-def test_other_bars_or_dates_are_another_block(other, book):
+def test_other_bars_or_days_are_another_block(other, book):
     open_test(book, FIRST)
     another = FIRST.model_copy(update={"evaluation_id": "two", **other})
     assert open_test(book, another)[1] == ()
+
+
+@pytest.mark.parametrize(
+    "other", [{"first_date": date(2016, 3, 9)}, {"last_date": date(2018, 12, 21)}]
+)
+def test_another_horizon_that_ends_a_few_days_earlier_opens_the_same_block(other, book):
+    open_test(book, FIRST)
+    another = FIRST.model_copy(update={"evaluation_id": "two", **other})
+    assert open_test(book, another)[1] == (FIRST,)
+
+
+def test_it_is_known_who_has_opened(book):
+    assert not has_opened(book, "one")
+    open_test(book, FIRST)
+    assert has_opened(book, "one")
+    assert not has_opened(book, "two")
 
 
 def test_a_damaged_book_opens_nothing(book):
@@ -62,7 +78,6 @@ def test_a_damaged_book_opens_nothing(book):
 
 
 def test_a_book_that_cannot_be_written_opens_nothing(book):
-    book.parent.mkdir()
-    book.mkdir()
+    book.mkdir(parents=True)
     with pytest.raises((StorageError, OSError)):
         open_test(book, FIRST)

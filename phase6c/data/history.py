@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,11 @@ class History:
     config: DataConfig
     digest: str
     summary: DataSummary
+
+    def of(self, tickers: Sequence[str]) -> History:
+        """The same for some tickers."""
+        kept = np.isin(np.array(self.rows.names)[self.rows.tickers], tickers)
+        return replace(self, features=self.features[kept], rows=self.rows.take(kept))
 
     def before(self, border: np.datetime64) -> History:
         """The same without any row, and without any label that reads a bar, from `border` on."""

@@ -129,7 +129,7 @@ def walk_forward(
 
     The first fold trains on half of the dates; the folds share the rest in equal parts, the
     remainder going to the first training. The last h days before each fold are purged from its
-    training, and no label reads `end` or anything after it.
+    training and from the fold before it, and no label reads `end` or anything after it.
 
     Args:
         calendar: As for `split_dates`.
@@ -157,8 +157,10 @@ def walk_forward(
     return tuple(
         Fold(
             train=_training(days, days[start], config),
-            # A later fold's training is purged, so that only the end is a border to `out`.
-            out=Span(days[start], days[min(stop, len(days) - purge_days) - 1], end),
+            # What one fold has shown may calibrate the next, so that its labels end before it.
+            out=Span(
+                days[start], days[stop - purge_days - 1], days[stop] if stop < len(days) else end
+            ),
         )
         for start, stop in pairwise(cuts)
     )

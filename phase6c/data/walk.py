@@ -10,6 +10,7 @@ import numpy as np
 from phase6c.data.history import History
 from phase6c.data.splits import Step
 from phase6c.data.windows import SearchData
+from phase6c.errors import DataError
 
 CAL, TEST = "cal", "test"
 
@@ -36,6 +37,23 @@ class Walk:
     def folds(self) -> tuple[str, ...]:
         """The steps before cal."""
         return tuple(name for name in self.steps if name not in (CAL, TEST))
+
+    def check_classes(self) -> None:
+        """Checks that every training has rises and other days to learn from.
+
+        Raises:
+            DataError: One has not.
+        """
+        rows = self.history.rows
+        for name, step in self.steps.items():
+            y = rows.up[rows.windows_in(step.inner.train)]
+            if len(np.unique(y)) < 2:
+                raise DataError(
+                    "Both classes must occur in the earlier part of every step's training",
+                    f"{name}, through {step.inner.train.last}: "
+                    + ("rises only" if y.any() else "no rise" if len(y) else "no rows"),
+                    "Use fewer folds, another threshold, horizon or label, or add earlier bars.",
+                )
 
     def inner(self, name: str) -> SearchData:
         """The training of a step, cut in two to choose the number of epochs."""

@@ -10,11 +10,13 @@ import numpy as np
 from phase6c.bootstrap import Estimate
 from phase6c.calibration import log_losses
 from phase6c.config import Values
+from phase6c.data.walk import CAL
 from phase6c.evaluation.choice import CalScore, Choice
-from phase6c.evaluation.entries import Entry, Figures, figures, step_masks
-from phase6c.evaluation.evidence import Evidence
+from phase6c.evaluation.entries import Entry, Figures, figures, plain_auc, step_masks
+from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
 from phase6c.evaluation.outcomes import Truth
+from phase6c.evaluation.race import BEHIND
 from phase6c.report.section import Cell, Section, Table, number, setting
 
 _FIGURES = (
@@ -109,6 +111,8 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
             f"Selected on: {', '.join(selected)}. The search's validation block, by which the "
             "contenders were chosen, reaches into these steps; figures there are too good."
         )
+    if any(why.startswith(BEHIND) for _, why in evidence.dropped.values()):
+        says.append("Contenders dropped out by these very folds, which flatters those that stayed.")
     entries = [evidence.chosen, *evidence.others, *evidence.baselines.values()]
     mark = " (selected on)" if selected else ""
     pooled = Table(
@@ -134,14 +138,14 @@ def _steps_table(evidence: Evidence) -> Table:
         cells: list[Cell] = [
             period.name,
             f"{period.first} to {period.last}",
-            "selected on" if period.selected_on else "",
+            _mark(period),
             len(y),
             float(y.mean()),
         ]
         for entry in (evidence.chosen, best):
             cells.append(float(log_losses(entry.forward[own], y).mean()))
         for entry in (evidence.chosen, best):
-            cells.append(_plain_auc(entry.past[own], y))
+            cells.append(plain_auc(entry.past[own], y))
         rows.append(tuple(cells))
     name = words(best.name)
     columns = (
@@ -151,18 +155,20 @@ def _steps_table(evidence: Evidence) -> Table:
     return Table(name="steps", title="Step by step", columns=columns, rows=tuple(rows))
 
 
-def _plain_auc(logits: np.ndarray, y: np.ndarray) -> float | None:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(y, logits)) if len(np.unique(y)) == 2 else None
+def _mark(period: Period) -> str:
+    """What else has been done on these dates."""
+    if period.name == CAL:
+        return "chosen on"
+    return "selected on" if period.selected_on else ""
 
 
 def _choice_section(evidence: Evidence) -> Section:
     choice = evidence.choice
     what = "an ensemble of its seeds" if choice.form == "ensemble" else "its first seed"
     says = [
-        f"The cal block, which nothing else has used, chose {choice.candidate}, as {what}, with "
-        f"the calibrator {choice.kind}: log loss {number(_first(choice).log_loss)}.",
+        "The cal block, which neither the search nor the walk forward has used, chose "
+        f"{choice.candidate}, as {what}, with the calibrator {choice.kind}: log loss "
+        f"{number(_first(choice).log_loss)}.",
         f"The final calibrator is fitted on walk forward and cal, {len(evidence.past):,} rows with "
         f"{int(evidence.past.y.sum()):,} rises, all predicted out of fold.",
     ]
@@ -244,7 +250,7 @@ def _measured(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Figures,
             entry.past[walk],
             entry.forward[walk],
             base.past[walk_of(base.truth)],
-            entry.threshold,
+            None,  # it was chosen on these very rows
             truth,
             evidence.draws,
         )
@@ -261,7 +267,7 @@ def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
 
 def walk_of(truth: Truth) -> np.ndarray:
     """bool[row] of the past: the walk forward without cal."""
-    return ~truth.of(["cal"])
+    return ~truth.of([CAL])
 
 
 def _text(one: Estimate) -> str:

@@ -11,6 +11,7 @@ from phase6c.calibration import ensemble, log_losses
 from phase6c.calibrators import KINDS, Calibrator, Kind
 from phase6c.config import Record
 from phase6c.contenders import CalibrationKind
+from phase6c.data.walk import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.outcomes import Candidate, Truth
 
@@ -53,10 +54,6 @@ class Choice(Record):
     kind: Kind
     scores: tuple[CalScore, ...]
 
-    def logits(self, of: np.ndarray) -> np.ndarray:
-        """The chosen form's logits float64[row] out of those of all seeds [seed, row]."""
-        return form_logits(of, self.form)
-
 
 def form_logits(logits: np.ndarray, form: Form) -> np.ndarray:
     """float64[row] of a form: the ensemble of all seeds [seed, row], or the first alone."""
@@ -94,7 +91,7 @@ def choose(
 
 
 def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) -> Iterator[CalScore]:
-    cal = truth.of(["cal"])
+    cal = truth.of([CAL])
     n_rises = int(truth.y[~cal].sum())
     forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)
     for form in forms:

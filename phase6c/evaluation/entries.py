@@ -110,7 +110,7 @@ class Figures(Record):
     calibration_intercept: float | None
     calibration_slope: float | None
     ece: float | None
-    threshold: float
+    threshold: float | None
     precision: float | None
     recall: float | None
     base_rate: float
@@ -121,7 +121,7 @@ def figures(
     raw: np.ndarray,
     calibrated: np.ndarray,
     base: np.ndarray,
-    threshold: float,
+    threshold: float | None,
     truth: Truth,
     draws: Draws,
 ) -> Figures:
@@ -130,7 +130,7 @@ def figures(
     Args:
         raw, calibrated: float64[row], the logits before and after calibration.
         base: float64[row], the logit of the base rate that each row's training had.
-        threshold: The probability from which a rise is called.
+        threshold: The probability from which a rise is called; None where none was chosen before.
         truth: The same rows.
         draws: Of the intervals.
     """
@@ -138,7 +138,7 @@ def figures(
     metrics = measure(calibrated, truth.y, truth.down, float(sigmoid(base).mean()))
     losses = log_losses(calibrated, truth.y)
     loss, base_loss = float(losses.mean()), float(log_losses(base, truth.y).mean())
-    called = sigmoid(calibrated) >= threshold
+    called = sigmoid(calibrated) >= (2.0 if threshold is None else threshold)
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(
         log_loss_raw=float(log_losses(raw, truth.y).mean()),
@@ -155,7 +155,7 @@ def figures(
         ece=metrics.ece,
         threshold=threshold,
         precision=hits / int(called.sum()) if called.any() else None,
-        recall=hits / int(truth.y.sum()) if truth.y.any() else None,
+        recall=hits / int(truth.y.sum()) if threshold is not None and truth.y.any() else None,
         base_rate=rate,
         fold_auc=_fold_auc(raw, truth),
     )
@@ -166,19 +166,25 @@ def _estimate(value: float, resampled: np.ndarray) -> Estimate:
 
 
 def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
-    if len(np.unique(truth.y)) < 2:
+    value = plain_auc(logits, truth.y)
+    return (
+        None
+        if value is None
+        else _estimate(value, draws.of(auc_score(logits, truth.y), truth.dates))
+    )
+
+
+def plain_auc(logits: np.ndarray, y: np.ndarray) -> float | None:
+    """Without an interval; None where there is one class only."""
+    if len(np.unique(y)) < 2:
         return None
-    score = auc_score(logits, truth.y)
-    return _estimate(float(score(np.ones((len(truth), 1)))[0]), draws.of(score, truth.dates))
+    return float(auc_score(logits, y)(np.ones((len(y), 1)))[0])
 
 
 def _fold_auc(logits: np.ndarray, truth: Truth) -> tuple[float, float] | None:
     """Over steps of both classes, if there are several."""
-    found = [
-        float(auc_score(logits[own], truth.y[own])(np.ones((int(own.sum()), 1)))[0])
-        for own in step_masks(truth)
-        if len(np.unique(truth.y[own])) == 2
-    ]
+    each = (plain_auc(logits[own], truth.y[own]) for own in step_masks(truth))
+    found = [one for one in each if one is not None]
     return (min(found), max(found)) if len(found) > 1 else None
 
 

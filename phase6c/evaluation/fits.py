@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from phase6c.config import Record, parse
-from phase6c.errors import StorageError
+from phase6c.errors import ConfigError, StorageError
 from phase6c.evaluation.outcomes import Truth
-from phase6c.trial_folder import MODEL, OUT_FILE, REFIT_FILE, SHORTCUT, read_frame
+from phase6c.trial_folder import MODEL, OUT_FILE, REFIT_FILE, read_frame
 
 
 class Refit(Record):
@@ -22,12 +22,10 @@ class Refit(Record):
     Attributes:
         epochs: As many as were best on the latest part of the training.
         duration_s: Of the refit.
-        base_rate: Of the training.
     """
 
     epochs: int
     duration_s: float
-    base_rate: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def read_refit(folder: Path) -> Refit | None:
         return None
     try:
         return parse(Refit, json.loads(path.read_bytes()))
-    except ValueError as error:
+    except (ConfigError, OSError, ValueError) as error:
         raise StorageError(
             "The summary of a refit must be whole",
             f"{path}: {error}",
@@ -89,14 +87,3 @@ def truth_of(frame: pd.DataFrame, step: str) -> Truth:
         down=frame["down"].to_numpy(bool),
         steps=np.full(len(frame), step),
     )
-
-
-def pooled(truths: Sequence[Truth]) -> Truth:
-    """The rows of several steps one after the other."""
-    names = ("dates", "tickers", "y", "down", "steps")
-    return Truth(**{name: np.concatenate([getattr(one, name) for one in truths]) for name in names})
-
-
-def shortcut_of(fitted: Fitted) -> np.ndarray | None:
-    """float64[row], what the model's own shortcut says alone; None without one."""
-    return fitted.logits.get(SHORTCUT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -59,15 +58,8 @@ class Judgement(Record):
     sentence: str
 
 
-class Strongest(NamedTuple):
-    """The baseline to beat, and the log loss that it was chosen by."""
-
-    name: str
-    log_loss: float
-
-
-def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> Strongest:
-    """The baseline with the least log loss on walk forward and cal together; test is not asked.
+def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> str:
+    """The name of the baseline with the least log loss on walk forward and cal together.
 
     Args:
         baselines: float64[row] logits by name, calibrated.
@@ -78,8 +70,7 @@ def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> Strongest:
         for name, logits in baselines.items()
         if name not in BASE_RATES
     }
-    name = min(losses, key=losses.__getitem__)
-    return Strongest(name, losses[name])
+    return min(losses, key=losses.__getitem__)
 
 
 def judge(
@@ -146,8 +137,8 @@ def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wi
     if not has_skill:
         least = min(base_rates, key=lambda one: one.log_loss.low)
         return (
-            "No: the transformer is no better than the base rate: against the "
-            f"{words(least.over)}, {_difference(least.log_loss)}."
+            "No: as far as these rows show, the transformer is no better than the base rate: "
+            f"against the {words(least.over)}, {_difference(least.log_loss)}."
         )
     against = f"the best baseline, {words(over_best.over)}: {_difference(over_best.log_loss)}"
     if wins:

@@ -37,6 +37,14 @@ class Truth:
         """bool[row]: those that were predicted in these steps."""
         return np.isin(self.steps, steps)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Truth]) -> Truth:
+        """The rows of several steps one after the other."""
+        names = [one.name for one in fields(cls)]
+        return cls(
+            **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
+        )
+
     def take(self, rows: np.ndarray) -> Truth:
         """Those of a mask bool[row]."""
         return Truth(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})

@@ -13,6 +13,8 @@ from phase6c.paired import Interval, paired_interval
 
 # Fewer say nothing of the spread between them.
 MIN_SEEDS = 2
+# How the reason begins for which a contender drops out here.
+BEHIND = "behind the leader"
 
 
 def cannot_win(candidates: Sequence[Candidate], truth: Truth, draws: Draws) -> dict[str, Interval]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from phase6c.baselines import boosted_trees
 from phase6c.calibration import log_losses, logit
 from phase6c.data.windows import Block, SearchData
 
@@ -124,25 +124,13 @@ def _fit_ridge(data: SearchData, strength: float, context_days: int) -> np.ndarr
 
 
 def _boosting(inner: SearchData, data: SearchData, seed: int) -> np.ndarray:
-    model = _trees(MAX_TREES, seed)
+    model = boosted_trees(MAX_TREES, seed)
     model.fit(_windows(inner, inner.train, 1), inner.train.y)
     stages = model.staged_predict_proba(_windows(inner, inner.val, 1))
     losses = [log_losses(logit(p[:, 1]), inner.val.y).mean() for p in stages]
-    model = _trees(int(np.argmin(losses)) + 1, seed)
+    model = boosted_trees(int(np.argmin(losses)) + 1, seed)
     model.fit(_windows(data, data.train, 1), data.train.y)
     return _decided(model, _windows(data, data.val, 1))
-
-
-def _trees(n: int, seed: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        learning_rate=0.03,
-        max_iter=n,
-        max_leaf_nodes=8,
-        min_samples_leaf=40,
-        l2_regularization=1.0,
-        early_stopping=False,
-        random_state=seed,
-    )
 
 
 def _windows(

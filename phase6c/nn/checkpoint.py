@@ -104,7 +104,7 @@ def load_state(path: Path, trainer: Trainer) -> bool:
         logger.warning("%s cannot be used and is deleted; its training starts over", path)
         remove(path)
         return False
-    trainer.load_state_dict(state)
+    trainer.load_state_dict(_with_own_streams(state, trainer.state_dict()))
     return True
 
 
@@ -121,6 +121,11 @@ def _state_of(payload: memoryview) -> Values | None:
 def save_weights(folder: Path, weights: Weights) -> None:
     """Writes `best.safetensors`: ordinary weights, without a lane axis."""
     write_whole(folder / BEST_FILE, weights_bytes(weights))
+
+
+def are_finite(weights: Weights) -> bool:
+    """Whether no weight is NaN or infinite."""
+    return all(bool(torch.isfinite(one).all()) for one in weights.values())
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -169,10 +174,14 @@ def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
     has_logits = [one.ndim for one in checkpoint.logits] == [1] * n_epochs
     if not has_logits or _form(found) != _form(own) or not _are_weights_of(own, found["best"]):
         raise _UnusableError("it is one of another shape")
+    return replace(checkpoint, trainer=_with_own_streams(found, own))
+
+
+def _with_own_streams(found: Values, own: Values) -> Values:
+    """A trainer's state; streams of another kind of device begin anew."""
     pairs = zip(found["streams"], own["streams"], strict=True)
-    # Those of another kind of device cannot be gone on with: they begin anew.
     streams = [stored if stored.shape == mine.shape else mine for stored, mine in pairs]
-    return replace(checkpoint, trainer={**found, "streams": streams})
+    return {**found, "streams": streams}
 
 
 def _form(state: object) -> object:

@@ -5,105 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
 from phase6c.calibration import ensemble, sigmoid
 from phase6c.calibrators import Calibrator
-from phase6c.config import Record, RecordType, TrialConfig, parse
+from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.panel import feature_panel
 from phase6c.data.scaling import Scaler
 from phase6c.errors import ConfigError, DataError, FolderError, StorageError
-from phase6c.files import write_json, write_whole
+from phase6c.model_folder import (
+    CALIBRATOR_FILE,
+    CONFIG_FILE,
+    SCALER_FILE,
+    ModelInfo,
+    StoredScaler,
+    weights_file,
+)
+from phase6c.nn.checkpoint import are_finite
 from phase6c.nn.device import pick_device
 from phase6c.nn.evaluate import predict_logits
 from phase6c.nn.model import LaneTransformer
 
-CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
-SINGLE_WEIGHTS_FILE = "model.safetensors"
-
 # A calendar of some other step than the model's is told apart by more than holidays do.
 _GAP_TOLERANCE_DAYS = 1.0
-
-
-class ModelInfo(Record):
-    """What a model is, and what it was made from; stored as config.json.
-
-    Attributes:
-        trial: Its configuration; the seed is that of its first member.
-        seeds: Of its members.
-        feature_names: In the order of its input.
-        n_params: Of one member.
-        bar_days: The median distance of two bars in days: 1 for daily ones.
-        sources, bars_digest: The bars that it was fitted on.
-        fitted_through: The last date that any of its labels has read.
-        threshold: From which probability on a rise is called, chosen before the test block opened.
-        evaluation_id: Of the evaluation that chose it.
-        code_version: Of the code that made it.
-    """
-
-    schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
-    trial: TrialConfig
-    seeds: tuple[int, ...] = Field(min_length=1)
-    feature_names: tuple[str, ...]
-    n_params: int
-    bar_days: float
-    sources: tuple[str, ...]
-    bars_digest: str
-    fitted_through: date
-    threshold: float
-    evaluation_id: str
-    code_version: str
-
-
-class StoredScaler(Record):
-    """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
-
-    feature_names: tuple[str, ...]
-    tickers: tuple[str, ...]
-    mean: tuple[tuple[float, ...], ...]
-    scale: tuple[tuple[float, ...], ...]
-
-
-def weights_file(seed: int, n_members: int) -> str:
-    """The name of a member's weights."""
-    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
-
-
-def write_model(
-    folder: Path,
-    info: ModelInfo,
-    scaler: StoredScaler,
-    calibrator: Calibrator,
-    weights: Mapping[int, bytes],
-) -> None:
-    """Writes a model; `config.json`, without which it is none, comes last.
-
-    Args:
-        folder: Of the model, there already.
-        info, scaler, calibrator: See there.
-        weights: Of each member in the safetensors format, by seed.
-
-    Raises:
-        StorageError: A file cannot be written.
-    """
-    for seed, content in weights.items():
-        write_whole(folder / weights_file(seed, len(weights)), content)
-    write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
-    write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
-    write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))
 
 
 @dataclass(frozen=True)
@@ -148,6 +82,11 @@ class Model:
             )
         for lane, state in enumerate(weights):
             self._model.load_lane(lane, state)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """Those that it was fitted on."""
+        return self._scaler.tickers
 
     @property
     def days_needed(self) -> int:
@@ -220,7 +159,7 @@ class Model:
                 "Add earlier bars.",
             )
         found = bar_days(frames)
-        if abs(found - self.info.bar_days) > _GAP_TOLERANCE_DAYS:
+        if abs(found - self.info.bar_days) >= _GAP_TOLERANCE_DAYS:
             raise DataError(
                 f"Bars must be as far apart as those that the model was fitted on, "
                 f"{self.info.bar_days:g} days (median)",
@@ -268,6 +207,7 @@ def load_model(folder: str | Path) -> Model:
     info = _record(ModelInfo, folder / CONFIG_FILE)
     scaler = _record(StoredScaler, folder / SCALER_FILE)
     calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
+    _check_features(info, scaler, folder)
     paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
     try:
         return Model(info, scaler, calibrator, [_weights(path) for path in paths])
@@ -275,12 +215,24 @@ def load_model(folder: str | Path) -> Model:
         raise _damaged(folder / paths[0].name, str(error)) from error
 
 
+def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None:
+    unknown = sorted(set(info.feature_names) - FEATURES.keys())
+    if unknown:
+        raise _damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
+    n_rows = 1 if info.trial.data.scaling == "pooled" else len(scaler.tickers)
+    shape = [len(info.feature_names)] * n_rows
+    if scaler.feature_names != info.feature_names or any(
+        [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
+    ):
+        raise _damaged(folder / SCALER_FILE, "moments of other features than the model's")
+
+
 def _weights(path: Path) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = load(_bytes(path))
     except SafetensorError as error:
         raise _damaged(path, str(error)) from error
-    if not all(bool(torch.isfinite(one).all()) for one in weights.values()):
+    if not are_finite(weights):
         raise _damaged(path, "weights that are not finite")
     return weights
 

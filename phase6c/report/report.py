@@ -27,7 +27,7 @@ from phase6c.report.scaling import check_comparable, scaling
 from phase6c.report.search import Search, read_search
 from phase6c.report.section import Cell, Section, Table
 from phase6c.report.standing import best_of_file, standing
-from phase6c.study_folder import not_writable
+from phase6c.study_folder import distinct_names, not_writable
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
@@ -66,13 +66,7 @@ def _named_apart(searches: Sequence[Search]) -> list[Search]:
     if twice:
         rule = "A report takes each search once"
         raise ConfigError(rule, ", ".join(twice), "Name it once.")
-    names = [one.name for one in searches]
-    if len(set(names)) < len(names):
-        # Studies of other tiers have the same name in other folders.
-        parents = [place.parent.name for place in places]
-        names = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
-    if len(set(names)) < len(names):
-        names = [f"{position}_{name}" for position, name in enumerate(names, start=1)]
+    names = distinct_names([one.name for one in searches], places)
     return [replace(one, name=name) for one, name in zip(searches, names, strict=True)]
 
 

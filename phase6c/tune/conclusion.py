@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from phase6c.contenders import Contender
-from phase6c.data.bars import ticker_frames
+from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.walk import CAL, TEST
 from phase6c.data.windows import SearchData
-from phase6c.errors import StudyFailedError
-from phase6c.evaluation.card import Card, make_card
+from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.choice import Choice, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry
 from phase6c.evaluation.evidence import Evidence, Period
-from phase6c.evaluation.fits import pooled, read_refit
+from phase6c.evaluation.fits import read_refit
 from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.evaluation.simple_models import OWN_SHORTCUT, Simple, fit_simple
-from phase6c.nn.saved_model import (
-    Model,
-    ModelInfo,
-    Predictions,
-    StoredScaler,
-    bar_days,
-    load_model,
-    write_model,
-)
-from phase6c.openings import OPENINGS_FILE, Opening, now, open_test
+from phase6c.model_folder import ModelInfo, StoredScaler, write_model
+from phase6c.nn.saved_model import Model, Predictions, bar_days, load_model
+from phase6c.openings import Opening, now, open_test
 from phase6c.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.course import Course
 from phase6c.tune.evaluation_plan import EvaluationPlan, Fit
@@ -48,10 +40,12 @@ class Conclusion:
     Attributes:
         course: Knows them, and what they led to.
         draws: Of all intervals.
+        check: Called as long as the test block is closed; ends it where a signal has come.
     """
 
     course: Course
     draws: Draws
+    check: Callable[[], None]
 
     def evidence(self) -> Evidence:
         """Writes the model, opens the test block once, and gathers what is known of both.
@@ -61,13 +55,16 @@ class Conclusion:
             StorageError: A file cannot be read or written.
         """
         baselines = self._baselines()
-        best = strongest({name: one.forward for name, one in baselines.items()}, self._past).name
+        best = strongest({name: one.forward for name, one in baselines.items()}, self._past)
         model = self._write_model()
+        predicted = model.predictions(self._known_bars(model))
+        self.check()
         # Nothing is chosen from here on.
         opening, before = self._open_test()
-        test = self._plan.history.between(self._plan.walk.steps[TEST].fold, None)
+        history = self._plan.history.of([str(one) for one in np.unique(predicted.tickers)])
+        test = history.between(self._plan.walk.steps[TEST].fold, None)
         truth = _truth(test, TEST)
-        found = _on_rows(model.predictions(self._plan.bars), truth)
+        found = _on_rows(predicted, truth)
         simple = fit_simple(self._plan.walk.inner(TEST), test, self._context_days, self._seed)
         tests = {name: one.logits for name, one in simple.items()}
         if found.shortcut is not None:
@@ -99,6 +96,11 @@ class Conclusion:
     def _choice(self) -> Choice:
         assert self.course.choice is not None
         return self.course.choice
+
+    @property
+    def _chosen_text(self) -> str:
+        choice = self._choice
+        return f"{choice.candidate}, {choice.form}, {choice.kind}"
 
     @property
     def _context_days(self) -> int:
@@ -158,10 +160,11 @@ class Conclusion:
         by_step: list[Mapping[str, Simple]] = []
         truths = []
         for step in self._steps:
+            self.check()
             data = walk.outer(step)
             by_step.append(fit_simple(walk.inner(step), data, self._context_days, self._seed))
             truths.append(_truth(data, step))
-        truth = pooled(truths)
+        truth = Truth.joined(truths)
         entries = {}
         for name in by_step[0]:
             past = np.concatenate([one[name].logits for one in by_step])
@@ -214,12 +217,20 @@ class Conclusion:
             )
         return (path / FITTED_FILE).read_bytes()
 
+    def _known_bars(self, model: Model) -> Bars:
+        """Those of the tickers that the model can predict, where it scales each on its own."""
+        bars = self._plan.bars
+        if self._plan.study.config.data.scaling == "pooled":
+            return bars
+        known = bars.frame["ticker"].isin(model.tickers)
+        return replace(bars, frame=bars.frame[known].reset_index(drop=True))
+
     def _open_test(self) -> tuple[Opening, tuple[Opening, ...]]:
         """Writes the opening down, and warns where it is not the first."""
-        plan, choice, data = self._plan, self._choice, self._plan.study.config.data
+        plan, data = self._plan, self._plan.study.config.data
         span = plan.walk.steps[TEST].fold.out
         opening, before = open_test(
-            plan.folder.parent.parent / OPENINGS_FILE,
+            plan.openings,
             Opening(
                 bars_digest=plan.bars.digest,
                 first_date=span.first.item(),
@@ -227,11 +238,17 @@ class Conclusion:
                 at=now(),
                 evaluation_id=plan.study.config.study_id,
                 model=str(plan.folder),
-                chosen=f"{choice.candidate}, {choice.form}, {choice.kind}",
+                chosen=self._chosen_text,
                 label=f"{data.label} +{data.rise:g} in {data.horizon_days} d",
                 code_version=code_version(),
             ),
         )
+        if opening.chosen != self._chosen_text:
+            raise StorageError(
+                "What was chosen before the test block was opened must stay chosen",
+                f"{self._chosen_text} now, {opening.chosen} then",
+                "Files of the trainings have changed; evaluate again under another --name.",
+            )
         if before:
             first = before[0]
             logger.warning(
@@ -264,12 +281,6 @@ class Conclusion:
             ("model", str(plan.folder)),
             ("code", code_version()),
         ]
-
-
-def conclude(course: Course, draws: Draws) -> tuple[Card, Evidence]:
-    """The card of an evaluation whose trainings have all ended; see `Conclusion.evidence`."""
-    evidence = Conclusion(course, draws).evidence()
-    return make_card(evidence), evidence
 
 
 def _truth(data: SearchData, step: str) -> Truth:

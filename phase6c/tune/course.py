@@ -12,9 +12,9 @@ from phase6c.contenders import Contender
 from phase6c.data.walk import CAL, TEST
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.choice import Choice, choose
-from phase6c.evaluation.fits import Fitted, pooled, read_fitted
+from phase6c.evaluation.fits import Fitted, read_fitted
 from phase6c.evaluation.outcomes import Candidate, Draws, Truth
-from phase6c.evaluation.race import cannot_win
+from phase6c.evaluation.race import BEHIND, cannot_win
 from phase6c.ledger import Trials
 from phase6c.records import Trial
 from phase6c.trial_folder import MODEL, trial_folder
@@ -74,11 +74,11 @@ class Course:
                 self._race(n_seeds)
         yield [Fit(one, CAL, seed) for seed in self.plan.seeds for one in self.left]
         self._drop_failed((CAL,), len(self.plan.seeds))
-        found = self.candidates(self.left)
-        truth = self.truth((*self.plan.walk.folds, CAL))
-        self.choice = choose(found, truth, self.plan.config.calibration)
-        logger.info("The cal block chose %s.", self.choice.candidate)
-        yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
+        while self.choice is None or self._drop_diverged():
+            found, steps = self.candidates(self.left), (*self.plan.walk.folds, CAL)
+            self.choice = choose(found, self.truth(steps), self.plan.config.calibration)
+            logger.info("The cal block chose %s.", self.choice.candidate)
+            yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
 
     @property
     def left(self) -> list[Contender]:
@@ -115,7 +115,7 @@ class Course:
     def truth(self, steps: Sequence[str]) -> Truth:
         """The rows of some steps; they are the same for all contenders."""
         fits = [Fit(self.left[0], step, self.plan.seeds[0]) for step in steps]
-        return pooled([self._fitted(one).truth for one in fits])
+        return Truth.joined([self._fitted(one).truth for one in fits])
 
     def has_failed(self, contender: Contender) -> bool:
         """Whether a training of it has, so that it cannot be compared."""
@@ -156,6 +156,9 @@ class Course:
                 why = f"its training for {failed.step} failed: {error}"
                 self.failed.add(one.name)
                 self._drop(one.name, Dropped(n_seeds, why))
+        self._check_left()
+
+    def _check_left(self) -> None:
         if not any(one.may_win for one in self.left):
             raise StudyFailedError(
                 "At least one configuration must be trained in every step",
@@ -163,12 +166,26 @@ class Course:
                 f"See all_trials.json in {self.plan.study.folder}.",
             )
 
+    def _drop_diverged(self) -> bool:
+        """Drops the chosen contender if its last training has diverged; another may be chosen.
+
+        The test block has not been opened yet.
+        """
+        trials = [self.trial(Fit(self.chosen, TEST, seed)) for seed in self.final_seeds]
+        if not any(one and one.error and one.error.kind == "diverged" for one in trials):
+            return False
+        self.failed.add(self.chosen.name)
+        why = "its training on all dates before the test block diverged"
+        self._drop(self.chosen.name, Dropped(len(self.plan.seeds), why))
+        self._check_left()
+        return True
+
     def _race(self, n_seeds: int) -> None:
         folds, seeds = self.plan.walk.folds, self.plan.seeds[:n_seeds]
         found = [self.candidate(one, folds, seeds) for one in self.left]
         behind = cannot_win(found, self.truth(folds), self.draws)
         for name, interval in behind.items():
-            why = f"behind the leader in log loss by {interval.low:.4f} to {interval.high:.4f}"
+            why = f"{BEHIND} in log loss by {interval.low:.4f} to {interval.high:.4f}"
             self._drop(name, Dropped(n_seeds, why))
 
     def _drop(self, name: str, why: Dropped) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,16 @@ from typing import Any
 from ray import tune
 
 from phase6c.config import Values, parse
+from phase6c.data.walk import TEST
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import read_card, write_card
 from phase6c.evaluation.outcomes import Draws
 from phase6c.ledger import Ledger
+from phase6c.openings import has_opened
 from phase6c.records import Trial
 from phase6c.study import StudyConfig, read_config, write_config, write_views
 from phase6c.study_folder import open_folder
+from phase6c.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.tune.conclusion import Conclusion
 from phase6c.tune.course import Course
 from phase6c.tune.ending import Leave, raise_early_end
@@ -104,15 +107,19 @@ def evaluate(
         ):
             write_views(folder, config, ledger.trials)
             raise_early_end(plan.study, halt, done=searcher.exhausted)
-            return _conclude(plan, config, ledger)
+            check = partial(raise_early_end, plan.study, halt, done=False)
+            return _conclude(plan, config, ledger, check)
 
 
-def _conclude(plan: EvaluationPlan, config: StudyConfig, ledger: Ledger) -> Evaluated:
+def _conclude(
+    plan: EvaluationPlan, config: StudyConfig, ledger: Ledger, check: Callable[[], None]
+) -> Evaluated:
+    """Judges; `check` ends it where a signal has come and the test block is still closed."""
     draws = _draws(config)
     course = Course(plan, ledger.trials, draws)
     for _ in course.stages():
         pass
-    evidence = Conclusion(course, draws).evidence()
+    evidence = Conclusion(course, draws, check).evidence()
     write_card(plan.folder, make_card(evidence), evidence)
     config = config.model_copy(update={"complete": True})
     write_config(plan.study.folder, config)
@@ -129,8 +136,9 @@ def _draws(config: StudyConfig) -> Draws:
 class EvaluationSearcher(TrialSearcher):
     """Hands out the trainings of an evaluation, a stage after the other.
 
-    What failed for want of a machine, or by a mistake since corrected, is trained again where the
-    evaluation is gone on with; a divergence would only come again.
+    What failed for want of a machine, or by a mistake since corrected, and what has lost its output
+    is trained again where the evaluation is gone on with, unless it has opened the test block
+    already; a divergence would only come again.
 
     Args:
         plan: Names what is compared.
@@ -144,7 +152,14 @@ class EvaluationSearcher(TrialSearcher):
         trials = [trial for _, trial in sorted(ledger.trials.items())]
         begun = [trial.number for trial in trials if not trial.finished]
         super().__init__(ledger, begun, payload, halt)
-        self._again = {key_of(trial) for trial in trials if _may_go_well(trial)}
+        self._again = {
+            key_of(trial)
+            for trial in trials
+            if _may_go_well(trial) or not _has_output(trial, plan.study.folder)
+        }
+        if has_opened(plan.openings, plan.study.config.study_id):
+            # What was chosen before the test block was opened stays chosen.
+            self._again = set()
         self._course = Course(plan, ledger.trials, draws)
         self._stages = self._course.stages()
         self._left: deque[Fit] = deque()
@@ -192,6 +207,13 @@ class EvaluationSearcher(TrialSearcher):
 
 def _may_go_well(trial: Trial) -> bool:
     return trial.error is not None and trial.error.kind != "diverged"
+
+
+def _has_output(trial: Trial, folder: Path) -> bool:
+    """Whether what came of a training is there still."""
+    own = trial_folder(folder, trial.number)
+    output = FITTED_FILE if trial.step == TEST else OUT_FILE
+    return trial.state != "COMPLETE" or ((own / REFIT_FILE).exists() and (own / output).exists())
 
 
 def _make_searcher(

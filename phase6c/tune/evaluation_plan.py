@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field
 
-from phase6c.config import DataConfig, Record, TrainConfig, TrialConfig, parse
+from phase6c.config import Record, TrialConfig, parse
 from phase6c.contenders import CalibrationKind, Contender, EvaluationConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.history import History
@@ -20,10 +20,17 @@ from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.disk import bytes_needed
-from phase6c.errors import ConfigError, DataError, FolderError
+from phase6c.errors import ConfigError, FolderError
+from phase6c.openings import OPENINGS_FILE
 from phase6c.records import Trial
-from phase6c.study import STUDY_FILE, Study, load_study, ranked, read_config
+from phase6c.study import STUDY_FILE, load_study, read_config
 from phase6c.study_folder import cache_path, check_folder, evaluation_path
+from phase6c.tune.find_contenders import (
+    budget_size,
+    check_comparable,
+    common_training,
+    find_contenders,
+)
 from phase6c.tune.options import SearchOptions
 from phase6c.tune.plan import StudyPlan
 from phase6c.tune.probe_study import space_of
@@ -32,10 +39,6 @@ from phase6c.version import code_version
 
 # The trainings' study in the folder of the model that comes of them.
 FITS = "fits"
-# The objective that a training's number of epochs is chosen by, whatever its search was told: of
-# AUC and refinement, which leave calibration to what follows, too long trainings come out.
-OBJECTIVE = "log_loss"
-
 # Sets the seeds of an evaluation apart from those of searches and probes.
 _EVALUATION = 3
 
@@ -110,6 +113,11 @@ class EvaluationPlan:
         return self.study.config.evaluation
 
     @property
+    def openings(self) -> Path:
+        """The book of test openings."""
+        return self.folder.parent.parent / OPENINGS_FILE
+
+    @property
     def contenders(self) -> tuple[Contender, ...]:
         """What is compared."""
         return self.config.contenders
@@ -141,6 +149,7 @@ class EvaluationPlan:
             n_val=len(self.study.data.val),
             # The final model's weights, in both places.
             keep=self.study.config.keep + 2 * len(self.seeds),
+            n_states=2,  # of the refits, twice while one is replaced
         )
 
 
@@ -163,7 +172,7 @@ def plan_evaluation(
     found = [load_study(path) for path in _each_once(studies)]
     if not found:
         raise ConfigError("An evaluation needs a study", None, "Name the folder of one.")
-    _check_same_data(found)
+    check_comparable(found)
     first = found[0].config
     folder = evaluation_path(options.out, options.name)
     _check_folder(folder, resume=options.resume)
@@ -172,14 +181,16 @@ def plan_evaluation(
     data, history, splits = prepare(bars, first.data, cache)
     check_same_data(first, data.digest, data.summary.model_dump(mode="json"))
     steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
-    largest = max(found, key=_budget_size).config
+    walk = Walk.before_test(history, steps)
+    walk.check_classes()
+    largest = max(found, key=budget_size).config
     config = first.model_copy(
         update={
             "study_id": uuid.uuid4().hex,
             "name": options.name,
             "budget": largest.budget,
             "space": largest.space,
-            "train": _common_training(found),
+            "train": common_training(found),
             "n_trials": 0,
             "scheduler": "none",
             "adaptive_grace": False,
@@ -191,7 +202,7 @@ def plan_evaluation(
             "complete": False,
             "code_version": code_version(),
             "evaluation": EvaluationConfig(
-                contenders=tuple(_contenders(found, options.top)),
+                contenders=find_contenders(found, options.top),
                 n_seeds=options.seeds,
                 n_folds=options.folds,
                 calibration=options.calibration,
@@ -211,7 +222,7 @@ def plan_evaluation(
         ),
         bars=bars,
         history=history,
-        walk=Walk.before_test(history, steps),
+        walk=walk,
         resume=options.resume,
     )
     return resumed(plan) if (folder / FITS / STUDY_FILE).exists() else plan
@@ -262,92 +273,6 @@ def _each_once(studies: Sequence[str | Path]) -> list[Path]:
     if twice:
         raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")
     return places
-
-
-def _check_same_data(studies: Sequence[Study]) -> None:
-    """Figures on other rows, or of other labels, cannot be put side by side."""
-    for what, values in (
-        ("bars", {one.config.data_digest[:12]: one.config.name for one in studies}),
-        ("data options", {_text(one.config.data): one.config.name for one in studies}),
-    ):
-        if len(values) > 1:
-            raise DataError(
-                f"Studies that are evaluated together must have the same {what}",
-                ", ".join(f"{name} has {value}" for value, name in values.items()),
-                "Evaluate them one by one, each with a --name.",
-            )
-
-
-def _text(data: DataConfig) -> str:
-    return f"{data.label} +{data.rise:g} in {data.horizon_days} d of {data.tier} ({data.scaling})"
-
-
-def _budget_size(study: Study) -> int:
-    budget = study.config.space["budget"]
-    return int(budget["n_params"]) if budget else 0
-
-
-def _common_training(studies: Sequence[Study]) -> TrainConfig:
-    """As long as that of the longest search, so that all are measured alike."""
-    trains = [study.config.train for study in studies]
-    return trains[0].model_copy(
-        update={
-            "epochs": max(one.epochs for one in trains),
-            "patience_epochs": max(one.patience_epochs for one in trains),
-            "objective": OBJECTIVE,
-        }
-    )
-
-
-def _contenders(studies: Sequence[Study], top: int) -> Iterator[Contender]:
-    """The best of each study, then the references that any of them has tried, each once."""
-    train = _common_training(studies)
-    chosen: dict[str, Contender] = {}
-    references: dict[str, Contender] = {}
-    for study in studies:
-        prefix = f"{study.config.name} " if len(studies) > 1 else ""
-        best = ranked(study.trials, study.config)[:top]
-        if not best:
-            raise DataError(
-                "Each study must have a trial that may be called the best",
-                f"{study.folder} has none",
-                "Run its search longer, or leave it out.",
-            )
-        for trial in best:
-            one = _contender(study, trial, f"{prefix}trial {trial.number}", train)
-            chosen.setdefault(digest_of_config(one), one)
-        for trial in study.trials:
-            if trial.source == "reference" and trial.name is not None:
-                references.setdefault(trial.name, _contender(study, trial, trial.name, train))
-    yield from chosen.values()
-    yield from references.values()
-
-
-def digest_of_config(contender: Contender) -> str:
-    """What makes two contenders the same."""
-    return parse(TrialConfig, contender.config).digest()
-
-
-def _contender(study: Study, trial: Trial, name: str, train: TrainConfig) -> Contender:
-    config = parse(TrialConfig, trial.config)
-    own = {"epochs": train.epochs, "patience_epochs": train.patience_epochs, "objective": OBJECTIVE}
-    config = config.model_copy(update={"seed": 0, "train": config.train.model_copy(update=own)})
-    best = trial.best(study.config.objective)
-    searched = study.config.space["axes"]
-    chosen = (parse(TrialConfig, one.config) for one in study.trials if one.chosen)
-    return Contender(
-        name=name,
-        study=str(study.folder),
-        number=trial.number,
-        budget=study.config.budget,
-        n_tried=len({one.identity(searched) for one in chosen}),
-        may_win=trial.chosen,
-        params=trial.params,
-        config=config.model_dump(mode="json"),
-        n_params=trial.n_params,
-        in_budget=trial.in_budget,
-        best_epoch=best.epoch if best else train.epochs,
-    )
 
 
 def _run_options(options: EvaluationOptions) -> SearchOptions:

@@ -10,19 +10,21 @@ import numpy as np
 from phase6c.data.walk import TEST, Walk
 from phase6c.data.windows import SearchData
 from phase6c.files import remove, write_json, write_whole
-from phase6c.nn.checkpoint import load_state, save_state, weights_bytes
+from phase6c.nn.checkpoint import are_finite, load_state, save_state, weights_bytes
 from phase6c.nn.device import use_one_thread
-from phase6c.nn.trainer import Trainer
-from phase6c.records import is_complete, score
+from phase6c.nn.trainer import Trainer, Weights
+from phase6c.records import Health, Measurement, Metrics, is_complete, score
 from phase6c.trial_folder import (
     FITTED_FILE,
     MODEL,
     OUT_FILE,
+    PREDICTIONS_FILE,
     REFIT_FILE,
     REFIT_STATE_FILE,
     SHORTCUT,
     validation_frame,
     write_checksums,
+    write_epochs,
     write_frame,
 )
 from phase6c.tune.trainable import TransformerTrainable
@@ -48,17 +50,31 @@ class FitTrainable(TransformerTrainable):
         result = super().step()
         reported = self._measurements[: self._reported]
         is_last = is_complete(reported, self._trial.train)
-        if is_last and not reported[-1].diverged and not (self._folder / REFIT_FILE).exists():
-            self._refit()
-        return result
+        if not is_last or reported[-1].diverged or (self._folder / REFIT_FILE).exists():
+            return result
+        return result if self._refit() else self._diverged(reported[-1])
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._step_name = config["step"]
         self._data = self._walk.inner(self._step_name)
         super()._begin(config)
 
-    def _refit(self) -> None:
-        """Trains on all of the step's dates; what it has written last says that it is done."""
+    def _diverged(self, last: Measurement) -> dict[str, Any]:
+        """The last epoch, told as one without a value since nothing can be made of it."""
+        health = Health(verdict="saturated", evidence=("The refit on all dates has diverged.",))
+        update = {"value": None, "metrics": Metrics(), "health": health}
+        self._measurements[self._reported - 1] = last.model_copy(update=update)
+        assert self._data is not None
+        write_epochs(self._folder, self._measurements, self._logits, self._data)
+        write_checksums(self._folder, [PREDICTIONS_FILE])
+        return self._told(self._measurements[self._reported - 1])
+
+    def _refit(self) -> bool:
+        """Trains on all of the step's dates; what it has written last says that it is done.
+
+        Returns:
+            Whether it has not diverged.
+        """
         objective = self._trial.train.objective
         best = max(self._measurements, key=lambda one: score(one.value, objective))
         micro_batch_size = self._trainer.micro_batch_size
@@ -73,17 +89,21 @@ class FitTrainable(TransformerTrainable):
         while trainer.epoch < best.epoch:
             trainer.train_only()
             save_state(state, trainer)
-        written = self._write_weights() if self._step_name == TEST else self._write_out(data)
+        weights = trainer.weights(0)
+        if not are_finite(weights):
+            return False
+        written = self._write_weights(weights) if self._step_name == TEST else self._write_out(data)
         write_checksums(self._folder, written)
         duration_s = time.perf_counter() - begun
         write_json(
             self._folder / REFIT_FILE,
-            {"epochs": best.epoch, "duration_s": duration_s, "base_rate": data.base_rate},
+            {"epochs": best.epoch, "duration_s": duration_s},
         )
         remove(state)
+        return True
 
-    def _write_weights(self) -> list[str]:
-        write_whole(self._folder / FITTED_FILE, weights_bytes(self._trainer.weights(0)))
+    def _write_weights(self, weights: Weights) -> list[str]:
+        write_whole(self._folder / FITTED_FILE, weights_bytes(weights))
         return [FITTED_FILE]
 
     def _write_out(self, data: SearchData) -> list[str]:

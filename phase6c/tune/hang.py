@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 # Who was stopped for as long, such as by Ctrl-Z, has not waited meanwhile.
 _LONGEST_GAP_S = 60.0
+# A silence is too long beyond this many times the median epoch.
+FACTOR = 10.0
 
 
 class HangWatch:
@@ -21,7 +23,7 @@ class HangWatch:
         at_least_s: and beyond these seconds.
     """
 
-    def __init__(self, factor: float = 10.0, at_least_s: float = 600.0) -> None:
+    def __init__(self, factor: float = FACTOR, at_least_s: float = 600.0) -> None:
         self._factor = factor
         self._at_least_s = at_least_s
         self._paces: list[float] = []

@@ -19,7 +19,7 @@ from phase6c.records import Measurement, Trial
 from phase6c.study import StudyConfig
 from phase6c.tune.faults import Fault, fault_of, hung
 from phase6c.tune.halt import Halt
-from phase6c.tune.hang import HangWatch
+from phase6c.tune.hang import FACTOR, HangWatch
 from phase6c.tune.samplers import METRIC
 from phase6c.tune.workers import survive_any_error, workers
 
@@ -59,7 +59,9 @@ class RungScheduler(AsyncHyperBandScheduler):
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
-        self._watch = HangWatch()
+        # The last epoch of an evaluation's training has a refit of as many epochs behind it.
+        silent = config.train.epochs if config.evaluation else 1
+        self._watch = HangWatch(factor=FACTOR * silent)
         for trial in ledger.trials.values():
             for one in trial.measurements:
                 self._watch.learn(one.duration_s, trial.n_params)

@@ -56,6 +56,10 @@ class TransformerTrainable(tune.Trainable):
         else:
             measurement = self._train_epoch()
         self._reported += 1
+        return self._told(measurement)
+
+    def _told(self, measurement: Measurement) -> dict[str, Any]:
+        """An epoch as Ray passes it on."""
         return {
             "epoch": measurement.epoch,
             "score": score(measurement.value, self._trial.train.objective),
@@ -75,7 +79,8 @@ class TransformerTrainable(tune.Trainable):
         self._trial = parse(TrialConfig, config["trial"])
         self._folder = trial_folder(folder, config["number"])
         self._reported = int(config["reported"])
-        write_config(self._folder, {**config["provenance"], **config["trial"]})
+        step = {"step": config["step"]} if config.get("step") else {}
+        write_config(self._folder, {**config["provenance"], **config["trial"], **step})
         self._take_up()
 
     def _take_up(self) -> None:

@@ -22,8 +22,10 @@ from phase6c.trial_folder import (
     BEST_FILE,
     CHECKSUMS_FILE,
     CONFIG_FILE,
+    FITTED_FILE,
     LAST_FILE,
     METRICS_FILE,
+    OUT_FILE,
     PREDICTIONS_FILE,
     PREVIOUS_FILE,
     sha256_of,
@@ -82,7 +84,7 @@ def _check_checksums(files: StudyFiles, folder: str, trial: Trial) -> Iterator[F
     """Whether files are to the bit what was written; a trial cut short may be between two."""
     known = files.read_json(f"{folder}/{CHECKSUMS_FILE}")
     was_cut_short = trial.state not in ("COMPLETE", "PRUNED")
-    for name in (PREDICTIONS_FILE, BEST_FILE):
+    for name in (PREDICTIONS_FILE, BEST_FILE, OUT_FILE, FITTED_FILE):
         path = f"{folder}/{name}"
         if name in known and files.has(path) and sha256_of(files.path(path)) != known[name]:
             rule = f"It must have the SHA-256 that stands in {CHECKSUMS_FILE}"
@@ -99,6 +101,7 @@ def _check_config(
         # A trial may be gone on with by other code.
         "code_version": stored.get("code_version"),
         **trial.config,
+        **({"step": trial.step} if trial.step else {}),
     }
     found = difference(stored, expected)
     if found:

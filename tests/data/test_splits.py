@@ -131,8 +131,7 @@ def test_walk_forward_folds_agree_with_scikit_learn(n_days, purge, n_folds):
     for fold, (train, out) in zip(folds, expected, strict=True):
         assert (fold.train.first, fold.train.last) == (before[train[0]], before[train[-1]])
         assert fold.train.border == fold.out.first == before[out[0]]
-        last = out[-1] if fold is not folds[-1] else out[-1] - purge
-        assert fold.out.last == before[last]
+        assert fold.out.last == before[out[-1] - purge]
 
 
 @settings(deadline=None, max_examples=60)
@@ -151,6 +150,8 @@ def test_a_fold_trains_on_labels_that_end_before_it_and_reads_nothing_of_the_tes
         assert (label_ends[fold.out.contains(dates, label_ends)] < splits.test.first).all()
     for before, after in pairwise(folds):
         assert before.out.first < after.out.first
+        ends = label_ends[before.out.contains(dates, label_ends)]
+        assert (ends < after.out.first).all()
         assert before.train.first == after.train.first
         assert before.train.last < after.train.last
 

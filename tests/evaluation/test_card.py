@@ -13,7 +13,7 @@ from phase6c.config import DataConfig
 from phase6c.contenders import Contender
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import document, markdown, predictions, write_card
-from phase6c.evaluation.choice import choose
+from phase6c.evaluation.choice import choose, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry, figures
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.outcomes import Candidate, Draws
@@ -65,7 +65,7 @@ def make_evidence(make_world):
         ours = world.seeds(2, noise, shift=0.8)
         candidate = Candidate("trial 3", ours[:, ~tested])
         choice = choose([candidate], past)
-        own_past, own_test = (choice.logits(ours[:, rows]) for rows in (~tested, tested))
+        own_past, own_test = (form_logits(ours[:, rows], choice.form) for rows in (~tested, tested))
         chosen = Entry("trial 3", own_past, past, choice.kind, n_params=50_000)
         base = np.full(len(world.truth), -1.2)
         others = {
@@ -115,7 +115,7 @@ def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
     pooled, steps = walk.tables
     assert "(selected on)" in pooled.title
     marks = [row[2] for row in steps.rows]
-    assert marks == ["", "", "", "", "selected on", ""]
+    assert marks == ["", "", "", "", "selected on", "chosen on"]
 
 
 def test_a_second_opening_is_said(make_evidence):

@@ -117,7 +117,7 @@ def test_the_baseline_to_beat_is_no_base_rate(world):
         "ridge": world.seeds(1, 0.5)[0],
         "trees": world.seeds(1, 1.0)[0],
     }
-    assert strongest(baselines, world.truth).name == "ridge"
+    assert strongest(baselines, world.truth) == "ridge"
 
 
 def test_a_test_block_of_one_class_has_no_auc_to_gain():

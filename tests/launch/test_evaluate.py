@@ -67,7 +67,7 @@ def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, fold
     assert list(frame) == ["date", "ticker", "p"]
     assert frame["date"].iloc[-1] == "2018-12-31"
     assert "after 2018-12-31" in done.stdout
-    assert "are what the model was fitted on" in done.stdout
+    assert "lie in the time that it was fitted on" in done.stdout
     again = python(
         folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.parquet"
     )

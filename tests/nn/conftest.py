@@ -47,7 +47,8 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
     def block(name: str, part: slice) -> Block:
         own = rows[part]
         tickers = np.zeros(len(own), dtype=np.int16)
-        return Block(name, own, y[own], down[own], days[part], days[part] + 1, tickers)
+        ends = days[part] + 1
+        return Block(name, own, y[own], down[own], days[part], ends, tickers, border=None)
 
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))

@@ -19,7 +19,14 @@ from phase6c.data.windows import SearchData
 from phase6c.disk import bytes_needed
 from phase6c.errors import StorageError
 from phase6c.files import remove_leftovers, write_checked
-from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+    save_weights,
+)
 from phase6c.nn.trainer import Trainer
 from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
 
@@ -335,3 +342,43 @@ def test_a_trials_files_need_no_more_room_than_was_foreseen(
         keep=1,
     )
     assert there < foreseen
+
+
+def test_a_refit_goes_on_from_its_state_to_the_bit(small, tmp_path):
+    whole, begun = make_trainer(small), make_trainer(small)
+    for _ in range(3):
+        whole.train_only()
+    begun.train_only()
+    save_state(tmp_path / "refit.ckpt", begun)
+    resumed = make_trainer(small)
+    assert load_state(tmp_path / "refit.ckpt", resumed)
+    assert resumed.epoch == 1
+    for _ in range(2):
+        resumed.train_only()
+    for name, weight in whole.weights(0).items():
+        assert torch.equal(resumed.weights(0)[name], weight), name
+
+
+def test_a_refit_goes_on_on_another_kind_of_device(small, tmp_path, trainer):
+    """A GPU's streams are of another size: they begin anew."""
+    state = trainer.state_dict()
+    state["streams"] = [torch.zeros(16, dtype=torch.uint8) for _ in state["streams"]]
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_checked(tmp_path / "refit.ckpt", buffer.getbuffer())
+    assert load_state(tmp_path / "refit.ckpt", trainer)
+    trainer.train_only()
+
+
+@pytest.mark.parametrize("damage", ["cut", "other shape", "no state"])
+def test_a_state_that_cannot_be_used_is_deleted_and_said(damage, small, trainer, tmp_path, caplog):
+    path = tmp_path / "refit.ckpt"
+    assert not load_state(path, trainer)
+    save_state(path, make_trainer(small, n_layers=1) if damage == "other shape" else trainer)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-10])
+    elif damage == "no state":
+        write_checked(path, b"nothing that torch has written")
+    assert not load_state(path, trainer)
+    assert not path.exists()
+    assert "starts over" in caplog.text

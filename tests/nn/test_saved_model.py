@@ -16,8 +16,9 @@ from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import DataError, FolderError, StorageError
+from phase6c.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.checkpoint import weights_bytes
-from phase6c.nn.saved_model import ModelInfo, StoredScaler, load_model, write_model
+from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
 
 VALUES = {
@@ -171,6 +172,31 @@ def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, 
         path.write_bytes(b"{}" if name.endswith("json") else weights_bytes({"a": torch.ones(2)}))
     expected = FolderError if (name, damage) == ("config.json", "gone") else StorageError
     with pytest.raises(expected):
+        load_model(tmp_path)
+
+
+def test_the_scaler_of_another_model_is_refused(sp500, tmp_path):
+    write(tmp_path, sp500)
+    path = tmp_path / "scaler.json"
+    content = json.loads(path.read_text())
+    for changed in (
+        content | {"feature_names": content["feature_names"][::-1]},
+        content | {"mean": [content["mean"][0][1:]]},
+        content | {"scale": content["scale"] * 2},
+    ):
+        path.write_text(json.dumps(changed))
+        with pytest.raises(StorageError, match="other features"):
+            load_model(tmp_path)
+
+
+def test_features_of_another_version_are_refused(sp500, tmp_path):
+    write(tmp_path, sp500)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(content | {"feature_names": ["moon", *content["feature_names"][1:]]})
+    )
+    with pytest.raises(StorageError, match="moon"):
         load_model(tmp_path)
 
 

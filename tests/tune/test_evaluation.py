@@ -23,6 +23,7 @@ from phase6c.nn.saved_model import load_model
 from phase6c.openings import OPENINGS_FILE, read_openings
 from phase6c.predictions import load_predictions
 from phase6c.study import load_study
+from phase6c.tune.conclusion import Conclusion
 from phase6c.tune.course import Course
 from phase6c.tune.evaluation import evaluate, run_evaluation
 from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
@@ -222,6 +223,61 @@ def test_studies_of_other_data_are_not_put_side_by_side(studies, bars_file, tmp_
     )
     with pytest.raises(DataError, match="must have the same"):
         run_evaluation([studies[0], other.folder], out=tmp_path)
+
+
+def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
+    copies = [tmp_path / side / "phase6c_a20" / "search_0" for side in ("one", "other")]
+    for study, copy in zip(studies, copies, strict=True):
+        shutil.copytree(study, copy)
+    config = json.loads((copies[1] / "study.json").read_text()) | {"name": "search_0"}
+    (copies[1] / "study.json").write_text(json.dumps(config))
+    names = [
+        one.name for one in plan_evaluation(copies, EvaluationOptions(out=tmp_path)).contenders
+    ]
+    assert len(set(names)) == len(names) > 2
+
+
+def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies, tmp_path):
+    """The trainings of a finished evaluation, as one has them whose conclusion is cut short."""
+    _, out = done
+    shutil.copytree(out / "models", tmp_path / "models")
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path, resume=True))
+    trials = read_trials(plan.study.folder / FILE_NAME)
+    course = Course(plan, trials, Draws(1))
+    for _ in course.stages():
+        pass
+
+    def signalled():
+        raise InterruptedStudyError("rule", "value", "remedy", 130)
+
+    with pytest.raises(InterruptedStudyError):
+        Conclusion(course, Draws(1), signalled).evidence()
+    assert not (tmp_path / OPENINGS_FILE).exists()
+
+
+def test_a_change_of_the_stored_predictions_is_found_by_verify(done, tmp_path):
+    fits = tmp_path / "fits"
+    shutil.copytree(done[0].folder / FITS, fits)
+    path = fits / "trial_000" / "out.parquet"
+    frame = pd.read_parquet(path)
+    frame.assign(logit=-frame["logit"]).to_parquet(path, index=False)
+    assert any("out.parquet" in one.file for one in verify(fits).findings)
+
+
+def test_lost_predictions_are_trained_again_while_the_test_block_is_closed(done, studies, tmp_path):
+    _, out = done
+    shutil.copytree(out / "models", tmp_path / "models")
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    (model / FITS / "trial_001" / "out.parquet").unlink()
+    n_before = len(load_study(model / FITS).trials)
+    evaluated = run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+    assert len(load_study(model / FITS).trials) == n_before + 1
+    expected = done[0].card["sections"]["test"]["tables"]["test"][0]
+    found = evaluated.card["sections"]["test"]["tables"]["test"][0]
+    assert found["log loss"] == expected["log loss"]
 
 
 def test_what_is_no_study_or_named_twice_is_refused(studies, tmp_path):

@@ -1,0 +1,85 @@
+"""The files of a model that is handed over: its description, scaler, calibrator and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from phase6c.calibrators import Calibrator
+from phase6c.config import Record, TrialConfig
+from phase6c.files import write_json, write_whole
+
+CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
+SINGLE_WEIGHTS_FILE = "model.safetensors"
+
+
+class ModelInfo(Record):
+    """What a model is, and what it was made from; stored as config.json.
+
+    Attributes:
+        trial: Its configuration; the seed is that of its first member.
+        seeds: Of its members.
+        feature_names: In the order of its input.
+        n_params: Of one member.
+        bar_days: The median distance of two bars in days: 1 for daily ones.
+        sources, bars_digest: The bars that it was fitted on.
+        fitted_through: The last date that any of its labels has read.
+        threshold: From which probability on a rise is called, chosen before the test block opened.
+        evaluation_id: Of the evaluation that chose it.
+        code_version: Of the code that made it.
+    """
+
+    schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
+    trial: TrialConfig
+    seeds: tuple[int, ...] = Field(min_length=1)
+    feature_names: tuple[str, ...]
+    n_params: int
+    bar_days: float
+    sources: tuple[str, ...]
+    bars_digest: str
+    fitted_through: date
+    threshold: float
+    evaluation_id: str
+    code_version: str
+
+
+class StoredScaler(Record):
+    """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
+
+    feature_names: tuple[str, ...]
+    tickers: tuple[str, ...]
+    mean: tuple[tuple[float, ...], ...]
+    scale: tuple[tuple[float, ...], ...]
+
+
+def weights_file(seed: int, n_members: int) -> str:
+    """The name of a member's weights."""
+    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
+
+
+def write_model(
+    folder: Path,
+    info: ModelInfo,
+    scaler: StoredScaler,
+    calibrator: Calibrator,
+    weights: Mapping[int, bytes],
+) -> None:
+    """Writes a model; `config.json`, without which it is none, comes last.
+
+    Args:
+        folder: Of the model, there already.
+        info, scaler, calibrator: See there.
+        weights: Of each member in the safetensors format, by seed.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    for seed, content in weights.items():
+        write_whole(folder / weights_file(seed, len(weights)), content)
+    write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
+    write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
+    write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))

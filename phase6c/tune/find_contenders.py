@@ -1,0 +1,114 @@
+"""What an evaluation compares: the best of each study, and the references that they have tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from phase6c.config import DataConfig, Objective, TrainConfig, TrialConfig, parse
+from phase6c.contenders import Contender
+from phase6c.errors import DataError
+from phase6c.records import Trial
+from phase6c.study import Study, ranked
+from phase6c.study_folder import distinct_names
+
+# What a training's number of epochs is chosen by, whatever its search was told: AUC and refinement
+# leave calibration to what follows, and too long trainings come out.
+OBJECTIVE: Objective = "log_loss"
+
+
+def check_comparable(studies: Sequence[Study]) -> None:
+    """Checks that the studies are of the same rows and labels.
+
+    Raises:
+        DataError: Figures of theirs could not be put side by side.
+    """
+    for what, values in (
+        ("bars", {one.config.data_digest[:12]: one.config.name for one in studies}),
+        ("data options", {_text(one.config.data): one.config.name for one in studies}),
+    ):
+        if len(values) > 1:
+            raise DataError(
+                f"Studies that are evaluated together must have the same {what}",
+                ", ".join(f"{name} has {value}" for value, name in values.items()),
+                "Evaluate them one by one, each with a --name.",
+            )
+
+
+def _text(data: DataConfig) -> str:
+    return f"{data.label} +{data.rise:g} in {data.horizon_days} d of {data.tier} ({data.scaling})"
+
+
+def budget_size(study: Study) -> int:
+    """The parameters that the study's budget names; 0 where the width is free."""
+    budget = study.config.space["budget"]
+    return int(budget["n_params"]) if budget else 0
+
+
+def common_training(studies: Sequence[Study]) -> TrainConfig:
+    """As long as that of the longest search, so that all are measured alike."""
+    trains = [study.config.train for study in studies]
+    return trains[0].model_copy(
+        update={
+            "epochs": max(one.epochs for one in trains),
+            "patience_epochs": max(one.patience_epochs for one in trains),
+            "objective": OBJECTIVE,
+        }
+    )
+
+
+def find_contenders(studies: Sequence[Study], top: int) -> tuple[Contender, ...]:
+    """The best of each study, then the references that any of them has tried, each once.
+
+    Args:
+        studies: Of the same rows and labels.
+        top: How many of each.
+
+    Raises:
+        DataError: A study has no trial that may be called the best.
+    """
+    train = common_training(studies)
+    names = distinct_names([one.config.name for one in studies], [one.folder for one in studies])
+    chosen: dict[str, Contender] = {}
+    references: dict[str, Contender] = {}
+    for study, name in zip(studies, names, strict=True):
+        best = ranked(study.trials, study.config)[:top]
+        if not best:
+            raise DataError(
+                "Each study must have a trial that may be called the best",
+                f"{study.folder} has none",
+                "Run its search longer, or leave it out.",
+            )
+        prefix = f"{name} " if len(studies) > 1 else ""
+        for trial in best:
+            one = _contender(studies[0], study, trial, f"{prefix}trial {trial.number}", train)
+            chosen.setdefault(parse(TrialConfig, one.config).digest(), one)
+        for trial in study.trials:
+            if trial.source == "reference" and trial.name not in (None, *references):
+                name_of = str(trial.name)
+                references[name_of] = _contender(studies[0], study, trial, name_of, train)
+    return (*chosen.values(), *references.values())
+
+
+def _contender(
+    first: Study, study: Study, trial: Trial, name: str, train: TrainConfig
+) -> Contender:
+    """A trial with the data as the first study names them, and a training as long as all have."""
+    config = parse(TrialConfig, trial.config)
+    own = {name: getattr(train, name) for name in ("epochs", "patience_epochs", "objective")}
+    update = {"seed": 0, "data": first.config.data, "train": config.train.model_copy(update=own)}
+    best = trial.best(study.config.objective)
+    searched = study.config.space["axes"]
+    tried = (parse(TrialConfig, one.config) for one in study.trials if one.chosen)
+    return Contender(
+        name=name,
+        study=str(study.folder),
+        number=trial.number,
+        budget=study.config.budget,
+        n_tried=len({one.identity(searched) for one in tried}),
+        may_win=trial.chosen,
+        params=trial.params,
+        config=config.model_copy(update=update).model_dump(mode="json"),
+        n_params=trial.n_params,
+        in_budget=trial.in_budget,
+        best_epoch=best.epoch if best else train.epochs,
+    )
