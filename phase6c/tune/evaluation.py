@@ -107,23 +107,19 @@ def evaluate(
         ):
             write_views(folder, config, ledger.trials)
             raise_early_end(plan.study, halt, done=searcher.exhausted)
+            assert isinstance(searcher, EvaluationSearcher)
             check = partial(raise_early_end, plan.study, halt, done=False)
-            return _conclude(plan, config, ledger, check)
+            return _conclude(searcher.course, config, check)
 
 
-def _conclude(
-    plan: EvaluationPlan, config: StudyConfig, ledger: Ledger, check: Callable[[], None]
-) -> Evaluated:
+def _conclude(course: Course, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
     """Judges; `check` ends it where a signal has come and the test block is still closed."""
-    draws = _draws(config)
-    course = Course(plan, ledger.trials, draws)
-    for _ in course.stages():
-        pass
-    evidence = Conclusion(course, draws, check).evidence()
+    plan = course.plan
+    evidence = Conclusion(course, course.draws, check).evidence()
     write_card(plan.folder, make_card(evidence), evidence)
     config = config.model_copy(update={"complete": True})
     write_config(plan.study.folder, config)
-    write_views(plan.study.folder, config, ledger.trials)
+    write_views(plan.study.folder, config, course.trials)
     card = read_card(plan.folder)
     assert card is not None
     return Evaluated(plan.folder, card)
@@ -144,6 +140,9 @@ class EvaluationSearcher(TrialSearcher):
         plan: Names what is compared.
         draws: Of the race.
         ledger, payload, halt: See `TrialSearcher`.
+
+    Attributes:
+        course: How far it has come.
     """
 
     def __init__(
@@ -160,8 +159,8 @@ class EvaluationSearcher(TrialSearcher):
         if has_opened(plan.openings, plan.study.config.study_id):
             # What was chosen before the test block was opened stays chosen.
             self._again = set()
-        self._course = Course(plan, ledger.trials, draws)
-        self._stages = self._course.stages()
+        self.course = Course(plan, ledger.trials, draws)
+        self._stages = self.course.stages()
         self._left: deque[Fit] = deque()
         self._stage: list[Fit] = []
 
@@ -180,14 +179,14 @@ class EvaluationSearcher(TrialSearcher):
         self._left = deque(fit for fit in self._stage if self._is_missing(fit))
 
     def _has_ended(self, fit: Fit) -> bool:
-        trial = self._course.trial(fit)
+        trial = self.course.trial(fit)
         return trial is not None and trial.finished
 
     def _is_missing(self, fit: Fit) -> bool:
         if fit.key in self._again:
             self._again.remove(fit.key)
             return True
-        return self._course.trial(fit) is None
+        return self.course.trial(fit) is None
 
     def _begin(self, fit: Fit) -> int:
         one = fit.contender
