@@ -175,9 +175,12 @@ def _choice_section(evidence: Evidence) -> Section:
     scores = Table(
         name="choice",
         title="Log loss on the cal block",
-        columns=("model", "as", "calibrator", "log loss", "could be chosen"),
+        columns=("model", "as", "calibrator", "log loss", "in the walk", "could be chosen"),
         rows=tuple(
-            (one.candidate, one.form, one.kind, one.log_loss, one.note or "yes")
+            (
+                *(one.candidate, one.form, one.kind),
+                *(one.log_loss, one.walk_log_loss, one.note or "yes"),
+            )
             for one in choice.scores
         ),
     )

@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 
 from phase6c.calibration import ensemble, log_losses
-from phase6c.calibrators import KINDS, Calibrator, Kind
+from phase6c.calibrators import KINDS, Kind
 from phase6c.config import Record
 from phase6c.contenders import CalibrationKind
 from phase6c.data.walk import CAL
 from phase6c.errors import StudyFailedError
+from phase6c.evaluation.forward import calibrated_forward
 from phase6c.evaluation.outcomes import Candidate, Truth
 
 Form = Literal["ensemble", "single"]
@@ -31,6 +32,7 @@ class CalScore(Record):
         form: All seeds as an ensemble, or each on its own, averaged.
         kind: Of the calibrator, fitted on the walk forward.
         log_loss: On the cal block.
+        walk_log_loss: In the walk forward, each step calibrated by those before it.
         note: Why it could not be chosen; null where it could.
     """
 
@@ -38,6 +40,7 @@ class CalScore(Record):
     form: Form
     kind: Kind
     log_loss: float
+    walk_log_loss: float
     note: str | None = None
 
 
@@ -66,7 +69,7 @@ def choose(
     """The candidate, its form and its calibrator with the least log loss on the cal block.
 
     Every calibrator is fitted on the pooled walk forward and applied to the cal block, which
-    follows it.
+    follows it. One that has made the walk forward worse is not chosen for one good block.
 
     Args:
         candidates: With the logits of walk and cal.
@@ -96,32 +99,40 @@ def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) ->
     forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)
     for form in forms:
         members = candidate.logits if form == "single" else candidate.ensemble[None]
-        for kind in KINDS:
-            losses = [_cal_loss(kind, one, truth, cal) for one in members]
+        found = {kind: _losses(kind, members, truth, cal) for kind in KINDS}
+        raw, _ = found["none"]
+        for kind, (walk, after) in found.items():
+            note = None if candidate.may_win else "a reference is compared, not chosen"
             yield CalScore(
                 candidate=candidate.name,
                 form=form,
                 kind=kind,
-                log_loss=float(np.mean(losses)),
-                note=_fault(candidate, kind, calibration, n_rises),
+                log_loss=after,
+                walk_log_loss=walk,
+                note=note or _fault(kind, calibration, n_rises, walk, raw),
             )
 
 
-def _cal_loss(kind: Kind, logits: np.ndarray, truth: Truth, cal: np.ndarray) -> float:
-    fitted = Calibrator.fit(kind, logits[~cal], truth.y[~cal])
-    return float(log_losses(fitted.apply(logits[cal]), truth.y[cal]).mean())
+def _losses(kind: Kind, members: np.ndarray, truth: Truth, cal: np.ndarray) -> tuple[float, float]:
+    """Log losses in the walk forward and on the cal block, means over the members [seed, row]."""
+    found = []
+    for logits in members:
+        losses = log_losses(calibrated_forward(kind, logits, truth), truth.y)
+        found.append((losses[~cal].mean(), losses[cal].mean()))
+    walk, after = np.mean(found, axis=0)
+    return float(walk), float(after)
 
 
 def _fault(
-    candidate: Candidate, kind: Kind, calibration: CalibrationKind, n_rises: int
+    kind: Kind, calibration: CalibrationKind, n_rises: int, walk: float, raw: float
 ) -> str | None:
-    """Why this could not be chosen."""
-    if not candidate.may_win:
-        return "a reference is compared, not chosen"
+    """Why a kind could not be chosen; `walk` and `raw` are log losses with and without it."""
     if calibration != "auto":
         return None if kind == calibration else f"{calibration} was asked for"
     if kind == "isotonic" and n_rises < MIN_ISOTONIC_RISES:
         return f"fitted on {n_rises:,} rises, fewer than {MIN_ISOTONIC_RISES:,}: it follows noise"
     if kind in ("temperature", "platt") and n_rises < MIN_SLOPE_RISES:
         return f"fitted on {n_rises:,} rises, fewer than {MIN_SLOPE_RISES}: its slope is noise"
+    if walk > raw:
+        return f"in the walk forward it cost {walk - raw:.4f}"
     return None

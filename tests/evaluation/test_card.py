@@ -133,7 +133,7 @@ def test_all_baselines_and_calibrators_are_in_it(make_evidence):
     assert names == ["trial 3", *(name.replace("_", " ") for name in evidence.baselines)]
     kinds = {row[2] for row in choice.tables[1].rows}
     assert kinds == {"none", "intercept", "temperature", "platt", "isotonic"}
-    assert any("fewer than 1,000" in row[4] for row in choice.tables[1].rows)
+    assert any("fewer than 1,000" in row[5] for row in choice.tables[1].rows)
 
 
 def test_calibrated_figures_are_by_what_the_past_has_fitted(make_evidence):

@@ -55,6 +55,18 @@ def test_enough_rises_allow_them(make_world):
     assert choice.kind == "isotonic"
 
 
+def test_what_cost_the_walk_forward_is_not_chosen_for_one_good_block(world):
+    steps = world.truth.steps
+    too_high = (steps == "fold_1") | (steps == "cal")
+    logits = world.logits + 1.5 * too_high
+    choice = choose([Candidate("one", logits[None])], world.truth)
+    scores = {one.kind: one for one in choice.scores}
+    assert scores["intercept"].log_loss < scores["none"].log_loss
+    assert scores["intercept"].walk_log_loss > scores["none"].walk_log_loss
+    assert scores["intercept"].note.startswith("in the walk forward it cost 0.")
+    assert choice.kind == "none"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_that_was_asked_for_is_taken(kind, world):
     choice = choose([Candidate("one", world.seeds(2, 0.5, shift=2.0))], world.truth, kind)
