@@ -8,7 +8,8 @@ from typing import Any
 from _tables import plain_table
 from rich.table import Table
 
-from phase6c.report.section import number
+from phase6c.bootstrap import Estimate
+from phase6c.report.section import text
 
 
 def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
@@ -19,13 +20,7 @@ def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
         table.add_column(name, justify="right")
     for row in rows:
         loss = f"{row['log loss']['value']:.4f}"
-        table.add_row(
-            row["model"], loss, _estimate(row["gain over best baseline"]), _estimate(row["AUC"])
-        )
+        figures = (row["gain over best baseline"], row["AUC"])
+        found = (one and Estimate.model_validate(one) for one in figures)
+        table.add_row(row["model"], loss, *map(text, found))
     return table
-
-
-def _estimate(found: Mapping[str, float] | None) -> str:
-    if found is None:
-        return "-"
-    return f"{number(found['value'])} [{number(found['low'])}, {number(found['high'])}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from _app import duration_text
-from _tables import plain_table
+from _tables import plain_table, resources_text
 from rich.table import Table
 
 from phase6c.report.contrasts import DOUBT, Contrast
@@ -50,13 +50,12 @@ def plan_lines(
 ) -> list[str]:
     """What would be trained, in words."""
     n_configurations = len(plan.runs) // len(plan.seeds)
-    device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU only"
     lines = [
         *map(_run_line, plan.runs[:n_configurations]),
         f"study      {plan.study.folder}",
         f"training   {len(plan.runs)} runs of {plan.study.config.train.epochs} epochs on "
         f"{len(plan.seeds)} seeds, of which {len(plan.runs) - estimated.n_runs} are there already",
-        f"resources  {device}; {resources.max_concurrent} trials side by side",
+        f"resources  {resources_text(resources)}",
         f"time       about {duration_text(estimated.probe_s)}, from measured steps",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]

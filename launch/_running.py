@@ -6,11 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
 from _app import duration_text, library_messages, names_the_way_on, quiet_terminal
 
 from phase6c.errors import ResourceError, StorageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from _last_words import LastWords
@@ -18,6 +21,25 @@ if TYPE_CHECKING:
 
     from phase6c.tune.plan import StudyPlan
     from phase6c.tune.resources import Resources
+
+_RUN_OPTIONS = (
+    click.option("--gpus", type=click.IntRange(min=0), help="How many GPUs [all]."),
+    click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget]."),
+    click.option("--cpus", type=click.IntRange(min=1), help="How many CPUs [all]."),
+    click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own]."),
+    click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same."),
+    click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+    click.option("--quiet", is_flag=True, help="Only warnings, errors and the result."),
+    click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """Adds what is asked of a training that a study is there for: resources and output."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
 
 
 def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:

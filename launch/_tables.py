@@ -113,11 +113,6 @@ def plan_lines(
     """The rest of a dry run in words."""
     config = plan.config
     shape = estimated.shape
-    device = (
-        f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
-        if resources.n_gpus
-        else f"CPU only, {resources.n_cpus} of them"
-    )
     lines = [
         f"study      {plan.folder}",
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
@@ -125,7 +120,7 @@ def plan_lines(
         f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
         f"rungs      {_rungs_text(config)}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
-        f"resources  {device}; {resources.max_concurrent} trials side by side",
+        f"resources  {resources_text(resources)}",
         f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
         f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
         f"({estimated.n_params:,} parameters), from one measured step on this machine",
@@ -135,6 +130,16 @@ def plan_lines(
     if missing:
         lines.append(f"missing    {missing}")
     return lines
+
+
+def resources_text(resources: Resources) -> str:
+    """What trials get, in words."""
+    device = (
+        f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
+        if resources.n_gpus
+        else f"CPU only, {resources.n_cpus} of them"
+    )
+    return f"{device}; {resources.max_concurrent} trials side by side"
 
 
 def _rungs_text(config: StudyConfig) -> str:

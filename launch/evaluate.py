@@ -14,7 +14,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 try:
     import click
     from _app import duration_text, exits_with_code, leave_at_once
-    from _running import check_gpu, handing_over, on_terminal, resources_for_a_dry_run
+    from _running import (
+        check_gpu,
+        handing_over,
+        on_terminal,
+        resources_for_a_dry_run,
+        run_options,
+    )
 
     from phase6c.config import parse
 except ImportError as missing:
@@ -47,15 +53,7 @@ OPTIONS = (
 @click.option("--name", default="best", help="Of the model: {out}/models/{name}.")
 @click.option("--out", default="outputs", help="Output root.")
 @click.option("--resume", is_flag=True, help="Go on with an evaluation that is there.")
-@click.option("--gpus", type=click.IntRange(min=0), help="How many GPUs [all].")
-@click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget].")
-@click.option("--cpus", type=COUNT, help="How many CPUs [all].")
-@click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own].")
-@click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same.")
-@click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--quiet", is_flag=True, help="Only warnings, errors and the result.")
-@click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal.")
+@run_options
 @exits_with_code
 def main(**given: Any) -> None:
     """Evaluates the best trials of each STUDY, and the references that it has tried.
@@ -78,6 +76,8 @@ def main(**given: Any) -> None:
 
 def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
     """Prints what would be trained, and its cost; what is missing is named, not an error."""
+    from _tables import resources_text
+
     from phase6c.tune.estimate import estimate_evaluation
 
     resources, missing = resources_for_a_dry_run(plan.study)
@@ -102,10 +102,9 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
         fold = step.fold
         dates = f"{fold.out.first} to {fold.out.last}, trained through {fold.train.last}"
         click.echo(f"{name:<10} {dates}")
-    device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU only"
     click.echo(f"model      {plan.folder}")
     click.echo(f"training   at most {estimated.n_fits_at_most} runs on {len(plan.seeds)} seeds")
-    click.echo(f"resources  {device}; {resources.max_concurrent} side by side")
+    click.echo(f"resources  {resources_text(resources)}")
     click.echo(
         f"time       about {duration_text(estimated.evaluation_s)} if no contender drops out"
     )

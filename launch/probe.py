@@ -21,7 +21,13 @@ try:
         leave_at_once,
         parse_setting,
     )
-    from _running import check_gpu, handing_over, on_terminal, resources_for_a_dry_run
+    from _running import (
+        check_gpu,
+        handing_over,
+        on_terminal,
+        resources_for_a_dry_run,
+        run_options,
+    )
 
     from phase6c.config import DataConfig, parse
     from phase6c.errors import ConfigError
@@ -78,15 +84,7 @@ DATA_OPTIONS = {
 @click.option("--seed", type=click.IntRange(min=0), help="Without STUDY: of every draw [0].")
 @click.option("--out", help="Without STUDY: output root [outputs].")
 @click.option("--name", help="Without STUDY: of the study [probe_REFERENCE_hHORIZON].")
-@click.option("--gpus", type=click.IntRange(min=0), help="How many GPUs [all].")
-@click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget].")
-@click.option("--cpus", type=COUNT, help="How many CPUs [all].")
-@click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own].")
-@click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same.")
-@click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--quiet", is_flag=True, help="Only warnings, errors and the result.")
-@click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal.")
+@run_options
 @exits_with_code
 def main(**given: Any) -> None:
     """Trains the configurations of --base in STUDY again, and each with one field changed.

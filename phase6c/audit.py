@@ -6,8 +6,8 @@ import numpy as np
 
 from phase6c.bootstrap import Estimate, estimate, mean_score, row_weights
 from phase6c.calibration import log_losses, sigmoid
-from phase6c.calibrators import KINDS, Calibrator, Kind
-from phase6c.config import Record
+from phase6c.calibrators import KINDS, Calibrator
+from phase6c.config import CalibratorKind, Record
 from phase6c.health import UNDERCONFIDENT_SLOPE, diagnose
 from phase6c.metrics import measure
 from phase6c.predictions import Predictions
@@ -66,7 +66,7 @@ class Audit(Record):
     evidence: tuple[str, ...]
     repair: str
     metrics: Metrics
-    calibration: dict[Kind, Judged | None]
+    calibration: dict[CalibratorKind, Judged | None]
     n_fitted: int
     n_judged: int
     notes: tuple[str, ...]
@@ -98,16 +98,16 @@ def audit(predictions: Predictions, train_base_rate: float | None = None) -> Aud
     )
 
 
-def compare(predictions: Predictions, cut: int) -> dict[Kind, Judged | None]:
+def compare(predictions: Predictions, cut: int) -> dict[CalibratorKind, Judged | None]:
     """Every kind of calibrator, fitted on the rows before `cut` and judged on the others."""
     y, logits = predictions.y, predictions.logits
-    fitted: dict[Kind, np.ndarray] = {"none": logits[cut:]}
+    fitted: dict[CalibratorKind, np.ndarray] = {"none": logits[cut:]}
     if len(np.unique(y[:cut])) == 2:
         for kind in KINDS:
             fitted[kind] = Calibrator.fit(kind, logits[:cut], y[:cut]).apply(logits[cut:])
     days = np.arange(len(y)) if predictions.days is None else predictions.days
     saved = _saved(fitted, y[cut:], days[cut:])
-    judged: dict[Kind, Judged | None] = dict.fromkeys(KINDS)
+    judged: dict[CalibratorKind, Judged | None] = dict.fromkeys(KINDS)
     for kind, calibrated in fitted.items():
         figures = measure(calibrated, y[cut:], np.zeros(len(y) - cut, dtype=bool), 0.5)
         assert figures.log_loss is not None
@@ -123,8 +123,8 @@ def compare(predictions: Predictions, cut: int) -> dict[Kind, Judged | None]:
 
 
 def _saved(
-    fitted: dict[Kind, np.ndarray], y: np.ndarray, days: np.ndarray
-) -> dict[Kind, Estimate | None]:
+    fitted: dict[CalibratorKind, np.ndarray], y: np.ndarray, days: np.ndarray
+) -> dict[CalibratorKind, Estimate | None]:
     """Log loss without calibration minus that with it, on the same draws of days."""
     plain = log_losses(fitted["none"], y)
     gains = {kind: plain - log_losses(one, y) for kind, one in fitted.items() if kind != "none"}
@@ -167,7 +167,7 @@ def _reversed(metrics: Metrics) -> str | None:
     )
 
 
-def _repair(verdict: Verdict, calibration: dict[Kind, Judged | None]) -> str:
+def _repair(verdict: Verdict, calibration: dict[CalibratorKind, Judged | None]) -> str:
     """What mends it; of a shifted prior also why a temperature does not, in this file's losses."""
     text = REPAIRS[verdict]
     losses = [calibration[kind] for kind in ("none", "temperature", "platt")]

@@ -44,6 +44,11 @@ def estimate(value: float, draws: np.ndarray) -> Estimate | None:
     return Estimate(value=float(value), low=float(low), high=float(high))
 
 
+def estimate_or_point(value: float, draws: np.ndarray) -> Estimate:
+    """The same; the figure alone where no draw is finite."""
+    return estimate(value, draws) or Estimate(value=value, low=value, high=value)
+
+
 def row_weights(
     dates: np.ndarray, *, horizon_days: int, draws: int, seed: int, block_days: float = 0
 ) -> Iterator[np.ndarray]:

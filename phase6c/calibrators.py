@@ -9,12 +9,10 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from phase6c.calibration import fit_affine, fit_intercept, fit_temperature, logit
-from phase6c.config import Record
+from phase6c.config import AffineKind, CalibratorKind, Record
 from phase6c.errors import DataError, StorageError
 
-AffineKind = Literal["none", "intercept", "temperature", "platt"]
-Kind = Literal[AffineKind, "isotonic"]
-KINDS: tuple[Kind, ...] = (*get_args(AffineKind), "isotonic")
+KINDS: tuple[CalibratorKind, ...] = (*get_args(AffineKind), "isotonic")
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
@@ -29,10 +27,10 @@ class Calibrator(Record):
     """
 
     schema_: Literal["phase6c.calibrator/1"] = Field(default="phase6c.calibrator/1", alias="schema")
-    kind: Kind
+    kind: CalibratorKind
 
     @staticmethod
-    def fit(kind: Kind, logits: np.ndarray, y: np.ndarray) -> Calibrator:
+    def fit(kind: CalibratorKind, logits: np.ndarray, y: np.ndarray) -> Calibrator:
         """The calibrator of a kind with the least log loss on these rows.
 
         Args:

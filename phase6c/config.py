@@ -21,6 +21,9 @@ Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
+AffineKind = Literal["none", "intercept", "temperature", "platt"]
+CalibratorKind = Literal[AffineKind, "isotonic"]
+CalibrationKind = Literal["auto", CalibratorKind]
 
 # A block with a smaller share of the dates could not be judged on any bars.
 MIN_FRACTION = 0.01
@@ -111,6 +114,11 @@ class DataConfig(Record):
         if self.threshold is not None:
             return self.threshold
         return float(0.01 * self.horizon_days**0.5)
+
+    @property
+    def target(self) -> str:
+        """What is predicted, in short."""
+        return f"{self.label} +{self.rise:g} in {self.horizon_days} d"
 
     @property
     def fractions(self) -> dict[str, float]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
-from phase6c.config import Record
-
-CalibrationKind = Literal["auto", "none", "intercept", "temperature", "platt", "isotonic"]
+from phase6c.config import CalibrationKind, Record
 
 
 class Contender(Record):

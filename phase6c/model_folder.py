@@ -11,6 +11,7 @@ from pydantic import Field
 
 from phase6c.calibrators import Calibrator
 from phase6c.config import Record, TrialConfig
+from phase6c.data.windows import SearchData
 from phase6c.files import write_json, write_whole
 
 CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
@@ -54,6 +55,16 @@ class StoredScaler(Record):
     tickers: tuple[str, ...]
     mean: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, data: SearchData) -> StoredScaler:
+        """The one that data are scaled by."""
+        return cls(
+            feature_names=data.feature_names,
+            tickers=data.tickers,
+            mean=tuple(map(tuple, data.scaler.mean.tolist())),
+            scale=tuple(map(tuple, data.scaler.scale.tolist())),
+        )
 
 
 def weights_file(seed: int, n_members: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from phase6c.config import Objective, Record, TrainConfig
@@ -173,8 +173,7 @@ class Trial(Record):
 
     def best(self, objective: Objective) -> Measurement | None:
         """The epoch with the best value; the earliest of equals."""
-        finite = [one for one in self.measurements if one.value is not None]
-        return max(finite, key=lambda one: score(one.value, objective), default=None)
+        return best_measurement(self.measurements, objective)
 
     def summary(self, objective: Objective) -> dict[str, Any]:
         """The trial as it stands in all_trials.json."""
@@ -203,6 +202,14 @@ def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool
         return True
     scores = [score(one.value, train.objective) for one in measurements]
     return len(scores) - 1 - scores.index(max(scores)) >= train.patience_epochs
+
+
+def best_measurement(
+    measurements: Iterable[Measurement], objective: Objective
+) -> Measurement | None:
+    """The epoch with the best value; the earliest of equals, None where none has a value."""
+    finite = [one for one in measurements if one.value is not None]
+    return max(finite, key=lambda one: score(one.value, objective), default=None)
 
 
 def score(value: float | None, objective: Objective) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ from pydantic import Field
 from phase6c.axes import parse_axes
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
 from phase6c.contenders import EvaluationConfig
-from phase6c.errors import FolderError
+from phase6c.errors import DataError, FolderError
 from phase6c.files import write_json
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Trials, read_trials
@@ -152,6 +152,30 @@ def load_study(folder: str | Path) -> Study:
     ledger = folder / LEDGER_NAME
     trials = read_trials(ledger) if ledger.exists() else {}
     return Study(folder, config, ordered(trials))
+
+
+def check_same(
+    studies: Iterable[Study],
+    aspects: Mapping[str, Callable[[Study], str]],
+    together: str,
+    remedy: str,
+) -> None:
+    """Checks that studies agree, so that their figures can be put side by side.
+
+    Args:
+        studies: Which.
+        aspects: By what it is called, what they must agree in.
+        together: What is made of them, in words.
+        remedy: What to do else.
+
+    Raises:
+        DataError: They differ.
+    """
+    for what, value_of in aspects.items():
+        found = {value_of(study): study.config.name for study in studies}
+        if len(found) > 1:
+            values = ", ".join(f"{name} has {value}" for value, name in found.items())
+            raise DataError(f"Studies {together} must have the same {what}", values, remedy)
 
 
 def read_config(folder: Path) -> StudyConfig:

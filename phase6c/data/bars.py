@@ -40,6 +40,10 @@ class Bars:
     digest: str
     notes: tuple[str, ...] = ()
 
+    def lacking(self, columns: Sequence[str]) -> str:
+        """Says that these columns are not there, with the notes, which may say why."""
+        return " ".join([f"no {', '.join(columns)}", *(f"({note})" for note in self.notes)])
+
 
 def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
     """Reads and checks daily bars.

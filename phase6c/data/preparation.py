@@ -18,7 +18,7 @@ from phase6c.data.leaks import check_causal, check_labels
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler
-from phase6c.data.splits import Fold, Splits, split_dates
+from phase6c.data.splits import TEST, Fold, Splits, split_dates
 from phase6c.data.summary import DataSummary, summarise
 from phase6c.data.windows import SearchData
 from phase6c.errors import DataError
@@ -82,7 +82,7 @@ def _check_label_columns(bars: Bars, config: DataConfig) -> None:
     if missing:
         raise DataError(
             f"The label {config.label} needs the columns {', '.join(LABEL_COLUMNS[config.label])}",
-            " ".join([f"no {', '.join(missing)}", *(f"({note})" for note in bars.notes)]),
+            bars.lacking(missing),
             "Use the label close or vol, or add the columns.",
         )
 
@@ -90,7 +90,7 @@ def _check_label_columns(bars: Bars, config: DataConfig) -> None:
 def _check_both_classes(name: str, y: np.ndarray) -> None:
     if len(np.unique(y)) < 2:
         # Which class the test block has is not to be known.
-        only = "one class only" if name == "test" else "rises only" if y.any() else "no rise"
+        only = "one class only" if name == TEST else "rises only" if y.any() else "no rise"
         raise DataError(
             f"Both classes must occur in the {name} block",
             only if len(y) else "no rows",

@@ -22,6 +22,8 @@ MIN_FOLDS = 5
 FIRST_TRAIN_SHARE = 0.5
 # Of a training, the latest part, on which its number of epochs is chosen.
 INNER_SHARE = 0.2
+# Blocks and steps that are told apart by name.
+CAL, TEST = "cal", "test"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Splits:
 
     def spans(self) -> dict[str, Span]:
         """Every block by its name, in order of dates."""
-        return {"train": self.train, "val": self.val, "cal": self.cal, "test": self.test}
+        return {"train": self.train, "val": self.val, CAL: self.cal, TEST: self.test}
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def evaluation_steps(
     """
     folds = walk_forward(calendar, splits.cal.first, config, n_folds)
     named = {f"fold_{number}": fold for number, fold in enumerate(folds, start=1)}
-    for name in ("cal", "test"):
+    for name in (CAL, TEST):
         out = splits.spans()[name]
         named[name] = Fold(_training(calendar, out.first, config), out)
     return tuple(Step(name, one, _inner(calendar, one, config)) for name, one in named.items())

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from phase6c.data.history import History
-from phase6c.data.splits import Step
+from phase6c.data.splits import CAL, TEST, Step
 from phase6c.data.windows import SearchData
 from phase6c.errors import DataError
-
-CAL, TEST = "cal", "test"
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,11 @@ class Walk:
     def folds(self) -> tuple[str, ...]:
         """The steps before cal."""
         return tuple(name for name in self.steps if name not in (CAL, TEST))
+
+    @property
+    def past(self) -> tuple[str, ...]:
+        """The steps before the test block."""
+        return (*self.folds, CAL)
 
     def check_classes(self) -> None:
         """Checks that every training has rises and other days to learn from.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from phase6c.bootstrap import Estimate
 from phase6c.calibration import log_losses
 from phase6c.config import Values
-from phase6c.data.walk import CAL
+from phase6c.data.splits import CAL
 from phase6c.evaluation.choice import CalScore, Choice
 from phase6c.evaluation.entries import Entry, Figures, figures, plain_auc, step_masks
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
 from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.race import BEHIND
-from phase6c.report.section import Cell, Section, Table, number, setting
+from phase6c.report.section import Cell, Section, Table, number, setting, text
 
 _FIGURES = (
     *("model", "parameters", "log loss", "gain over best baseline", "skill", "AUC"),
@@ -68,7 +67,7 @@ def make_card(evidence: Evidence) -> Card:
 def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
     chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
     entries = [chosen, *evidence.baselines.values()]
-    rows = tuple(_row(one, evidence, test=True) for one in entries)
+    rows = tuple(_test_row(one, evidence, judgement) for one in entries)
     table = Table(name="test", title="The test block", columns=_FIGURES, rows=rows)
     says = [
         judgement.sentence,
@@ -100,8 +99,8 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
     selected = [one.name for one in evidence.periods if one.selected_on]
     says = [
         f"Walk forward: over {words(evidence.best_baseline)}, the chosen model gains "
-        f"{_text(walk_gain.log_loss)} in log loss"
-        + (f" and {_text(walk_gain.auc)} in AUC." if walk_gain.auc else "."),
+        f"{text(walk_gain.log_loss)} in log loss"
+        + (f" and {text(walk_gain.auc)} in AUC." if walk_gain.auc else "."),
         "Each step is predicted by trainings on all dates before it, their number of epochs chosen "
         "on the latest part of these, and calibrated by the steps before it; the first has nothing "
         "before it.",
@@ -119,7 +118,7 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
         name="walk_forward",
         title=f"All folds of the walk forward{mark}",
         columns=_FIGURES,
-        rows=tuple(_row(one, evidence, test=False) for one in entries),
+        rows=tuple(_walk_row(one, evidence, walk_gain) for one in entries),
     )
     return Section(
         name="walk_forward",
@@ -219,8 +218,47 @@ def _settings(params: Values) -> str:
     return ", ".join(f"{name} {setting(value)}" for name, value in params.items())
 
 
-def _row(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Cell, ...]:
-    found, over = _measured(entry, evidence, test=test)
+def _test_row(entry: Entry, evidence: Evidence, judgement: Judgement) -> tuple[Cell, ...]:
+    base = evidence.baselines["train_base_rate"]
+    assert entry.test is not None
+    assert base.test is not None
+    found = figures(
+        entry.test,
+        entry.calibrated_test,
+        base.test,
+        entry.threshold,
+        evidence.test,
+        evidence.draws,
+    )
+    return _row(entry, evidence, found, judgement.over_best, _test_gain)
+
+
+def _walk_row(entry: Entry, evidence: Evidence, walk_gain: Gain) -> tuple[Cell, ...]:
+    base = evidence.baselines["train_base_rate"]
+    walk = walk_of(entry.truth)
+    found = figures(
+        entry.past[walk],
+        entry.forward[walk],
+        base.past[walk_of(base.truth)],
+        None,  # it was chosen on these very rows
+        entry.truth.take(walk),
+        evidence.draws,
+    )
+    return _row(entry, evidence, found, walk_gain, _walk_gain)
+
+
+def _row(
+    entry: Entry,
+    evidence: Evidence,
+    found: Figures,
+    of_chosen: Gain,
+    gain_of: Callable[[Entry, Evidence], Gain],
+) -> tuple[Cell, ...]:
+    """A line; the gain of the chosen model is known, and the best baseline has none over itself."""
+    over = None
+    if entry.name != evidence.best_baseline:
+        is_chosen = entry.name == evidence.chosen.name
+        over = (of_chosen if is_chosen else gain_of(entry, evidence)).log_loss
     data = evidence.data
     spread = found.fold_auc
     return (
@@ -235,30 +273,10 @@ def _row(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Cell, ...]:
     )
 
 
-def _measured(entry: Entry, evidence: Evidence, *, test: bool) -> tuple[Figures, Estimate | None]:
-    """An entry's figures, and its gain over the best baseline, which has none over itself."""
-    base = evidence.baselines["train_base_rate"]
-    is_best = entry.name == evidence.best_baseline
-    if test:
-        assert entry.test is not None
-        assert base.test is not None
-        calibrated, truth = entry.calibrated_test, evidence.test
-        found = figures(entry.test, calibrated, base.test, entry.threshold, truth, evidence.draws)
-        other = evidence.baselines[evidence.best_baseline].calibrated_test
-        over = gain(calibrated, other, evidence.best_baseline, truth, evidence.draws)
-    else:
-        walk = walk_of(entry.truth)
-        truth = entry.truth.take(walk)
-        found = figures(
-            entry.past[walk],
-            entry.forward[walk],
-            base.past[walk_of(base.truth)],
-            None,  # it was chosen on these very rows
-            truth,
-            evidence.draws,
-        )
-        over = _walk_gain(entry, evidence)
-    return found, None if is_best else over.log_loss
+def _test_gain(entry: Entry, evidence: Evidence) -> Gain:
+    best = evidence.baselines[evidence.best_baseline]
+    own, other = entry.calibrated_test, best.calibrated_test
+    return gain(own, other, best.name, evidence.test, evidence.draws)
 
 
 def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
@@ -271,7 +289,3 @@ def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
 def walk_of(truth: Truth) -> np.ndarray:
     """bool[row] of the past: the walk forward without cal."""
     return ~truth.of([CAL])
-
-
-def _text(one: Estimate) -> str:
-    return f"{number(one.value)} [{number(one.low)}, {number(one.high)}]"

@@ -17,7 +17,7 @@ from phase6c.files import write_json, write_whole
 from phase6c.report.page import page
 from phase6c.report.parts import Part, Report
 from phase6c.report.pictures import Picture, reliability
-from phase6c.report.section import Table, as_objects, text
+from phase6c.report.section import Table, sections_document, text
 from phase6c.trial_folder import write_frame
 from phase6c.version import code_version
 
@@ -72,13 +72,7 @@ def document(card: Card, evidence: Evidence) -> Values:
         "openings_before": [one.model_dump(mode="json") for one in evidence.openings_before],
         "draws": evidence.draws.n,
         "code_version": code_version(),
-        "sections": {
-            one.name: {
-                "says": one.says,
-                "tables": {table.name: as_objects(table) for table in one.tables},
-            }
-            for one in card.sections
-        },
+        "sections": sections_document(card.sections),
     }
 
 

@@ -8,10 +8,9 @@ from typing import Literal
 import numpy as np
 
 from phase6c.calibration import ensemble, log_losses
-from phase6c.calibrators import KINDS, Kind
-from phase6c.config import Record
-from phase6c.contenders import CalibrationKind
-from phase6c.data.walk import CAL
+from phase6c.calibrators import KINDS
+from phase6c.config import CalibrationKind, CalibratorKind, Record
+from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.forward import calibrated_forward
 from phase6c.evaluation.outcomes import Candidate, Truth
@@ -38,7 +37,7 @@ class CalScore(Record):
 
     candidate: str
     form: Form
-    kind: Kind
+    kind: CalibratorKind
     log_loss: float
     walk_log_loss: float
     note: str | None = None
@@ -54,7 +53,7 @@ class Choice(Record):
 
     candidate: str
     form: Form
-    kind: Kind
+    kind: CalibratorKind
     scores: tuple[CalScore, ...]
 
 
@@ -113,7 +112,9 @@ def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) ->
             )
 
 
-def _losses(kind: Kind, members: np.ndarray, truth: Truth, cal: np.ndarray) -> tuple[float, float]:
+def _losses(
+    kind: CalibratorKind, members: np.ndarray, truth: Truth, cal: np.ndarray
+) -> tuple[float, float]:
     """Log losses in the walk forward and on the cal block, means over the members [seed, row]."""
     found = []
     for logits in members:
@@ -124,7 +125,7 @@ def _losses(kind: Kind, members: np.ndarray, truth: Truth, cal: np.ndarray) -> t
 
 
 def _fault(
-    kind: Kind, calibration: CalibrationKind, n_rises: int, walk: float, raw: float
+    kind: CalibratorKind, calibration: CalibrationKind, n_rises: int, walk: float, raw: float
 ) -> str | None:
     """Why a kind could not be chosen; `walk` and `raw` are log losses with and without it."""
     if calibration != "auto":

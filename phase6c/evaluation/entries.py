@@ -8,11 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from phase6c.bootstrap import Estimate, auc_score, estimate, mean_score
+from phase6c.bootstrap import Estimate, auc_score, estimate_or_point, mean_score
 from phase6c.calibration import log_losses, sigmoid
-from phase6c.calibrators import Calibrator, Kind
-from phase6c.config import Record
-from phase6c.contenders import CalibrationKind
+from phase6c.calibrators import Calibrator
+from phase6c.config import CalibrationKind, CalibratorKind, Record
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.forward import calibrated_forward
 from phase6c.evaluation.outcomes import Candidate, Draws, Truth
@@ -38,7 +37,7 @@ class Entry:
     name: str
     past: np.ndarray
     truth: Truth
-    kind: Kind
+    kind: CalibratorKind
     test: np.ndarray | None = None
     n_params: int | None = None
     n_tried: int | None = None
@@ -79,7 +78,7 @@ def baseline_entry(
 
     Base rates are what they are.
     """
-    kind: Kind = "none"
+    kind: CalibratorKind = "none"
     if name not in BASE_RATES:
         kind = choose([Candidate(name, past[None])], truth, calibration).kind
     return Entry(name, past, truth, kind, seconds=seconds)
@@ -142,7 +141,7 @@ def figures(
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(
         log_loss_raw=float(log_losses(raw, truth.y).mean()),
-        log_loss=_estimate(loss, draws.of(mean_score(losses), truth.dates)),
+        log_loss=estimate_or_point(loss, draws.of(mean_score(losses), truth.dates)),
         skill=1 - loss / base_loss,
         brier=metrics.brier,
         auc=_auc(calibrated, truth, draws),
@@ -161,16 +160,12 @@ def figures(
     )
 
 
-def _estimate(value: float, resampled: np.ndarray) -> Estimate:
-    return estimate(value, resampled) or Estimate(value=value, low=value, high=value)
-
-
 def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
     value = plain_auc(logits, truth.y)
     return (
         None
         if value is None
-        else _estimate(value, draws.of(auc_score(logits, truth.y), truth.dates))
+        else estimate_or_point(value, draws.of(auc_score(logits, truth.y), truth.dates))
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from phase6c.calibrators import Calibrator, Kind
+from phase6c.calibrators import Calibrator
+from phase6c.config import CalibratorKind
 from phase6c.evaluation.outcomes import Truth
 
 
-def calibrated_forward(kind: Kind, logits: np.ndarray, truth: Truth) -> np.ndarray:
+def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -> np.ndarray:
     """Logits float64[row], those of each step after a calibrator fitted on the steps before it.
 
     The first step has nothing before it and stays as it is, as does one that only rows of one

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from phase6c.bootstrap import Estimate, Score, auc_score, estimate, mean_score, optimal_block_days
+from phase6c.bootstrap import (
+    Estimate,
+    Score,
+    auc_score,
+    estimate,
+    estimate_or_point,
+    mean_score,
+    optimal_block_days,
+)
 from phase6c.calibration import log_losses, logit
 from phase6c.config import Record
 from phase6c.evaluation.outcomes import Draws, Truth
@@ -128,9 +136,9 @@ def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: 
     block_days = optimal_block_days(differences, truth.dates)
     values = score(np.ones((len(truth), 1)))[:, 0]
     resampled = draws.of(score, truth.dates, block_days)
-    found = [estimate(float(value), own) for value, own in zip(values, resampled, strict=True)]
-    log_loss = found[0] or Estimate(value=values[0], low=values[0], high=values[0])
-    return Gain(over=name, log_loss=log_loss, auc=found[1] if len(found) > 1 else None)
+    log_loss, *rest = zip(map(float, values), resampled, strict=True)
+    auc = [estimate(*one) for one in rest]
+    return Gain(over=name, log_loss=estimate_or_point(*log_loss), auc=auc[0] if auc else None)
 
 
 def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,28 +99,24 @@ def _volatility(data: SearchData) -> np.ndarray:
 def _ridge(
     inner: SearchData, data: SearchData, strengths: tuple[float, ...], context_days: int
 ) -> np.ndarray:
-    losses = _inner_losses(inner, strengths, context_days)
-    best = min(losses, key=losses.__getitem__)
-    return _fit_ridge(data, best, context_days)
+    tried = _fit_ridges(inner, strengths, context_days)
+    losses = [float(log_losses(logits, inner.val.y).mean()) for logits in tried]
+    best = strengths[int(np.argmin(losses))]
+    return _fit_ridges(data, [best], context_days)[0]
 
 
-def _inner_losses(
-    inner: SearchData, strengths: tuple[float, ...], context_days: int
-) -> Mapping[float, float]:
-    return {
-        one: float(log_losses(_fit_ridge(inner, one, context_days), inner.val.y).mean())
-        for one in strengths
-    }
-
-
-def _fit_ridge(data: SearchData, strength: float, context_days: int) -> np.ndarray:
+def _fit_ridges(
+    data: SearchData, strengths: Sequence[float], context_days: int
+) -> list[np.ndarray]:
+    """What models of several strengths, fitted on the training, say of `data.val`."""
     n_values = len(data.train) * context_days * len(data.feature_names)
     every = -(-n_values // MAX_WINDOW_VALUES)
-    model = LogisticRegression(C=strength, max_iter=500)
-    model.fit(_windows(data, data.train, context_days, every), data.train.y[::every])
+    windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
+    models = [LogisticRegression(C=one, max_iter=500).fit(windows, y) for one in strengths]
     parts = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 10_000))
     rows = (_windows(data, data.val, context_days, part=part) for part in parts)
-    return np.concatenate([_decided(model, one) for one in rows])
+    by_part = [[_decided(model, one) for model in models] for one in rows]
+    return [np.concatenate(logits) for logits in zip(*by_part, strict=True)]
 
 
 def _boosting(inner: SearchData, data: SearchData, seed: int) -> np.ndarray:

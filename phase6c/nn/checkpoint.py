@@ -47,12 +47,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
     One of the two is whole at any time, and there are never more than two of them.
     """
-    buffer = io.BytesIO()
-    torch.save(_to_plain(checkpoint), buffer)
+    packed = _packed(_to_plain(checkpoint))
     last = folder / LAST_FILE
     if last.exists():
         rename(last, folder / PREVIOUS_FILE)
-    write_checked(last, buffer.getbuffer())
+    write_checked(last, packed)
 
 
 def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
@@ -85,9 +84,7 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
 
 def save_state(path: Path, trainer: Trainer) -> None:
     """Writes what the next epoch of a trainer depends on, and nothing else."""
-    buffer = io.BytesIO()
-    torch.save(trainer.state_dict(), buffer)
-    write_checked(path, buffer.getbuffer())
+    write_checked(path, _packed(trainer.state_dict()))
 
 
 def load_state(path: Path, trainer: Trainer) -> bool:
@@ -110,11 +107,22 @@ def load_state(path: Path, trainer: Trainer) -> bool:
 
 def _state_of(payload: memoryview) -> Values | None:
     try:
-        state: Values = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        return _unpacked(payload)
     except Exception as error:  # what the content of a foreign file raises is not known
         if is_out_of_memory(error):
             raise
         return None
+
+
+def _packed(state: Values) -> memoryview:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getbuffer()
+
+
+def _unpacked(payload: memoryview) -> Values:
+    """A state on the CPU, as a training may go on on another kind of device; executes no code."""
+    state: Values = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return state
 
 
@@ -142,9 +150,7 @@ def _read(path: Path, trainer: Trainer) -> Checkpoint:
     payload = read_checked(path)
     if payload is None:
         raise _UnusableError("its checksum does not fit")
-    # A trial may be gone on with on another kind of device.
-    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    return _fitted(_from_plain(state), trainer.state_dict())
+    return _fitted(_from_plain(_unpacked(payload)), trainer.state_dict())
 
 
 def _to_plain(checkpoint: Checkpoint) -> Values:

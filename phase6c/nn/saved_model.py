@@ -148,7 +148,7 @@ class Model:
         if missing:
             raise DataError(
                 "Bars must have the columns that the model was fitted on",
-                " ".join([f"no {', '.join(missing)}", *(f"({note})" for note in bars.notes)]),
+                bars.lacking(missing),
                 "Add them.",
             )
         longest = max(frames.values(), key=len)

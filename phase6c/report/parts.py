@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from phase6c.config import Values
 from phase6c.report.pictures import Picture
-from phase6c.report.section import Section, as_objects
+from phase6c.report.section import Section, sections_document
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,5 @@ def _document(part: Part) -> Values:
     return {
         "name": part.name,
         **dict(part.facts),
-        "sections": {
-            one.name: {
-                "says": one.says,
-                "tables": {table.name: as_objects(table) for table in one.tables},
-            }
-            for one in part.sections
-        },
+        "sections": sections_document(part.sections),
     }

@@ -171,7 +171,7 @@ def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
     config, summary = study.config, study.config.data_summary
     data = config.data
     yield "budget", config.budget
-    yield "label", f"{data.label} +{data.rise:g} in {data.horizon_days} d, tier {data.tier}"
+    yield "label", f"{data.target}, tier {data.tier}"
     if "val" in summary:
         val = summary["val"]
         dates = f"{val['first_date']} to {val['last_date']}"

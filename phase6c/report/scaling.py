@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
-from phase6c.errors import DataError
 from phase6c.report.reading import Reading
 from phase6c.report.section import Cell, Section, Table, number
 from phase6c.report.validation import best_logits, with_doubt
-from phase6c.study import Study
+from phase6c.study import Study, check_same
 
 _COLUMNS = (
     *("study", "tier", "parameters", "epochs trained", "seconds trained"),
@@ -39,8 +38,7 @@ def scaling(readings: Sequence[Reading]) -> Section:
 
 def _panel_of(study: Study) -> str:
     """Studies are compared within one label and horizon."""
-    data = study.config.data
-    return f"label {data.label} +{data.rise:g} in {data.horizon_days} d"
+    return f"label {study.config.data.target}"
 
 
 def check_comparable(studies: Sequence[Study]) -> None:
@@ -49,14 +47,8 @@ def check_comparable(studies: Sequence[Study]) -> None:
     Raises:
         DataError: They are not of the same bars and block dates.
     """
-    for what, value_of in (("bars", _bars), ("block dates", _first_days)):
-        found = {value_of(study): study.config.name for study in studies}
-        if len(found) > 1:
-            raise DataError(
-                f"Studies in one report must have the same {what}",
-                ", ".join(f"{study} has {value}" for value, study in found.items()),
-                "Report on them one by one.",
-            )
+    aspects = {"bars": _bars, "block dates": _first_days}
+    check_same(studies, aspects, "in one report", "Report on them one by one.")
 
 
 def _bars(study: Study) -> str:

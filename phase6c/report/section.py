@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from phase6c.bootstrap import Estimate
 from phase6c.config import Record, Value, Values
 
@@ -50,6 +52,17 @@ def as_objects(table: Table) -> list[Values]:
         }
         for row in table.rows
     ]
+
+
+def sections_document(sections: Iterable[Section]) -> Values:
+    """Sections by their names, as JSON."""
+    return {
+        one.name: {
+            "says": one.says,
+            "tables": {table.name: as_objects(table) for table in one.tables},
+        }
+        for one in sections
+    }
 
 
 def text(cell: Cell) -> str:

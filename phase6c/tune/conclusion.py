@@ -12,7 +12,7 @@ import pandas as pd
 
 from phase6c.contenders import Contender
 from phase6c.data.bars import Bars, ticker_frames
-from phase6c.data.walk import CAL, TEST
+from phase6c.data.splits import TEST
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.choice import Choice, form_logits
@@ -20,7 +20,7 @@ from phase6c.evaluation.entries import Entry, baseline_entry
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.fits import read_refit
 from phase6c.evaluation.judgement import strongest
-from phase6c.evaluation.outcomes import Draws, Truth
+from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.simple_models import OWN_SHORTCUT, Simple, fit_simple
 from phase6c.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.saved_model import Model, Predictions, bar_days, load_model
@@ -39,12 +39,10 @@ class Conclusion:
 
     Attributes:
         course: Knows them, and what they led to.
-        draws: Of all intervals.
         check: Called as long as the test block is closed; ends it where a signal has come.
     """
 
     course: Course
-    draws: Draws
     check: Callable[[], None]
 
     def evidence(self) -> Evidence:
@@ -77,7 +75,7 @@ class Conclusion:
             contenders=self._plan.contenders,
             dropped={name: (one.after_seeds, one.why) for name, one in self.course.dropped.items()},
             choice=self._choice,
-            chosen=self._entry(self.course.chosen).with_test(self._form(found.logits)),
+            chosen=self._chosen.with_test(self._form(found.logits)),
             others=tuple(self._others()),
             baselines={name: one.with_test(tests[name]) for name, one in baselines.items()},
             best_baseline=best,
@@ -85,7 +83,7 @@ class Conclusion:
             test=truth,
             opening=opening,
             openings_before=before,
-            draws=self.draws,
+            draws=self.course.draws,
         )
 
     @property
@@ -110,13 +108,13 @@ class Conclusion:
     def _seed(self) -> int:
         return self._plan.study.config.seed
 
-    @property
-    def _steps(self) -> tuple[str, ...]:
-        return (*self._plan.walk.folds, CAL)
-
     @cached_property
     def _past(self) -> Truth:
-        return self.course.truth(self._steps)
+        return self.course.truth(self._plan.walk.past)
+
+    @cached_property
+    def _chosen(self) -> Entry:
+        return self._entry(self.course.chosen)
 
     def _form(self, logits: np.ndarray) -> np.ndarray:
         return form_logits(logits, self._choice.form)
@@ -124,7 +122,7 @@ class Conclusion:
     def _entry(self, contender: Contender) -> Entry:
         """A contender on the steps that it was trained for."""
         dropped = self.course.dropped.get(contender.name)
-        steps = self._plan.walk.folds if dropped else self._steps
+        steps = self._plan.walk.folds if dropped else self._plan.walk.past
         seeds = self._plan.seeds[: dropped.after_seeds if dropped else None]
         found = self.course.candidate(contender, steps, seeds)
         return Entry(
@@ -143,7 +141,7 @@ class Conclusion:
         return [
             self._entry(one)
             for one in self._plan.contenders
-            if one.name != self._choice.candidate and not self.course.has_failed(one)
+            if one.name != self._choice.candidate and one.name not in self.course.failed
         ]
 
     def _seconds(self, contender: Contender) -> float:
@@ -159,7 +157,7 @@ class Conclusion:
         walk, calibration = self._plan.walk, self._plan.config.calibration
         by_step: list[Mapping[str, Simple]] = []
         truths = []
-        for step in self._steps:
+        for step in walk.past:
             self.check()
             data = walk.outer(step)
             by_step.append(fit_simple(walk.inner(step), data, self._context_days, self._seed))
@@ -171,9 +169,8 @@ class Conclusion:
             seconds = sum(one[name].duration_s for one in by_step)
             entries[name] = baseline_entry(name, past, truth, calibration, seconds)
         if self.course.chosen.config["model"]["shortcut"]:
-            own = self.course.candidate(
-                self.course.chosen, self._steps, self._plan.seeds, of=SHORTCUT
-            )
+            seeds = self._plan.seeds
+            own = self.course.candidate(self.course.chosen, walk.past, seeds, of=SHORTCUT)
             past = self._form(own.logits)
             entries[OWN_SHORTCUT] = baseline_entry(OWN_SHORTCUT, past, truth, calibration, None)
         return entries
@@ -181,7 +178,7 @@ class Conclusion:
     def _write_model(self) -> Model:
         plan, chosen = self._plan, self.course.chosen
         fits = [Fit(chosen, TEST, seed) for seed in self.course.final_seeds]
-        data, entry = plan.walk.outer(TEST), self._entry(chosen)
+        data = plan.walk.outer(TEST)
         info = ModelInfo(
             trial=fits[0].config,
             seeds=self.course.final_seeds,
@@ -191,18 +188,12 @@ class Conclusion:
             sources=plan.bars.sources,
             bars_digest=plan.bars.digest,
             fitted_through=data.train.label_ends.max().item(),
-            threshold=entry.threshold,
+            threshold=self._chosen.threshold,
             evaluation_id=plan.study.config.study_id,
             code_version=code_version(),
         )
-        scaler = StoredScaler(
-            feature_names=data.feature_names,
-            tickers=data.tickers,
-            mean=tuple(map(tuple, data.scaler.mean.tolist())),
-            scale=tuple(map(tuple, data.scaler.scale.tolist())),
-        )
         weights = {fit.seed: self._weights(fit) for fit in fits}
-        write_model(plan.folder, info, scaler, entry.calibrator, weights)
+        write_model(plan.folder, info, StoredScaler.of(data), self._chosen.calibrator, weights)
         return load_model(plan.folder)
 
     def _weights(self, fit: Fit) -> bytes:
@@ -239,7 +230,7 @@ class Conclusion:
                 evaluation_id=plan.study.config.study_id,
                 model=str(plan.folder),
                 chosen=self._chosen_text,
-                label=f"{data.label} +{data.rise:g} in {data.horizon_days} d",
+                label=data.target,
                 code_version=code_version(),
             ),
         )
@@ -261,7 +252,7 @@ class Conclusion:
     def _periods(self) -> list[Period]:
         val = self._plan.history.summary.val
         found = []
-        for step in self._steps:
+        for step in self._plan.walk.past:
             dates = self._past.dates[self._past.of([step])]
             first, last = dates[0].item(), dates[-1].item()
             selected_on = first <= val.last_date and last >= val.first_date
@@ -274,7 +265,7 @@ class Conclusion:
         studies = dict.fromkeys(one.study for one in plan.contenders)
         return [
             ("studies", ", ".join(studies)),
-            ("label", f"{data.label} +{data.rise:g} in {data.horizon_days} d, tier {data.tier}"),
+            ("label", f"{data.target}, tier {data.tier}"),
             ("bars", f"{', '.join(plan.bars.sources)}, digest {plan.bars.digest[:12]}"),
             ("tickers", ", ".join(plan.history.summary.tickers)),
             ("seeds", str(config.evaluation.n_seeds if config.evaluation else 0)),

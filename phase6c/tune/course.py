@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from phase6c.contenders import Contender
-from phase6c.data.walk import CAL, TEST
+from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.choice import Choice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
@@ -68,15 +68,18 @@ class Course:
             StudyFailedError: No contender that may win is left.
         """
         for n_seeds, seed in enumerate(self.plan.seeds, start=1):
-            yield [Fit(one, step, seed) for step in self.plan.walk.folds for one in self.left]
-            self._drop_failed(self.plan.walk.folds, n_seeds)
+            stage = [Fit(one, step, seed) for step in self.plan.walk.folds for one in self.left]
+            yield stage
+            self._drop_failed(stage, n_seeds)
             if n_seeds < len(self.plan.seeds):
                 self._race(n_seeds)
-        yield [Fit(one, CAL, seed) for seed in self.plan.seeds for one in self.left]
-        self._drop_failed((CAL,), len(self.plan.seeds))
+        stage = [Fit(one, CAL, seed) for seed in self.plan.seeds for one in self.left]
+        yield stage
+        self._drop_failed(stage, len(self.plan.seeds))
+        past = self.plan.walk.past
         while self.choice is None or self._drop_diverged():
-            found, steps = self.candidates(self.left), (*self.plan.walk.folds, CAL)
-            self.choice = choose(found, self.truth(steps), self.plan.config.calibration)
+            found = [self.candidate(one, past, self.plan.seeds) for one in self.left]
+            self.choice = choose(found, self.truth(past), self.plan.config.calibration)
             logger.info("The cal block chose %s.", self.choice.candidate)
             yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
 
@@ -97,11 +100,6 @@ class Course:
         assert self.choice is not None
         return self.plan.seeds if self.choice.form == "ensemble" else self.plan.seeds[:1]
 
-    def candidates(self, contenders: Sequence[Contender]) -> list[Candidate]:
-        """What contenders that have all trainings predicted, walk forward and cal block."""
-        steps = (*self.plan.walk.folds, CAL)
-        return [self.candidate(one, steps, self.plan.seeds) for one in contenders]
-
     def candidate(
         self, contender: Contender, steps: Sequence[str], seeds: Sequence[int], of: str = MODEL
     ) -> Candidate:
@@ -116,10 +114,6 @@ class Course:
         """The rows of some steps; they are the same for all contenders."""
         fits = [Fit(self.left[0], step, self.plan.seeds[0]) for step in steps]
         return Truth.joined([self._fitted(one).truth for one in fits])
-
-    def has_failed(self, contender: Contender) -> bool:
-        """Whether a training of it has, so that it cannot be compared."""
-        return contender.name in self.failed
 
     def trials_of(self, contender: Contender) -> list[Trial]:
         """All trainings of a contender."""
@@ -144,12 +138,11 @@ class Course:
             return None
         return read_fitted(trial_folder(self.plan.study.folder, trial.number), fit.step)
 
-    def _drop_failed(self, steps: Sequence[str], n_seeds: int) -> None:
-        """Who failed in a step can be compared in none."""
-        seeds = self.plan.seeds[:n_seeds]
+    def _drop_failed(self, stage: Sequence[Fit], n_seeds: int) -> None:
+        """Who failed in one training of a stage can be compared no more."""
         for one in self.left:
-            fits = (Fit(one, step, seed) for seed in seeds for step in steps)
-            failed = next((fit for fit in fits if self._read(fit) is None), None)
+            own = (fit for fit in stage if fit.contender is one)
+            failed = next((fit for fit in own if self._read(fit) is None), None)
             if failed is not None:
                 trial = self.trial(failed)
                 error = trial.error.message if trial and trial.error else "it diverged"

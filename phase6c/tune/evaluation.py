@@ -13,7 +13,7 @@ from typing import Any
 from ray import tune
 
 from phase6c.config import Values, parse
-from phase6c.data.walk import TEST
+from phase6c.data.splits import TEST
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import read_card, write_card
 from phase6c.evaluation.outcomes import Draws
@@ -115,7 +115,7 @@ def evaluate(
 def _conclude(course: Course, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
     """Judges; `check` ends it where a signal has come and the test block is still closed."""
     plan = course.plan
-    evidence = Conclusion(course, course.draws, check).evidence()
+    evidence = Conclusion(course, check).evidence()
     write_card(plan.folder, make_card(evidence), evidence)
     config = config.model_copy(update={"complete": True})
     write_config(plan.study.folder, config)

@@ -9,11 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from pydantic import Field
 
-from phase6c.config import Record, TrialConfig, parse
-from phase6c.contenders import CalibrationKind, Contender, EvaluationConfig
+from phase6c.config import CalibrationKind, Record, TrialConfig, parse
+from phase6c.contenders import Contender, EvaluationConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.history import History
 from phase6c.data.preparation import prepare
@@ -32,7 +31,7 @@ from phase6c.tune.find_contenders import (
     find_contenders,
 )
 from phase6c.tune.options import SearchOptions
-from phase6c.tune.plan import StudyPlan
+from phase6c.tune.plan import StudyPlan, drawn_seed
 from phase6c.tune.probe_study import space_of
 from phase6c.tune.resume import check_same_data
 from phase6c.version import code_version
@@ -125,11 +124,8 @@ class EvaluationPlan:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The same for all contenders and steps; more of them begin with the same."""
-        drawn = (
-            np.random.SeedSequence([self.study.config.seed, index, _EVALUATION])
-            for index in range(self.config.n_seeds)
-        )
-        return tuple(int(one.generate_state(1)[0]) for one in drawn)
+        seed = self.study.config.seed
+        return tuple(drawn_seed(seed, index, _EVALUATION) for index in range(self.config.n_seeds))
 
     @property
     def n_fits_at_most(self) -> int:

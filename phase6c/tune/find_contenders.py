@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phase6c.config import DataConfig, Objective, TrainConfig, TrialConfig, parse
+from phase6c.config import Objective, TrainConfig, TrialConfig, parse
 from phase6c.contenders import Contender
 from phase6c.errors import DataError
 from phase6c.records import Trial
-from phase6c.study import Study, ranked
+from phase6c.study import Study, check_same, ranked
 from phase6c.study_folder import distinct_names
 
 # What a training's number of epochs is chosen by, whatever its search was told: AUC and refinement
@@ -22,20 +22,14 @@ def check_comparable(studies: Sequence[Study]) -> None:
     Raises:
         DataError: Figures of theirs could not be put side by side.
     """
-    for what, values in (
-        ("bars", {one.config.data_digest[:12]: one.config.name for one in studies}),
-        ("data options", {_text(one.config.data): one.config.name for one in studies}),
-    ):
-        if len(values) > 1:
-            raise DataError(
-                f"Studies that are evaluated together must have the same {what}",
-                ", ".join(f"{name} has {value}" for value, name in values.items()),
-                "Evaluate them one by one, each with a --name.",
-            )
+    aspects = {"bars": lambda study: study.config.data_digest[:12], "data options": _data_options}
+    remedy = "Evaluate them one by one, each with a --name."
+    check_same(studies, aspects, "that are evaluated together", remedy)
 
 
-def _text(data: DataConfig) -> str:
-    return f"{data.label} +{data.rise:g} in {data.horizon_days} d of {data.tier} ({data.scaling})"
+def _data_options(study: Study) -> str:
+    data = study.config.data
+    return f"{data.target} of {data.tier} ({data.scaling})"
 
 
 def budget_size(study: Study) -> int:

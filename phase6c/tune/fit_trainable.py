@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from phase6c.data.walk import TEST, Walk
+from phase6c.data.splits import TEST
+from phase6c.data.walk import Walk
 from phase6c.data.windows import SearchData
+from phase6c.evaluation.fits import Refit
 from phase6c.files import remove, write_json, write_whole
 from phase6c.nn.checkpoint import are_finite, load_state, save_state, weights_bytes
 from phase6c.nn.device import use_one_thread
 from phase6c.nn.trainer import Trainer, Weights
-from phase6c.records import Health, Measurement, Metrics, is_complete, score
+from phase6c.records import Health, Measurement, Metrics, best_measurement, is_complete
 from phase6c.trial_folder import (
     FITTED_FILE,
     MODEL,
@@ -75,8 +77,8 @@ class FitTrainable(TransformerTrainable):
         Returns:
             Whether it has not diverged.
         """
-        objective = self._trial.train.objective
-        best = max(self._measurements, key=lambda one: score(one.value, objective))
+        best = best_measurement(self._measurements, self._trial.train.objective)
+        assert best is not None
         micro_batch_size = self._trainer.micro_batch_size
         self._forget_trainer()
         begun = time.perf_counter()
@@ -94,11 +96,8 @@ class FitTrainable(TransformerTrainable):
             return False
         written = self._write_weights(weights) if self._step_name == TEST else self._write_out(data)
         write_checksums(self._folder, written)
-        duration_s = time.perf_counter() - begun
-        write_json(
-            self._folder / REFIT_FILE,
-            {"epochs": best.epoch, "duration_s": duration_s},
-        )
+        refit = Refit(epochs=best.epoch, duration_s=time.perf_counter() - begun)
+        write_json(self._folder / REFIT_FILE, refit.model_dump(mode="json"))
         remove(state)
         return True
 

@@ -208,12 +208,17 @@ def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
     return options.grace_period
 
 
+def drawn_seed(*entropy: int) -> int:
+    """A seed that follows from the study's own and what it is for."""
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
 def build_trial(
     plan: StudyPlan, train: TrainConfig, values: Values, number: int
 ) -> tuple[TrialConfig, int]:
     """Completes flat values to the configuration of trial `number`, with its exact count."""
     base = {**plan.config.data.model_dump(), **train.model_dump()}
-    seed = int(np.random.SeedSequence([plan.config.seed, number]).generate_state(1)[0])
+    seed = drawn_seed(plan.config.seed, number)
     config = TrialConfig.from_flat({**base, **values, "seed": seed})
     return config, plan.count(config.model)
 

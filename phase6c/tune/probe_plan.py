@@ -8,8 +8,6 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from phase6c.config import (
     ModelConfig,
     OptimConfig,
@@ -27,7 +25,7 @@ from phase6c.ledger import Trials
 from phase6c.records import Trial
 from phase6c.report.contrasts import Pair
 from phase6c.tune.bases import Base
-from phase6c.tune.plan import StudyPlan
+from phase6c.tune.plan import StudyPlan, drawn_seed
 from search_spaces.common import TOKENS
 
 # What can change while bars, blocks and epochs stay those of the study.
@@ -82,11 +80,8 @@ class ProbePlan:
     @property
     def seeds(self) -> tuple[int, ...]:
         """Of initial weights, order of windows and dropout; more of them begin with the same."""
-        drawn = (
-            np.random.SeedSequence([self.study.config.seed, index, _PROBE])
-            for index in range(self.n_seeds)
-        )
-        return tuple(int(one.generate_state(1)[0]) for one in drawn)
+        seed = self.study.config.seed
+        return tuple(drawn_seed(seed, index, _PROBE) for index in range(self.n_seeds))
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -8,8 +8,8 @@ import pytest
 
 from phase6c.config import DataConfig
 from phase6c.data.preparation import prepare
-from phase6c.data.splits import evaluation_steps
-from phase6c.data.walk import TEST, Walk
+from phase6c.data.splits import TEST, evaluation_steps
+from phase6c.data.walk import Walk
 
 A20 = DataConfig(tier="a20", horizon_days=3)
 

@@ -150,8 +150,10 @@ def test_the_choice_is_that_of_the_cal_block_alone(done, studies):
     course = Course(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
     for _ in course.stages():
         pass
-    steps = (*plan.walk.folds, "cal")
-    choice = choose(course.candidates(course.left), course.truth(steps))
+    steps = plan.walk.past
+    choice = choose(
+        [course.candidate(one, steps, plan.seeds) for one in course.left], course.truth(steps)
+    )
     assert choice.model_dump(exclude={"scores"}) == evaluated.card["choice"]
 
 
@@ -253,7 +255,7 @@ def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies,
         raise InterruptedStudyError("rule", "value", "remedy", 130)
 
     with pytest.raises(InterruptedStudyError):
-        Conclusion(course, Draws(1), signalled).evidence()
+        Conclusion(course, signalled).evidence()
     assert not (tmp_path / OPENINGS_FILE).exists()
 
 
