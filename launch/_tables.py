@@ -29,12 +29,8 @@ def plain_table(title: str) -> Table:
 def data_table(plan: StudyPlan) -> Table:
     """Dates, rows and base rates of the blocks; of test no base rate."""
     summary = plan.data.summary
-    config = plan.config.data
-    rise = f"{config.rise:g} volatilities" if config.label == "vol" else f"{100 * config.rise:.3g}%"
-    horizon = f"{config.horizon_days} d"
-    table = plain_table(
-        f"{_tickers(summary.tickers)}: {config.label} +{rise} in {horizon}, {config.tier}"
-    )
+    data = plan.config.data
+    table = plain_table(f"{_tickers(summary.tickers)}: {data.target}, {data.tier}")
     for name in ("block", "first day", "last day", "windows", "base rate"):
         table.add_column(name, justify="left" if name == "block" else "right")
     for name in ("train", "val", "cal", "test"):

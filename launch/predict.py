@@ -52,7 +52,7 @@ def main(model_dir: Path, source: str, out: Path, *, debug: bool) -> None:
     within = "day" if data.horizon_days == 1 else f"{data.horizon_days} days"
     last = frame.iloc[-1]
     click.echo(
-        f"{len(frame):,} probabilities of {data.label} +{data.rise:g} within the next {within}, "
+        f"{len(frame):,} probabilities of {data.goal} within the next {within}, "
         f"{frame['date'].min():%Y-%m-%d} to {last['date']:%Y-%m-%d}, are in {out}"
     )
     for row in frame[frame["date"] == last["date"]].head(10).itertuples():

@@ -116,9 +116,16 @@ class DataConfig(Record):
         return float(0.01 * self.horizon_days**0.5)
 
     @property
+    def goal(self) -> str:
+        """The label and the rise to reach, as people read them."""
+        in_volatilities = self.label == "vol"
+        rise = f"{self.rise:g} volatilities" if in_volatilities else f"{100 * self.rise:.3g}%"
+        return f"{self.label} +{rise}"
+
+    @property
     def target(self) -> str:
-        """What is predicted, in short."""
-        return f"{self.label} +{self.rise:g} in {self.horizon_days} d"
+        """What is predicted: the goal and its horizon."""
+        return f"{self.goal} in {self.horizon_days} d"
 
     @property
     def fractions(self) -> dict[str, float]:

@@ -32,6 +32,7 @@ class ModelInfo(Record):
         threshold: From which probability on a rise is called, chosen before the test block opened.
         evaluation_id: Of the evaluation that chose it.
         code_version: Of the code that made it.
+        feature_code_digest: Of the code that computed its features.
     """
 
     schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
@@ -46,6 +47,7 @@ class ModelInfo(Record):
     threshold: float
     evaluation_id: str
     code_version: str
+    feature_code_digest: str
 
 
 class StoredScaler(Record):

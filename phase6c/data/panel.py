@@ -56,12 +56,12 @@ def feature_panel(bars: Bars, features: Sequence[Feature], folder: Path | None) 
 def panel_digest(bars: Bars, features: Sequence[Feature]) -> str:
     """SHA-256 of all that the panel's values depend on, the code that makes them included."""
     names = [feature.name for feature in features]
-    return digest_of({"bars": bars.digest, "features": names, "code": _code_digest()})
+    return digest_of({"bars": bars.digest, "features": names, "code": feature_code_digest()})
 
 
 @cache
-def _code_digest() -> str:
-    """Of the features' source and of the libraries that it calls."""
+def feature_code_digest() -> str:
+    """SHA-256 of the features' source and of the versions of the libraries that it calls."""
     sources = [Path(catalogue.__file__), *sorted(Path(indicators.__path__[0]).glob("*.py"))]
     versions = {name: version(name) for name in ("numpy", "pandas", "TA-Lib")}
     return digest_of({"sources": [path.read_text() for path in sources], **versions})

@@ -267,7 +267,7 @@ def _row(
         *(found.ece, found.auc_down, found.auc_direction, found.average_precision, found.lift),
         *(found.threshold, found.precision, found.recall, found.base_rate),
         f"{spread[0]:.3f} to {spread[1]:.3f}" if spread else None,
-        *(data.tier, f"{data.horizon_days} d", f"{data.label} +{data.rise:g}"),
+        *(data.tier, f"{data.horizon_days} d", data.goal),
         *(entry.n_tried, entry.n_seeds),
         None if entry.seconds is None else round(entry.seconds),
     )

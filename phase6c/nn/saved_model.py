@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
-from phase6c.data.panel import feature_panel
+from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler
 from phase6c.errors import ConfigError, DataError, FolderError, StorageError
 from phase6c.model_folder import (
@@ -35,6 +36,8 @@ from phase6c.nn.checkpoint import are_finite
 from phase6c.nn.device import pick_device
 from phase6c.nn.evaluate import predict_logits
 from phase6c.nn.model import LaneTransformer
+
+logger = logging.getLogger(__name__)
 
 # A calendar of some other step than the model's is told apart by more than holidays do.
 _GAP_TOLERANCE_DAYS = 1.0
@@ -193,6 +196,8 @@ def bar_days(frames: Mapping[str, pd.DataFrame]) -> float:
 def load_model(folder: str | Path) -> Model:
     """Reads a model from its folder; nothing of it is executed.
 
+    Warns where features are computed by other code than when it was fitted.
+
     Raises:
         FolderError: There is no model in the folder.
         StorageError: A file of it is damaged.
@@ -208,6 +213,14 @@ def load_model(folder: str | Path) -> Model:
     scaler = _record(StoredScaler, folder / SCALER_FILE)
     calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
     _check_features(info, scaler, folder)
+    if info.feature_code_digest != feature_code_digest():
+        logger.warning(
+            "The features of the model in %s were computed by other code or other versions of "
+            "numpy, pandas or TA-Lib (%s); its probabilities may differ from those it was judged "
+            "by.",
+            folder,
+            info.code_version,
+        )
     paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
     try:
         return Model(info, scaler, calibrator, [_weights(path) for path in paths])

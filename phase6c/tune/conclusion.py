@@ -12,6 +12,7 @@ import pandas as pd
 
 from phase6c.contenders import Contender
 from phase6c.data.bars import Bars, ticker_frames
+from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError, StudyFailedError
@@ -191,6 +192,7 @@ class Conclusion:
             threshold=self._chosen.threshold,
             evaluation_id=plan.study.config.study_id,
             code_version=code_version(),
+            feature_code_digest=feature_code_digest(),
         )
         weights = {fit.seed: self._weights(fit) for fit in fits}
         write_model(plan.folder, info, StoredScaler.of(data), self._chosen.calibrator, weights)

@@ -48,7 +48,7 @@ def test_other_bars_features_or_code_are_computed(bars, computed, tmp_path, monk
     feature_panel(bars, FEATURES, tmp_path)
     feature_panel(bars, FEATURES[:5], tmp_path)
     assert len(computed) == 4
-    monkeypatch.setattr(panel, "_code_digest", lambda: "of other code")
+    monkeypatch.setattr(panel, "feature_code_digest", lambda: "of other code")
     feature_panel(bars, FEATURES, tmp_path)
     assert len(computed) == 6
     assert len(list(tmp_path.iterdir())) == 3

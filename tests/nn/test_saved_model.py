@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 from datetime import date
 
 import numpy as np
@@ -14,6 +15,7 @@ from phase6c.calibration import ensemble, sigmoid
 from phase6c.calibrators import Calibrator
 from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.bars import Bars, load_bars
+from phase6c.data.panel import feature_code_digest
 from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.model_folder import ModelInfo, StoredScaler, write_model
@@ -59,16 +61,11 @@ def write(folder, bars, scaling="pooled", seeds=SEEDS):
         threshold=0.3,
         evaluation_id="made-up",
         code_version="0",
-    )
-    scaler = StoredScaler(
-        feature_names=data.feature_names,
-        tickers=data.tickers,
-        mean=data.scaler.mean.tolist(),
-        scale=data.scaler.scale.tolist(),
+        feature_code_digest=feature_code_digest(),
     )
     weights = {seed: weights_bytes(trainer.weights(lane)) for lane, seed in enumerate(seeds)}
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder, info, scaler, CALIBRATOR, weights)
+    write_model(folder, info, StoredScaler.of(data), CALIBRATOR, weights)
     return data, trainer
 
 
@@ -85,6 +82,16 @@ def test_it_says_of_a_day_what_its_training_said(made, sp500):
     expected = pd.Series(sigmoid(CALIBRATOR.apply(logits)), index=pd.DatetimeIndex(data.val.dates))
     found = frame.set_index("date")["p"]
     np.testing.assert_allclose(found[expected.index], expected, atol=1e-6)
+
+
+def test_features_of_other_code_are_warned_of(made, tmp_path, caplog):
+    load_model(made[0])
+    assert not caplog.text
+    other = shutil.copytree(made[0], tmp_path / "model")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"feature_code_digest": "0"}))
+    load_model(other)
+    assert f"The features of the model in {other} were computed by other code" in caplog.text
 
 
 def test_it_says_something_of_the_newest_day_and_of_every_day_that_has_enough_before_it(

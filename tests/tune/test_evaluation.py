@@ -34,34 +34,13 @@ from search_spaces import tiny
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
 SMALL = {"top": 1, "seeds": 2, "cpus": 2}
-N_DAYS = 1500
 
 
 @pytest.fixture(scope="module")
-def bars_file(tmp_path_factory) -> Path:
-    """Bars whose volatility is that of the days before, so that there is something to know."""
-    rng = np.random.default_rng(0)
-    shocks = rng.standard_normal(N_DAYS)
-    volatility = np.empty(N_DAYS)
-    variance = 1e-4
-    for day, shock in enumerate(shocks):
-        volatility[day] = variance**0.5
-        variance = 4e-6 + 0.12 * variance * shock**2 + 0.84 * variance
-    close = 50 * np.exp(np.cumsum(volatility * shocks))
-    reach = 0.5 * volatility * np.abs(rng.standard_normal((2, N_DAYS)))
-    open_ = close * np.exp(0.2 * volatility * rng.standard_normal(N_DAYS))
-    frame = pd.DataFrame(
-        {
-            "date": pd.bdate_range("2010-01-04", periods=N_DAYS).strftime("%Y-%m-%d"),
-            "open": open_,
-            "high": np.maximum(open_, close) * (1 + reach[0]),
-            "low": np.minimum(open_, close) * (1 - reach[1]),
-            "close": close,
-            "volume": rng.lognormal(12, 1, N_DAYS),
-        }
-    )
+def bars_file(made_bars, tmp_path_factory) -> Path:
+    """Bars of one ticker."""
     path = tmp_path_factory.mktemp("bars") / "made.csv"
-    frame.to_csv(path, index=False)
+    made_bars(0).to_csv(path, index=False)
     return path
 
 
