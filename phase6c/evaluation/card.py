@@ -259,10 +259,11 @@ def _row(
     if entry.name != evidence.best_baseline:
         is_chosen = entry.name == evidence.chosen.name
         over = (of_chosen if is_chosen else gain_of(entry, evidence)).log_loss
+    name = words(entry.name) if entry.name in evidence.baselines else entry.name
     data = evidence.data
     spread = found.fold_auc
     return (
-        *(words(entry.name), entry.n_params, found.log_loss, over, found.skill, found.auc),
+        *(name, entry.n_params, found.log_loss, over, found.skill, found.auc),
         *(found.log_loss_raw, found.brier, found.calibration_intercept, found.calibration_slope),
         *(found.ece, found.auc_down, found.auc_direction, found.average_precision, found.lift),
         *(found.threshold, found.precision, found.recall, found.base_rate),

@@ -31,8 +31,8 @@ SMALL = {"top": 1, "seeds": 1, "cpus": 2}
 
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
     """The folder of a small search."""
-    small = {"n_trials": 2, "epochs": 2, "cpus": 2, "out": str(out), "data": data}
-    return phase6c.run_study(tiny.SPACE, load_bars(source), **small, **options).folder
+    small = {"n_trials": 2, "epochs": 2, "cpus": 2, "out": str(out), "data": data} | options
+    return phase6c.run_study(tiny.SPACE, load_bars(source), **small).folder
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def of_two(folder_of_two, tmp_path_factory) -> Evaluated:
 def test_all_tickers_are_judged_and_predicted_alike(of_two, folder_of_two):
     stored = pd.read_parquet(of_two.folder / PREDICTIONS_FILE)
     test = stored[stored["step"] == "test"].set_index(["date", "ticker"])["p"]
-    assert set(test.index.get_level_values("ticker")) == {"OLD", "YOUNG"}
+    assert set(test.index.get_level_values("ticker")) == {"old", "young"}
     again = load_model(of_two.folder).predict(str(folder_of_two)).set_index(["date", "ticker"])["p"]
     np.testing.assert_allclose(again[test.index], test, atol=1e-9)
 
 
 def test_a_model_that_scales_each_ticker_on_its_own_refuses_another(of_two, made_bars, tmp_path):
     made_bars(3).to_csv(tmp_path / "other.csv", index=False)
-    with pytest.raises(DataError, match="known: OLD, YOUNG"):
+    with pytest.raises(DataError, match="known: old, young"):
         load_model(of_two.folder).predict(tmp_path / "other.csv")
 
 
