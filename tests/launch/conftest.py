@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -27,6 +28,19 @@ def load_command(name: str) -> click.Command:
     finally:
         sys.path.remove(str(LAUNCH))
     return command
+
+
+def run_command(folder: Path, name: str, *options: object) -> subprocess.CompletedProcess[str]:
+    """Runs a command of launch/ in a process of its own, in a folder."""
+    return subprocess.run(
+        [sys.executable, str(LAUNCH / f"{name}.py"), *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=280,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -54,15 +68,4 @@ def tune(tune_command: click.Command, tmp_path: Path, monkeypatch: pytest.Monkey
 def tune_process(tmp_path: Path) -> Process:
     """Runs launch/tune.py in a process of its own, in an empty folder."""
 
-    def run(*options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(LAUNCH / "tune.py"), *map(str, options)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            timeout=120,
-        )
-
-    return run
+    return partial(run_command, tmp_path, "tune")

@@ -14,23 +14,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from .conftest import LAUNCH, load_command
+from .conftest import LAUNCH, load_command, run_command
 
 pytestmark = pytest.mark.ray
 
 STUDY = "outputs/phase6c_a20/first"
-
-
-def python(folder: Path, name: str, *options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(LAUNCH / f"{name}.py"), *map(str, options)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=280,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +26,14 @@ def folder(tmp_path_factory) -> Path:
     """Where a small search and its evaluation have been run."""
     folder = tmp_path_factory.mktemp("user")
     search = ("--budget", "tiny", "--tier", "a20", "--trials", 2, "--epochs", 2, "--name", "first")
-    done = python(folder, "tune", *search)
+    done = run_command(folder, "tune", *search)
     assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture(scope="module")
 def evaluated(folder) -> subprocess.CompletedProcess[str]:
-    return python(folder, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 2)
+    return run_command(folder, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 2)
 
 
 @pytest.mark.timeout(600)
@@ -61,14 +49,16 @@ def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folde
 @pytest.mark.timeout(600)
 def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, folder):
     assert evaluated.returncode == 0
-    done = python(folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.csv")
+    done = run_command(
+        folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.csv"
+    )
     assert done.returncode == 0, done.stderr
     frame = pd.read_csv(folder / "p.csv")
     assert list(frame) == ["date", "ticker", "p"]
     assert frame["date"].iloc[-1] == "2018-12-31"
     assert "after 2018-12-31" in done.stdout
     assert "lie in the time that it was fitted on" in done.stdout
-    again = python(
+    again = run_command(
         folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.parquet"
     )
     assert again.returncode == 0
@@ -80,7 +70,7 @@ def test_the_card_comes_as_json_too_and_a_finished_evaluation_is_not_run_again(e
     assert evaluated.returncode == 0
     options = (STUDY, "--top", 1, "--seeds", 1, "--cpus", 2, "--resume", "--json")
     begun = time.monotonic()
-    done = python(folder, "evaluate", *options)
+    done = run_command(folder, "evaluate", *options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["schema"] == "phase6c.card/1"
     assert time.monotonic() - begun < 90
@@ -103,7 +93,7 @@ def test_what_cannot_be_is_refused_with_its_code(evaluated, folder):
         (65, "predict", model, "--data", "nowhere.csv", "--out", "p.csv"),
         (73, "predict", "outputs", "--data", "sp500", "--out", "p.csv"),
     ):
-        done = python(folder, name, *options)
+        done = run_command(folder, name, *options)
         assert done.returncode == code, (name, options, done.stderr)
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
@@ -144,5 +134,5 @@ def test_ctrl_c_ends_it_with_130_and_the_command_that_goes_on(folder):
     _, told = process.communicate(timeout=120)
     assert process.returncode == 130, told
     assert "--resume" in told
-    done = python(folder, "evaluate", *command[2:], "--name", "cut", "--cpus", 2, "--resume")
+    done = run_command(folder, "evaluate", *command[2:], "--name", "cut", "--cpus", 2, "--resume")
     assert done.returncode == 0, done.stderr
