@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phase6c.calibration import log_losses
 from phase6c.config import Values
 from phase6c.data.splits import CAL
 from phase6c.evaluation.choice import CalScore, Choice
-from phase6c.evaluation.entries import Entry, Figures, figures, plain_auc, step_masks
-from phase6c.evaluation.evidence import Evidence, Period
+from phase6c.evaluation.entries import Entry, Figures, figures
+from phase6c.evaluation.evidence import Evidence
 from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
 from phase6c.evaluation.outcomes import Truth
+from phase6c.evaluation.parts import steps_table, ticker_tables
 from phase6c.evaluation.race import BEHIND
 from phase6c.report.section import Cell, Section, Table, number, setting, text
 
@@ -77,7 +77,10 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
         "Intervals are of 95%, from the stationary bootstrap over dates; a gain is the baseline's "
         "log loss less the model's, on the same rows.",
     ]
-    return Section(name="test", title="What it is worth", says=tuple(says), tables=(table,))
+    parts = ticker_tables(
+        "test", chosen.calibrated_test, best.calibrated_test, evidence.test, evidence
+    )
+    return Section(name="test", title="What it is worth", says=tuple(says), tables=(table, *parts))
 
 
 def _openings(evidence: Evidence) -> Iterator[str]:
@@ -124,41 +127,13 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
         name="walk_forward",
         title="Walk forward",
         says=tuple(says),
-        tables=(pooled, _steps_table(evidence)),
+        tables=(pooled, steps_table(evidence), *_walk_tickers(evidence)),
     )
 
 
-def _steps_table(evidence: Evidence) -> Table:
-    """The chosen model and the best baseline, step by step."""
-    best = evidence.baselines[evidence.best_baseline]
-    rows = []
-    for period, own in zip(evidence.periods, step_masks(evidence.past), strict=True):
-        y = evidence.past.y[own]
-        cells: list[Cell] = [
-            period.name,
-            f"{period.first} to {period.last}",
-            _mark(period),
-            len(y),
-            float(y.mean()),
-        ]
-        for entry in (evidence.chosen, best):
-            cells.append(float(log_losses(entry.forward[own], y).mean()))
-        for entry in (evidence.chosen, best):
-            cells.append(plain_auc(entry.past[own], y))
-        rows.append(tuple(cells))
-    name = words(best.name)
-    columns = (
-        *("step", "dates", "", "rows", "base rate"),
-        *("log loss", f"log loss of {name}", "AUC", f"AUC of {name}"),
-    )
-    return Table(name="steps", title="Step by step", columns=columns, rows=tuple(rows))
-
-
-def _mark(period: Period) -> str:
-    """What else has been done on these dates."""
-    if period.name == CAL:
-        return "chosen on"
-    return "selected on" if period.selected_on else ""
+def _walk_tickers(evidence: Evidence) -> tuple[Table, ...]:
+    own, others, truth = _walked(evidence.chosen, evidence)
+    return ticker_tables("walk_forward", own, others, truth, evidence)
 
 
 def _choice_section(evidence: Evidence) -> Section:
@@ -281,10 +256,15 @@ def _test_gain(entry: Entry, evidence: Evidence) -> Gain:
 
 
 def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
+    own, others, truth = _walked(entry, evidence)
+    return gain(own, others, evidence.best_baseline, truth, evidence.draws)
+
+
+def _walked(entry: Entry, evidence: Evidence) -> tuple[np.ndarray, np.ndarray, Truth]:
+    """The walk forward without cal: logits of a line and of the best baseline, and the rows."""
     best = evidence.baselines[evidence.best_baseline]
     own, others = (one.forward[walk_of(one.truth)] for one in (entry, best))
-    truth = best.truth.take(walk_of(best.truth))
-    return gain(own, others, best.name, truth, evidence.draws)
+    return own, others, best.truth.take(walk_of(best.truth))
 
 
 def walk_of(truth: Truth) -> np.ndarray:

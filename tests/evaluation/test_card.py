@@ -118,6 +118,36 @@ def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
     assert marks == ["", "", "", "", "selected on", "chosen on"]
 
 
+def test_several_tickers_are_told_apart(make_evidence):
+    alone, of_test, of_walk = make_evidence(0.3), "test_tickers", "walk_forward_tickers"
+    names = {table.name for section in make_card(alone).sections for table in section.tables}
+    assert not {of_test, of_walk} & names
+
+    tickers = np.where(np.arange(N_TEST) % 3, "often", "rare")
+    past = replace(alone.past, tickers=np.tile(tickers, len(FOLDS) + 1))
+    baselines = {name: replace(one, truth=past) for name, one in alone.baselines.items()}
+    card = make_card(
+        replace(
+            alone,
+            past=past,
+            test=replace(alone.test, tickers=tickers),
+            chosen=replace(alone.chosen, truth=past),
+            baselines=baselines,
+        )
+    )
+    tables = {table.name: table for section in card.sections for table in section.tables}
+    assert [row[:2] for row in tables[of_walk].rows] == [("often", 2330), ("rare", 1170)]
+    often, rare = (
+        dict(zip(tables[of_test].columns, row, strict=True)) for row in tables[of_test].rows
+    )
+    losses = log_losses(alone.chosen.calibrated_test, alone.test.y)
+    assert rare["log loss"] == pytest.approx(losses[tickers == "rare"].mean())
+    best = log_losses(baselines["ridge_logistic"].calibrated_test, alone.test.y)
+    gained = (best - losses)[tickers == "often"].mean()
+    assert often["gain in log loss"].value == pytest.approx(gained)
+    assert often["gain in log loss"].low < gained < often["gain in log loss"].high
+
+
 def test_a_second_opening_is_said(make_evidence):
     before = opening("first", datetime(2026, 1, 2, tzinfo=UTC))
     card = make_card(replace(make_evidence(0.3), openings_before=(before,)))
