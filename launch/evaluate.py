@@ -82,6 +82,7 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
 
     resources, missing = resources_for_a_dry_run(plan.study)
     estimated = estimate_evaluation(plan, resources)
+    opened = plan.opened_before()
     if as_json:
         document = {
             "schema": "phase6c.evaluation_plan/1",
@@ -92,6 +93,7 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
             "resources": resources.model_dump(),
             "estimate": estimated.model_dump(),
             "missing": missing,
+            "opened_before": opened,
         }
         click.echo(json.dumps(document, indent=1))
         return
@@ -103,10 +105,12 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
         dates = f"{fold.out.first} to {fold.out.last}, trained through {fold.train.last}"
         click.echo(f"{name:<10} {dates}")
     click.echo(f"model      {plan.folder}")
+    click.echo(f"test       {opened or 'The test block is untouched.'}")
     click.echo(f"training   at most {estimated.n_fits_at_most} runs on {len(plan.seeds)} seeds")
     click.echo(f"resources  {resources_text(resources)}")
     click.echo(
-        f"time       about {duration_text(estimated.evaluation_s)} if no contender drops out"
+        f"time       about {duration_text(estimated.evaluation_s)} of training if no contender "
+        "drops out"
     )
     click.echo(f"disk       about {estimated.disk_gib:.2f} GiB at most")
     if missing:

@@ -7,11 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from phase6c.errors import ConfigError
+from phase6c.errors import ConfigError, StorageError
 
 Value = bool | int | float | str
 Values = dict[str, Any]
@@ -253,6 +254,32 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
         raise ConfigError(
             "The configuration must be valid", "; ".join(problems), "Correct the named values."
         ) from error
+
+
+def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
+    """Validates what a file holds.
+
+    Raises:
+        ConfigError: Another version of the code wrote it.
+        StorageError: It is damaged.
+    """
+    try:
+        return parse(kind, data)
+    except ConfigError as error:
+        if _is_of_another_version(error.__cause__):
+            raise
+        raise StorageError(
+            "What a study has stored must be valid",
+            f"{path}: {error.value}",
+            "The file was damaged from outside; restore it from a copy.",
+        ) from error
+
+
+def _is_of_another_version(error: BaseException | None) -> bool:
+    """Whether a record names a schema or fields that are not known here."""
+    return isinstance(error, ValidationError) and any(
+        item["type"] == "extra_forbidden" or item["loc"] == ("schema",) for item in error.errors()
+    )
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -206,14 +206,14 @@ def _whole_bytes(content: bytes) -> int:
 
 @contextmanager
 def _storage_errors(path: Path) -> Iterator[None]:
-    """Says what went wrong with which file, and how to go on."""
+    """Says what went wrong with which file, and what to do about it."""
     try:
         yield
     except OSError as error:
         raise StorageError(
-            "A study's files must be readable and writable",
+            "Files and their folders must be readable and writable",
             f"{path}: {error.strerror or error}",
-            "Free space or correct the permissions, then go on with --resume.",
+            "Free space, correct the permissions or choose another place.",
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,9 @@ from pydantic import Field
 from phase6c.calibrators import Calibrator
 from phase6c.config import Record, TrialConfig
 from phase6c.data.windows import SearchData
+from phase6c.errors import StorageError
 from phase6c.files import write_json, write_whole
+from phase6c.trial_folder import CHECKSUMS_FILE, sha256_of
 
 CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
 SINGLE_WEIGHTS_FILE = "model.safetensors"
@@ -81,7 +84,7 @@ def write_model(
     calibrator: Calibrator,
     weights: Mapping[int, bytes],
 ) -> None:
-    """Writes a model; `config.json`, without which it is none, comes last.
+    """Writes a model; its checksums, without which it is not whole, come last.
 
     Args:
         folder: Of the model, there already.
@@ -91,8 +94,39 @@ def write_model(
     Raises:
         StorageError: A file cannot be written.
     """
-    for seed, content in weights.items():
-        write_whole(folder / weights_file(seed, len(weights)), content)
+    files = [weights_file(seed, len(weights)) for seed in weights]
+    for name, content in zip(files, weights.values(), strict=True):
+        write_whole(folder / name, content)
     write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
     write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
     write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))
+    files += [SCALER_FILE, CALIBRATOR_FILE, CONFIG_FILE]
+    write_json(folder / CHECKSUMS_FILE, {name: sha256_of(folder / name) for name in files})
+
+
+def check_whole(folder: Path) -> None:
+    """Checks that the files of a model are to the bit what was written.
+
+    Raises:
+        StorageError: One is missing, damaged or of another model.
+    """
+    path = folder / CHECKSUMS_FILE
+    try:
+        known = dict(json.loads(path.read_bytes()))
+        for name, checksum in known.items():
+            path = folder / name
+            if sha256_of(path) != checksum:
+                raise damaged(path, f"another SHA-256 than in {CHECKSUMS_FILE}")
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except (TypeError, ValueError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, found: str) -> StorageError:
+    """The error for a file of a model that is not what it should be."""
+    return StorageError(
+        "The files of a model must be whole and fit each other",
+        f"{path}: {found}",
+        "Restore it from a copy, or run its evaluation again with --resume, which writes it anew.",
+    )

@@ -16,11 +16,37 @@ from phase6c.files import AppendOnlyFile, make_folder, read_lines
 OPENINGS_FILE = "test_openings.jsonl"
 
 
-class Opening(Record):
+class HeldOutBlock(Record):
+    """Days of some bars that nothing may be chosen by.
+
+    Attributes:
+        bars_digest: Of all bars.
+        tickers: Whose; empty in books of earlier versions.
+        first_date, last_date: Which days.
+    """
+
+    bars_digest: str
+    tickers: tuple[str, ...] = ()
+    first_date: date
+    last_date: date
+
+    def overlaps(self, other: HeldOutBlock) -> bool:
+        """Whether it holds days of the other's.
+
+        Other horizons cut a few days off, and newer bars of a ticker have another digest.
+        """
+        same_bars = self.bars_digest == other.bars_digest
+        return (
+            (same_bars or not set(self.tickers).isdisjoint(other.tickers))
+            and self.first_date <= other.last_date
+            and other.first_date <= self.last_date
+        )
+
+
+class Opening(HeldOutBlock):
     """One opening of a test block.
 
     Attributes:
-        bars_digest, first_date, last_date: Which one.
         at: When, in UTC.
         evaluation_id: Of the evaluation; one that is resumed opens it once.
         model: The folder of the model that was judged.
@@ -29,9 +55,6 @@ class Opening(Record):
         code_version: Of the code that opened it.
     """
 
-    bars_digest: str
-    first_date: date
-    last_date: date
     at: datetime
     evaluation_id: str
     model: str
@@ -39,12 +62,8 @@ class Opening(Record):
     label: str
     code_version: str
 
-    def overlaps(self, other: Opening) -> bool:
-        """Whether days of the same bars were looked at; other horizons cut a few days off."""
-        same_bars = self.bars_digest == other.bars_digest
-        return (
-            same_bars and self.first_date <= other.last_date and other.first_date <= self.last_date
-        )
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} UTC for {self.model} ({self.chosen}, {self.label})"
 
 
 def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...]]:
@@ -63,7 +82,7 @@ def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...
     """
     make_folder(path.parent)
     with FileLock(path.with_suffix(".lock")):
-        known = [one for one in read_openings(path) if one.overlaps(opening)]
+        known = openings_of(path, opening)
         for place, one in enumerate(known):
             if one.evaluation_id == opening.evaluation_id:
                 return one, tuple(known[:place])
@@ -85,18 +104,45 @@ def read_openings(path: Path) -> Sequence[Opening]:
         return ()
     try:
         # As JSON, since dates are told as text.
-        return [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
+        found = [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
     except ValueError as error:
         raise StorageError(
             "The book of test openings must be whole",
             f"{path}: {error}",
             "Restore it from a copy; without it nobody knows what has been looked at.",
         ) from error
+    _check_end(path)
+    return found
+
+
+def openings_of(path: Path, block: HeldOutBlock) -> Sequence[Opening]:
+    """Those of any days of a block, by whomever; see `read_openings`."""
+    return [one for one in read_openings(path) if one.overlaps(block)]
 
 
 def has_opened(path: Path, evaluation_id: str) -> bool:
     """Whether an evaluation has opened its test block already."""
     return any(one.evaluation_id == evaluation_id for one in read_openings(path))
+
+
+def _check_end(path: Path) -> None:
+    """An opening that was not written whole must not be forgotten.
+
+    Raises:
+        StorageError: The last line has no end.
+    """
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        raise StorageError(
+            "The book of test openings must be whole",
+            f"{path}: the last line has no end",
+            "Complete it from a copy, or from card.json of the last model under models.",
+        )
+
+
+def times(n: int) -> str:
+    """How often, in words."""
+    return "once" if n == 1 else f"{n} times"
 
 
 def now() -> datetime:

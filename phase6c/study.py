@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from phase6c.axes import parse_axes
-from phase6c.config import DataConfig, Objective, Record, TrainConfig, Values, parse
+from phase6c.config import (
+    DataConfig,
+    Objective,
+    Record,
+    TrainConfig,
+    TrialConfig,
+    Values,
+    parse_stored,
+)
 from phase6c.contenders import EvaluationConfig
-from phase6c.errors import DataError, FolderError
+from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.files import write_json
 from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.ledger import Trials, read_trials
@@ -132,6 +140,15 @@ class Study:
         """The eligible trial with the best value; None before there is one."""
         return best_trial(self.trials, self.config)
 
+    def config_of(self, trial: Trial) -> TrialConfig:
+        """The configuration of one of its trials.
+
+        Raises:
+            ConfigError: Another version of the code wrote it.
+            StorageError: It cannot be one: the ledger is damaged.
+        """
+        return parse_stored(TrialConfig, trial.config, self.folder / LEDGER_NAME)
+
     def to_frame(self) -> pd.DataFrame:
         """One row a trial: its summary, parameters and metrics in flat columns."""
         import pandas as pd
@@ -145,13 +162,18 @@ def load_study(folder: str | Path) -> Study:
 
     Raises:
         FolderError: There is no study in the folder.
-        StorageError: Its ledger is damaged.
+        StorageError: A file of it is damaged, or its ledger is gone.
     """
     folder = Path(folder)
     config = read_config(folder)
     ledger = folder / LEDGER_NAME
-    trials = read_trials(ledger) if ledger.exists() else {}
-    return Study(folder, config, ordered(trials))
+    if not ledger.exists():
+        raise StorageError(
+            "A study must have its ledger",
+            f"{ledger} is missing",
+            "Restore it from a copy, or run the study again.",
+        )
+    return Study(folder, config, ordered(read_trials(ledger)))
 
 
 def check_same(
@@ -183,17 +205,26 @@ def read_config(folder: Path) -> StudyConfig:
 
     Raises:
         FolderError: There is no study in the folder.
+        ConfigError: Another version of the code wrote it.
+        StorageError: It is damaged.
     """
     path = folder / STUDY_FILE
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # a name that cannot be one
         raise FolderError(
             "A study's folder must hold a readable study.json",
-            folder,
+            f"{path}: {getattr(error, 'strerror', None) or error}",
             "Name the folder of a study, such as outputs/phase6c_a100/hpo_2m_h1.",
         ) from error
-    return parse(StudyConfig, content)
+    try:
+        return parse_stored(StudyConfig, json.loads(content), path)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(
+            "A study's study.json must be JSON",
+            path,
+            "The file was damaged from outside; restore it from a copy.",
+        ) from error
 
 
 def write_config(folder: Path, config: StudyConfig) -> None:

@@ -1,7 +1,8 @@
-"""A study's folder: never foreign, never shared by two searches, never overwritten by chance."""
+"""A study's folder: never foreign, never shared by two runs, never overwritten by chance."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -102,12 +103,15 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """Checks, without changing anything, that a search may use the folder.
 
     Raises:
-        FolderError: It is foreign, or holds a study that is neither resumed nor overwritten.
+        FolderError: It is foreign, lies below a file, or holds a study that is neither resumed
+            nor overwritten.
         StorageError: It holds a study whose ledger is gone.
     """
     try:
         if folder.exists():
             _check_existing(folder, resume=resume, overwrite=overwrite)
+        else:
+            _check_above(folder)
     except OSError as error:
         raise not_writable(folder, error) from error
 
@@ -118,6 +122,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
     _check_links(folder)
     if (folder / STUDY_FILE).exists():
         if not (resume or overwrite):
+            check_unused(folder)
             raise FolderError(
                 "An existing study is neither changed nor replaced without being asked",
                 folder,
@@ -133,9 +138,40 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
+def _check_above(folder: Path) -> None:
+    """A folder that is not there yet can be made only below another."""
+    nearest = next(one for one in folder.parents if one.exists())
+    if not nearest.is_dir():
+        raise _not_writable(f"{nearest}: {os.strerror(errno.ENOTDIR)}")
+
+
+def check_unused(folder: Path) -> None:
+    """Checks that no run holds the folder.
+
+    Raises:
+        FolderError: One does.
+    """
+    lock = folder / LOCK_FILE
+    if not lock.exists():
+        return
+    try:
+        with FileLock(lock, timeout=0):
+            pass
+    except Timeout as error:
+        raise _in_use(folder) from error
+
+
+def _in_use(folder: Path) -> FolderError:
+    return FolderError(
+        "Only one run at a time may use a study's folder",
+        folder,
+        "Wait for the other run to end, or choose another --name.",
+    )
+
+
 @contextmanager
 def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool]:
-    """Holds the folder for one search; yields whether there is a study to resume.
+    """Holds the folder for one run; yields whether there is a study to resume.
 
     Raises:
         FolderError: It is foreign, in use, not writable, or holds a study that nobody named.
@@ -147,11 +183,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         make_folder(folder)
         lock.acquire()
     except Timeout as error:
-        raise FolderError(
-            "Only one search at a time may use a study's folder",
-            folder,
-            "Wait for the other search to end, or choose another --name.",
-        ) from error
+        raise _in_use(folder) from error
     except StorageError as error:
         raise _not_writable(error.value) from error
     except OSError as error:
@@ -205,7 +237,7 @@ def _check_ledger(folder: Path) -> None:
         raise StorageError(
             "A study that has trials must have its ledger",
             f"{ledger} is missing or empty",
-            "Restore it from a copy, or start over with --overwrite.",
+            "Restore it from a copy, or start over with another --name.",
         )
 
 

@@ -250,7 +250,7 @@ def test_what_failed_is_told_with_file_cause_and_remedy(path, kind):
     with fault_at(2, kind), pytest.raises(StorageError) as raised:
         write_whole(path, "new")
     assert f"{path}: {cause}" in str(raised.value)
-    assert "--resume" in str(raised.value)
+    assert "Free space" in str(raised.value)
     assert raised.value.exit_code == 74
 
 

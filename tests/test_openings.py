@@ -9,6 +9,7 @@ from phase6c.openings import OPENINGS_FILE, Opening, has_opened, open_test, read
 
 FIRST = Opening(
     bars_digest="a" * 64,
+    tickers=("sp500",),
     first_date=date(2016, 3, 8),
     last_date=date(2018, 12, 28),
     at=datetime(2026, 1, 1, 12, tzinfo=UTC),
@@ -46,12 +47,23 @@ def test_an_evaluation_that_goes_on_opens_it_once(book):
 
 @pytest.mark.parametrize(
     "other",
-    [{"bars_digest": "b" * 64}, {"last_date": date(2016, 3, 7), "first_date": date(2015, 1, 1)}],
+    [
+        {"bars_digest": "b" * 64, "tickers": ("nasdaq",)},
+        {"last_date": date(2016, 3, 7), "first_date": date(2015, 1, 1)},
+    ],
 )
 def test_other_bars_or_days_are_another_block(other, book):
     open_test(book, FIRST)
     another = FIRST.model_copy(update={"evaluation_id": "two", **other})
     assert open_test(book, another)[1] == ()
+
+
+@pytest.mark.parametrize("tickers", [("sp500",), ("nasdaq", "sp500")])
+def test_newer_bars_of_a_ticker_do_not_make_its_block_untouched(tickers, book):
+    open_test(book, FIRST)
+    later = {"bars_digest": "b" * 64, "tickers": tickers, "last_date": date(2019, 1, 4)}
+    another = FIRST.model_copy(update={"evaluation_id": "two", **later})
+    assert open_test(book, another)[1] == (FIRST,)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +87,15 @@ def test_a_damaged_book_opens_nothing(book):
     book.write_text('{"bars_digest": 3}\n' + book.read_text())
     with pytest.raises(StorageError, match="book of test openings"):
         open_test(book, FIRST)
+
+
+def test_an_opening_whose_line_is_torn_is_not_forgotten(book):
+    open_test(book, FIRST)
+    torn = book.read_bytes()[:-30]
+    book.write_bytes(torn)
+    with pytest.raises(StorageError, match="last line has no end"):
+        open_test(book, FIRST.model_copy(update={"evaluation_id": "two"}))
+    assert book.read_bytes() == torn
 
 
 def test_a_book_that_cannot_be_written_opens_nothing(book):

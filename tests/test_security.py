@@ -208,7 +208,7 @@ def test_json_that_is_nested_too_deeply_is_refused(study, tmp_path):
     with pytest.raises(StorageError):
         read_lines(study / LEDGER_FILE)
     too_deep(study / STUDY_FILE)
-    with pytest.raises(FolderError):
+    with pytest.raises(StorageError):
         load_study(study)
 
 

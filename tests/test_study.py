@@ -15,6 +15,7 @@ from phase6c.study import (
     edge_notes,
     eligible,
     load_study,
+    read_config,
     write_config,
     write_views,
 )
@@ -177,7 +178,6 @@ def test_a_frame_has_a_row_a_trial_and_flat_columns(tmp_path, trial_of, study_co
 def test_a_study_is_loaded_as_it_was_stored(tmp_path, study_config, birth):
     config = study_config(value_corrected=0.6, complete=True)
     write_config(tmp_path, config)
-    assert load_study(tmp_path).trials == ()
     rows = [{"kind": "trial", "number": number, **birth()} for number in (1, 0)]
     (tmp_path / FILE_NAME).write_text("".join(json.dumps(row) + "\n" for row in rows))
     study = load_study(str(tmp_path))
@@ -193,18 +193,40 @@ def test_a_study_from_before_grace_was_adaptive_and_rungs_audited_has_neither(
     for name in ("adaptive_grace", "audit_share"):
         del content[name]
     (tmp_path / "study.json").write_text(json.dumps(content))
-    config = load_study(tmp_path).config
+    config = read_config(tmp_path)
     assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (2, False, 0.0)
 
 
-@pytest.mark.parametrize("content", [None, "{", "\xff"])
-def test_a_folder_without_a_study_is_refused(tmp_path, content):
-    if content is not None:
-        (tmp_path / "study.json").write_text(content, encoding="latin-1")
-    with pytest.raises(FolderError, match="must hold a readable"):
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(FolderError, match=f"{folder}/study.json: No such file"):
+            load_study(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "\xff", "[]", "{}", '{"study_id": 3}'])
+def test_a_study_that_is_damaged_is_refused_with_its_path(tmp_path, content):
+    (tmp_path / "study.json").write_text(content, encoding="latin-1")
+    with pytest.raises(StorageError, match=f"{tmp_path}/study.json.*was damaged"):
         load_study(tmp_path)
-    with pytest.raises(FolderError):
-        load_study(tmp_path / "missing")
+
+
+def test_a_study_whose_ledger_is_missing_is_refused_with_its_path(tmp_path, study_config):
+    write_config(tmp_path, study_config())
+    with pytest.raises(StorageError, match=f"{tmp_path}/{FILE_NAME} is missing"):
+        load_study(tmp_path)
+    (tmp_path / FILE_NAME).touch()
+    assert load_study(tmp_path).trials == ()
+
+
+def test_a_configuration_that_cannot_be_is_damage_of_the_ledger(tmp_path, study_config, trial_of):
+    trial = trial_of(0, 0.6)
+    study = Study(tmp_path, study_config(), (trial,))
+    assert study.config_of(trial).train.epochs == trial.config["train"]["epochs"]
+    damaged = {**trial.config, "train": {"epochs": -3}}
+    with pytest.raises(StorageError, match=rf"{FILE_NAME}: train.epochs.*found -3.*was damaged"):
+        study.config_of(trial.model_copy(update={"config": damaged}))
+    with pytest.raises(ConfigError, match="colour"):
+        study.config_of(trial.model_copy(update={"config": {**trial.config, "colour": "red"}}))
 
 
 def test_a_study_of_another_schema_is_refused(tmp_path, study_config):
@@ -212,7 +234,7 @@ def test_a_study_of_another_schema_is_refused(tmp_path, study_config):
     for wrong in ({"schema": "phase6c.study/9"}, {"colour": "red"}):
         (tmp_path / "study.json").write_text(json.dumps(content | wrong))
         with pytest.raises(ConfigError, match=next(iter(wrong))):
-            load_study(tmp_path)
+            read_config(tmp_path)
 
 
 def test_a_study_whose_ledger_is_damaged_is_refused(tmp_path, study_config):

@@ -167,7 +167,7 @@ def test_a_study_whose_ledger_is_gone_never_starts_over_silently(folder, is_empt
     (folder / LEDGER_FILE).write_text("") if is_empty else (folder / LEDGER_FILE).unlink()
     for _ in range(2):
         with (
-            pytest.raises(StorageError, match=r"missing or empty.*Restore it.*--overwrite"),
+            pytest.raises(StorageError, match=r"missing or empty.*Restore it.*another --name"),
             opened(folder, resume=True),
         ):
             pass
@@ -261,13 +261,28 @@ def test_a_folder_in_use_is_refused_and_free_afterwards(folder, resume, overwrit
     store(folder)
     with opened(folder, resume=True):
         with (
-            pytest.raises(FolderError, match="Only one search at a time"),
+            pytest.raises(FolderError, match="Only one run at a time"),
             opened(folder, resume, overwrite),
         ):
             pass
         assert (folder / STUDY_FILE).exists()
     with opened(folder, resume, overwrite):
         pass
+
+
+def test_a_study_that_runs_is_said_to_be_in_use_before_it_is_said_to_be_there(folder):
+    store(folder)
+    with opened(folder, resume=True), pytest.raises(FolderError, match="one run at a time"):
+        check_folder(folder, resume=False, overwrite=False)
+    with pytest.raises(FolderError, match="neither changed nor replaced"):
+        check_folder(folder, resume=False, overwrite=False)
+
+
+def test_a_folder_below_a_file_is_refused_before_anything_is_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(FolderError, match=f"must be writable; found: {blocked}: Not a directory"):
+        check_folder(blocked / "phase6c_a20" / "x", resume=False, overwrite=False)
 
 
 def test_a_folder_is_free_after_an_error(folder):

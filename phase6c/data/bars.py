@@ -64,7 +64,7 @@ def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
     Raises:
         DataError: All that is wrong with all the sources, in one report.
     """
-    names = _source_names(source)
+    names = source_names(source)
     tables = [table for name in names for table in read_tables(name)]
     frames = [check_table(table) for table in tables]
     _check_shared_tickers(frames, tables)
@@ -93,7 +93,12 @@ def dates_of(frame: pd.DataFrame) -> np.ndarray:
     return dates
 
 
-def _source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+def source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """The sources one by one; see `load_bars`.
+
+    Raises:
+        DataError: There is none.
+    """
     if isinstance(source, str):
         source = source.split(",")
     elif isinstance(source, Path):

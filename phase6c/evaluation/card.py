@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from phase6c.calibrators import AffineCalibrator
 from phase6c.config import Values
 from phase6c.data.splits import CAL
 from phase6c.evaluation.choice import CalScore, Choice
@@ -16,6 +17,7 @@ from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
 from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.parts import steps_table, ticker_tables
 from phase6c.evaluation.race import BEHIND
+from phase6c.openings import times
 from phase6c.report.section import Cell, Section, Table, number, setting, text
 
 _FIGURES = (
@@ -23,6 +25,12 @@ _FIGURES = (
     *("log loss raw", "Brier", "intercept", "slope", "ECE", "AUC down", "AUC direction"),
     *("average precision", "lift", "threshold", "precision", "recall", "base rate", "step AUC"),
     *("tier", "horizon", "label", "tried", "seeds", "seconds"),
+)
+_LEGEND = (
+    "Skill: 1 - log loss / that of the training's base rate. AUC down: of the same probabilities "
+    "for falls as large; AUC direction: of rises against falls, rows with both or neither left "
+    "out. Lift: average precision / base rate. Step AUC: the least and the largest of a step. "
+    "Hindsight: the share of rises in the very rows that are judged."
 )
 
 
@@ -71,11 +79,19 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
     table = Table(name="test", title="The test block", columns=_FIGURES, rows=rows)
     says = [
         judgement.sentence,
+        f"{len(evidence.test):,} rows of {len(np.unique(evidence.test.dates)):,} days with "
+        f"{int(evidence.test.y.sum()):,} rises. "
+        + "; ".join(
+            f"over the {words(one.over)} it gains {text(one.log_loss)}"
+            for one in judgement.over_base_rates
+        )
+        + ".",
         f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
         "calibrator and threshold were chosen before the test block was opened.",
         *_openings(evidence),
         "Intervals are of 95%, from the stationary bootstrap over dates; a gain is the baseline's "
         "log loss less the model's, on the same rows.",
+        _LEGEND,
     ]
     parts = ticker_tables(
         "test", chosen.calibrated_test, best.calibrated_test, evidence.test, evidence
@@ -89,12 +105,10 @@ def _openings(evidence: Evidence) -> Iterator[str]:
     if not before:
         yield f"The test block, {where}, was opened once, on {block.at:%Y-%m-%d %H:%M} UTC."
         return
-    first = before[0]
     yield (
-        f"The test block, {where}, had been opened {len(before)} times before, first on "
-        f"{first.at:%Y-%m-%d %H:%M} UTC for {first.model} ({first.chosen}, {first.label}): what "
-        "was seen then may have led to what is judged here, and these figures are no longer "
-        "untouched."
+        f"The test block, {where}, had been opened {times(len(before))} before, first on "
+        f"{before[0]}: what was seen then may have led to what is judged here, and these figures "
+        "are no longer untouched."
     )
 
 
@@ -142,9 +156,9 @@ def _choice_section(evidence: Evidence) -> Section:
     says = [
         "The cal block, which neither the search nor the walk forward has used, chose "
         f"{choice.candidate}, as {what}, with the calibrator {choice.kind}: log loss "
-        f"{number(_first(choice).log_loss)}.",
-        f"The final calibrator is fitted on walk forward and cal, {len(evidence.past):,} rows with "
-        f"{int(evidence.past.y.sum()):,} rises, all predicted out of fold.",
+        f"{number(_first(choice).log_loss)}, a little too good as the least of what is compared "
+        "below. Single is the mean of the seeds, each on its own; the first would be handed over.",
+        _calibrator_text(evidence),
     ]
     scores = Table(
         name="choice",
@@ -163,6 +177,20 @@ def _choice_section(evidence: Evidence) -> Section:
         title="What was chosen, and from what",
         says=tuple(says),
         tables=(_race_table(evidence), scores),
+    )
+
+
+def _calibrator_text(evidence: Evidence) -> str:
+    fitted = evidence.chosen.calibrator
+    if fitted.kind == "none":
+        return "No calibrator is applied."
+    how = "a step-wise map"
+    if isinstance(fitted, AffineCalibrator):
+        how = f"{fitted.intercept:.4f} + {fitted.slope:.4f} x logit"
+    return (
+        f"The final calibrator, {how}, is fitted on walk forward and cal, "
+        f"{len(evidence.past):,} rows with {int(evidence.past.y.sum()):,} rises, all predicted out "
+        "of fold."
     )
 
 

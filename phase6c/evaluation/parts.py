@@ -25,7 +25,7 @@ def steps_table(evidence: Evidence) -> Table:
                 *_compared(chosen.forward[own], best.forward[own], y),
             )
         )
-    columns = ("step", "dates", "", *_columns(evidence))
+    columns = ("step", "dates", "chosen by it", *_columns(evidence))
     return Table(name="steps", title="Step by step", columns=columns, rows=tuple(rows))
 
 
@@ -68,7 +68,7 @@ def _compared(chosen: np.ndarray, best: np.ndarray, y: np.ndarray) -> tuple[Cell
 
 
 def _mark(period: Period) -> str:
-    """What else has been done on these dates."""
+    """What was chosen on these dates."""
     if period.name == CAL:
-        return "chosen on"
-    return "selected on" if period.selected_on else ""
+        return "the model"
+    return "contenders (selected on)" if period.selected_on else ""

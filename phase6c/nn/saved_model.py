@@ -23,13 +23,15 @@ from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler
-from phase6c.errors import ConfigError, DataError, FolderError, StorageError
+from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.model_folder import (
     CALIBRATOR_FILE,
     CONFIG_FILE,
     SCALER_FILE,
     ModelInfo,
     StoredScaler,
+    check_whole,
+    damaged,
     weights_file,
 )
 from phase6c.nn.checkpoint import are_finite
@@ -209,6 +211,7 @@ def load_model(folder: str | Path) -> Model:
             folder,
             "Name the folder of a model, such as outputs/models/best.",
         )
+    check_whole(folder)
     info = _record(ModelInfo, folder / CONFIG_FILE)
     scaler = _record(StoredScaler, folder / SCALER_FILE)
     calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
@@ -225,28 +228,28 @@ def load_model(folder: str | Path) -> Model:
     try:
         return Model(info, scaler, calibrator, [_weights(path) for path in paths])
     except (ValueError, RuntimeError) as error:  # names or shapes of other weights
-        raise _damaged(folder / paths[0].name, str(error)) from error
+        raise damaged(folder / paths[0].name, str(error)) from error
 
 
 def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None:
     unknown = sorted(set(info.feature_names) - FEATURES.keys())
     if unknown:
-        raise _damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
+        raise damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
     n_rows = 1 if info.trial.data.scaling == "pooled" else len(scaler.tickers)
     shape = [len(info.feature_names)] * n_rows
     if scaler.feature_names != info.feature_names or any(
         [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
     ):
-        raise _damaged(folder / SCALER_FILE, "moments of other features than the model's")
+        raise damaged(folder / SCALER_FILE, "moments of other features than the model's")
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = load(_bytes(path))
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     if not are_finite(weights):
-        raise _damaged(path, "weights that are not finite")
+        raise damaged(path, "weights that are not finite")
     return weights
 
 
@@ -254,24 +257,16 @@ def _record(kind: type[RecordType], path: Path) -> RecordType:
     try:
         return parse(kind, json.loads(_bytes(path)))
     except ConfigError as error:
-        raise _damaged(path, str(error.value)) from error
+        raise damaged(path, str(error.value)) from error
     except ValueError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _damaged(path, error.strerror or str(error)) from error
-
-
-def _damaged(path: Path, found: str) -> StorageError:
-    return StorageError(
-        "The files of a model must be whole and fit each other",
-        f"{path}: {found}",
-        "Restore the folder from a copy, or evaluate again.",
-    )
+        raise damaged(path, error.strerror or str(error)) from error
 
 
 def _float64(logits: Tensor) -> np.ndarray:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from phase6c.axes import Axis, Choice, Grid, parse_axes
 from phase6c.config import Objective, Value, Values, digest_of
-from phase6c.errors import StorageError
 from phase6c.january import read_january
-from phase6c.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.study import STUDY_FILE, TRIALS_FILE, Study, load_study
 
@@ -76,17 +74,11 @@ def read_search(path: str | Path) -> Search:
     Raises:
         FolderError: There is no study in the folder.
         DataError: The file does not hold trials.
-        StorageError: The study's ledger is damaged or gone.
+        StorageError: A file of the study is damaged, or its ledger is gone.
     """
     path = Path(path)
     if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
         path = path.parent
-    if (path / STUDY_FILE).is_file() and not (path / LEDGER_NAME).is_file():
-        raise StorageError(
-            "A study that is reported on must have its ledger",
-            f"none in {path}",
-            "Restore ledger.jsonl from a copy; nothing was written.",
-        )
     return of_file(path) if path.is_file() else of_study(load_study(path))
 
 

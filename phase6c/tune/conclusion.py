@@ -219,15 +219,12 @@ class Conclusion:
         return replace(bars, frame=bars.frame[known].reset_index(drop=True))
 
     def _open_test(self) -> tuple[Opening, tuple[Opening, ...]]:
-        """Writes the opening down, and warns where it is not the first."""
+        """Writes the opening down."""
         plan, data = self._plan, self._plan.study.config.data
-        span = plan.walk.steps[TEST].fold.out
         opening, before = open_test(
             plan.openings,
             Opening(
-                bars_digest=plan.bars.digest,
-                first_date=span.first.item(),
-                last_date=span.last.item(),
+                **dict(plan.test_block),
                 at=now(),
                 evaluation_id=plan.study.config.study_id,
                 model=str(plan.folder),
@@ -241,13 +238,6 @@ class Conclusion:
                 "What was chosen before the test block was opened must stay chosen",
                 f"{self._chosen_text} now, {opening.chosen} then",
                 "Files of the trainings have changed; evaluate again under another --name.",
-            )
-        if before:
-            first = before[0]
-            logger.warning(
-                "The test block %s to %s has been opened %d times before, first on %s for %s (%s): "
-                "its figures are no longer untouched.",
-                *(span.first, span.last, len(before), first.at, first.model, first.chosen),
             )
         return opening, before
 

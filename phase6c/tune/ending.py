@@ -17,7 +17,9 @@ from phase6c.tune.search import TrialSearcher
 
 logger = logging.getLogger(__name__)
 
-_WAY_ON = "Everything finished is kept; the same command goes on, a search with --resume."
+_WAY_ON = (
+    "Everything finished is kept; the same command goes on, with --resume where it has that option."
+)
 # Ends this process, from any thread and within a signal's handler.
 Leave = Callable[[InterruptedStudyError], None]
 

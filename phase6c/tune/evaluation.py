@@ -14,10 +14,13 @@ from ray import tune
 
 from phase6c.config import Values, parse
 from phase6c.data.splits import TEST
+from phase6c.errors import StorageError
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import read_card, write_card
 from phase6c.evaluation.outcomes import Draws
-from phase6c.ledger import Ledger
+from phase6c.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.ledger import Ledger, read_trials
+from phase6c.model_folder import check_whole
 from phase6c.openings import has_opened
 from phase6c.records import Trial
 from phase6c.study import StudyConfig, read_config, write_config, write_views
@@ -56,11 +59,11 @@ class Evaluated:
     card: Values
 
 
-def run_evaluation(studies: Sequence[str | Path], **options: Any) -> Evaluated:
+def run_evaluation(studies: str | Path | Sequence[str | Path], **options: Any) -> Evaluated:
     """Trains the best of searches anew, chooses one, and judges it; as `launch/evaluate.py` does.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier.
+        studies: Folders of studies of the same bars, blocks, label and tier, or one alone.
         **options: Fields of `EvaluationOptions`.
 
     Raises:
@@ -93,12 +96,18 @@ def evaluate(
             stored = read_config(folder)
             plan = resumed(plan)
             card = read_card(plan.folder)
-            if stored.complete and card is not None:
+            if stored.complete and card is not None and _is_whole(plan.folder):
                 logger.info("The evaluation is complete already; nothing is left to do.")
                 return Evaluated(plan.folder, card)
             warn_of_other_code(stored, plan.study.config)
+            if has_opened(plan.openings, stored.study_id):
+                _check_outputs(folder)
         elif plan.resume:
             logger.warning("There is no evaluation in %s; a new one begins.", plan.folder)
+        opened = plan.opened_before()
+        if opened:
+            logger.warning("%s; this evaluation will open it again.", opened)
+        logger.info("Figures on the way are of the inner past blocks that choose the epochs.")
         session = Session(plan.study, halt, listeners, trainable, leave, shared=plan.walk)
         with session.run(partial(_make_searcher, plan, halt), plan.disk_bytes) as (
             config,
@@ -123,6 +132,16 @@ def _conclude(course: Course, config: StudyConfig, check: Callable[[], None]) ->
     card = read_card(plan.folder)
     assert card is not None
     return Evaluated(plan.folder, card)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the model is as it was written; its trainings can write it again."""
+    try:
+        check_whole(folder)
+    except StorageError as error:
+        logger.warning("%s. It is written anew.", error.value)
+        return False
+    return True
 
 
 def _draws(config: StudyConfig) -> Draws:
@@ -213,6 +232,22 @@ def _has_output(trial: Trial, folder: Path) -> bool:
     own = trial_folder(folder, trial.number)
     output = FITTED_FILE if trial.step == TEST else OUT_FILE
     return trial.state != "COMPLETE" or ((own / REFIT_FILE).exists() and (own / output).exists())
+
+
+def _check_outputs(folder: Path) -> None:
+    """What the choice was made by must be there still.
+
+    Raises:
+        StorageError: The output of a training is gone, and it may not be trained again.
+    """
+    trials = read_trials(folder / LEDGER_NAME).values()
+    lost = [trial_folder(folder, one.number) for one in trials if not _has_output(one, folder)]
+    if lost:
+        raise StorageError(
+            "What a training has left must be kept once the test block has been opened",
+            f"files are missing in {', '.join(map(str, lost))}",
+            "Restore them from a copy, or evaluate again under another --name.",
+        )
 
 
 def _make_searcher(

@@ -16,14 +16,14 @@ from phase6c.contenders import Contender, EvaluationConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.history import History
 from phase6c.data.preparation import prepare
-from phase6c.data.splits import evaluation_steps
+from phase6c.data.splits import TEST, evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.disk import bytes_needed
 from phase6c.errors import ConfigError, FolderError
-from phase6c.openings import OPENINGS_FILE
+from phase6c.openings import OPENINGS_FILE, HeldOutBlock, openings_of, times
 from phase6c.records import Trial
 from phase6c.study import STUDY_FILE, load_study, read_config
-from phase6c.study_folder import cache_path, check_folder, evaluation_path
+from phase6c.study_folder import cache_path, check_folder, check_unused, evaluation_path
 from phase6c.tune.find_contenders import (
     budget_size,
     check_comparable,
@@ -117,6 +117,32 @@ class EvaluationPlan:
         return self.folder.parent.parent / OPENINGS_FILE
 
     @property
+    def test_block(self) -> HeldOutBlock:
+        """What the final model is judged on."""
+        span = self.walk.steps[TEST].fold.out
+        return HeldOutBlock(
+            bars_digest=self.bars.digest,
+            tickers=self.history.summary.tickers,
+            first_date=span.first.item(),
+            last_date=span.last.item(),
+        )
+
+    def opened_before(self) -> str | None:
+        """Whether others have opened the test block, in words; None if it is untouched.
+
+        Raises:
+            StorageError: The book of openings is damaged.
+        """
+        own, block = self.study.config.study_id, self.test_block
+        before = [one for one in openings_of(self.openings, block) if one.evaluation_id != own]
+        if not before:
+            return None
+        return (
+            f"The test block, {block.first_date} to {block.last_date}, has been opened "
+            f"{times(len(before))} before, first on {before[0]}"
+        )
+
+    @property
     def contenders(self) -> tuple[Contender, ...]:
         """What is compared."""
         return self.config.contenders
@@ -150,12 +176,15 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    studies: Sequence[str | Path], options: EvaluationOptions, *, keeps_cache: bool = True
+    studies: str | Path | Sequence[str | Path],
+    options: EvaluationOptions,
+    *,
+    keeps_cache: bool = True,
 ) -> EvaluationPlan:
     """Settles everything that can be settled without starting anything.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier.
+        studies: Folders of studies of the same bars, blocks, label and tier, or one such folder.
         options: How.
         keeps_cache: Whether computed features may be kept beside the studies.
 
@@ -164,6 +193,7 @@ def plan_evaluation(
         DataError: The studies cannot be compared, have nothing to evaluate, or their bars have
             changed.
         FolderError: There is no study in a folder, or the model's folder may not be used.
+        StorageError: A file of a study is damaged, or its ledger is gone.
     """
     found = [load_study(path) for path in _each_once(studies)]
     if not found:
@@ -260,11 +290,19 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
             folder,
             "Choose another --out or --name, or empty it yourself.",
         )
+    if (folder / FITS / STUDY_FILE).exists() and not resume:
+        check_unused(folder / FITS)
+        raise FolderError(
+            "An existing evaluation is neither changed nor replaced without being asked",
+            folder,
+            "Add --resume to go on, or choose another --name.",
+        )
     check_folder(folder / FITS, resume=resume, overwrite=False)
 
 
-def _each_once(studies: Sequence[str | Path]) -> list[Path]:
-    places = [Path(one).absolute() for one in studies]
+def _each_once(studies: str | Path | Sequence[str | Path]) -> list[Path]:
+    given = [studies] if isinstance(studies, str | Path) else studies
+    places = [Path(one).absolute() for one in given]
     twice = sorted({str(one) for one in places if places.count(one) > 1})
     if twice:
         raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")

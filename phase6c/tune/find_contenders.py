@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from phase6c.config import Objective, TrainConfig, TrialConfig, parse
 from phase6c.contenders import Contender
+from phase6c.data.reading.raw import listed
 from phase6c.errors import DataError
 from phase6c.records import Trial
 from phase6c.study import Study, check_same, ranked
@@ -22,14 +23,29 @@ def check_comparable(studies: Sequence[Study]) -> None:
     Raises:
         DataError: Figures of theirs could not be put side by side.
     """
-    aspects = {"bars": lambda study: study.config.data_digest[:12], "data options": _data_options}
+    aspects = {
+        "data options": _data_options,
+        "bars": _bars,
+        "features and labels": lambda study: study.config.data_digest[:12],
+    }
     remedy = "Evaluate them one by one, each with a --name."
     check_same(studies, aspects, "that are evaluated together", remedy)
 
 
 def _data_options(study: Study) -> str:
     data = study.config.data
-    return f"{data.target} of {data.tier} ({data.scaling})"
+    blocks = f"{data.train_fraction:g}/{data.val_fraction:g}/{data.cal_fraction:g}"
+    return f"{data.target} of {data.tier} ({data.scaling}, blocks {blocks})"
+
+
+def _bars(study: Study) -> str:
+    """Their digest, and what tells people which they are; where they lie makes no difference."""
+    summary = study.config.data_summary
+    digest = str(summary.get("bars_digest"))[:12]
+    tickers = [*summary.get("tickers", ()), *summary.get("tickers_without_rows", ())]
+    first = summary.get("train", {}).get("first_date")
+    last = summary.get("test", {}).get("last_date")
+    return f"{digest} ({listed(sorted(tickers))}, {first} to {last})"
 
 
 def budget_size(study: Study) -> int:
@@ -59,6 +75,7 @@ def find_contenders(studies: Sequence[Study], top: int) -> tuple[Contender, ...]
 
     Raises:
         DataError: A study has no trial that may be called the best.
+        StorageError: A ledger is damaged.
     """
     train = common_training(studies)
     names = distinct_names([one.config.name for one in studies], [one.folder for one in studies])
@@ -87,12 +104,12 @@ def _contender(
     first: Study, study: Study, trial: Trial, name: str, train: TrainConfig
 ) -> Contender:
     """A trial with the data as the first study names them, and a training as long as all have."""
-    config = parse(TrialConfig, trial.config)
+    config = study.config_of(trial)
     own = {name: getattr(train, name) for name in ("epochs", "patience_epochs", "objective")}
     update = {"seed": 0, "data": first.config.data, "train": config.train.model_copy(update=own)}
     best = trial.best(study.config.objective)
     searched = study.config.space["axes"]
-    tried = (parse(TrialConfig, one.config) for one in study.trials if one.chosen)
+    tried = (study.config_of(one) for one in study.trials if one.chosen)
     return Contender(
         name=name,
         study=str(study.folder),

@@ -15,12 +15,12 @@ from ray import tune
 from phase6c.config import Value, Values, check_names, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
-from phase6c.ledger import Ledger, Trials
+from phase6c.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.ledger import Ledger, Trials, read_trials
 from phase6c.optuna_view import write_optuna
 from phase6c.records import Trial
 from phase6c.report.contrasts import Contrast, contrasts
 from phase6c.study import (
-    STUDY_FILE,
     TRIALS_FILE,
     Study,
     StudyConfig,
@@ -135,9 +135,9 @@ def plan_probe(
 
 
 def known_trials(folder: Path) -> Trials:
-    """The trials of a study by number; none where there is no study yet."""
-    study = load_study(folder) if (folder / STUDY_FILE).exists() else None
-    return {trial.number: trial for trial in study.trials} if study else {}
+    """The trials of a study by number; none where none has been chosen yet."""
+    ledger = folder / LEDGER_NAME
+    return read_trials(ledger) if ledger.exists() else {}
 
 
 def probe(

@@ -63,10 +63,10 @@ def check_same_data(stored: StudyConfig, digest: str, summary: Values) -> None:
     if stored.data_digest == digest:
         return
     if stored.data_summary.get("bars_digest") == summary.get("bars_digest"):
-        rule = "A study is resumed with code that makes the same of its bars"
-        remedy = "Use the code that it was started with, or start another with --name."
+        rule = "A study needs code that makes the same of its bars"
+        remedy = "Use the code that it was started with, or start another study with --name."
     else:
-        rule = "A study is resumed with the bars that it was started with"
+        rule = "A study needs the bars that it was started with"
         remedy = "Restore the file, or start another study with --name."
     raise DataError(rule, f"digest {digest[:12]}, stored {stored.data_digest[:12]}", remedy)
 

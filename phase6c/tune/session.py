@@ -98,6 +98,7 @@ class Session:
                 asked_again = partial(end_now, self.plan, self.leave)
                 listen = signals.enter_context(signals_request(self.halt, asked_again))
                 self._run(config, ledger, searcher, resources, listen)
+            listen()  # Ray's end takes the handlers away
             yield config, ledger, searcher
 
     def _payload(self, config: StudyConfig) -> Values:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from phase6c.budget import CountParameters
-from phase6c.config import DataConfig, TrialConfig, digest_of, parse
+from phase6c.config import DataConfig, digest_of
 from phase6c.errors import ConfigError, DataError
 from phase6c.january import Told, read_january
 from phase6c.redact import redact
@@ -125,5 +125,5 @@ def _told(study: Study) -> Iterator[Told]:
             continue
         best = value_of(trial, objective) if eligible(trial, study.config) else None
         score = scores.get(trial.number, min(scores.values()))
-        flat = parse(TrialConfig, trial.config).flat()
+        flat = study.config_of(trial).flat()
         yield Told(flat, score, best, frozenset(flat))

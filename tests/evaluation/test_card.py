@@ -115,7 +115,7 @@ def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
     pooled, steps = walk.tables
     assert "(selected on)" in pooled.title
     marks = [row[2] for row in steps.rows]
-    assert marks == ["", "", "", "", "selected on", "chosen on"]
+    assert marks == ["", "", "", "", "contenders (selected on)", "the model"]
 
 
 def test_several_tickers_are_told_apart(make_evidence):
@@ -175,6 +175,17 @@ def test_calibrated_figures_are_by_what_the_past_has_fitted(make_evidence):
     assert table["log loss"].value == pytest.approx(expected)
     assert table["log loss raw"] > table["log loss"].value
     assert table["log loss"].low < expected < table["log loss"].high
+
+
+def test_it_tells_its_calibrator_and_how_much_it_rests_on(make_evidence):
+    evidence = make_evidence(0.3)
+    test, _, choice = make_card(evidence).sections
+    fitted = evidence.chosen.calibrator
+    assert f"{fitted.intercept:.4f} + {fitted.slope:.4f} x logit" in choice.says[1]
+    assert f"700 rows of 700 days with {evidence.test.y.sum()} rises" in test.says[1]
+    assert "over the hindsight base rate it gains" in test.says[1]
+    plain = replace(evidence, chosen=replace(evidence.chosen, kind="none"))
+    assert "No calibrator is applied." in make_card(plain).sections[2].says
 
 
 def test_figures_against_their_definitions(world):

@@ -113,26 +113,35 @@ def test_a_dry_run_names_contenders_steps_and_cost_and_leaves_nothing(folder, mo
     assert not (folder / "outputs/models/dry").exists()
 
 
-@pytest.mark.timeout(600)
-def test_ctrl_c_ends_it_with_130_and_the_command_that_goes_on(folder):
-    command = [sys.executable, str(LAUNCH / "evaluate.py"), STUDY, "--top", "1", "--seeds", "1"]
-    process = subprocess.Popen(
-        [*command, "--name", "cut", "--cpus", "1"],
+CUT = ("--top", 1, "--seeds", 1, "--name", "cut", "--cpus", 2)
+
+
+def interrupted(folder: Path, number: signal.Signals, after: str, *options: object) -> str:
+    """What an evaluation says on stderr that gets a signal once a line has said `after`."""
+    command = [sys.executable, LAUNCH / "evaluate.py", STUDY, *CUT, *options]
+    with subprocess.Popen(
+        list(map(str, command)),
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    ledger = folder / "outputs/models/cut/fits/ledger.jsonl"
-    limit = time.monotonic() + 200
-    while time.monotonic() < limit and not (
-        ledger.exists() and '"decision": "complete"' in ledger.read_text()
-    ):
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 130, told
-    assert "--resume" in told
-    done = run_command(folder, "evaluate", *command[2:], "--name", "cut", "--cpus", 2, "--resume")
+    ) as process:
+        assert process.stderr is not None
+        told = ""
+        for line in process.stderr:
+            told += line
+            if after in line:
+                process.send_signal(number)
+                after = "\0"
+    assert process.returncode == 128 + number, told
+    return told
+
+
+@pytest.mark.timeout(600)
+def test_signals_end_it_with_their_code_and_the_command_that_goes_on(folder):
+    """The second comes where Ray has gone and the baselines are fitted."""
+    assert "--resume" in interrupted(folder, signal.SIGINT, "complete at epoch")
+    assert "--resume" in interrupted(folder, signal.SIGTERM, "baselines", "--resume")
+    done = run_command(folder, "evaluate", STUDY, *CUT, "--resume")
     assert done.returncode == 0, done.stderr

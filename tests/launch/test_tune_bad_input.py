@@ -257,7 +257,7 @@ def test_a_folder_in_use_is_refused_soon(refused_soon, tmp_path):
     folder.mkdir(parents=True)
     (folder / "run.log").write_text("of the other search\n")
     with FileLock(folder / "run.lock"):
-        said = ["Only one search at a time", str(folder), "Wait for the other search"]
+        said = ["Only one run at a time", str(folder), "Wait for the other run"]
         refused_soon(["--budget", "tiny"], 73, *said)
 
 

@@ -22,6 +22,7 @@ from phase6c.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
+from phase6c.trial_folder import write_checksums
 
 VALUES = {
     "n_layers": 1,
@@ -69,6 +70,12 @@ def write(folder, bars, scaling="pooled", seeds=SEEDS):
     return data, trainer
 
 
+def rewrite(path, **changes):
+    """Other values in a file of a model, as if they had been written with it."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    write_checksums(path.parent, [path.name])
+
+
 @pytest.fixture(scope="module")
 def made(sp500, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
@@ -88,8 +95,7 @@ def test_features_of_other_code_are_warned_of(made, tmp_path, caplog):
     load_model(made[0])
     assert not caplog.text
     other = shutil.copytree(made[0], tmp_path / "model")
-    config = json.loads((other / "config.json").read_text())
-    (other / "config.json").write_text(json.dumps(config | {"feature_code_digest": "0"}))
+    rewrite(other / "config.json", feature_code_digest="0")
     load_model(other)
     assert f"The features of the model in {other} were computed by other code" in caplog.text
 
@@ -182,16 +188,41 @@ def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, 
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("config.json", '"mean"', '"last"'),
+        ("config.json", '"fitted_through": "2011', '"fitted_through": "2012'),
+        ("calibrator.json", '"slope"', '"slop"'),
+    ],
+)
+def test_a_change_by_hand_is_told(name, before, after, sp500, tmp_path):
+    write(tmp_path, sp500)
+    path = tmp_path / name
+    content = path.read_text()
+    assert before in content
+    path.write_text(content.replace(before, after))
+    with pytest.raises(StorageError, match=f"{name}: another SHA-256"):
+        load_model(tmp_path)
+
+
+def test_the_weights_of_another_member_are_told(sp500, tmp_path):
+    write(tmp_path, sp500)
+    shutil.copyfile(tmp_path / "model_3.safetensors", tmp_path / "model_4.safetensors")
+    with pytest.raises(StorageError, match=r"model_4\.safetensors: another SHA-256"):
+        load_model(tmp_path)
+
+
 def test_the_scaler_of_another_model_is_refused(sp500, tmp_path):
     write(tmp_path, sp500)
     path = tmp_path / "scaler.json"
     content = json.loads(path.read_text())
-    for changed in (
-        content | {"feature_names": content["feature_names"][::-1]},
-        content | {"mean": [content["mean"][0][1:]]},
-        content | {"scale": content["scale"] * 2},
+    for changes in (
+        {"feature_names": content["feature_names"][::-1]},
+        {"mean": [content["mean"][0][1:]]},
+        {"scale": content["scale"] * 2},
     ):
-        path.write_text(json.dumps(changed))
+        rewrite(path, **content | changes)
         with pytest.raises(StorageError, match="other features"):
             load_model(tmp_path)
 
@@ -200,9 +231,7 @@ def test_features_of_another_version_are_refused(sp500, tmp_path):
     write(tmp_path, sp500)
     path = tmp_path / "config.json"
     content = json.loads(path.read_text())
-    path.write_text(
-        json.dumps(content | {"feature_names": ["moon", *content["feature_names"][1:]]})
-    )
+    rewrite(path, feature_names=["moon", *content["feature_names"][1:]])
     with pytest.raises(StorageError, match="moon"):
         load_model(tmp_path)
 
@@ -212,6 +241,7 @@ def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
     weights = trainer.weights(0)
     weights["positions"][0, 0] = float("nan")
     (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
+    write_checksums(tmp_path, ["model_3.safetensors"])
     with pytest.raises(StorageError, match="not finite"):
         load_model(tmp_path)
 

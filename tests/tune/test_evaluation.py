@@ -15,7 +15,13 @@ import pytest
 import phase6c
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
-from phase6c.errors import ConfigError, DataError, FolderError, InterruptedStudyError
+from phase6c.errors import (
+    ConfigError,
+    DataError,
+    FolderError,
+    InterruptedStudyError,
+    StorageError,
+)
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.outcomes import Draws
 from phase6c.ledger import FILE_NAME, read_trials
@@ -147,7 +153,7 @@ def test_the_test_block_is_opened_once_and_a_second_opening_is_told_of_the_first
     assert len(read_openings(out / OPENINGS_FILE)) == 1
     again = run_evaluation(studies[:1], top=1, seeds=1, cpus=2, out=out, name="again")
     assert len(read_openings(out / OPENINGS_FILE)) == 2
-    assert "has been opened 1 times before" in caplog.text
+    assert "has been opened once before" in caplog.text
     assert len(again.card["openings_before"]) == 1
     assert any("no longer untouched" in one for one in again.card["sections"]["test"]["says"])
 
@@ -259,6 +265,27 @@ def test_lost_predictions_are_trained_again_while_the_test_block_is_closed(done,
     expected = done[0].card["sections"]["test"]["tables"]["test"][0]
     found = evaluated.card["sections"]["test"]["tables"]["test"][0]
     assert found["log loss"] == expected["log loss"]
+
+
+def test_a_model_that_is_not_whole_is_written_anew(done, studies, bars_file, tmp_path):
+    shutil.copytree(done[1], tmp_path, dirs_exist_ok=True)
+    folder = tmp_path / "models" / "best"
+    weights = next(folder.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    book = (tmp_path / OPENINGS_FILE).read_bytes()
+    run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+    expected = load_model(done[0].folder).predict(bars_file)
+    pd.testing.assert_frame_equal(load_model(folder).predict(bars_file), expected)
+    assert (tmp_path / OPENINGS_FILE).read_bytes() == book
+
+
+def test_lost_predictions_are_not_made_again_once_the_test_block_is_open(done, studies, tmp_path):
+    shutil.copytree(done[1], tmp_path, dirs_exist_ok=True)
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    shutil.rmtree(model / FITS / "trial_001")
+    with pytest.raises(StorageError, match="files are missing in"):
+        run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
 
 
 def test_what_is_no_study_or_named_twice_is_refused(studies, tmp_path):

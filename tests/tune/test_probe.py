@@ -190,7 +190,7 @@ def test_a_folder_without_a_study_and_a_study_in_use_are_refused(study, tmp_path
         plan_probe(tmp_path, "best", {"dropout": [0.2]})
     with (
         open_folder(study, resume=True, overwrite=False),
-        pytest.raises(FolderError, match="Only one search at a time"),
+        pytest.raises(FolderError, match="Only one run at a time"),
     ):
         run_probe(study, "best", {"dropout": [0.2]})
 
