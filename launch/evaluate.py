@@ -105,7 +105,7 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
         dates = f"{fold.out.first} to {fold.out.last}, trained through {fold.train.last}"
         click.echo(f"{name:<10} {dates}")
     click.echo(f"model      {plan.folder}")
-    click.echo(f"test       {opened or 'The test block is untouched.'}")
+    click.echo(f"opened     {opened or 'never: the test block is untouched'}")
     click.echo(f"training   at most {estimated.n_fits_at_most} runs on {len(plan.seeds)} seeds")
     click.echo(f"resources  {resources_text(resources)}")
     click.echo(

@@ -80,10 +80,9 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
     says = [
         judgement.sentence,
         f"{len(evidence.test):,} rows of {len(np.unique(evidence.test.dates)):,} days with "
-        f"{int(evidence.test.y.sum()):,} rises. "
-        + "; ".join(
-            f"over the {words(one.over)} it gains {text(one.log_loss)}"
-            for one in judgement.over_base_rates
+        f"{int(evidence.test.y.sum()):,} rises. It gains "
+        + ", ".join(
+            f"{text(one.log_loss)} over the {words(one.over)}" for one in judgement.over_base_rates
         )
         + ".",
         f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
