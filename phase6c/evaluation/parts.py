@@ -49,9 +49,9 @@ def ticker_tables(
         part = truth.take(own)
         over = gain(chosen[own], best[own], evidence.best_baseline, part, evidence.draws)
         cells = _compared(chosen[own], best[own], part.y)
-        rows.append((str(ticker), *cells, over.log_loss, over.auc))
-    columns = ("ticker", *_columns(evidence), "gain in log loss", "gain in AUC")
-    title = f"Ticker by ticker: of {len(tickers)} intervals, one in 20 misses by chance"
+        rows.append((str(ticker), over.log_loss, over.auc, *cells))
+    columns = ("ticker", "gain in log loss", "gain in AUC", *_columns(evidence))
+    title = "Ticker by ticker (one interval in 20 misses by chance)"
     return (Table(name=f"{name}_tickers", title=title, columns=columns, rows=tuple(rows)),)
 
 
