@@ -62,7 +62,8 @@ def main(**given: Any) -> None:
     seeds. The cal block chooses model and calibrator; then the test block is opened, once, which
     is written into {out}/test_openings.jsonl. {out}/models/{name} holds the model and its card.
     """
-    from phase6c.tune.evaluation_plan import EvaluationOptions, plan_evaluation
+    from phase6c.tune.evaluation_plan import plan_evaluation
+    from phase6c.tune.options import EvaluationOptions
 
     options = parse(EvaluationOptions, {name: given[name] for name in OPTIONS})
     plan = plan_evaluation(given["studies"], options, keeps_cache=not given["dry_run"])

@@ -30,7 +30,6 @@ from phase6c.tune.conclusion import Conclusion
 from phase6c.tune.course import Course
 from phase6c.tune.ending import Leave, raise_early_end
 from phase6c.tune.evaluation_plan import (
-    EvaluationOptions,
     EvaluationPlan,
     Fit,
     key_of,
@@ -39,6 +38,7 @@ from phase6c.tune.evaluation_plan import (
 )
 from phase6c.tune.fit_trainable import FitTrainable
 from phase6c.tune.halt import Halt
+from phase6c.tune.options import EvaluationOptions
 from phase6c.tune.run import warn_of_other_code
 from phase6c.tune.search import TrialSearcher
 from phase6c.tune.session import MakeListener, Session

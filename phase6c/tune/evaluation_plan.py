@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field
-
-from phase6c.config import CalibrationKind, Record, TrialConfig, parse
+from phase6c.config import TrialConfig, parse
 from phase6c.contenders import Contender, EvaluationConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.history import History
@@ -22,7 +20,7 @@ from phase6c.disk import bytes_needed
 from phase6c.errors import ConfigError, FolderError
 from phase6c.openings import OPENINGS_FILE, HeldOutBlock, openings_of, times
 from phase6c.records import Trial
-from phase6c.study import STUDY_FILE, load_study, read_config
+from phase6c.study import STUDY_FILE, Study, StudyConfig, load_study, read_config
 from phase6c.study_folder import cache_path, check_folder, check_unused, evaluation_path
 from phase6c.tune.find_contenders import (
     budget_size,
@@ -30,7 +28,7 @@ from phase6c.tune.find_contenders import (
     common_training,
     find_contenders,
 )
-from phase6c.tune.options import SearchOptions
+from phase6c.tune.options import EvaluationOptions, SearchOptions
 from phase6c.tune.plan import StudyPlan, drawn_seed
 from phase6c.tune.probe_study import space_of
 from phase6c.tune.resume import check_same_data
@@ -40,31 +38,6 @@ from phase6c.version import code_version
 FITS = "fits"
 # Sets the seeds of an evaluation apart from those of searches and probes.
 _EVALUATION = 3
-
-
-class EvaluationOptions(Record):
-    """How to evaluate; the same names as the options of `launch/evaluate.py`.
-
-    Attributes:
-        top: How many of the best trials of each study.
-        seeds: At most so many trainings of each configuration in each step.
-        folds: Of the walk forward.
-        calibration: A kind of calibrator, or `auto`.
-        name: Of the model's folder, `{out}/models/{name}`.
-        gpus, gpus_per_trial, cpus, address: See `SearchOptions`.
-    """
-
-    top: int = Field(default=3, ge=1)
-    seeds: int = Field(default=5, ge=1)
-    folds: int = Field(default=5, ge=5)
-    calibration: CalibrationKind = "auto"
-    name: str = "best"
-    out: str | Path = "outputs"
-    resume: bool = False
-    gpus: int | None = Field(default=None, ge=0)
-    gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
-    address: str | None = None
 
 
 class Fit(NamedTuple):
@@ -209,38 +182,12 @@ def plan_evaluation(
     steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
     walk = Walk.before_test(history, steps)
     walk.check_classes()
-    largest = max(found, key=budget_size).config
-    config = first.model_copy(
-        update={
-            "study_id": uuid.uuid4().hex,
-            "name": options.name,
-            "budget": largest.budget,
-            "space": largest.space,
-            "train": common_training(found),
-            "n_trials": 0,
-            "scheduler": "none",
-            "adaptive_grace": False,
-            "audit_share": 0.0,
-            "time_budget_s": None,
-            "keep": 1,
-            "warm_start": None,
-            "value_corrected": None,
-            "complete": False,
-            "code_version": code_version(),
-            "evaluation": EvaluationConfig(
-                contenders=find_contenders(found, options.top),
-                n_seeds=options.seeds,
-                n_folds=options.folds,
-                calibration=options.calibration,
-            ),
-        }
-    )
     plan = EvaluationPlan(
         folder=folder,
         study=StudyPlan(
             folder=folder / FITS,
-            config=config,
-            space=space_of(largest),
+            config=_config(found, options),
+            space=space_of(_largest(found)),
             data=data,
             references=(),
             options=_run_options(options),
@@ -276,6 +223,41 @@ def resumed(plan: EvaluationPlan) -> EvaluationPlan:
 def key_of(trial: Trial) -> tuple[str, str]:
     """What makes a training the same as another."""
     return parse(TrialConfig, trial.config).digest(), str(trial.step)
+
+
+def _largest(studies: Sequence[Study]) -> StudyConfig:
+    """The configuration of the one with the largest budget, which stands for all."""
+    return max(studies, key=budget_size).config
+
+
+def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig:
+    """The configuration of the trainings: the studies' own, with nothing left to search."""
+    largest = _largest(studies)
+    return studies[0].config.model_copy(
+        update={
+            "study_id": uuid.uuid4().hex,
+            "name": options.name,
+            "budget": largest.budget,
+            "space": largest.space,
+            "train": common_training(studies),
+            "n_trials": 0,
+            "scheduler": "none",
+            "adaptive_grace": False,
+            "audit_share": 0.0,
+            "time_budget_s": None,
+            "keep": 1,
+            "warm_start": None,
+            "value_corrected": None,
+            "complete": False,
+            "code_version": code_version(),
+            "evaluation": EvaluationConfig(
+                contenders=find_contenders(studies, options.top),
+                n_seeds=options.seeds,
+                n_folds=options.folds,
+                calibration=options.calibration,
+            ),
+        }
+    )
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:

@@ -32,8 +32,9 @@ from phase6c.study import load_study
 from phase6c.tune.conclusion import Conclusion
 from phase6c.tune.course import Course
 from phase6c.tune.evaluation import evaluate, run_evaluation
-from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
+from phase6c.tune.evaluation_plan import FITS, plan_evaluation
 from phase6c.tune.fit_trainable import FitTrainable
+from phase6c.tune.options import EvaluationOptions
 from phase6c.verify.study import verify
 from search_spaces import tiny
 

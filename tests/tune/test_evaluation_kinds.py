@@ -20,8 +20,9 @@ from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
 from phase6c.trial_folder import REFIT_STATE_FILE
 from phase6c.tune.evaluation import Evaluated, evaluate, run_evaluation
-from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
+from phase6c.tune.evaluation_plan import FITS, plan_evaluation
 from phase6c.tune.fit_trainable import FitTrainable
+from phase6c.tune.options import EvaluationOptions
 from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")

@@ -9,8 +9,9 @@ from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.ledger import FILE_NAME
 from phase6c.study import STUDY_FILE, Study
 from phase6c.study_folder import open_folder
-from phase6c.tune.evaluation_plan import FITS, EvaluationOptions, plan_evaluation
+from phase6c.tune.evaluation_plan import FITS, plan_evaluation
 from phase6c.tune.find_contenders import check_comparable, find_contenders
+from phase6c.tune.options import EvaluationOptions
 
 
 def summary_of(ticker, last_date):
