@@ -169,6 +169,17 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def has_torn_end(path: Path) -> bool:
+    """Whether the last line of a JSON-lines file was not written whole.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    with _storage_errors(path):
+        content = path.read_bytes()
+    return _whole_bytes(content) < len(content)
+
+
 def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _storage_errors(path):

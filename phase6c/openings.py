@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from phase6c.config import Record
 from phase6c.errors import StorageError
-from phase6c.files import AppendOnlyFile, make_folder, read_lines
+from phase6c.files import AppendOnlyFile, has_torn_end, make_folder, read_lines
 
 OPENINGS_FILE = "test_openings.jsonl"
 
@@ -131,8 +131,7 @@ def _check_end(path: Path) -> None:
     Raises:
         StorageError: The last line has no end.
     """
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
+    if has_torn_end(path):
         raise StorageError(
             "The book of test openings must be whole",
             f"{path}: the last line has no end",
