@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -78,14 +77,13 @@ def check_out(out: Path, model_dir: Path, source: str) -> None:
 def write(frame: pd.DataFrame, out: Path) -> None:
     """Writes the predictions whole, in the format that the file's name tells."""
     from phase6c.files import make_folder, write_whole
+    from phase6c.trial_folder import write_frame
 
-    content = io.BytesIO()
-    if out.suffix.lower() == ".csv":
-        frame.to_csv(content, index=False)
-    else:
-        frame.to_parquet(content, index=False)
     make_folder(out.parent)
-    write_whole(out, content.getvalue())
+    if out.suffix.lower() == ".csv":
+        write_whole(out, frame.to_csv(index=False))
+    else:
+        write_frame(out, frame)
 
 
 def show(frame: pd.DataFrame, model: Model, out: Path) -> None:

@@ -71,6 +71,7 @@ def run_evaluation(studies: str | Path | Sequence[str | Path], **options: Any) -
         DataError: The studies cannot be compared, or their bars have changed.
         FolderError: There is no study, or the model's folder may not be used.
         ResourceError: A GPU or cluster is not there.
+        StorageError: A stored file is damaged or gone, or one cannot be written.
         StudyFailedError: No configuration could be trained.
         InterruptedStudyError: A signal ended it early.
     """

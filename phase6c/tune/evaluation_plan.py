@@ -182,12 +182,13 @@ def plan_evaluation(
     steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
     walk = Walk.before_test(history, steps)
     walk.check_classes()
+    config = _config(found, options)
     plan = EvaluationPlan(
         folder=folder,
         study=StudyPlan(
             folder=folder / FITS,
-            config=_config(found, options),
-            space=space_of(_largest(found)),
+            config=config,
+            space=space_of(config),
             data=data,
             references=(),
             options=_run_options(options),
@@ -225,14 +226,12 @@ def key_of(trial: Trial) -> tuple[str, str]:
     return parse(TrialConfig, trial.config).digest(), str(trial.step)
 
 
-def _largest(studies: Sequence[Study]) -> StudyConfig:
-    """The configuration of the one with the largest budget, which stands for all."""
-    return max(studies, key=budget_size).config
-
-
 def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig:
-    """The configuration of the trainings: the studies' own, with nothing left to search."""
-    largest = _largest(studies)
+    """The configuration of the trainings: the studies' own, with nothing left to search.
+
+    The largest budget, and its space, stand for all.
+    """
+    largest = max(studies, key=budget_size).config
     return studies[0].config.model_copy(
         update={
             "study_id": uuid.uuid4().hex,

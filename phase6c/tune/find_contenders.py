@@ -89,33 +89,39 @@ def find_contenders(studies: Sequence[Study], top: int) -> tuple[Contender, ...]
                 f"{study.folder} has none",
                 "Run its search longer, or leave it out.",
             )
+        n_tried = _n_tried(study)
         prefix = f"{name} " if len(studies) > 1 else ""
         for trial in best:
-            one = _contender(studies[0], study, trial, f"{prefix}trial {trial.number}", train)
+            name_of = f"{prefix}trial {trial.number}"
+            one = _contender(studies[0], study, trial, name_of, train, n_tried)
             chosen.setdefault(parse(TrialConfig, one.config).digest(), one)
         for trial in study.trials:
             if trial.source == "reference" and trial.name not in (None, *references):
                 name_of = str(trial.name)
-                references[name_of] = _contender(studies[0], study, trial, name_of, train)
+                references[name_of] = _contender(studies[0], study, trial, name_of, train, n_tried)
     return (*chosen.values(), *references.values())
 
 
+def _n_tried(study: Study) -> int:
+    searched = study.config.space["axes"]
+    tried = (study.config_of(one) for one in study.trials if one.chosen)
+    return len({one.identity(searched) for one in tried})
+
+
 def _contender(
-    first: Study, study: Study, trial: Trial, name: str, train: TrainConfig
+    first: Study, study: Study, trial: Trial, name: str, train: TrainConfig, n_tried: int
 ) -> Contender:
     """A trial with the data as the first study names them, and a training as long as all have."""
     config = study.config_of(trial)
     own = {name: getattr(train, name) for name in ("epochs", "patience_epochs", "objective")}
     update = {"seed": 0, "data": first.config.data, "train": config.train.model_copy(update=own)}
     best = trial.best(study.config.objective)
-    searched = study.config.space["axes"]
-    tried = (study.config_of(one) for one in study.trials if one.chosen)
     return Contender(
         name=name,
         study=str(study.folder),
         number=trial.number,
         budget=study.config.budget,
-        n_tried=len({one.identity(searched) for one in tried}),
+        n_tried=n_tried,
         may_win=trial.chosen,
         params=trial.params,
         config=config.model_copy(update=update).model_dump(mode="json"),

@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from phase6c.calibrators import Calibrator
-from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.bars import load_bars
-from phase6c.data.panel import feature_code_digest
-from phase6c.data.preparation import prepare_search_data
-from phase6c.model_folder import ModelInfo, StoredScaler, write_model
-from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
-from phase6c.nn.trainer import Trainer
 
+from ..models import make_model
 from .conftest import load_command
-
-VALUES = {
-    "n_layers": 1,
-    "d_model": 8,
-    "n_heads": 2,
-    "d_ff_ratio": 2,
-    "context_days": 8,
-    "patch_days": 2,
-    "learning_rate": 1e-3,
-    "tier": "a20",
-}
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The folder of a model of the ticker sp500, fitted through 2011."""
-    bars = load_bars("sp500")
-    data = prepare_search_data(bars, DataConfig(tier="a20"))
-    trial = TrialConfig.from_flat(VALUES)
-    info = ModelInfo(
-        trial=trial,
-        seeds=(0,),
-        feature_names=data.feature_names,
-        n_params=1,
-        bar_days=1.0,
-        sources=bars.sources,
-        bars_digest=bars.digest,
-        fitted_through=date(2011, 12, 30),
-        threshold=0.3,
-        evaluation_id="made-up",
-        code_version="0",
-        feature_code_digest=feature_code_digest(),
-    )
-    calibrator = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array([0, 1, 0, 1]))
-    weights = {0: weights_bytes(Trainer([trial], data).weights(0))}
     folder = tmp_path_factory.mktemp("model")
-    write_model(folder, info, StoredScaler.of(data), calibrator, weights)
+    make_model(folder, load_bars("sp500"), seeds=(0,))
     return folder
 
 

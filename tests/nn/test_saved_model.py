@@ -4,7 +4,6 @@ import json
 import os
 import pickle
 import shutil
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,62 +11,20 @@ import pytest
 import torch
 
 from phase6c.calibration import ensemble, sigmoid
-from phase6c.calibrators import Calibrator
-from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.bars import Bars, load_bars
-from phase6c.data.panel import feature_code_digest
-from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import DataError, FolderError, StorageError
-from phase6c.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
-from phase6c.nn.trainer import Trainer
 from phase6c.trial_folder import write_checksums
 
-VALUES = {
-    "n_layers": 1,
-    "d_model": 16,
-    "n_heads": 2,
-    "d_ff_ratio": 2,
-    "context_days": 8,
-    "patch_days": 2,
-    "learning_rate": 1e-3,
-    "tier": "a20",
-}
-SEEDS = (3, 4)
+from ..models import CALIBRATOR, make_model
+
 FILES = ("config.json", "scaler.json", "calibrator.json", "model_3.safetensors")
-CALIBRATOR = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array([0, 1, 0, 1]))
 
 
 @pytest.fixture(scope="module")
 def sp500() -> Bars:
     return load_bars("sp500")
-
-
-def write(folder, bars, scaling="pooled", seeds=SEEDS):
-    """A model after one epoch; the data and the trainers that it came of."""
-    data = prepare_search_data(bars, DataConfig(tier="a20", scaling=scaling))
-    trials = [TrialConfig.from_flat({**VALUES, "scaling": scaling, "seed": seed}) for seed in seeds]
-    trainer = Trainer(trials, data)
-    trainer.train_only()
-    info = ModelInfo(
-        trial=trials[0],
-        seeds=seeds,
-        feature_names=data.feature_names,
-        n_params=1,
-        bar_days=1.0,
-        sources=bars.sources,
-        bars_digest=bars.digest,
-        fitted_through=date(2011, 6, 22),
-        threshold=0.3,
-        evaluation_id="made-up",
-        code_version="0",
-        feature_code_digest=feature_code_digest(),
-    )
-    weights = {seed: weights_bytes(trainer.weights(lane)) for lane, seed in enumerate(seeds)}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder, info, StoredScaler.of(data), CALIBRATOR, weights)
-    return data, trainer
 
 
 def rewrite(path, **changes):
@@ -79,7 +36,7 @@ def rewrite(path, **changes):
 @pytest.fixture(scope="module")
 def made(sp500, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    return folder, *write(folder, sp500)
+    return folder, *make_model(folder, sp500)
 
 
 def test_it_says_of_a_day_what_its_training_said(made, sp500):
@@ -143,7 +100,7 @@ def test_other_tickers_are_scaled_like_all_or_refused(sp500, made, tmp_path):
     renamed = Bars(sp500.frame.assign(ticker="other"), sp500.sources, "other")
     expected = load_model(made[0]).predict(sp500)["p"]
     np.testing.assert_array_equal(load_model(made[0]).predict(renamed)["p"], expected)
-    write(tmp_path, sp500, scaling="per_ticker")
+    make_model(tmp_path, sp500, scaling="per_ticker")
     load_model(tmp_path).predict(sp500)
     with pytest.raises(DataError, match="other; known: sp500"):
         load_model(tmp_path).predict(renamed)
@@ -159,7 +116,7 @@ def test_several_tickers_stand_by_date_then_ticker(made, sp500):
 
 
 def test_a_single_model_has_one_file_of_weights(sp500, tmp_path):
-    _, trainer = write(tmp_path, sp500, seeds=(7,))
+    _, trainer = make_model(tmp_path, sp500, seeds=(7,))
     assert (tmp_path / "model.safetensors").exists()
     logits = load_model(tmp_path).predictions(sp500).logits
     assert logits.shape[0] == 1
@@ -175,7 +132,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["cut", "gone", "other"])
 def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, tmp_path):
-    write(tmp_path, sp500)
+    make_model(tmp_path, sp500)
     path = tmp_path / name
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:50])
@@ -197,7 +154,7 @@ def test_damaged_files_are_told_apart_from_foreign_folders(name, damage, sp500, 
     ],
 )
 def test_a_change_by_hand_is_told(name, before, after, sp500, tmp_path):
-    write(tmp_path, sp500)
+    make_model(tmp_path, sp500)
     path = tmp_path / name
     content = path.read_text()
     assert before in content
@@ -207,14 +164,14 @@ def test_a_change_by_hand_is_told(name, before, after, sp500, tmp_path):
 
 
 def test_the_weights_of_another_member_are_told(sp500, tmp_path):
-    write(tmp_path, sp500)
+    make_model(tmp_path, sp500)
     shutil.copyfile(tmp_path / "model_3.safetensors", tmp_path / "model_4.safetensors")
     with pytest.raises(StorageError, match=r"model_4\.safetensors: another SHA-256"):
         load_model(tmp_path)
 
 
 def test_the_scaler_of_another_model_is_refused(sp500, tmp_path):
-    write(tmp_path, sp500)
+    make_model(tmp_path, sp500)
     path = tmp_path / "scaler.json"
     content = json.loads(path.read_text())
     for changes in (
@@ -228,7 +185,7 @@ def test_the_scaler_of_another_model_is_refused(sp500, tmp_path):
 
 
 def test_features_of_another_version_are_refused(sp500, tmp_path):
-    write(tmp_path, sp500)
+    make_model(tmp_path, sp500)
     path = tmp_path / "config.json"
     content = json.loads(path.read_text())
     rewrite(path, feature_names=["moon", *content["feature_names"][1:]])
@@ -237,7 +194,7 @@ def test_features_of_another_version_are_refused(sp500, tmp_path):
 
 
 def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
-    _, trainer = write(tmp_path, sp500)
+    _, trainer = make_model(tmp_path, sp500)
     weights = trainer.weights(0)
     weights["positions"][0, 0] = float("nan")
     (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
@@ -248,7 +205,7 @@ def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_pickle_in_place_of_a_file_is_not_executed(name, sp500, tmp_path):
-    write(tmp_path / "model", sp500)
+    make_model(tmp_path / "model", sp500)
     canary = tmp_path / "executed"
 
     class Planted:
