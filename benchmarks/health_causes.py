@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from phase6c.health import diagnose
+from phase6c.statistics.health import diagnose
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from causes import AUCS, CAUSES, VERDICTS, cells, drawn, ideal_power

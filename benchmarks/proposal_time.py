@@ -16,12 +16,12 @@ from functools import partial
 import numpy as np
 import optuna
 
-from phase6c.axes import Grid
 from phase6c.config import TrialConfig
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.space import Space
-from phase6c.tune.proposals import Proposals, make_sampler
+from phase6c.space.axes import Grid
+from phase6c.space.space import Space
+from phase6c.tune.proposals.proposals import Proposals, make_sampler
 from search_spaces import budget_2m
 
 TOLD = (50, 200, 500)

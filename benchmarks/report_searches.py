@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from report_truths import N_EPOCHS, PATIENCE_EPOCHS, Truth, count
 
+from phase6c.analysis.trials import Search, of_study
 from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
-from phase6c.decisions import Decisions
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.report.search import Search, of_study
-from phase6c.rung_plan import longest_grace
-from phase6c.space import Space
-from phase6c.study import Study, StudyConfig
-from phase6c.tune.proposals import Proposals, make_sampler
+from phase6c.space.space import Space
+from phase6c.stopping.decisions import Decisions
+from phase6c.stopping.rung_plan import longest_grace
+from phase6c.study.study import Study, StudyConfig
+from phase6c.tune.proposals.proposals import Proposals, make_sampler
 
 N_WORKERS = 4
 _HEALTHY = Health(verdict="healthy")

@@ -31,13 +31,13 @@ from report_truths import (
     whole_values,
 )
 
+from phase6c.analysis.effects import AxisEffects, effects
+from phase6c.analysis.interactions import interactions
+from phase6c.analysis.levels import levels_of
+from phase6c.analysis.trials import Result, Search
+from phase6c.analysis.winner import N_REPEATED, N_SEEDS, Winner, find_winner
 from phase6c.config import Values
-from phase6c.report.effects import AxisEffects, effects
-from phase6c.report.interactions import interactions
-from phase6c.report.levels import levels_of
-from phase6c.report.search import Result, Search
-from phase6c.report.winner import N_REPEATED, N_SEEDS, Winner, find_winner
-from phase6c.space import Space
+from phase6c.space.space import Space
 
 DESIGNS = {"TPE + rungs": TPE, "uniform + rungs": UNIFORM_STOPPED, "uniform, whole": UNIFORM}
 SIZES = (30, 30, 30, 30, 50, 50, 50, 50, 50, 200)

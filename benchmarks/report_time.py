@@ -18,13 +18,13 @@ import pandas as pd
 from report_searches import UNIFORM_STOPPED, searched
 from report_truths import draw_truth
 
-from phase6c.calibration import sigmoid
-from phase6c.correction import MAX_TRIALS
-from phase6c.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.ledger import Ledger
+from phase6c.analysis.correction import MAX_TRIALS
 from phase6c.records import Trial
-from phase6c.study import BASELINES_FILE, Study, ranked, write_config, write_views
-from phase6c.trial_folder import PREDICTIONS_FILE, trial_folder
+from phase6c.statistics.logits import sigmoid
+from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.study.ledger import Ledger
+from phase6c.study.study import BASELINES_FILE, Study, ranked, write_config, write_views
+from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 
 N_DAYS = 709
 DAYS = pd.date_range("2011-06-23", periods=N_DAYS, freq="B")

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from phase6c.axes import Axis, Choice, Grid, Interval
 from phase6c.config import Value, Values
 from phase6c.nn.model import count_parameters
-from phase6c.space import Space
+from phase6c.space.axes import Axis, Choice, Grid, Interval
+from phase6c.space.space import Space
 from search_spaces import budget_2m, january_2m, tiny
 
 N_EPOCHS, PATIENCE_EPOCHS = 27, 6

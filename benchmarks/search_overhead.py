@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import ray
 
 import phase6c
-from phase6c.ledger import Ledger, Row
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.study import StudyConfig
-from phase6c.tune.options import SearchOptions
-from phase6c.tune.plan import plan_study
-from phase6c.tune.resources import Resources
-from phase6c.tune.run import run
+from phase6c.study.ledger import Ledger, Row
+from phase6c.study.study import StudyConfig
+from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from phase6c.tune.search.run import run
 from search_spaces import tiny
 
 N_CPUS = 2

@@ -20,14 +20,14 @@ from functools import partial
 import numpy as np
 
 from phase6c.config import TrialConfig, Values
-from phase6c.january import Told
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.space import Space
-from phase6c.study import WarmStart
-from phase6c.tune.proposals import Proposals, make_sampler
-from phase6c.tune.regression import columns
-from phase6c.tune.warm_start import take_over
+from phase6c.space.space import Space
+from phase6c.study.foreign_trials import Told
+from phase6c.study.study import WarmStart
+from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.ridge import columns
+from phase6c.tune.proposals.warm_start import take_over
 from search_spaces import budget_2m, tiny
 
 N_TRIALS = 50

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from phase6c.config import Tier
 from phase6c.errors import ConfigError, DataError, FolderError, Phase6cError
-from phase6c.redact import RedactingFormatter
+from phase6c.storage.redact import RedactingFormatter
 
 P = ParamSpec("P")
 
@@ -173,7 +173,7 @@ def quiet_terminal(log: Path | None) -> Iterator[Console]:
     if log is None:
         yield Console(stderr=True, highlight=False)
         return
-    from phase6c.study_folder import not_writable
+    from phase6c.study.study_folder import not_writable
 
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ from typing import Any
 from _tables import plain_table
 from rich.table import Table
 
-from phase6c.bootstrap import Estimate
-from phase6c.report.section import text
+from phase6c.document.section import text
+from phase6c.statistics.bootstrap import Estimate
 
 
 def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:

@@ -8,15 +8,15 @@ from _app import duration_text
 from _tables import plain_table, resources_text
 from rich.table import Table
 
-from phase6c.report.contrasts import DOUBT, Contrast
+from phase6c.analysis.contrasts import DOUBT, Contrast
+from phase6c.analysis.trials import of_study
+from phase6c.analysis.winner import find_winner
+from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
-from phase6c.report.search import of_study
-from phase6c.report.section import as_objects, text
-from phase6c.report.winner import find_winner
-from phase6c.tune.estimate import ProbeEstimate
-from phase6c.tune.probe import Probed
-from phase6c.tune.probe_plan import ProbePlan, Run
-from phase6c.tune.resources import Resources
+from phase6c.tune.probe.plan import ProbePlan, Run
+from phase6c.tune.probe.run import Probed
+from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.search.estimate import ProbeEstimate
 
 
 def plan_document(

@@ -15,10 +15,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.ledger import Ledger, Row
 from phase6c.records import Trial
-from phase6c.study import StudyConfig, best_trial
-from phase6c.tune.resources import Resources
+from phase6c.study.ledger import Ledger, Row
+from phase6c.study.study import StudyConfig, best_trial
+from phase6c.tune.runtime.resources import Resources
 
 
 @contextmanager

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from _last_words import LastWords
     from rich.console import Console
 
-    from phase6c.tune.plan import StudyPlan
-    from phase6c.tune.resources import Resources
+    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.search.plan import StudyPlan
 
 _RUN_OPTIONS = (
     click.option("--gpus", type=click.IntRange(min=0), help="How many GPUs [all]."),
@@ -44,7 +44,7 @@ def run_options(command: Command) -> Command:
 
 def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:
     """What a run would get, and what is missing; this machine's CPUs where something is."""
-    from phase6c.tune.resources import Resources, local_cpus
+    from phase6c.tune.runtime.resources import Resources, local_cpus
 
     try:
         return plan.resources(), None
@@ -93,8 +93,8 @@ def on_terminal(
     Yields:
         The console, and what to take back before the process is left at once.
     """
-    from phase6c.study import STUDY_FILE
-    from phase6c.study_folder import LOG_FILE
+    from phase6c.study.study import STUDY_FILE
+    from phase6c.study.study_folder import LOG_FILE
 
     with (
         names_the_way_on(folder / STUDY_FILE, resume=resume) as words,

@@ -15,7 +15,7 @@ from phase6c.config import check_names
 from phase6c.errors import ConfigError
 
 if TYPE_CHECKING:
-    from phase6c.space import Space
+    from phase6c.space.space import Space
 
 
 def find_space(budget: str | None, module_name: str | None) -> Space:
@@ -24,7 +24,7 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
     Raises:
         ConfigError: There is no such budget or module, or it holds no SPACE.
     """
-    from phase6c.space import Space
+    from phase6c.space.space import Space
 
     if module_name is None:
         known = {

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from phase6c.records import Metrics, score
-from phase6c.rung_audit import audit_rungs
-from phase6c.study import Study, StudyConfig, best_params
-from phase6c.tune.estimate import Estimate
-from phase6c.tune.plan import StudyPlan
-from phase6c.tune.remarks import remarks
-from phase6c.tune.resources import Resources
+from phase6c.stopping.rung_audit import audit_rungs
+from phase6c.study.study import Study, StudyConfig, best_params
+from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.search.estimate import Estimate
+from phase6c.tune.search.plan import StudyPlan
+from phase6c.tune.search.remarks import remarks
 
 
 def plain_table(title: str) -> Table:

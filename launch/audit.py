@@ -18,7 +18,7 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from phase6c.audit import Audit
+    from phase6c.analysis.audit import Audit
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -38,8 +38,8 @@ def main(file: Path, *, epoch: int | None, train_base_rate: float | None, as_jso
     row. Rows are ordered by a column date where there is one, else as they stand; calibrators are
     fitted on the earlier half and judged on the later.
     """
-    from phase6c.audit import audit
-    from phase6c.predictions import load_predictions
+    from phase6c.analysis.audit import audit
+    from phase6c.analysis.predictions import load_predictions
 
     found = audit(load_predictions(file, epoch), train_base_rate)
     if as_json:

@@ -76,8 +76,8 @@ def check_out(out: Path, model_dir: Path, source: str) -> None:
 
 def write(frame: pd.DataFrame, out: Path) -> None:
     """Writes the predictions whole, in the format that the file's name tells."""
-    from phase6c.files import make_folder, write_whole
-    from phase6c.trial_folder import write_frame
+    from phase6c.storage.files import make_folder, write_whole
+    from phase6c.study.trial_folder import write_frame
 
     make_folder(out.parent)
     if out.suffix.lower() == ".csv":

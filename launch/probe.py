@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from _last_words import LastWords
     from rich.console import Console
 
-    from phase6c.tune.probe import Probed
-    from phase6c.tune.probe_plan import ProbePlan
-    from phase6c.tune.resources import Resources
+    from phase6c.tune.probe.plan import ProbePlan
+    from phase6c.tune.probe.run import Probed
+    from phase6c.tune.runtime.resources import Resources
 
 BASE_HELP = "What to vary: best, top:K, trial:N or reference:NAME, such as reference:january_best."
 VARY_HELP = (
@@ -121,7 +121,7 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
             "Leave these out, or leave STUDY out to probe a reference.",
         )
 
-    from phase6c.tune.probe import plan_probe
+    from phase6c.tune.probe.run import plan_probe
 
     kept = not given["dry_run"]
     return plan_probe(
@@ -146,8 +146,8 @@ def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
     """Prints what would be trained, and its cost; what is missing is named, not an error."""
     from _contrasts import plan_document, plan_lines
 
-    from phase6c.tune.estimate import estimate_probe
-    from phase6c.tune.probe import known_trials
+    from phase6c.tune.probe.run import known_trials
+    from phase6c.tune.search.estimate import estimate_probe
 
     resources, missing = resources_for_a_dry_run(plan.study)
     estimated = estimate_probe(plan, known_trials(plan.study.folder), resources)
@@ -176,7 +176,7 @@ def train(plan: ProbePlan, given: dict[str, Any]) -> Probed:
 def _run(plan: ProbePlan, console: Console, words: LastWords, *, quiet: bool) -> Probed:
     from _progress import Goal, Progress, display
 
-    from phase6c.tune.probe import known_trials, probe
+    from phase6c.tune.probe.run import known_trials, probe
 
     leave = partial(leave_at_once, console, words, resume=False)
     if quiet:
@@ -193,8 +193,8 @@ def _run(plan: ProbePlan, console: Console, words: LastWords, *, quiet: bool) ->
 
 
 def _probe_s(plan: ProbePlan, resources: Resources) -> float:
-    from phase6c.tune.estimate import estimate_probe
-    from phase6c.tune.probe import known_trials
+    from phase6c.tune.probe.run import known_trials
+    from phase6c.tune.search.estimate import estimate_probe
 
     return estimate_probe(plan, known_trials(plan.study.folder), resources).probe_s
 

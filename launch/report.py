@@ -63,13 +63,13 @@ def folder_of(studies: tuple[str, ...]) -> Path:
 
 def refresh_optuna(studies: tuple[str, ...]) -> None:
     """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
-    from phase6c.ledger import FILE_NAME as LEDGER_NAME
-    from phase6c.study import OPTUNA_FILE, STUDY_FILE, load_study
+    from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
+    from phase6c.study.study import OPTUNA_FILE, STUDY_FILE, load_study
 
     for path in studies:
         is_study = (Path(path) / STUDY_FILE).is_file()
         if is_study and is_older(Path(path) / OPTUNA_FILE, Path(path) / LEDGER_NAME):
-            from phase6c.optuna_view import write_optuna
+            from phase6c.study.views.optuna import write_optuna
 
             study = load_study(path)
             trials = {trial.number: trial for trial in study.trials}

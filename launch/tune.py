@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from _last_words import LastWords
     from rich.console import Console
 
-    from phase6c.study import Study
-    from phase6c.tune.plan import StudyPlan
-    from phase6c.tune.resources import Resources
+    from phase6c.study.study import Study
+    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.search.plan import StudyPlan
 
 SET_HELP = (
     "Pin a field of the configuration: an axis of the space, such as dropout, or batch_size, "
@@ -133,9 +133,9 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
 
     bars = load_bars(given["data"])
 
-    from phase6c.study_folder import cache_path
-    from phase6c.tune.options import SearchOptions
-    from phase6c.tune.plan import plan_study
+    from phase6c.study.study_folder import cache_path
+    from phase6c.tune.search.options import SearchOptions
+    from phase6c.tune.search.plan import plan_study
 
     same = {name: given[name] for name in SearchOptions.model_fields if name in given}
     options = parse(
@@ -176,8 +176,8 @@ def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
     )
     from rich.console import Console
 
-    from phase6c.tune.estimate import estimate
-    from phase6c.tune.remarks import remarks
+    from phase6c.tune.search.estimate import estimate
+    from phase6c.tune.search.remarks import remarks
 
     resources, missing = resources_for_a_dry_run(plan)
     estimated = estimate(plan, resources)
@@ -213,7 +213,7 @@ def _run(plan: StudyPlan, console: Console, words: LastWords, *, quiet: bool) ->
     from _progress import Progress, display
     from _tables import data_table, windows_text
 
-    from phase6c.tune.run import run
+    from phase6c.tune.search.run import run
 
     leave = partial(leave_at_once, console, words)
     if quiet:
@@ -226,7 +226,7 @@ def _run(plan: StudyPlan, console: Console, words: LastWords, *, quiet: bool) ->
 
 
 def _search_s(plan: StudyPlan, resources: Resources) -> float:
-    from phase6c.tune.estimate import estimate
+    from phase6c.tune.search.estimate import estimate
 
     return estimate(plan, resources).search_s
 

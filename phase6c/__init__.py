@@ -8,39 +8,39 @@ from typing import TYPE_CHECKING, Any
 from phase6c.version import __version__
 
 if TYPE_CHECKING:
-    from phase6c.budget import Budget
-    from phase6c.calibrators import Calibrator
     from phase6c.data.bars import load_bars
     from phase6c.errors import Phase6cError
     from phase6c.nn.saved_model import Model, load_model
     from phase6c.nn.trainer import run_trial
-    from phase6c.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
-    from phase6c.study import Study, load_study
-    from phase6c.tune.evaluation import run_evaluation
-    from phase6c.tune.probe import run_probe
-    from phase6c.tune.run import run_study
-    from phase6c.tune.trainable import TransformerTrainable
+    from phase6c.space.budget import Budget
+    from phase6c.space.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
+    from phase6c.statistics.calibrators import Calibrator
+    from phase6c.study.study import Study, load_study
+    from phase6c.tune.evaluation.run import run_evaluation
+    from phase6c.tune.probe.run import run_probe
+    from phase6c.tune.runtime.trainable import TransformerTrainable
+    from phase6c.tune.search.run import run_study
 
 _HOMES = {
-    "Budget": "phase6c.budget",
-    "Calibrator": "phase6c.calibrators",
-    "Choice": "phase6c.space",
-    "Float": "phase6c.space",
-    "Grid": "phase6c.space",
-    "Int": "phase6c.space",
+    "Budget": "phase6c.space.budget",
+    "Calibrator": "phase6c.statistics.calibrators",
+    "Choice": "phase6c.space.space",
+    "Float": "phase6c.space.space",
+    "Grid": "phase6c.space.space",
+    "Int": "phase6c.space.space",
     "Model": "phase6c.nn.saved_model",
     "Phase6cError": "phase6c.errors",
-    "Rule": "phase6c.space",
-    "Space": "phase6c.space",
-    "Study": "phase6c.study",
-    "TransformerTrainable": "phase6c.tune.trainable",
-    "ZeroOr": "phase6c.space",
+    "Rule": "phase6c.space.space",
+    "Space": "phase6c.space.space",
+    "Study": "phase6c.study.study",
+    "TransformerTrainable": "phase6c.tune.runtime.trainable",
+    "ZeroOr": "phase6c.space.space",
     "load_bars": "phase6c.data.bars",
     "load_model": "phase6c.nn.saved_model",
-    "load_study": "phase6c.study",
-    "run_evaluation": "phase6c.tune.evaluation",
-    "run_probe": "phase6c.tune.probe",
-    "run_study": "phase6c.tune.run",
+    "load_study": "phase6c.study.study",
+    "run_evaluation": "phase6c.tune.evaluation.run",
+    "run_probe": "phase6c.tune.probe.run",
+    "run_study": "phase6c.tune.search.run",
     "run_trial": "phase6c.nn.trainer",
 }
 

@@ -12,12 +12,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from phase6c.calibration import log_losses
 from phase6c.data.windows import SearchData
-from phase6c.metrics import measure
 from phase6c.records import Baseline
-from phase6c.study import BASELINES_FILE
-from phase6c.trial_folder import validation_frame, write_frame
+from phase6c.statistics.logits import log_losses
+from phase6c.statistics.metrics import measure
+from phase6c.study.study import BASELINES_FILE
+from phase6c.study.trial_folder import validation_frame, write_frame
 
 
 class FittedBaseline(NamedTuple):

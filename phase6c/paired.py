@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.bootstrap import Bounds
+from phase6c.statistics.bootstrap import Bounds
 
 _CONFIDENCE = 0.95
 

@@ -1,8 +1,8 @@
 """Transformers of 20M parameters within 5 %."""
 
-from phase6c.axes import Int
-from phase6c.budget import Budget
-from phase6c.space import Space
+from phase6c.space.axes import Int
+from phase6c.space.budget import Budget
+from phase6c.space.space import Space
 from search_spaces.common import SHAPE_AXES, TOKENS, TRAINING_AXES
 
 BUDGET = Budget(name="20m", n_params=20_000_000, gpu_memory_gib=4.0, laptop=False)

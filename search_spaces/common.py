@@ -1,7 +1,7 @@
 """What all budgets share: the training grids, the window axes and the references."""
 
-from phase6c.axes import Axis, Choice, Grid
-from phase6c.space import Reference, Rule
+from phase6c.space.axes import Axis, Choice, Grid
+from phase6c.space.space import Reference, Rule
 
 TRAINING_AXES: dict[str, Axis] = {
     "dropout": Grid.of(0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7),

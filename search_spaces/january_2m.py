@@ -1,7 +1,7 @@
 """January's own axes with a free width: what it called 2M and never counted."""
 
-from phase6c.axes import Grid
-from phase6c.space import Space
+from phase6c.space.axes import Grid
+from phase6c.space.space import Space
 from search_spaces.common import REFERENCES, SHAPE_AXES, TOKENS, TRAINING_AXES
 
 WINDOW = {

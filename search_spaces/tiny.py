@@ -1,8 +1,8 @@
 """Transformers of 50,000 parameters within 20 %: for first contact and for tests."""
 
-from phase6c.axes import Int
-from phase6c.budget import Budget
-from phase6c.space import Space
+from phase6c.space.axes import Int
+from phase6c.space.budget import Budget
+from phase6c.space.space import Space
 from search_spaces.common import SHAPE_AXES, TOKENS, TRAINING_AXES
 
 BUDGET = Budget(name="tiny", n_params=50_000, tolerance=0.20, width_step=8, gpu_memory_gib=1.0)

@@ -24,8 +24,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from phase6c.calibration import log_losses, sigmoid
 from phase6c.records import Verdict
+from phase6c.statistics.logits import log_losses, sigmoid
 
 Rng = np.random.Generator
 Cause = Callable[[np.ndarray, float, Rng], np.ndarray]

@@ -10,14 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phase6c.calibration import sigmoid
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
-from phase6c.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.ledger import Ledger
-from phase6c.metrics import measure
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
-from phase6c.study import BASELINES_FILE, Study, StudyConfig, load_study, write_config, write_views
-from phase6c.trial_folder import PREDICTIONS_FILE, trial_folder
+from phase6c.statistics.logits import sigmoid
+from phase6c.statistics.metrics import measure
+from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.study.ledger import Ledger
+from phase6c.study.study import (
+    BASELINES_FILE,
+    Study,
+    StudyConfig,
+    load_study,
+    write_config,
+    write_views,
+)
+from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from search_spaces import tiny
 
 VALUES = {

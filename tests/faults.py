@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from phase6c import files
 from phase6c.errors import StorageError
+from phase6c.storage import files
 
 
 class CrashError(BaseException):

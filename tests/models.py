@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from phase6c.calibrators import Calibrator
 from phase6c.config import TrialConfig
 from phase6c.data.bars import Bars
 from phase6c.data.panel import feature_code_digest
 from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
-from phase6c.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.checkpoint import weights_bytes
+from phase6c.nn.model_folder import ModelInfo, StoredScaler, write_model
 from phase6c.nn.trainer import Trainer
+from phase6c.statistics.calibrators import Calibrator
 
 VALUES: dict[str, Any] = {
     "n_layers": 1,

@@ -26,20 +26,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase6c.budget import CountParameters
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.data.catalogue import tier_features
 from phase6c.data.panel import feature_panel, panel_digest
 from phase6c.errors import ConfigError, DataError, FolderError, Phase6cError, StorageError
-from phase6c.files import read_lines, write_json
-from phase6c.ledger import FILE_NAME as LEDGER_FILE
-from phase6c.ledger import Ledger, read_trials
 from phase6c.nn.checkpoint import load_checkpoint
-from phase6c.study import STUDY_FILE, load_study, ordered, write_config
-from phase6c.study_folder import LOCK_FILE, LOG_FILE, open_folder, study_name, study_path
-from phase6c.trial_folder import LAST_FILE, PREDICTIONS_FILE, read_predictions, trial_folder
-from phase6c.tune.warm_start import read_warm_start
+from phase6c.space.budget import CountParameters
+from phase6c.storage.files import read_lines, write_json
+from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
+from phase6c.study.ledger import Ledger, read_trials
+from phase6c.study.study import STUDY_FILE, load_study, ordered, write_config
+from phase6c.study.study_folder import LOCK_FILE, LOG_FILE, open_folder, study_name, study_path
+from phase6c.study.trial_folder import LAST_FILE, PREDICTIONS_FILE, read_predictions, trial_folder
+from phase6c.tune.proposals.warm_start import read_warm_start
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
@@ -436,11 +436,11 @@ from _app import library_messages, quiet_terminal
 
 import phase6c
 from phase6c.records import Health, Measurement, Metrics
-from phase6c.study_folder import LOG_FILE
-from phase6c.tune.options import SearchOptions
-from phase6c.tune.plan import plan_study
-from phase6c.tune.run import run
-from phase6c.tune.trainable import TransformerTrainable
+from phase6c.study.study_folder import LOG_FILE
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from phase6c.tune.search.run import run
+from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import tiny
 
 

@@ -16,19 +16,19 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 from tasks import Task
 
-from phase6c.axes import Axis, Categories, Interval, Steps, sample
-from phase6c.budget import CountParameters
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
-from phase6c.ledger import Ledger
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
-from phase6c.rung_plan import longest_grace
-from phase6c.study import StudyConfig
-from phase6c.tune.halt import Halt
-from phase6c.tune.proposals import Proposals, make_sampler
-from phase6c.tune.samplers import METRIC, ray_domain
-from phase6c.tune.scheduler import RungScheduler
-from phase6c.tune.search import StudySearcher
+from phase6c.space.axes import Axis, Categories, Interval, Steps, sample
+from phase6c.space.budget import CountParameters
+from phase6c.stopping.rung_plan import longest_grace
+from phase6c.study.ledger import Ledger
+from phase6c.study.study import StudyConfig
+from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.samplers import METRIC, ray_domain
+from phase6c.tune.runtime.halt import Halt
+from phase6c.tune.runtime.scheduler import RungScheduler
+from phase6c.tune.search.searcher import StudySearcher
 
 N_FEATURES = 100
 REDUCTION_FACTOR = 3

@@ -20,9 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from phase6c.axes import Axis, Choice, Grid
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
-from phase6c.space import Space
+from phase6c.space.axes import Axis, Choice, Grid
+from phase6c.space.space import Space
 from search_spaces import tiny
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ import pandas as pd
 from record import SPACE as RECORDED_SPACE
 from record import TABLE
 
-from phase6c.axes import Float
-from phase6c.space import Space
+from phase6c.space.axes import Float
+from phase6c.space.space import Space
 
 # (score of each epoch, larger is better; seconds of an epoch)
 Curve = tuple[np.ndarray, float]

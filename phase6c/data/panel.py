@@ -16,7 +16,7 @@ from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.catalogue import compute_features
 from phase6c.data.indicators.feature import Feature
 from phase6c.errors import StorageError
-from phase6c.files import read_checked, write_checked
+from phase6c.storage.files import read_checked, write_checked
 
 logger = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from phase6c.calibration import sigmoid
 from phase6c.config import Values
+from phase6c.document.document import Part, Report
+from phase6c.document.page import page
+from phase6c.document.picture import Picture, reliability
+from phase6c.document.section import Table, sections_document, text
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import Card
 from phase6c.evaluation.evidence import Evidence
-from phase6c.files import write_json, write_whole
-from phase6c.report.page import page
-from phase6c.report.parts import Part, Report
-from phase6c.report.pictures import Picture, reliability
-from phase6c.report.section import Table, sections_document, text
-from phase6c.trial_folder import write_frame
+from phase6c.statistics.logits import sigmoid
+from phase6c.storage.files import write_json, write_whole
+from phase6c.study.trial_folder import write_frame
 from phase6c.version import code_version
 
 CARD_JSON, CARD_MD, CARD_HTML = "card.json", "card.md", "card.html"

@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from phase6c.calibration import ensemble, log_losses
-from phase6c.calibrators import KINDS
 from phase6c.config import CalibrationKind, CalibratorKind, Record
 from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.forward import calibrated_forward
 from phase6c.evaluation.outcomes import Candidate, Truth
+from phase6c.statistics.calibrators import KINDS
+from phase6c.statistics.logits import ensemble, log_losses
 
 Form = Literal["ensemble", "single"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from phase6c.config import DataConfig
-from phase6c.contenders import Contender
 from phase6c.evaluation.choice import Choice
 from phase6c.evaluation.entries import Entry
+from phase6c.evaluation.openings import Opening
 from phase6c.evaluation.outcomes import Draws, Truth
-from phase6c.openings import Opening
+from phase6c.study.evaluation_config import Contender
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from phase6c.config import Record, parse
 from phase6c.errors import ConfigError, StorageError
 from phase6c.evaluation.outcomes import Truth
-from phase6c.trial_folder import MODEL, OUT_FILE, REFIT_FILE, read_frame
+from phase6c.study.trial_folder import MODEL, OUT_FILE, REFIT_FILE, read_frame
 
 
 class Refit(Record):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from phase6c.calibrators import Calibrator
 from phase6c.config import CalibratorKind
 from phase6c.evaluation.outcomes import Truth
+from phase6c.statistics.calibrators import Calibrator
 
 
 def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -> np.ndarray:

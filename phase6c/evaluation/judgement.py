@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from phase6c.bootstrap import (
+from phase6c.config import Record
+from phase6c.evaluation.baselines import BASE_RATES
+from phase6c.evaluation.outcomes import Draws, Truth
+from phase6c.statistics.bootstrap import (
     Estimate,
     Score,
     auc_score,
@@ -15,10 +18,7 @@ from phase6c.bootstrap import (
     mean_score,
     optimal_block_days,
 )
-from phase6c.calibration import log_losses, logit
-from phase6c.config import Record
-from phase6c.evaluation.outcomes import Draws, Truth
-from phase6c.evaluation.simple_models import BASE_RATES
+from phase6c.statistics.logits import log_losses, logit
 
 # The share of rises in the very rows that are judged.
 HINDSIGHT = "hindsight_base_rate"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phase6c.bootstrap import Score, row_weights
-from phase6c.calibration import ensemble
+from phase6c.statistics.bootstrap import Score, row_weights
+from phase6c.statistics.logits import ensemble
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.bootstrap import mean_score
-from phase6c.calibration import log_losses
 from phase6c.evaluation.outcomes import Candidate, Draws, Truth
 from phase6c.paired import Interval, paired_interval
+from phase6c.statistics.bootstrap import mean_score
+from phase6c.statistics.logits import log_losses
 
 # Fewer say nothing of the spread between them.
 MIN_SEEDS = 2

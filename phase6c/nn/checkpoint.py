@@ -15,11 +15,11 @@ from torch import Tensor
 
 from phase6c.config import Values
 from phase6c.errors import StorageError
-from phase6c.files import read_checked, remove, rename, write_checked, write_whole
 from phase6c.nn.memory import is_out_of_memory
 from phase6c.nn.trainer import Trainer, Weights
 from phase6c.records import Measurement
-from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
+from phase6c.storage.files import read_checked, remove, rename, write_checked, write_whole
+from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from phase6c.calibration import ensemble, sigmoid
-from phase6c.calibrators import Calibrator
 from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
@@ -24,7 +22,10 @@ from phase6c.data.indicators.feature import Feature
 from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler
 from phase6c.errors import ConfigError, DataError, FolderError
-from phase6c.model_folder import (
+from phase6c.nn.checkpoint import are_finite
+from phase6c.nn.device import pick_device
+from phase6c.nn.model import LaneTransformer
+from phase6c.nn.model_folder import (
     CALIBRATOR_FILE,
     CONFIG_FILE,
     SCALER_FILE,
@@ -34,10 +35,9 @@ from phase6c.model_folder import (
     damaged,
     weights_file,
 )
-from phase6c.nn.checkpoint import are_finite
-from phase6c.nn.device import pick_device
-from phase6c.nn.evaluate import predict_logits
-from phase6c.nn.model import LaneTransformer
+from phase6c.nn.predict import predict_logits
+from phase6c.statistics.calibrators import Calibrator
+from phase6c.statistics.logits import ensemble, sigmoid
 
 logger = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ from torch import Tensor
 from phase6c.config import TrialConfig, Values
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
-from phase6c.health import diagnose
-from phase6c.metrics import measure
 from phase6c.nn.device import pick_device
-from phase6c.nn.evaluate import gather_windows, predict_logits
 from phase6c.nn.memory import step_in_parts
 from phase6c.nn.model import LaneDropout, LaneTransformer, lane_generator
 from phase6c.nn.optim import LaneAdamW, training_step
+from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.records import Health, Measurement, Metrics, is_complete, objective_value, score
+from phase6c.statistics.health import diagnose
+from phase6c.statistics.metrics import measure
 
 Weights = dict[str, Tensor]
 

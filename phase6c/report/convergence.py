@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from phase6c.analysis.trials import Result, Search, alike
+from phase6c.document.section import Section, Table, number
 from phase6c.records import score
-from phase6c.report.search import Result, Search, alike
-from phase6c.report.section import Section, Table, number
 
 
 class Step(NamedTuple):

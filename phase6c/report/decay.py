@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from phase6c.report.search import Search
-from phase6c.report.section import Table, number
+from phase6c.analysis.trials import Search
+from phase6c.document.section import Table, number
 
 # A decay that shrinks no weight by more than this over a whole trial does not act.
 INERT_SHRINK = 0.01

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from phase6c.bootstrap import Estimate
-from phase6c.report.section import Section, Table, number
-from phase6c.report.validation import Validation, best_logits
-from phase6c.study import Study
+from phase6c.analysis.validation import Validation, best_logits
+from phase6c.document.section import Section, Table, number
+from phase6c.statistics.bootstrap import Estimate
+from phase6c.study.study import Study
 
 _TITLE = "Volatility or direction"
 

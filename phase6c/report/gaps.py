@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from phase6c.axes import Axis
+from phase6c.analysis.trials import Result, Search
 from phase6c.config import TrialConfig, Value, Values, parse
+from phase6c.document.section import Section, Table, setting
 from phase6c.errors import ConfigError
-from phase6c.report.search import Result, Search
-from phase6c.report.section import Section, Table, setting
+from phase6c.space.axes import Axis
 from search_spaces.common import REFERENCES, TOKENS
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from phase6c.analysis.effects import AxisEffects, Effects, Row
+from phase6c.analysis.importance import Measure, importance
+from phase6c.analysis.interactions import Interactions, interactions
+from phase6c.analysis.trials import Search
 from phase6c.config import Objective
+from phase6c.document.section import Cell, Section, Table, setting, text
 from phase6c.records import score
 from phase6c.report.decay import decay
-from phase6c.report.effects import AxisEffects, Effects, Row
-from phase6c.report.importance import Measure, importance
-from phase6c.report.interactions import Interactions, interactions
-from phase6c.report.search import Search
-from phase6c.report.section import Cell, Section, Table, setting, text
 
 # Of two values each is an edge.
 _MIN_EDGED = 2

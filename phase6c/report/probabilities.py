@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from phase6c.audit import Audit, audit
-from phase6c.calibration import sigmoid
-from phase6c.metrics import MIN_PREDICTED, best_points
-from phase6c.predictions import Predictions
+from phase6c.analysis.audit import Audit, audit
+from phase6c.analysis.predictions import Predictions
+from phase6c.analysis.validation import Validation, best_logits
+from phase6c.document.section import Cell, Section, Table, number
 from phase6c.records import Measurement, Verdict
-from phase6c.report.section import Cell, Section, Table, number
-from phase6c.report.validation import Validation, best_logits
-from phase6c.rung_audit import share_interval
-from phase6c.study import Study
+from phase6c.statistics.logits import sigmoid
+from phase6c.statistics.metrics import MIN_PREDICTED, best_points
+from phase6c.stopping.rung_audit import share_interval
+from phase6c.study.study import Study
 
 # January's operating points, where they fall in range.
 THRESHOLDS = (0.5, 0.54, 0.60)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from phase6c.bootstrap import Estimate
+from phase6c.analysis.contrasts import DOUBT, Contrast
+from phase6c.analysis.trials import Search
+from phase6c.analysis.winner import repeated, searched_as
+from phase6c.document.section import Cell, Section, Table, setting
 from phase6c.records import score
-from phase6c.report.contrasts import DOUBT, Contrast
-from phase6c.report.search import Search
-from phase6c.report.section import Cell, Section, Table, setting
-from phase6c.report.winner import repeated, searched_as
+from phase6c.statistics.bootstrap import Estimate
 
 
 def probes(search: Search, found: Sequence[Contrast]) -> Section:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phase6c.correction import correct_best
-from phase6c.report.effects import Effects, effects
-from phase6c.report.search import Search
-from phase6c.report.standing import shown_trials
-from phase6c.report.validation import Validation, read_validation
-from phase6c.report.winner import Winner, find_winner
-from phase6c.selection import Corrected
+from phase6c.analysis.correction import correct_best
+from phase6c.analysis.effects import Effects, effects
+from phase6c.analysis.trials import Search
+from phase6c.analysis.validation import Validation, read_validation
+from phase6c.analysis.winner import Winner, find_winner
+from phase6c.report.leaderboard import shown_trials
+from phase6c.statistics.selection import Corrected
 
 
 @dataclass(frozen=True)

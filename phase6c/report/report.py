@@ -8,26 +8,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from phase6c.bootstrap import Estimate
+from phase6c.analysis.contrasts import contrasts
+from phase6c.analysis.trials import Search, read_search
+from phase6c.document.document import Part, Report
+from phase6c.document.page import page
+from phase6c.document.picture import across, pictures
+from phase6c.document.section import Cell, Section, Table
 from phase6c.errors import ConfigError
-from phase6c.files import make_folder, remove, write_json, write_whole
-from phase6c.report.contrasts import contrasts
 from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
-from phase6c.report.page import page
+from phase6c.report.leaderboard import best_of_file, standing
 from phase6c.report.parameters import parameters
-from phase6c.report.parts import Part, Report
-from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
 from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import check_comparable, scaling
-from phase6c.report.search import Search, read_search
-from phase6c.report.section import Cell, Section, Table
-from phase6c.report.standing import best_of_file, standing
-from phase6c.study_folder import distinct_names, not_writable
+from phase6c.statistics.bootstrap import Estimate
+from phase6c.storage.files import make_folder, remove, write_json, write_whole
+from phase6c.study.study_folder import distinct_names, not_writable
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"

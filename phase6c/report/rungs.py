@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from phase6c.config import Objective
+from phase6c.document.section import Section, Table
 from phase6c.records import Stopped, Trial, score
-from phase6c.report.section import Section, Table
-from phase6c.rung_audit import RungAudit, audit_rungs
-from phase6c.study import Study
+from phase6c.stopping.rung_audit import RungAudit, audit_rungs
+from phase6c.study.study import Study
 
 
 def rungs(study: Study) -> Section:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
+from phase6c.analysis.validation import best_logits, with_doubt
+from phase6c.document.section import Cell, Section, Table, number
 from phase6c.report.reading import Reading
-from phase6c.report.section import Cell, Section, Table, number
-from phase6c.report.validation import best_logits, with_doubt
-from phase6c.study import Study, check_same
+from phase6c.study.study import Study, check_same
 
 _COLUMNS = (
     *("study", "tier", "parameters", "epochs trained", "seconds trained"),

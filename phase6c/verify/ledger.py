@@ -9,13 +9,13 @@ from typing import get_args
 
 import numpy as np
 
-from phase6c.budget import Budget
 from phase6c.config import TrialConfig, parse
-from phase6c.decisions import Decisions
 from phase6c.errors import ConfigError
-from phase6c.ledger import FILE_NAME, Decision, Row, Trials, apply
 from phase6c.records import Measurement, State, Stopped, Trial, objective_value
-from phase6c.study import StudyConfig
+from phase6c.space.budget import Budget
+from phase6c.stopping.decisions import Decisions
+from phase6c.study.ledger import FILE_NAME, Decision, Row, Trials, apply
+from phase6c.study.study import StudyConfig
 from phase6c.verify.files import Finding, StudyFiles, json_object, one_line
 from phase6c.version import code_version
 

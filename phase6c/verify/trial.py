@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from phase6c.calibration import log_losses, sigmoid
 from phase6c.config import Values
 from phase6c.errors import StorageError
-from phase6c.files import read_checked
-from phase6c.ledger import Trials
-from phase6c.parquet import read_table
 from phase6c.records import Measurement, Trial
-from phase6c.study import StudyConfig, eligible, value_of
-from phase6c.trial_folder import (
+from phase6c.statistics.logits import log_losses, sigmoid
+from phase6c.storage.files import read_checked
+from phase6c.storage.parquet import read_table
+from phase6c.study.ledger import Trials
+from phase6c.study.study import StudyConfig, eligible, value_of
+from phase6c.study.trial_folder import (
     BEST_FILE,
     CHECKSUMS_FILE,
     CONFIG_FILE,

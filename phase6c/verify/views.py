@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from phase6c.config import Values
-from phase6c.ledger import Row, Trials, apply
-from phase6c.study import (
+from phase6c.study.ledger import Row, Trials, apply
+from phase6c.study.study import (
     BEST_FILE,
     STUDY_FILE,
     TRIALS_FILE,

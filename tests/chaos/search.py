@@ -22,12 +22,12 @@ from phase6c.config import digest_of
 from phase6c.errors import Phase6cError
 from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement
-from phase6c.space import Space
-from phase6c.tune import trainable
-from phase6c.tune.options import SearchOptions
-from phase6c.tune.plan import plan_study
-from phase6c.tune.run import run
-from phase6c.tune.trainable import TransformerTrainable
+from phase6c.space.space import Space
+from phase6c.tune.runtime import trainable
+from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from phase6c.tune.search.run import run
 from search_spaces import tiny
 
 EPOCHS = 9

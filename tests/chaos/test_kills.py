@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from phase6c.files import read_lines
-from phase6c.ledger import FILE_NAME
+from phase6c.storage.files import read_lines
+from phase6c.study.ledger import FILE_NAME
 
 from .victim import configurations, n_repeated, outcomes, real, rungs, scripted
 

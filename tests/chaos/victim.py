@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from phase6c.decisions import Decisions
-from phase6c.ledger import FILE_NAME, read_trials
 from phase6c.records import Trial
-from phase6c.study import Study, load_study
+from phase6c.stopping.decisions import Decisions
+from phase6c.study.ledger import FILE_NAME, read_trials
+from phase6c.study.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
 SEARCH = (sys.executable, str(Path(__file__).with_name("search.py")))

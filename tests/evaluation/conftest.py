@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from phase6c.calibration import sigmoid
 from phase6c.evaluation.outcomes import Truth
+from phase6c.statistics.logits import sigmoid
 
 N_ROWS = 350
 STEPS = ("fold_1", "fold_2", "fold_3", "fold_4", "fold_5", "cal")

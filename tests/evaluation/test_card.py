@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phase6c.calibration import log_losses, sigmoid
 from phase6c.config import DataConfig
-from phase6c.contenders import Contender
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import document, markdown, predictions, write_card
 from phase6c.evaluation.choice import choose, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry, figures
 from phase6c.evaluation.evidence import Evidence, Period
+from phase6c.evaluation.openings import Opening
 from phase6c.evaluation.outcomes import Candidate, Draws
-from phase6c.openings import Opening
+from phase6c.statistics.logits import log_losses, sigmoid
+from phase6c.study.evaluation_config import Contender
 
 DRAWS = Draws(horizon_days=1, n=200)
 FOLDS = tuple(f"fold_{one}" for one in range(1, 6))

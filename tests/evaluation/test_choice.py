@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phase6c.calibration import log_losses
-from phase6c.calibrators import KINDS, Calibrator
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.outcomes import Candidate
+from phase6c.statistics.calibrators import KINDS, Calibrator
+from phase6c.statistics.logits import log_losses
 
 
 def test_the_best_on_cal_is_chosen_with_what_repairs_it(world):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phase6c.calibrators import KINDS, Calibrator
 from phase6c.evaluation.forward import calibrated_forward
+from phase6c.statistics.calibrators import KINDS, Calibrator
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phase6c.calibration import sigmoid
 from phase6c.evaluation.judgement import judge, strongest
 from phase6c.evaluation.outcomes import Draws, Truth
+from phase6c.statistics.logits import sigmoid
 
 N_TEST = 700
 DRAWS = Draws(horizon_days=1, n=300)

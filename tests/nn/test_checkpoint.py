@@ -16,9 +16,7 @@ import torch
 
 from phase6c.config import TrialConfig, Values
 from phase6c.data.windows import SearchData
-from phase6c.disk import bytes_needed
 from phase6c.errors import StorageError
-from phase6c.files import remove_leftovers, write_checked
 from phase6c.nn.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -28,7 +26,9 @@ from phase6c.nn.checkpoint import (
     save_weights,
 )
 from phase6c.nn.trainer import Trainer
-from phase6c.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
+from phase6c.storage.disk import bytes_needed
+from phase6c.storage.files import remove_leftovers, write_checked
+from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
 
 from ..faults import act_with_every_fault, every_kind
 from .conftest import planted_data

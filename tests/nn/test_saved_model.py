@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from phase6c.calibration import ensemble, sigmoid
 from phase6c.data.bars import Bars, load_bars
 from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
-from phase6c.trial_folder import write_checksums
+from phase6c.statistics.logits import ensemble, sigmoid
+from phase6c.study.trial_folder import write_checksums
 
 from ..models import CALIBRATOR, make_model
 

@@ -13,8 +13,8 @@ import torch
 from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError, DataError
-from phase6c.nn.evaluate import gather_windows, predict_logits
 from phase6c.nn.model import LaneTransformer
+from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.trainer import EpochResult, Trainer, run_trial
 
 Build = Callable[..., TrialConfig]
@@ -45,7 +45,7 @@ def test_predictions_do_not_depend_on_the_batches(
     model.initialise([0, 1], 0.3)
     panel, rows = torch.from_numpy(planted.features), torch.from_numpy(planted.val.end_rows)
     whole = predict_logits(model, panel, rows)
-    monkeypatch.setattr("phase6c.nn.evaluate._BATCH_SIZE", 7)
+    monkeypatch.setattr("phase6c.nn.predict._BATCH_SIZE", 7)
     torch.testing.assert_close(predict_logits(model, panel, rows), whole)
 
 

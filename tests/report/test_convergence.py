@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from phase6c.analysis.trials import of_study, read_search
 from phase6c.report.convergence import convergence, improvements, repeated
-from phase6c.report.search import of_study, read_search
 
 
 def test_each_improvement_counts_what_it_took(tmp_path, write_trials, study_config, trial_of):

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
+from phase6c.analysis.trials import read_search
 from phase6c.report.direction import direction
 from phase6c.report.reading import read
-from phase6c.report.search import read_search
-from phase6c.trial_folder import PREDICTIONS_FILE
+from phase6c.study.trial_folder import PREDICTIONS_FILE
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
+from phase6c.analysis.trials import of_study, read_search
 from phase6c.report.gaps import best_result, find_gaps, gaps
-from phase6c.report.search import of_study, read_search
 
 
 def found(search):

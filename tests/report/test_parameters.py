@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from phase6c.analysis.effects import effects
+from phase6c.analysis.trials import of_study, read_search
 from phase6c.report.decay import decay
-from phase6c.report.effects import effects
 from phase6c.report.parameters import parameters
-from phase6c.report.search import of_study, read_search
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from phase6c.calibration import sigmoid
+from phase6c.analysis.trials import read_search
 from phase6c.report.probabilities import probabilities, reliability
 from phase6c.report.reading import read
-from phase6c.report.search import read_search
+from phase6c.statistics.logits import sigmoid
 
 
 def rows(section, name):

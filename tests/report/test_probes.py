@@ -2,10 +2,10 @@
 
 import pytest
 
+from phase6c.analysis.contrasts import Contrast
+from phase6c.analysis.trials import of_study
 from phase6c.paired import Interval
-from phase6c.report.contrasts import Contrast
 from phase6c.report.probes import probes, repeats
-from phase6c.report.search import of_study
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from phase6c.bootstrap import Estimate
+from phase6c.document.section import Table, text
 from phase6c.errors import ConfigError, FolderError
 from phase6c.report.report import as_csv, make_report, write_report
-from phase6c.report.section import Table, text
+from phase6c.statistics.bootstrap import Estimate
 
 
 @pytest.fixture(scope="module")

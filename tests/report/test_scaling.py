@@ -2,13 +2,13 @@
 
 import pytest
 
+from phase6c.analysis.trials import read_search
 from phase6c.config import DataConfig
 from phase6c.errors import DataError
 from phase6c.report.reading import read
 from phase6c.report.report import make_report
 from phase6c.report.scaling import scaling
-from phase6c.report.search import read_search
-from phase6c.study import load_study, write_config
+from phase6c.study.study import load_study, write_config
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import ray
 
 import phase6c
 from phase6c.data.bars import Bars, load_bars
-from phase6c.ledger import FILE_NAME
-from phase6c.study import Study
+from phase6c.study.ledger import FILE_NAME
+from phase6c.study.study import Study
 from search_spaces import tiny
 
 from .rig import Rig

@@ -6,10 +6,10 @@ from typing import Any
 from ray import cloudpickle
 
 from phase6c.config import TrialConfig, Values
-from phase6c.ledger import Ledger
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.tune.halt import Halt
-from phase6c.tune.scheduler import RungScheduler
+from phase6c.study.ledger import Ledger
+from phase6c.tune.runtime.halt import Halt
+from phase6c.tune.runtime.scheduler import RungScheduler
 
 
 class Rig:

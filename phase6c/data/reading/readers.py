@@ -13,8 +13,8 @@ import pandas as pd
 
 from phase6c.data.reading.raw import RawTable, shown
 from phase6c.data.reading.shapes import is_wide, long_table
-from phase6c.parquet import read_table
-from phase6c.redact import redact
+from phase6c.storage.parquet import read_table
+from phase6c.storage.redact import redact
 
 DEMO_TICKERS = ("sp500", "nasdaq")
 SUFFIXES = (".csv.gz", ".csv", ".parquet")

@@ -1,0 +1,210 @@
+"""What is wrong with given probabilities, and what each calibrator makes of them later on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phase6c.analysis.predictions import Predictions
+from phase6c.config import CalibratorKind, Record
+from phase6c.records import Metrics, Verdict
+from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, row_weights
+from phase6c.statistics.calibrators import KINDS, Calibrator
+from phase6c.statistics.health import UNDERCONFIDENT_SLOPE, diagnose
+from phase6c.statistics.logits import log_losses, sigmoid
+from phase6c.statistics.metrics import measure
+
+DRAWS = 1000
+# With fewer rows of either class in a half, its figures hardly tell calibrators apart.
+MIN_EVENTS = 25
+
+REPAIRS: dict[Verdict, str] = {
+    "healthy": "Nothing needs repair.",
+    "miscalibrated": "An affine map of the logit (platt) repairs it.",
+    "double_sigmoid": "Apply the sigmoid once: where the model itself was trained with one, the"
+    " logits of these probabilities are the probabilities.",
+    "prior_shift": "Add a constant to every logit (intercept), or train without class weights and"
+    " resampling.",
+    "undertrained": "Train longer or with a higher learning rate; a map of the logit only widens"
+    " what there is.",
+    "saturated": "Train with a lower learning rate or stop earlier; an affine map of the logit"
+    " (platt) repairs what is not lost to rounding.",
+    "constant": "Train again: no calibrator tells apart what has one probability.",
+    "one_class": "Take rows of both classes.",
+}
+
+
+class Judged(Record):
+    """How good the later half's probabilities are after one calibrator.
+
+    Attributes:
+        log_loss, brier, ece: As in `Metrics`.
+        saved: How much less log loss than without calibration [nats], with a 95% interval by the
+            stationary bootstrap over days, or over rows where there are no dates.
+    """
+
+    log_loss: float
+    brier: float
+    ece: float
+    saved: Estimate | None = None
+
+
+class Audit(Record):
+    """What probabilities look like, and how they could be calibrated.
+
+    Attributes:
+        verdict, evidence: As in `Health`, of all rows.
+        repair: What would mend it, a sentence or two.
+        metrics: Of all rows, as they stand; `skill` is against the base rate in training, or else
+            of the earlier half.
+        calibration: By kind, fitted on the earlier half and judged on the later; None where the
+            earlier half does not determine it.
+        n_fitted, n_judged: Rows of the halves; a day is never cut.
+        notes: Sentences on how the rows were read, and what they cannot tell.
+    """
+
+    verdict: Verdict
+    evidence: tuple[str, ...]
+    repair: str
+    metrics: Metrics
+    calibration: dict[CalibratorKind, Judged | None]
+    n_fitted: int
+    n_judged: int
+    notes: tuple[str, ...]
+
+
+def audit(predictions: Predictions, train_base_rate: float | None = None) -> Audit:
+    """Diagnoses the probabilities and compares calibrators on them.
+
+    Args:
+        predictions: In order of time.
+        train_base_rate: The share of rises that the model was trained on, if it is known.
+    """
+    y, logits = predictions.y, predictions.logits
+    health = diagnose(logits, y, train_base_rate)
+    cut = _middle(predictions)
+    rate = _inside(train_base_rate if train_base_rate is not None else y[:cut].mean(), len(y))
+    down = predictions.down if predictions.down is not None else np.zeros(len(y), dtype=bool)
+    calibration = compare(predictions, cut)
+    metrics = measure(logits, y, down, rate)
+    return Audit(
+        verdict=health.verdict,
+        evidence=health.evidence,
+        repair=_reversed(metrics) or _repair(health.verdict, calibration),
+        metrics=metrics,
+        calibration=calibration,
+        n_fitted=cut,
+        n_judged=len(y) - cut,
+        notes=(*predictions.notes, *_doubts(logits, y, cut, health.verdict)),
+    )
+
+
+def compare(predictions: Predictions, cut: int) -> dict[CalibratorKind, Judged | None]:
+    """Every kind of calibrator, fitted on the rows before `cut` and judged on the others."""
+    y, logits = predictions.y, predictions.logits
+    fitted: dict[CalibratorKind, np.ndarray] = {"none": logits[cut:]}
+    if len(np.unique(y[:cut])) == 2:
+        for kind in KINDS:
+            fitted[kind] = Calibrator.fit(kind, logits[:cut], y[:cut]).apply(logits[cut:])
+    days = np.arange(len(y)) if predictions.days is None else predictions.days
+    saved = _saved(fitted, y[cut:], days[cut:])
+    judged: dict[CalibratorKind, Judged | None] = dict.fromkeys(KINDS)
+    for kind, calibrated in fitted.items():
+        figures = measure(calibrated, y[cut:], np.zeros(len(y) - cut, dtype=bool), 0.5)
+        assert figures.log_loss is not None
+        assert figures.brier is not None
+        assert figures.ece is not None
+        judged[kind] = Judged(
+            log_loss=figures.log_loss,
+            brier=figures.brier,
+            ece=figures.ece,
+            saved=saved.get(kind),
+        )
+    return judged
+
+
+def _saved(
+    fitted: dict[CalibratorKind, np.ndarray], y: np.ndarray, days: np.ndarray
+) -> dict[CalibratorKind, Estimate | None]:
+    """Log loss without calibration minus that with it, on the same draws of days."""
+    plain = log_losses(fitted["none"], y)
+    gains = {kind: plain - log_losses(one, y) for kind, one in fitted.items() if kind != "none"}
+    if not gains:
+        return {}
+    # One chunk of draws at a time, as all of them would not fit in memory.
+    drawn = [
+        [mean_score(gain)(weights) for gain in gains.values()]
+        for weights in row_weights(days, horizon_days=1, draws=DRAWS, seed=0)
+    ]
+    draws: np.ndarray = np.concatenate(drawn, axis=1)
+    return {
+        kind: estimate(float(gain.mean()), own)
+        for (kind, gain), own in zip(gains.items(), draws, strict=True)
+    }
+
+
+def _middle(predictions: Predictions) -> int:
+    """How many rows the earlier half has: whole days, and one row or more on either side."""
+    n, days = len(predictions.y), predictions.days
+    if days is None or days[0] == days[-1]:
+        return n // 2
+    starts = np.flatnonzero(days[1:] != days[:-1]) + 1
+    return int(starts[np.abs(starts - n / 2).argmin()])
+
+
+def _inside(rate: float, n: int) -> float:
+    """The base rate, half a row away from 0 and 1."""
+    return float(np.clip(rate, 0.5 / n, 1 - 0.5 / n))
+
+
+def _reversed(metrics: Metrics) -> str | None:
+    """What to look for where the scores rank the wrong way round: a slope below zero."""
+    slope = metrics.calibration_slope
+    if slope is None or slope > -1 / UNDERCONFIDENT_SLOPE or metrics.auc is None:
+        return None
+    return (
+        f"The scores rank the wrong way round: AUC {metrics.auc:.3f}. Look for exchanged "
+        "classes or a sign; no calibrator here reverses a ranking, they only give it up."
+    )
+
+
+def _repair(verdict: Verdict, calibration: dict[CalibratorKind, Judged | None]) -> str:
+    """What mends it; of a shifted prior also why a temperature does not, in this file's losses."""
+    text = REPAIRS[verdict]
+    losses = [calibration[kind] for kind in ("none", "temperature", "platt")]
+    if verdict not in ("prior_shift", "double_sigmoid") or None in losses:
+        return text
+    none, temperature, platt = (f"{one.log_loss:.4f}" for one in losses if one is not None)
+    return (
+        f"{text} A temperature cannot repair a shifted prior, as it keeps every probability on its"
+        " side of 0.5; an affine map of the logit (platt) can: log loss on the later half"
+        f" {none}, after the temperature {temperature}, after the affine map {platt}."
+    )
+
+
+def _doubts(logits: np.ndarray, y: np.ndarray, cut: int, verdict: Verdict) -> list[str]:
+    """What the rows are too few to tell."""
+    if verdict == "one_class":
+        return []
+    halves = {"earlier": y[:cut], "later": y[cut:]}
+    rarest = {name: int(min(half.sum(), len(half) - half.sum())) for name, half in halves.items()}
+    doubts = [
+        f"The {name} half has {count} rows of its rarer class: too few to tell calibrators apart."
+        for name, count in rarest.items()
+        if count < MIN_EVENTS
+    ]
+    margin = 1.96 * _slope_error(logits)
+    if verdict == "healthy" and margin > UNDERCONFIDENT_SLOPE - 1:
+        doubts.append(
+            f"These rows tell the slope on the logit to +-{margin:.2f} only (95%): over- or"
+            " underconfidence would hardly show."
+        )
+    return doubts
+
+
+def _slope_error(logits: np.ndarray) -> float:
+    """Standard error of the slope on the logit if the probabilities are calibrated (Fisher)."""
+    p = sigmoid(logits)
+    weights = p * (1 - p)
+    centred = logits - np.average(logits, weights=weights)
+    information = weights @ centred**2
+    return float(1 / np.sqrt(information)) if information > 0 else float("inf")

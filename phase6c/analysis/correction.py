@@ -1,0 +1,62 @@
+"""The best value of a study, corrected for having chosen trial and epoch on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from phase6c.records import Trial
+from phase6c.statistics.selection import Candidate, Corrected, correct
+from phase6c.study.study import StudyConfig, ranked
+from phase6c.study.trial_folder import read_predictions, trial_folder
+
+# Every epoch of this many of the best trials could have been chosen; others hardly ever.
+MAX_TRIALS = 50
+
+
+def correct_best(
+    folder: Path,
+    config: StudyConfig,
+    trials: Iterable[Trial],
+    *,
+    rivals: Mapping[str, np.ndarray] | None = None,
+    draws: int = 1000,
+) -> Corrected | None:
+    """Corrects with the validation predictions that the eligible trials have stored.
+
+    Args:
+        folder: Of the study.
+        config: Names objective, horizon and seed.
+        trials: Those that are not eligible are left out.
+        rivals: float[window] logits by name, to compare the chosen one with.
+        draws: Resamples.
+
+    Returns:
+        None where the best trial has no predictions; others without them are left out.
+    """
+    stored = [
+        (trial.number, read_predictions(trial_folder(folder, trial.number)))
+        for trial in ranked(trials, config)[:MAX_TRIALS]
+    ]
+    if not stored or stored[0][1] is None:
+        return None
+    found = [(number, predictions) for number, predictions in stored if predictions is not None]
+    candidates = [
+        Candidate(number, int(str(epoch)), rows["logit"].to_numpy())
+        for number, predictions in found
+        for epoch, rows in predictions.groupby("epoch")
+    ]
+    _, first = found[0]
+    block = first[first["epoch"] == 1]
+    return correct(
+        candidates,
+        block["date"].to_numpy(),
+        block["y"].to_numpy(),
+        config.objective,
+        rivals=rivals,
+        horizon_days=config.data.horizon_days,
+        draws=draws,
+        seed=config.seed,
+    )

@@ -1,0 +1,239 @@
+"""What each value of each axis did: its trials as they are, and adjusted for what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from phase6c.analysis.effects_over_epochs import sample_effects, scores_by_age
+from phase6c.analysis.final_scores import measured, tells
+from phase6c.analysis.levels import Level, Levels, levels_of
+from phase6c.analysis.trials import Result, Search
+from phase6c.config import Objective, Record, Value
+from phase6c.statistics.bootstrap import Estimate, estimate
+
+CONFIDENCE = 0.95
+_MIN_TRIALS = 3
+
+Ends = tuple[float, float]
+Side = Literal["lower", "upper"]
+
+
+class Row(Record):
+    """A value of an axis.
+
+    Attributes:
+        value: It, or the middle of a bin of a range.
+        span: First and last value of the bin; null for a single value.
+        n_trials: Trials of the search that have it and a score.
+        n_failed: Further ones that failed.
+        mean, best: Of their scores as they stand, stopped ones included; larger is better.
+        interval: Of the mean, Student's, as if the trials had been drawn; null below two.
+        effect: What the value adds to the expected score of a whole training, against the mean
+            over the values tried, all other axes being equal; null where it cannot be told.
+    """
+
+    value: Value
+    span: tuple[Value, Value] | None
+    n_trials: int
+    n_failed: int
+    mean: float | None
+    best: float | None
+    interval: Ends | None
+    effect: Estimate | None
+
+
+class AxisEffects(Record):
+    """An axis.
+
+    Attributes:
+        axis: Its name.
+        rows: Its values in their order.
+        matters: Whether any two of its values can be told apart.
+        apart: The pairs of values that can, the better one first; all others that were tried
+            cannot. All pairs of the axis hold together with 95 % confidence.
+        best_value: With the largest effect.
+        not_worse: The values that cannot be told apart from that, itself included.
+        best_edge: The edge of the axis that the best single trial lies on.
+        effect_edge: The edge that the largest effect lies on.
+    """
+
+    axis: str
+    rows: tuple[Row, ...]
+    matters: bool
+    apart: tuple[tuple[Value, Value], ...]
+    best_value: Value | None
+    not_worse: tuple[Value, ...]
+    best_edge: Side | None
+    effect_edge: Side | None
+
+
+class Effects(Record):
+    """All axes of a search.
+
+    Attributes:
+        objective: What the scores are of, turned so that larger is better.
+        n_trials: The search's trials with a score.
+        n_stopped: Those of them that did not train to the end.
+        n_failed: Trials without a score; they are in no mean and no effect.
+        n_untold: Trials left out of the effects, as they do not tell a value of every axis.
+        axes: The axis with the widest spread of effects first; that is not a ranking.
+    """
+
+    objective: Objective
+    n_trials: int
+    n_stopped: int
+    n_failed: int
+    n_untold: int
+    axes: tuple[AxisEffects, ...]
+
+
+def effects(search: Search, seed: int = 0) -> Effects:
+    """The tables of all axes.
+
+    Args:
+        search: Trials that others than the search chose are left out.
+        seed: Of the samples that the intervals are made from.
+    """
+    results = measured(search)
+    told = [one for one in results if tells(one, search.axes)]
+    levels = {name: levels_of(axis) for name, axis in search.axes.items()}
+    samples = _samples(told, levels, np.random.default_rng(seed))
+    failed = [one for one in search.results if one.chosen and one.state == "FAILED"]
+    found = [_axis(name, one, results, failed, samples.get(name)) for name, one in levels.items()]
+    return Effects(
+        objective=search.objective,
+        n_trials=len(results),
+        n_stopped=sum(one.state != "COMPLETE" for one in results),
+        n_failed=len(failed),
+        n_untold=len(results) - len(told),
+        axes=tuple(sorted(found, key=_spread, reverse=True)),
+    )
+
+
+def _samples(
+    told: Sequence[Result], levels: Mapping[str, Levels], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """float[sample, level] of each axis; of levels never tried NaN."""
+    if len(told) < _MIN_TRIALS:
+        return {}
+    values = {name: [one.params[name] for one in told] for name in levels}
+    tried = {name: _tried(one, values[name]) for name, one in levels.items()}
+    varied = {name: one for name, one in levels.items() if tried[name].sum() > 1}
+    if not varied:
+        return {}
+    weights = {name: one.weights(values[name]) for name, one in varied.items()}
+    drawn = sample_effects(varied, weights, scores_by_age(told), rng)
+    ends = np.cumsum([len(one.rows) for one in varied.values()])[:-1]
+    parts = zip(varied.items(), np.split(drawn, ends, axis=1), strict=True)
+    return {name: _against_tried(part, one, tried[name]) for (name, one), part in parts}
+
+
+def _tried(levels: Levels, values: Sequence[Value]) -> np.ndarray:
+    """bool[level]."""
+    return np.bincount(levels.rows_of(values), minlength=len(levels.rows)) > 0
+
+
+def _against_tried(drawn: np.ndarray, levels: Levels, tried: np.ndarray) -> np.ndarray:
+    shares = np.where(tried, levels.shares, 0.0)
+    against = drawn - (drawn @ shares / shares.sum())[:, None]
+    return np.where(tried, against, np.nan)
+
+
+def _axis(
+    name: str,
+    levels: Levels,
+    results: Sequence[Result],
+    failed: Sequence[Result],
+    samples: np.ndarray | None,
+) -> AxisEffects:
+    scores = _by_level(name, levels, results)
+    n_failed = [len(one) for one in _by_level(name, levels, failed)]
+    rows = tuple(
+        _row(level, np.array(scores[n]), n_failed[n], None if samples is None else samples[:, n])
+        for n, level in enumerate(levels.rows)
+    )
+    bests = [max(one, default=float("-inf")) for one in scores]
+    sizes = [row.effect.value if row.effect else float("-inf") for row in rows]
+    apart = () if samples is None else _apart(samples)
+    top = int(np.argmax(sizes)) if samples is not None else None
+    worse = {low for high, low in apart if high == top}
+    alike = [n for n, row in enumerate(rows) if row.effect and n not in worse]
+    return AxisEffects(
+        axis=name,
+        rows=rows,
+        matters=bool(apart),
+        apart=tuple((rows[high].value, rows[low].value) for high, low in apart),
+        best_value=None if top is None else rows[top].value,
+        not_worse=tuple(rows[n].value for n in alike),
+        best_edge=_edge(levels, int(np.argmax(bests))) if any(scores) else None,
+        effect_edge=None if top is None else _edge(levels, top),
+    )
+
+
+def _by_level(name: str, levels: Levels, results: Sequence[Result]) -> list[list[float]]:
+    """The scores at each level."""
+    own = [one for one in results if name in one.params and levels.axis.contains(one.params[name])]
+    found: list[list[float]] = [[] for _ in levels.rows]
+    if own:
+        for row, one in zip(levels.rows_of([one.params[name] for one in own]), own, strict=True):
+            found[row].append(one.score)
+    return found
+
+
+def _row(level: Level, scores: np.ndarray, n_failed: int, samples: np.ndarray | None) -> Row:
+    return Row(
+        value=level.value,
+        span=level.span,
+        n_trials=len(scores),
+        n_failed=n_failed,
+        mean=float(scores.mean()) if len(scores) else None,
+        best=float(scores.max()) if len(scores) else None,
+        interval=_of_mean(scores),
+        effect=None if samples is None else estimate(float(np.mean(samples)), samples),
+    )
+
+
+def _of_mean(scores: np.ndarray) -> Ends | None:
+    from scipy.stats import t
+
+    n = len(scores)
+    if n < 2:
+        return None
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(ddof=1) / n**0.5)
+    return float(scores.mean()) - half, float(scores.mean()) + half
+
+
+def _apart(samples: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """The pairs of levels that differ, the better one first.
+
+    All pairs hold together: a difference must exceed the largest that any pair's samples have
+    around their mean in 95 % of them, each in units of its own deviation.
+    """
+    tried = np.flatnonzero(np.isfinite(samples[0]))
+    pairs = np.array(list(combinations(tried, 2)))
+    differences = samples[:, pairs[:, 0]] - samples[:, pairs[:, 1]]
+    means, deviations = differences.mean(axis=0), differences.std(axis=0)
+    largest = (np.abs(differences - means) / deviations).max(axis=1)
+    limit = np.quantile(largest, CONFIDENCE)
+    told = np.flatnonzero(np.abs(means) > limit * deviations)
+    return tuple(
+        (int(one), int(other)) if means[n] > 0 else (int(other), int(one))
+        for n, (one, other) in zip(told, pairs[told], strict=True)
+    )
+
+
+def _edge(levels: Levels, row: int) -> Side | None:
+    if not levels.ordered or len(levels.rows) < 2:
+        return None
+    if row == 0:
+        return "lower"
+    return "upper" if row == len(levels.rows) - 1 else None
+
+
+def _spread(one: AxisEffects) -> float:
+    known = [row.effect.value for row in one.rows if row.effect]
+    return max(known) - min(known) if known else 0.0

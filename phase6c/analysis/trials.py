@@ -1,0 +1,144 @@
+"""What a report reads: a study, or a file of trials that another program searched."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phase6c.config import Objective, Value, Values, digest_of
+from phase6c.records import CHOSEN, Source, State, Trial, score
+from phase6c.space.axes import Axis, Choice, Grid, parse_axes
+from phase6c.study.foreign_trials import read_january
+from phase6c.study.study import STUDY_FILE, TRIALS_FILE, Study, load_study
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trial as the analysis sees it.
+
+    Attributes:
+        number: The trial's number.
+        params: Flat values of the axes, and `d_model` where it is known.
+        curve: Its score after each epoch, larger is better and finite; a file tells of one only.
+        state: What became of it.
+        source: Who chose it.
+        seconds: That it trained; None where a file does not say.
+    """
+
+    number: int
+    params: Mapping[str, Value]
+    curve: tuple[float, ...]
+    state: State = "COMPLETE"
+    source: Source = "sampled"
+    seconds: float | None = None
+
+    @property
+    def score(self) -> float:
+        """Of its best epoch; minus infinity before there is one."""
+        return max(self.curve, default=float("-inf"))
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the search itself chose it."""
+        return self.source in CHOSEN
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search as the analysis sees it.
+
+    Attributes:
+        name: What tables call it.
+        path: Of its folder or file.
+        objective: What it optimised; scores are this, turned so that larger is better.
+        axes: What was searched; of a file, the values that it holds.
+        n_epochs: Of a training that is never stopped.
+        results: All trials in the order of their numbers.
+        study: What else is known; None for a file.
+    """
+
+    name: str
+    path: Path
+    objective: Objective
+    axes: Mapping[str, Axis]
+    n_epochs: int
+    results: tuple[Result, ...]
+    study: Study | None = None
+
+
+def read_search(path: str | Path) -> Search:
+    """Reads a study's folder, or a JSON file of trials such as January's.
+
+    Raises:
+        FolderError: There is no study in the folder.
+        DataError: The file does not hold trials.
+        StorageError: A file of the study is damaged, or its ledger is gone.
+    """
+    path = Path(path)
+    if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
+        path = path.parent
+    return of_file(path) if path.is_file() else of_study(load_study(path))
+
+
+def of_study(study: Study) -> Search:
+    """A study of ours as the analysis sees it."""
+    return Search(
+        name=study.config.name,
+        path=study.folder,
+        objective=study.config.objective,
+        axes=parse_axes(study.config.space["axes"]),
+        n_epochs=study.config.train.epochs,
+        results=tuple(_result(trial, study.config.objective) for trial in study.trials),
+        study=study,
+    )
+
+
+def of_file(path: Path) -> Search:
+    """The trials of a JSON file; their axes are the values that they tell of themselves."""
+    told = read_january(path)
+    params = [{name: one.values[name] for name in one.values if name in one.names} for one in told]
+    return Search(
+        name=path.stem,
+        path=path,
+        objective="auc",
+        axes=_axes_of(params),
+        n_epochs=1,
+        results=tuple(
+            Result(number, values, (one.score,))
+            for number, (one, values) in enumerate(zip(told, params, strict=True))
+        ),
+    )
+
+
+def alike(results: Iterable[Result]) -> list[list[Result]]:
+    """The results of each configuration that has several."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    for one in results:
+        found[digest_of(dict(one.params))].append(one)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _result(trial: Trial, objective: Objective) -> Result:
+    scores = (score(one.value, objective) for one in trial.measurements if one.value is not None)
+    return Result(
+        number=trial.number,
+        params=trial.params,
+        curve=tuple(scores),
+        state=trial.state,
+        source=trial.source,
+        seconds=trial.duration_s,
+    )
+
+
+def _axes_of(params: Sequence[Values]) -> dict[str, Axis]:
+    """Ordered grids of numbers, choices of anything else; a value that never varies is no axis."""
+    names = dict.fromkeys(name for values in params for name in values)
+    seen = {name: {one[name] for one in params if name in one} for name in names}
+    return {name: _axis_of(values) for name, values in seen.items() if len(values) > 1}
+
+
+def _axis_of(values: set[Value]) -> Axis:
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    return Grid.of(*values) if numbers else Choice.of(*sorted(values, key=str))

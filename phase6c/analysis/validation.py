@@ -1,0 +1,141 @@
+"""The predictions of trials and baselines on the validation rows that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phase6c.errors import StorageError
+from phase6c.records import Metrics, Trial
+from phase6c.statistics.bootstrap import (
+    Estimate,
+    Score,
+    auc_score,
+    estimate,
+    mean_score,
+    row_weights,
+)
+from phase6c.statistics.logits import log_losses
+from phase6c.study.study import BASELINES_FILE, Study
+from phase6c.study.trial_folder import read_frame, read_predictions, trial_folder
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation rows in order of their dates, and what was predicted for them.
+
+    Attributes:
+        dates: datetime64[s][window].
+        y: int8[window] in {0, 1}.
+        down: bool[window], the mirrored falls; None in studies of versions that did not store it.
+        trials: float[window] logits of each trial's best epoch, by the trial's number.
+        baselines: float[window] logits by name; empty where they were not stored.
+        horizon_days: Of the labels.
+        draws: Of the bootstrap; 0 for no intervals.
+        seed: Of the bootstrap.
+    """
+
+    dates: np.ndarray
+    y: np.ndarray
+    down: np.ndarray | None
+    trials: Mapping[int, np.ndarray]
+    baselines: Mapping[str, np.ndarray]
+    horizon_days: int
+    draws: int
+    seed: int
+
+    def auc(self, logits: np.ndarray) -> Estimate | None:
+        """Of the rises; None where there is one class only, or no intervals are asked for."""
+        return self.auc_of(logits, self.y == 1)
+
+    def auc_of(
+        self, logits: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None
+    ) -> Estimate | None:
+        """The AUC of other labels, on some of the rows: bool[window] each."""
+        rows = np.ones(len(y), dtype=bool) if rows is None else rows
+        if len(np.unique(y[rows])) < 2:
+            return None
+        score = auc_score(logits[rows], y[rows].astype(int))
+        return self._estimate(lambda weights: score(weights[rows]))
+
+    def log_loss(self, logits: np.ndarray) -> Estimate | None:
+        """The mean log loss; None where no intervals are asked for."""
+        return self._estimate(mean_score(log_losses(logits, self.y)))
+
+    def _estimate(self, score: Score) -> Estimate | None:
+        if not self.draws:
+            return None
+        value = score(np.ones((len(self.y), 1)))[0]
+        chunks = row_weights(
+            self.dates, horizon_days=self.horizon_days, draws=self.draws, seed=self.seed
+        )
+        return estimate(value, np.concatenate([score(weights) for weights in chunks]))
+
+
+def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Validation | None:
+    """What these trials and the baselines predict for the validation rows.
+
+    Returns:
+        None where none of the trials has stored predictions.
+
+    Raises:
+        StorageError: A file cannot be read, or trials were measured on other rows.
+    """
+    block: pd.DataFrame | None = None
+    logits: dict[int, np.ndarray] = {}
+    for trial in trials:
+        best = trial.best(study.config.objective)
+        stored = read_predictions(trial_folder(study.folder, trial.number))
+        if best is None or stored is None:
+            continue
+        rows = stored[stored["epoch"] == best.epoch]
+        if block is None:
+            block = rows
+        elif len(rows) != len(block) or (rows["y"].to_numpy() != block["y"].to_numpy()).any():
+            raise StorageError(
+                "All trials of a study must be measured on the same rows",
+                f"trial {trial.number} is not",
+                "Run verify.py on the study, and restore the trial's predictions from a copy.",
+            )
+        logits[trial.number] = rows["logit"].to_numpy()
+    if block is None:
+        return None
+    return Validation(
+        dates=block["date"].to_numpy(),
+        y=block["y"].to_numpy(),
+        down=block["down"].to_numpy() if "down" in block else None,
+        trials=logits,
+        baselines=_baselines(study.folder / BASELINES_FILE, len(block)),
+        horizon_days=study.config.data.horizon_days,
+        draws=draws,
+        seed=study.config.seed,
+    )
+
+
+def best_logits(study: Study, validation: Validation | None) -> np.ndarray | None:
+    """float[window] of the best trial's best epoch; None where there is none, or none stored."""
+    best = study.best
+    return validation.trials.get(best.number) if validation and best else None
+
+
+def with_doubt(
+    metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
+) -> tuple[Estimate | float | None, Estimate | float | None]:
+    """AUC and log loss, with intervals where predictions and draws allow them."""
+    auc = log_loss = None
+    if validation is not None and logits is not None:
+        auc, log_loss = validation.auc(logits), validation.log_loss(logits)
+    return auc or metrics.auc, log_loss or metrics.log_loss
+
+
+def _baselines(path: Path, n_rows: int) -> dict[str, np.ndarray]:
+    stored = read_frame(path, "The baselines' predictions")
+    if stored is None:
+        return {}
+    by_name = stored.groupby("name", sort=False)["logit"]
+    found = {str(name): logits.to_numpy() for name, logits in by_name}
+    return {name: logits for name, logits in found.items() if len(logits) == n_rows}

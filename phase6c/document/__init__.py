@@ -1,0 +1,1 @@
+"""Sections, tables and pictures, and the page that they make."""

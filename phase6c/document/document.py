@@ -1,0 +1,60 @@
+"""What a report is made of: a part for each search, with its sections and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phase6c.config import Values
+from phase6c.document.picture import Picture
+from phase6c.document.section import Section, sections_document
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is reported of one search, or of all of them together.
+
+    Attributes:
+        name: Of the search.
+        facts: What it was, in words.
+        sections: What is said.
+        pictures: What is drawn.
+    """
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report on one search or on several.
+
+    Attributes:
+        parts: One for each search; of several, the comparison first.
+        draws: Of every bootstrap.
+        code_version: Of the code that made it.
+        files: Where else the same stands.
+    """
+
+    parts: tuple[Part, ...]
+    draws: int
+    code_version: str
+    files: str = "The same tables are in tables/*.csv and report.json, the plots in plots/*.png."
+
+    def document(self) -> Values:
+        """The report as JSON."""
+        return {
+            "schema": "phase6c.report/1",
+            "draws": self.draws,
+            "code_version": self.code_version,
+            "parts": [_document(part) for part in self.parts],
+        }
+
+
+def _document(part: Part) -> Values:
+    return {
+        "name": part.name,
+        **dict(part.facts),
+        "sections": sections_document(part.sections),
+    }

@@ -1,0 +1,147 @@
+"""The baselines that every model is held against, on the same rows: what simpler means reach."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from phase6c.baselines import boosted_trees
+from phase6c.data.windows import Block, SearchData
+from phase6c.statistics.logits import log_losses, logit
+
+BASE_RATES = ("train_base_rate", "trailing_base_rate")
+# What the transformer's shortcut and bias say alone; it comes from the transformer itself.
+OWN_SHORTCUT = "own_shortcut"
+
+VOLATILITY = "rv_20"
+TRAILING_DAYS = 365
+# Inverse strengths of the ridge penalty, strong ones for the many columns of a window.
+TIER_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+WINDOW_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
+# Of a window's columns and rows together, to bound the memory; of more rows, every n-th is fitted.
+MAX_WINDOW_VALUES = 40_000_000
+MAX_TREES = 300
+
+
+class Simple(NamedTuple):
+    """What a baseline predicts, and how long it took to fit.
+
+    Attributes:
+        logits: float64[row].
+        duration_s: Of choosing and fitting.
+    """
+
+    logits: np.ndarray
+    duration_s: float
+
+
+def fit_simple(
+    inner: SearchData, data: SearchData, context_days: int, seed: int
+) -> dict[str, Simple]:
+    """What each baseline predicts for the rows of `data.val`, by name.
+
+    Penalties and the number of trees are chosen by the log loss on the latest part of the
+    training, `inner.val`, as the transformers' epochs are; then all of the training is fitted.
+
+    Args:
+        inner: The training of `data`, cut in two.
+        data: What is fitted and judged on.
+        context_days: Of the window that the linear model sees.
+        seed: Of gradient boosting.
+    """
+    fits = {
+        "train_base_rate": lambda: np.full(len(data.val), float(logit(np.array(data.base_rate)))),
+        "trailing_base_rate": lambda: trailing_base_rate(data),
+        "volatility_logistic": lambda: _volatility(data),
+        "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
+        "gradient_boosting": lambda: _boosting(inner, data, seed),
+        "linear_window": lambda: _ridge(inner, data, WINDOW_STRENGTHS, context_days),
+    }
+    with threadpool_limits(limits=1):
+        return {name: _timed(fit) for name, fit in fits.items()}
+
+
+def _timed(fit: Callable[[], np.ndarray]) -> Simple:
+    begun = time.perf_counter()
+    return Simple(fit(), time.perf_counter() - begun)
+
+
+def trailing_base_rate(data: SearchData) -> np.ndarray:
+    """The logit of the share of rises among the labels of the last year that were known by then.
+
+    All tickers count together. Before anything is known it is that of the training.
+    """
+    blocks = (data.train, data.val)
+    y = np.concatenate([block.y for block in blocks])
+    known_on = np.concatenate([block.label_ends for block in blocks]) + 1
+    order = np.argsort(known_on, kind="stable")
+    known_on, rises = known_on[order], np.concatenate([[0.0], np.cumsum(y[order])])
+    until = np.searchsorted(known_on, data.val.dates, side="right")
+    since = np.searchsorted(known_on, data.val.dates - TRAILING_DAYS, side="right")
+    n = until - since
+    # One rise and one other day more: of a year without rises the logit stays finite.
+    rate = (rises[until] - rises[since] + 1) / (n + 2)
+    return logit(np.where(n > 0, rate, data.base_rate))
+
+
+def _volatility(data: SearchData) -> np.ndarray:
+    column = [data.feature_names.index(VOLATILITY)]
+    model = LogisticRegression(C=1e3, max_iter=1000)
+    model.fit(_windows(data, data.train, 1)[:, column], data.train.y)
+    return _decided(model, _windows(data, data.val, 1)[:, column])
+
+
+def _ridge(
+    inner: SearchData, data: SearchData, strengths: tuple[float, ...], context_days: int
+) -> np.ndarray:
+    tried = _fit_ridges(inner, strengths, context_days)
+    losses = [float(log_losses(logits, inner.val.y).mean()) for logits in tried]
+    best = strengths[int(np.argmin(losses))]
+    return _fit_ridges(data, [best], context_days)[0]
+
+
+def _fit_ridges(
+    data: SearchData, strengths: Sequence[float], context_days: int
+) -> list[np.ndarray]:
+    """What models of several strengths, fitted on the training, say of `data.val`."""
+    n_values = len(data.train) * context_days * len(data.feature_names)
+    every = -(-n_values // MAX_WINDOW_VALUES)
+    windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
+    models = [LogisticRegression(C=one, max_iter=500).fit(windows, y) for one in strengths]
+    parts = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 10_000))
+    rows = (_windows(data, data.val, context_days, part=part) for part in parts)
+    by_part = [[_decided(model, one) for model in models] for one in rows]
+    return [np.concatenate(logits) for logits in zip(*by_part, strict=True)]
+
+
+def _boosting(inner: SearchData, data: SearchData, seed: int) -> np.ndarray:
+    model = boosted_trees(MAX_TREES, seed)
+    model.fit(_windows(inner, inner.train, 1), inner.train.y)
+    stages = model.staged_predict_proba(_windows(inner, inner.val, 1))
+    losses = [log_losses(logit(p[:, 1]), inner.val.y).mean() for p in stages]
+    model = boosted_trees(int(np.argmin(losses)) + 1, seed)
+    model.fit(_windows(data, data.train, 1), data.train.y)
+    return _decided(model, _windows(data, data.val, 1))
+
+
+def _windows(
+    data: SearchData,
+    block: Block,
+    context_days: int,
+    every: int = 1,
+    part: np.ndarray | None = None,
+) -> np.ndarray:
+    """float32[row, day x feature] of the block's windows: every n-th of them, or a part."""
+    ends = block.end_rows[::every] if part is None else block.end_rows[part]
+    rows = ends[:, None] + np.arange(1 - context_days, 1)
+    return data.features[rows].reshape(len(ends), -1)
+
+
+def _decided(model: Any, rows: np.ndarray) -> np.ndarray:
+    logits: np.ndarray = model.decision_function(rows).astype(np.float64)
+    return logits

@@ -1,0 +1,149 @@
+"""The book of test openings: who has looked at which test block, and how often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from phase6c.config import Record
+from phase6c.errors import StorageError
+from phase6c.storage.files import AppendOnlyFile, has_torn_end, make_folder, read_lines
+
+OPENINGS_FILE = "test_openings.jsonl"
+
+
+class HeldOutBlock(Record):
+    """Days of some bars that nothing may be chosen by.
+
+    Attributes:
+        bars_digest: Of all bars.
+        tickers: Whose; empty in books of earlier versions.
+        first_date, last_date: Which days.
+    """
+
+    bars_digest: str
+    tickers: tuple[str, ...] = ()
+    first_date: date
+    last_date: date
+
+    def overlaps(self, other: HeldOutBlock) -> bool:
+        """Whether it holds days of the other's.
+
+        Other horizons cut a few days off, and newer bars of a ticker have another digest.
+        """
+        same_bars = self.bars_digest == other.bars_digest
+        return (
+            (same_bars or not set(self.tickers).isdisjoint(other.tickers))
+            and self.first_date <= other.last_date
+            and other.first_date <= self.last_date
+        )
+
+
+class Opening(HeldOutBlock):
+    """One opening of a test block.
+
+    Attributes:
+        at: When, in UTC.
+        evaluation_id: Of the evaluation; one that is resumed opens it once.
+        model: The folder of the model that was judged.
+        chosen: What had been chosen before, and how it was to be calibrated.
+        label: What was predicted, in words.
+        code_version: Of the code that opened it.
+    """
+
+    at: datetime
+    evaluation_id: str
+    model: str
+    chosen: str
+    label: str
+    code_version: str
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} UTC for {self.model} ({self.chosen}, {self.label})"
+
+
+def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...]]:
+    """Writes an opening down before anything is seen.
+
+    Args:
+        path: Of the book; created if it is not there.
+        opening: The one that is about to happen; nothing is written if this evaluation has opened
+            the block before.
+
+    Returns:
+        The opening as it stands in the book, and those of the same block by others before it.
+
+    Raises:
+        StorageError: The book cannot be read or written: then nothing may be opened.
+    """
+    make_folder(path.parent)
+    with FileLock(path.with_suffix(".lock")):
+        known = openings_of(path, opening)
+        for place, one in enumerate(known):
+            if one.evaluation_id == opening.evaluation_id:
+                return one, tuple(known[:place])
+        book = AppendOnlyFile(path)
+        try:
+            book.append(opening.model_dump(mode="json"))
+        finally:
+            book.close()
+        return opening, tuple(known)
+
+
+def read_openings(path: Path) -> Sequence[Opening]:
+    """All openings in the order in which they happened.
+
+    Raises:
+        StorageError: The book is damaged.
+    """
+    if not path.exists():
+        return ()
+    try:
+        # As JSON, since dates are told as text.
+        found = [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
+    except ValueError as error:
+        raise StorageError(
+            "The book of test openings must be whole",
+            f"{path}: {error}",
+            "Restore it from a copy; without it nobody knows what has been looked at.",
+        ) from error
+    _check_end(path)
+    return found
+
+
+def openings_of(path: Path, block: HeldOutBlock) -> Sequence[Opening]:
+    """Those of any days of a block, by whomever; see `read_openings`."""
+    return [one for one in read_openings(path) if one.overlaps(block)]
+
+
+def has_opened(path: Path, evaluation_id: str) -> bool:
+    """Whether an evaluation has opened its test block already."""
+    return any(one.evaluation_id == evaluation_id for one in read_openings(path))
+
+
+def _check_end(path: Path) -> None:
+    """An opening that was not written whole must not be forgotten.
+
+    Raises:
+        StorageError: The last line has no end.
+    """
+    if has_torn_end(path):
+        raise StorageError(
+            "The book of test openings must be whole",
+            f"{path}: the last line has no end",
+            "Complete it from a copy, or from card.json of the last model under models.",
+        )
+
+
+def times(n: int) -> str:
+    """How often, in words."""
+    return "once" if n == 1 else f"{n} times"
+
+
+def now() -> datetime:
+    """The time of an opening, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,132 @@
+"""The files of a model that is handed over: its description, scaler, calibrator and weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from phase6c.config import Record, TrialConfig
+from phase6c.data.windows import SearchData
+from phase6c.errors import StorageError
+from phase6c.statistics.calibrators import Calibrator
+from phase6c.storage.files import write_json, write_whole
+from phase6c.study.trial_folder import CHECKSUMS_FILE, sha256_of
+
+CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
+SINGLE_WEIGHTS_FILE = "model.safetensors"
+
+
+class ModelInfo(Record):
+    """What a model is, and what it was made from; stored as config.json.
+
+    Attributes:
+        trial: Its configuration; the seed is that of its first member.
+        seeds: Of its members.
+        feature_names: In the order of its input.
+        n_params: Of one member.
+        bar_days: The median distance of two bars in days: 1 for daily ones.
+        sources, bars_digest: The bars that it was fitted on.
+        fitted_through: The last date that any of its labels has read.
+        threshold: From which probability on a rise is called, chosen before the test block opened.
+        evaluation_id: Of the evaluation that chose it.
+        code_version: Of the code that made it.
+        feature_code_digest: Of the code that computed its features.
+    """
+
+    schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
+    trial: TrialConfig
+    seeds: tuple[int, ...] = Field(min_length=1)
+    feature_names: tuple[str, ...]
+    n_params: int
+    bar_days: float
+    sources: tuple[str, ...]
+    bars_digest: str
+    fitted_through: date
+    threshold: float
+    evaluation_id: str
+    code_version: str
+    feature_code_digest: str
+
+
+class StoredScaler(Record):
+    """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
+
+    feature_names: tuple[str, ...]
+    tickers: tuple[str, ...]
+    mean: tuple[tuple[float, ...], ...]
+    scale: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, data: SearchData) -> StoredScaler:
+        """The one that data are scaled by."""
+        return cls(
+            feature_names=data.feature_names,
+            tickers=data.tickers,
+            mean=tuple(map(tuple, data.scaler.mean.tolist())),
+            scale=tuple(map(tuple, data.scaler.scale.tolist())),
+        )
+
+
+def weights_file(seed: int, n_members: int) -> str:
+    """The name of a member's weights."""
+    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
+
+
+def write_model(
+    folder: Path,
+    info: ModelInfo,
+    scaler: StoredScaler,
+    calibrator: Calibrator,
+    weights: Mapping[int, bytes],
+) -> None:
+    """Writes a model; its checksums, without which it is not whole, come last.
+
+    Args:
+        folder: Of the model, there already.
+        info, scaler, calibrator: See there.
+        weights: Of each member in the safetensors format, by seed.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    files = [weights_file(seed, len(weights)) for seed in weights]
+    for name, content in zip(files, weights.values(), strict=True):
+        write_whole(folder / name, content)
+    write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
+    write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
+    write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))
+    files += [SCALER_FILE, CALIBRATOR_FILE, CONFIG_FILE]
+    write_json(folder / CHECKSUMS_FILE, {name: sha256_of(folder / name) for name in files})
+
+
+def check_whole(folder: Path) -> None:
+    """Checks that the files of a model are to the bit what was written.
+
+    Raises:
+        StorageError: One is missing, damaged or of another model.
+    """
+    path = folder / CHECKSUMS_FILE
+    try:
+        known = dict(json.loads(path.read_bytes()))
+        for name, checksum in known.items():
+            path = folder / name
+            if sha256_of(path) != checksum:
+                raise damaged(path, f"another SHA-256 than in {CHECKSUMS_FILE}")
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except (TypeError, ValueError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, found: str) -> StorageError:
+    """The error for a file of a model that is not what it should be."""
+    return StorageError(
+        "The files of a model must be whole and fit each other",
+        f"{path}: {found}",
+        "Restore it from a copy, or run its evaluation again with --resume, which writes it anew.",
+    )

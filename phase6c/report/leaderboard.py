@@ -1,0 +1,197 @@
+"""The best configurations beside references and baselines, and what choosing explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from phase6c.analysis.trials import Search
+from phase6c.analysis.validation import Validation, with_doubt
+from phase6c.analysis.winner import Winner
+from phase6c.document.section import Cell, Section, Table, number, setting
+from phase6c.records import Metrics, Trial
+from phase6c.statistics.selection import Corrected
+from phase6c.study.study import Study, ranked
+
+N_SHOWN = 10
+# A trial that wins in fewer draws than this is one of several that could have won.
+CLEAR_SHARE = 0.95
+
+
+def shown_trials(study: Study) -> list[Trial]:
+    """The best trials that may be called best, then the references."""
+    objective = study.config.objective
+    references = [one for one in study.trials if one.source == "reference" and one.best(objective)]
+    return ranked(study.trials, study.config)[:N_SHOWN] + references
+
+
+def standing(
+    study: Study,
+    validation: Validation | None,
+    corrected: Corrected | None,
+    winner: Winner | None,
+) -> Section:
+    """How good the best is, and how much of it remains once it is corrected for being chosen.
+
+    Args:
+        study: What was searched.
+        validation: The predictions of `shown_trials`, if any are stored.
+        corrected: The correction of its best value, if it was asked for.
+        winner: Whether there is one.
+    """
+    return Section(
+        name="best",
+        title="The best configurations, references and baselines",
+        says=(*_says(study, corrected), *_judged(winner)),
+        tables=(_figures(study, validation), _configurations(study), *_gains(corrected)),
+    )
+
+
+def best_of_file(search: Search, winner: Winner | None) -> Section:
+    """The highest values of a file of trials, which says nothing of rows or baselines."""
+    ranked = sorted(search.results, key=lambda one: -one.score)[:N_SHOWN]
+    rows = tuple(
+        (one.number, one.score, *(setting(one.params.get(name)) for name in search.axes))
+        for one in ranked
+    )
+    columns = ("trial", search.objective, *search.axes)
+    table = Table(name="best", title="The highest values", columns=columns, rows=rows)
+    says = (
+        "The file holds one value a trial. It cannot tell what choosing the best of them explains, "
+        "nor how simpler models do on the same rows.",
+        *_judged(winner),
+    )
+    return Section(name="best", title="The best configurations", says=says, tables=(table,))
+
+
+def _judged(winner: Winner | None) -> Iterator[str]:
+    if winner is not None:
+        yield winner.says
+        if winner.command is not None:
+            yield f"What would decide it: {winner.command}"
+
+
+def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
+    best, objective = study.best, study.config.objective
+    if best is None:
+        yield "No trial may be called the best: none ended past its grace with a usable value."
+        return
+    measured = best.best(objective)
+    assert measured is not None
+    assert measured.value is not None
+    n_chosen = sum(trial.chosen and trial.epochs > 0 for trial in study.trials)
+    n_left = sum(trial.searched and not trial.finished for trial in study.trials)
+    if not study.config.complete:
+        yield f"The search is not complete: {n_left} of its trials have not ended."
+    yield (
+        f"Trial {best.number} has the best validation {objective}, {number(measured.value)} in "
+        f"epoch {measured.epoch}: the best of {n_chosen} trials and all their epochs, chosen on "
+        "the very rows that it is measured on. The intervals of the table are of dates alone and "
+        "do not correct for that."
+    )
+    if corrected is None:
+        yield (
+            "What choosing explains was not estimated: that takes draws and the stored predictions "
+            "of the best trial."
+        )
+        return
+    honest = corrected.value
+    yield (
+        f"On rows that did not choose it, {honest.value:.3f} is to be expected, 95% interval "
+        f"{honest.low:.3f} to {honest.high:.3f}; choosing explains "
+        f"{abs(measured.value - honest.value):.3f} of what is seen."
+    )
+    for name, gain in corrected.gains.items():
+        words = "is better than" if gain.low > 0 else "is worse than"
+        if not gain.excludes_zero:
+            words = "cannot be told from"
+        yield (
+            f"So corrected the best {words} {name.replace('_', ' ')}: {gain.value:+.3f} "
+            f"({gain.low:+.3f} to {gain.high:+.3f}; positive is better)."
+        )
+    yield from _rivalry(corrected)
+
+
+def _rivalry(corrected: Corrected) -> Iterator[str]:
+    """Whether another choice of dates would have chosen another trial."""
+    share = max(corrected.shares.values())
+    if share < CLEAR_SHARE:
+        several = sum(one > 0.01 for one in corrected.shares.values())
+        yield (
+            f"With other dates of the same kind another trial could have won: {several} trials "
+            f"are each best in more than 1% of the draws, the most frequent in {share:.0%}."
+        )
+
+
+def _figures(study: Study, validation: Validation | None) -> Table:
+    logits = validation.trials if validation else {}
+    rows: list[tuple[Cell, ...]] = []
+    for trial in shown_trials(study):
+        best = trial.best(study.config.objective)
+        assert best is not None
+        name = trial.name or f"trial {trial.number}"
+        source = "audited" if trial.audited else trial.source
+        figures = _of(best.metrics, validation, logits.get(trial.number))
+        rows.append((name, source, best.epoch, trial.n_params, *figures, best.health.verdict))
+    simple = validation.baselines if validation else {}
+    for one in study.config.baselines:
+        figures = _of(one.metrics, validation, simple.get(one.name))
+        rows.append((one.name.replace("_", " "), "baseline", None, None, *figures, None))
+    return Table(
+        name="best",
+        title="On the validation rows that chose them",
+        columns=(
+            *("", "source", "epoch", "parameters"),
+            *("AUC", "log loss", "skill", "base rate", "lowest p", "highest p", "health"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _of(
+    metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
+) -> tuple[Cell, ...]:
+    """AUC and log loss, and what is beside them."""
+    return (
+        *with_doubt(metrics, validation, logits),
+        metrics.skill,
+        metrics.base_rate,
+        metrics.pred_min,
+        metrics.pred_max,
+    )
+
+
+def _configurations(study: Study) -> Table:
+    """What the shown trials were."""
+    shown = shown_trials(study)
+    names = list(dict.fromkeys(name for trial in shown for name in trial.params))
+    return Table(
+        name="configurations",
+        title="Their configurations",
+        columns=("", "parameters", "in budget", "epochs", "seconds", *names),
+        rows=tuple(
+            (
+                trial.name or f"trial {trial.number}",
+                trial.n_params,
+                trial.in_budget,
+                trial.epochs,
+                round(trial.duration_s),
+                *(setting(trial.params.get(name)) for name in names),
+            )
+            for trial in shown
+        ),
+    )
+
+
+def _gains(corrected: Corrected | None) -> tuple[Table, ...]:
+    if corrected is None:
+        return ()
+    rows: list[tuple[Cell, ...]] = [("value on rows that did not choose", corrected.value)]
+    rows += [(f"gain over {name}", gain) for name, gain in corrected.gains.items()]
+    rows += [
+        (f"trial {number} is the best, share of draws", share)
+        for number, share in sorted(corrected.shares.items(), key=lambda one: -one[1])[:N_SHOWN]
+    ]
+    title = "Corrected for choosing trial and epoch (bootstrap bias correction over dates)"
+    return (Table(name="corrected", title=title, columns=("", "estimate"), rows=tuple(rows)),)

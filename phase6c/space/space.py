@@ -1,0 +1,256 @@
+"""A search space: axes, pinned values and rules, within a parameter budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import create_model
+
+from phase6c.config import (
+    ModelConfig,
+    OptimConfig,
+    Record,
+    TrainConfig,
+    Value,
+    Values,
+    check_names,
+    digest_of,
+    parse,
+)
+from phase6c.errors import ConfigError
+from phase6c.space.axes import Axis, AxisBase, Choice, Float, Grid, Int, ListedAxis, ZeroOr, sample
+from phase6c.space.budget import Budget, CountParameters
+from phase6c.space.feasible import Feasible, grid, size
+from phase6c.space.shapes import Broken, Rule, counted_shape, model_of
+
+__all__ = [
+    "Choice",
+    "Float",
+    "Grid",
+    "Int",
+    "Reference",
+    "Rule",
+    "Space",
+    "ZeroOr",
+    "model_of",
+]
+
+_LOG_AXES = ("learning_rate", "weight_decay")
+_FIELDS = {
+    **ModelConfig.model_fields,
+    **OptimConfig.model_fields,
+    "batch_size": TrainConfig.model_fields["batch_size"],
+}
+
+
+class _Strict(Record, strict=True):
+    """Values as they are: text does not stand for a number, nor 2.0 for 2."""
+
+
+_lists: dict[str, Any] = {
+    name: (list[Annotated[one.annotation, name, *one.metadata]], [])  # type: ignore[name-defined]
+    for name, one in _FIELDS.items()
+}
+_FieldValues = create_model("_FieldValues", __base__=_Strict, **_lists)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A configuration to compare with: trained as it is, exempt from the budget.
+
+    Attributes:
+        name: As on the command line.
+        values: Flat values, `d_model` included.
+        assumed: Names of values that its source did not record.
+        reported_auc: What its source reported.
+    """
+
+    name: str
+    values: Values
+    assumed: tuple[str, ...] = ()
+    reported_auc: float | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched.
+
+    `d_model` is solved from the budget unless it is an axis or pinned.
+
+    Attributes:
+        name: For messages and files.
+        axes: Flat name to axis.
+        budget: What every sampled configuration must meet; None frees the width.
+        fixed: Flat values that all configurations share.
+        rules: Conditions beyond the budget's.
+        references: Names of the references that run first.
+    """
+
+    name: str
+    axes: Mapping[str, Axis]
+    budget: Budget | None = None
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        check_names([*self.axes, *self.fixed], _FIELDS, "search axis")
+        self._check_fields()
+        self._check_values()
+
+    @property
+    def solves_width(self) -> bool:
+        """Whether `d_model` follows from the budget."""
+        return "d_model" not in self.axes and "d_model" not in self.fixed
+
+    def digest(self) -> str:
+        """The identity of the space, for resuming."""
+        return digest_of(self.describe())
+
+    def describe(self) -> Values:
+        """The space as JSON; rules by their names."""
+        return {
+            "name": self.name,
+            "axes": {name: axis.model_dump(mode="json") for name, axis in self.axes.items()},
+            "budget": self.budget.model_dump(mode="json") if self.budget else None,
+            "fixed": dict(self.fixed),
+            "rules": [rule.name for rule in self.rules],
+        }
+
+    def pin(self, name: str, value: Value) -> Space:
+        """The same space with one value fixed, out of the axes if it was searched."""
+        axes = {key: axis for key, axis in self.axes.items() if key != name}
+        return replace(self, axes=axes, fixed={**self.fixed, name: value})
+
+    def as_ranges(self) -> Space:
+        """The same space with numeric training grids widened to ranges.
+
+        Logarithmic for learning rate and weight decay, with zero kept; linear for dropout.
+        """
+        ranged = {
+            name: _range_of(axis, log=name in _LOG_AXES) if isinstance(axis, Grid) else axis
+            for name, axis in self.axes.items()
+            if name in (*_LOG_AXES, "dropout")
+        }
+        return replace(self, axes={**self.axes, **ranged})
+
+    def complete(self, values: Mapping[str, Value], count: CountParameters) -> Values | None:
+        """The flat values with pins and the solved width; None if a rule is broken."""
+        settled = self._feasible(count).settle(values)
+        return None if isinstance(settled, Broken) else settled
+
+    def broken_rule(self, values: Mapping[str, Value], count: CountParameters) -> str | None:
+        """The name of the first rule that the completed values break; None if all hold."""
+        settled = self._feasible(count).settle(values)
+        return settled.rule.name if isinstance(settled, Broken) else None
+
+    def sample(self, rng: np.random.Generator, count: CountParameters) -> Values:
+        """Draws a feasible configuration uniformly.
+
+        Raises:
+            ConfigError: No feasible one was found; the rules that collide are named.
+        """
+        return next(self.stream(rng, count))
+
+    def stream(self, rng: np.random.Generator, count: CountParameters) -> Iterator[Values]:
+        """Feasible configurations without end, each drawn uniformly and for itself.
+
+        Raises:
+            ConfigError: No feasible one was found; the rules that collide are named.
+        """
+        return self._feasible(count).stream(rng)
+
+    def draw(self, rng: np.random.Generator) -> Values:
+        """One uniform value of each axis, feasible or not."""
+        return {name: sample(axis, rng) for name, axis in self.axes.items()}
+
+    def n_points(self) -> float:
+        """How many points the grid has, feasible or not; infinite with a continuous axis."""
+        return size(self.axes)
+
+    def points(self) -> Iterator[Values]:
+        """Every point of a finite grid, feasible or not."""
+        return grid(self.axes)
+
+    def shapes(self, count: CountParameters) -> list[tuple[ModelConfig, int]]:
+        """Every feasible model shape with its exact parameter count; a sample of very many.
+
+        Shapes that differ in heads or pooling alone count as one.
+        """
+        found = self._feasible(count).shapes()
+        models = {counted_shape(values): model_of(values) for values in found}
+        return [(model, count(model)) for model in models.values()]
+
+    def budget_text(self) -> str:
+        """The budget in words."""
+        return self.budget.text if self.budget else "none"
+
+    def _feasible(self, count: CountParameters) -> Feasible:
+        return Feasible(self.name, self.axes, self.budget, self.fixed, self.rules, count)
+
+    def _check_kinds(self) -> None:
+        for part, found, kind in self._parts():
+            if not isinstance(found, kind):
+                raise ConfigError(
+                    f"The {part} of the space {self.name} must be of type {kind.__name__}",
+                    repr(found),
+                    "An axis is a Grid, Choice, Int, Float or ZeroOr; (RULE,) is a tuple of one.",
+                )
+
+    def _parts(self) -> Iterator[tuple[str, object, type]]:
+        yield "axes", self.axes, Mapping
+        yield from ((f"axis {name}", axis, AxisBase) for name, axis in self.axes.items())
+        yield "fixed values", self.fixed, Mapping
+        yield "rules", self.rules, tuple
+        yield from (("rule", rule, Rule) for rule in self.rules)
+        if self.budget is not None:
+            yield "budget", self.budget, Budget
+
+    def _check_fields(self) -> None:
+        if twice := sorted(self.axes.keys() & self.fixed.keys()):
+            raise ConfigError(
+                f"Every field of the space {self.name} must be an axis or fixed, not both",
+                ", ".join(twice),
+                "Remove it from one of them.",
+            )
+        required = {name for name, one in _FIELDS.items() if one.is_required()}
+        if self.budget is not None:
+            required.discard("d_model")
+        if missing := sorted(required - self.axes.keys() - self.fixed.keys()):
+            raise ConfigError(
+                f"The space {self.name} must have an axis or a fixed value for every field that"
+                " has no default",
+                f"none for {', '.join(missing)}",
+                "Add them; with a budget, d_model is solved.",
+            )
+
+    def _check_values(self) -> None:
+        values = {name: _told(axis) for name, axis in self.axes.items()}
+        try:
+            parse(_FieldValues, values | {name: [one] for name, one in self.fixed.items()})
+        except ConfigError as error:
+            raise ConfigError(
+                f"Every value of the space {self.name} must be one that its field can take",
+                error.value,
+                error.remedy,
+            ) from error
+
+
+def _told(axis: Axis) -> list[Value]:
+    """The values that tell whether a field can take all of the axis."""
+    return list(axis.values if isinstance(axis, ListedAxis) else axis.edges or ())
+
+
+def _range_of(grid: Grid, *, log: bool) -> Axis:
+    """The range that a grid spans; the grid itself where it spans none."""
+    numbers = [float(value) for value in grid.values]
+    if log:
+        numbers = [number for number in numbers if number > 0]
+    if len(numbers) < 2:
+        return grid
+    span = Float.of(numbers[0], numbers[-1], log=log)
+    return ZeroOr.of(span) if log and grid.contains(0) else span

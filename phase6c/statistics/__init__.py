@@ -1,0 +1,1 @@
+"""Logits, calibrators, metrics, probability health and the bootstrap."""

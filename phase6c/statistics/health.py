@@ -1,0 +1,176 @@
+"""What probabilities look like, and the likely cause where they look ill.
+
+A fault that only the labels can tell must be both large and significant: by likelihood-ratio tests
+of an intercept and a slope on the logit (Cox, 1958; Miller et al., 1991). The tests take the rows
+for independent. Labels of overlapping horizons, or of many tickers on a day, are not, and raise a
+false alarm more often than `ALARM_RATE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtri
+
+from phase6c.records import Health, Verdict
+from phase6c.statistics.logits import fit_affine, fit_intercept, log_losses, logit, sigmoid
+
+CONSTANT_RANGE = 1e-5  # of logits; rounding in float32 stays below
+SIGMOID_OF_SIGMOID = (0.5, 0.7311)  # of 0 and of 1
+AGAINST_UNDOING = 2.0  # log-likelihood, in nats of all rows
+SATURATED_LOGIT = 10.0  # a probability within 5e-5 of 0 or 1
+SATURATED_SHARE = 0.25  # of the rows
+UNDERTRAINED_SPREAD = 0.05  # standard deviation of the logits
+SHIFTED_LOGIT = 0.35  # odds that are wrong by a factor of 1.4
+MISCALIBRATED_NATS = 0.01  # log loss that an affine map of the logit would save
+# The slope on the logit, 1 where the logits are as wide as the labels bear out.
+SATURATED_SLOPE, OVERCONFIDENT_SLOPE = 0.3, 2 / 3
+UNDERCONFIDENT_SLOPE, UNDERTRAINED_SLOPE = 3 / 2, 8
+# How often each test calls healthy probabilities ill, if size did not matter.
+ALARM_RATE = 0.02
+CRITICAL = float(chdtri(1, ALARM_RATE))
+STANDARD_ERRORS = 3.0
+
+
+def diagnose(logits: np.ndarray, y: np.ndarray, train_base_rate: float | None = None) -> Health:
+    """The first verdict whose evidence holds, from the plainest fault to the subtlest.
+
+    Args:
+        logits: float[window], finite.
+        y: [window] in {0, 1}.
+        train_base_rate: The share of rises that the model was trained on, if it is known.
+    """
+    logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if y.min() == y.max():
+        return _health("one_class", f"All {len(y)} labels are {y[0]:.0f}.")
+    if np.ptp(logits) < CONSTANT_RANGE:
+        return _health("constant", f"Every probability is {sigmoid(logits[0]):.4f}.")
+    maps = _Maps.fitted(logits, y)
+    return (
+        _double_sigmoid(logits, y, maps)
+        or _wrong_slope(logits, maps)
+        or _undertrained(logits)
+        or _prior_shift(logits, y, maps, train_base_rate)
+        or _miscalibrated(maps)
+        or Health(verdict="healthy")
+    )
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """What the labels say of the logits: the best shift, the best affine map, and their losses.
+
+    Attributes:
+        shift: Of sigmoid(shift + logit).
+        intercept, slope: Of sigmoid(intercept + slope x logit).
+        unchanged, shifted, mapped: Log loss of all rows in nats, as it is and after each.
+        n_rows: How many rows there are.
+    """
+
+    shift: float
+    intercept: float
+    slope: float
+    unchanged: float
+    shifted: float
+    mapped: float
+    n_rows: int
+
+    @classmethod
+    def fitted(cls, logits: np.ndarray, y: np.ndarray) -> _Maps:
+        """Both maps by maximum likelihood."""
+        shift = fit_intercept(logits, y)
+        intercept, slope = fit_affine(logits, y)
+        return cls(
+            shift,
+            intercept,
+            slope,
+            unchanged=float(log_losses(logits, y).sum()),
+            shifted=float(log_losses(shift + logits, y).sum()),
+            mapped=float(log_losses(intercept + slope * logits, y).sum()),
+            n_rows=len(y),
+        )
+
+    @property
+    def saved(self) -> float:
+        """Log loss per row that the affine map saves."""
+        return (self.unchanged - self.mapped) / self.n_rows
+
+    def __str__(self) -> str:
+        text = f"The map {self.intercept:+.2f} {self.slope:+.2f} x logit"
+        return f"{text} would save {self.saved:.3f} of log loss."
+
+
+def _double_sigmoid(logits: np.ndarray, y: np.ndarray, maps: _Maps) -> Health | None:
+    """All probabilities in the band, although rises are rare or one sigmoid less fits as well.
+
+    Where rises are common, an honest model may stay in the band. Then the logits themselves, read
+    as probabilities, must have about the likelihood of the probabilities or more.
+    """
+    p = sigmoid(logits)
+    low, high = SIGMOID_OF_SIGMOID
+    if p.min() < low or p.max() > high:
+        return None
+    rate = float(y.mean())
+    if rate + STANDARD_ERRORS * np.sqrt(rate * (1 - rate) / len(y)) >= low:
+        undone = float(log_losses(logit(logits), y).sum())
+        if undone > maps.unchanged + AGAINST_UNDOING or maps.slope >= UNDERTRAINED_SLOPE:
+            return None
+    return _health(
+        "double_sigmoid",
+        f"All probabilities lie in [{p.min():.3f}, {p.max():.3f}], inside [0.5, 0.7311], where"
+        " a sigmoid of a sigmoid puts them.",
+        f"The base rate is {rate:.3f}.",
+    )
+
+
+def _wrong_slope(logits: np.ndarray, maps: _Maps) -> Health | None:
+    """Logits far wider or narrower than the labels bear out, whatever their mean."""
+    in_order = OVERCONFIDENT_SLOPE < maps.slope < UNDERCONFIDENT_SLOPE
+    if in_order or not _significant(maps.shifted - maps.mapped):
+        return None
+    beyond = float(np.mean(np.abs(logits) > SATURATED_LOGIT))
+    if maps.slope < SATURATED_SLOPE and beyond > SATURATED_SHARE:
+        share = f"{beyond:.0%} of the logits lie beyond +-{SATURATED_LOGIT:g}."
+        return _health("saturated", share, str(maps))
+    if maps.slope > UNDERTRAINED_SLOPE:
+        ratio = f"The labels bear out {maps.slope:.0f} times as much."
+        return _health("undertrained", _spread(logits), ratio)
+    return _health("miscalibrated", str(maps))
+
+
+def _undertrained(logits: np.ndarray) -> Health | None:
+    if logits.std() >= UNDERTRAINED_SPREAD:
+        return None
+    return _health("undertrained", _spread(logits))
+
+
+def _prior_shift(
+    logits: np.ndarray, y: np.ndarray, maps: _Maps, train_base_rate: float | None
+) -> Health | None:
+    if abs(maps.shift) <= SHIFTED_LOGIT or not _significant(maps.unchanged - maps.shifted):
+        return None
+    mean = float(sigmoid(logits).mean())
+    evidence = [f"The mean probability is {mean:.3f}, the base rate {y.mean():.3f}."]
+    if train_base_rate is not None:
+        evidence.append(f"The base rate in training was {train_base_rate:.3f}.")
+    return _health("prior_shift", *evidence, f"Adding {maps.shift:+.2f} to each logit mends it.")
+
+
+def _miscalibrated(maps: _Maps) -> Health | None:
+    if maps.saved <= MISCALIBRATED_NATS or not _significant(maps.unchanged - maps.mapped):
+        return None
+    return _health("miscalibrated", str(maps))
+
+
+def _significant(saved: float) -> bool:
+    """Whether a parameter that saves so many nats over all rows is more than chance (Wilks)."""
+    return 2 * saved > CRITICAL
+
+
+def _spread(logits: np.ndarray) -> str:
+    return f"The logits spread by {logits.std():.4f} only."
+
+
+def _health(verdict: Verdict, *evidence: str) -> Health:
+    return Health(verdict=verdict, evidence=evidence)

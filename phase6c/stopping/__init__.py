@@ -1,0 +1,1 @@
+"""Which trials a search stops early: forecasts, rungs, decisions and what they cost."""

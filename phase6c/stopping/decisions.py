@@ -1,0 +1,107 @@
+"""What becomes of a trial after an epoch: it goes on, is stopped, audited or complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from phase6c.records import Measurement, Stopped, Trial, is_complete, score
+from phase6c.stopping.rungs import BestSoFarRungs, Cut, ForecastRungs, Rungs
+from phase6c.study.ledger import Decision
+from phase6c.study.study import StudyConfig
+
+# Sets the audit's draws apart from all others of a trial.
+_AUDIT = 1
+
+
+class Decisions:
+    """Decides after each epoch, from the curves known then, not from their order.
+
+    References and probes are never stopped and never counted; a probe trains through all epochs,
+    whatever its curve. A trial that diverges ends at once. A share of the trials that a rung would
+    stop is finished all the same, to show what the rungs cost.
+
+    Args:
+        config: The study's rungs, epochs and objective.
+        trials: What is known already; it refills the rungs.
+    """
+
+    def __init__(self, config: StudyConfig, trials: Iterable[Trial] = ()) -> None:
+        self._config = config
+        self._rungs = _make_rungs(config)
+        self._refill(trials)
+
+    def decide(self, known: Trial, measurement: Measurement) -> tuple[Decision, Stopped | None]:
+        """What becomes of a trial after its newest epoch, and where a rung stood against it."""
+        if measurement.diverged:
+            return "diverged", None
+        measurements = (*known.measurements, measurement)
+        cut = self._judge(known, measurements)
+        if self._has_ended(known, measurements):
+            return "complete", None
+        if cut is None:
+            return "continue", None
+        stopped = self._stopped(known.number, measurement.epoch, cut)
+        return ("audit" if self._is_audited(known.number) else "stop"), stopped
+
+    def rungs(self) -> dict[int, tuple[int, ...]]:
+        """The numbers that entered each rung, by its epoch."""
+        return self._rungs.entries() if self._rungs else {}
+
+    def _has_ended(self, known: Trial, measurements: Sequence[Measurement]) -> bool:
+        """Whether a trial is complete; two that end by patience could differ in their epochs."""
+        train = self._config.train
+        if known.source == "probe":
+            return len(measurements) >= train.epochs
+        return is_complete(measurements, train)
+
+    def _judge(self, known: Trial, measurements: Sequence[Measurement]) -> Cut | None:
+        """Enters the trial into the rungs; an audited one teaches, and is not judged again."""
+        if self._rungs is None or not known.chosen:
+            return None
+        curve = self._curve(measurements)
+        if known.audited:
+            self._rungs.learn(known.number, curve)
+            return None
+        self._rungs.enter(known.number, curve)
+        return self._rungs.judge(known.number)
+
+    def _refill(self, trials: Iterable[Trial]) -> None:
+        """Repeats the entries of known trials; their decisions are not asked again."""
+        if self._rungs is None:
+            return
+        for trial in trials:
+            curve = self._curve([one for one in trial.measurements if not one.diverged])
+            if not trial.chosen or not len(curve):
+                continue
+            last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
+            for epoch in range(1, last + 1):
+                self._rungs.enter(trial.number, curve[:epoch])
+            self._rungs.learn(trial.number, curve)
+
+    def _curve(self, measurements: Sequence[Measurement]) -> np.ndarray:
+        objective = self._config.objective
+        return np.array([score(one.value, objective) for one in measurements])
+
+    def _stopped(self, number: int, epoch: int, cut: Cut) -> Stopped:
+        objective = self._config.objective
+        return Stopped(
+            epoch=epoch,
+            value=score(cut.score, objective),
+            cutoff=score(cut.cutoff, objective),
+            forecast=score(self._rungs.forecast(number), objective) if self._rungs else None,
+        )
+
+    def _is_audited(self, number: int) -> bool:
+        rng = np.random.default_rng([self._config.seed, number, _AUDIT])
+        return bool(rng.random() < self._config.audit_share)
+
+
+def _make_rungs(config: StudyConfig) -> Rungs | None:
+    """The rungs that a study asks for, empty; None where nobody is stopped."""
+    if config.scheduler == "none":
+        return None
+    if config.adaptive_grace:
+        return ForecastRungs(config.train.epochs, config.reduction_factor)
+    return BestSoFarRungs(config.train.epochs, config.grace_epochs, config.reduction_factor)

@@ -1,0 +1,1 @@
+"""A study on disk: its ledger, its configuration, its trials and its folders."""

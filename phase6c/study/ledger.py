@@ -1,0 +1,142 @@
+"""The ledger: every decision and result of a search, one line each, and the trials it implies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from phase6c.errors import StorageError
+from phase6c.records import Measurement, Stopped, Trial, TrialError
+from phase6c.storage.files import AppendOnlyFile, read_lines
+
+FILE_NAME = "ledger.jsonl"
+
+Row = dict[str, Any]
+# What becomes of a trial after an epoch.
+Decision = Literal["continue", "audit", "stop", "complete", "diverged"]
+Trials = dict[int, Trial]
+# Called after each new row with the row and the trial as it now is.
+Listener = Callable[[Row, Trial], None]
+
+
+class Ledger:
+    """The truth of a study; everything else is a view of it.
+
+    Each row has `kind`, the trial's `number` and `at`, the wall-clock time in seconds. By kind:
+        trial: a configuration was chosen; it holds all that a Trial is born with.
+        started: a worker took it up.
+        result: an epoch was measured, with the Decision about it; `audit` goes on with a trial
+            that its rung would have stopped.
+        retry: its worker was lost; it will be handed out again.
+        failed: it ended without completing, with the error.
+
+    Args:
+        path: The JSON-lines file; created if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.trials: Trials = read_trials(path) if path.exists() else {}
+        self._file = AppendOnlyFile(path)
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Has `listener` called after each row that is appended from now on."""
+        self._listeners.append(listener)
+
+    def append(self, kind: str, number: int, **content: Any) -> Trial:
+        """Writes a row to disk, then applies it; the trial as it now is.
+
+        Raises:
+            StorageError: The row could not be written, and nothing changed.
+        """
+        row = {"kind": kind, "number": number, "at": round(time.time(), 3), **content}
+        trial = apply(self.trials.get(number), row)
+        self._file.append(row)
+        self.trials[number] = trial
+        for listener in self._listeners:
+            listener(row, trial)
+        return trial
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def read_trials(path: Path) -> Trials:
+    """The trials of a stored ledger.
+
+    Raises:
+        StorageError: A line cannot be read or does not fit those before it.
+    """
+    rows = read_lines(path)
+    try:
+        return fold(rows)
+    except (LookupError, TypeError, ValueError) as error:
+        raise StorageError(
+            "Every line of a ledger must fit those before it",
+            f"{path}: {error}",
+            "The file was damaged from outside; restore it from a copy.",
+        ) from error
+
+
+def fold(rows: Iterable[Row]) -> Trials:
+    """The trials that a ledger's rows imply."""
+    trials: Trials = {}
+    for row in rows:
+        trials[row["number"]] = apply(trials.get(row["number"]), row)
+    return trials
+
+
+def apply(trial: Trial | None, row: Row) -> Trial:
+    """The trial after one more row.
+
+    Raises:
+        ValueError: The row does not fit: a second birth, or a row before the first or after the
+            last.
+    """
+    kind = row["kind"]
+    if kind == "trial":
+        if type(row["number"]) is not int:
+            raise ValueError(f"a trial's number is {row['number']!r}")
+        if trial is not None:
+            raise ValueError(f"trial {row['number']} was already chosen")
+        born = {name: value for name, value in row.items() if name not in ("kind", "at")}
+        return Trial.model_validate(born)
+    if trial is None:
+        raise ValueError(f"trial {row['number']} was never chosen")
+    if trial.finished:
+        raise ValueError(f"trial {row['number']} had ended")
+    match kind:
+        case "started":
+            return trial.model_copy(update={"attempts": trial.attempts + 1})
+        case "result":
+            return _with_result(trial, row)
+        case "retry":
+            return trial
+        case "failed":
+            error = TrialError.model_validate(row["error"])
+            return trial.model_copy(update={"state": row["state"], "error": error})
+    raise ValueError(f"unknown kind of row: {kind}")
+
+
+def _with_result(trial: Trial, row: Row) -> Trial:
+    measurement = Measurement.model_validate(row["measurement"])
+    if measurement.epoch != trial.epochs + 1:
+        raise ValueError(f"trial {trial.number}: epoch {measurement.epoch} after {trial.epochs}")
+    update: dict[str, Any] = {"measurements": (*trial.measurements, measurement)}
+    match row["decision"]:
+        case "stop":
+            update |= {"state": "PRUNED", "stopped": Stopped.model_validate(row["stopped"])}
+        case "audit":
+            update |= {"audited": True, "stopped": Stopped.model_validate(row["stopped"])}
+        case "complete":
+            update["state"] = "COMPLETE"
+        case "diverged":
+            message = measurement.health.evidence[0]
+            update |= {
+                "state": "FAILED",
+                "error": TrialError(kind="diverged", message=message),
+            }
+    return trial.model_copy(update=update)

@@ -1,0 +1,67 @@
+"""What is kept up to date while a search runs: the JSON views and the space on disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import insort
+from pathlib import Path
+
+from phase6c.records import Trial
+from phase6c.storage.files import remove
+from phase6c.study.ledger import Ledger, Row
+from phase6c.study.study import StudyConfig, eligible, value_of, write_views
+from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
+
+# Rewriting all trials after each epoch would cost more than short epochs do.
+VIEW_INTERVAL_S = 5.0
+
+
+class Views:
+    """A listener of the ledger that writes all_trials.json and best_params.json now and then."""
+
+    def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
+        self._folder = folder
+        self._config = config
+        self._ledger = ledger
+        self._written_at = -math.inf
+
+    def __call__(self, row: Row, trial: Trial) -> None:
+        """Writes the views if the last time is long enough ago."""
+        if time.monotonic() - self._written_at >= VIEW_INTERVAL_S:
+            write_views(self._folder, self._config, self._ledger.trials)
+            self._written_at = time.monotonic()
+
+
+class Retention:
+    """A listener of the ledger that bounds the study's space on disk.
+
+    A finished trial needs no checkpoint; best weights stay for the `keep` best trials, where
+    probes come after all that the search tried. What an interrupted search left behind is deleted
+    at the start.
+    """
+
+    def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
+        self._folder = folder
+        self._config = config
+        self._kept: list[Trial] = []  # the best last
+        for trial in ledger.trials.values():
+            if trial.finished:
+                self._settle(trial)
+
+    def __call__(self, row: Row, trial: Trial) -> None:
+        """Deletes what the trial that has just finished makes superfluous."""
+        if trial.finished:
+            self._settle(trial)
+
+    def _settle(self, trial: Trial) -> None:
+        folder = trial_folder(self._folder, trial.number)
+        for name in (LAST_FILE, PREVIOUS_FILE):
+            remove(folder / name)
+        insort(self._kept, trial, key=self._rank)
+        if len(self._kept) > self._config.keep:
+            remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_FILE)
+
+    def _rank(self, trial: Trial) -> tuple[bool, bool, float, int]:
+        value = value_of(trial, self._config.objective)
+        return eligible(trial, self._config), trial.searched, value, -trial.number

@@ -1,0 +1,200 @@
+"""The files of one trial: its configuration, a line per epoch, and its validation predictions."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phase6c.errors import StorageError
+from phase6c.records import Measurement
+from phase6c.statistics.logits import sigmoid
+from phase6c.storage.files import make_folder, remove, write_json, write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from phase6c.data.windows import SearchData
+
+CONFIG_FILE = "config.json"
+METRICS_FILE = "metrics.jsonl"
+PREDICTIONS_FILE = "predictions.parquet"
+BEST_FILE = "best.safetensors"
+LAST_FILE = "last.ckpt"
+PREVIOUS_FILE = "previous.ckpt"
+CHECKSUMS_FILE = "checksums.json"
+# Of an evaluation: a training on all of a step's dates, its weights, its predictions, its summary.
+REFIT_STATE_FILE = "refit.ckpt"
+FITTED_FILE = "fitted.safetensors"
+OUT_FILE = "out.parquet"
+REFIT_FILE = "refit.json"
+# Whose predictions stand in `out.parquet`, in its column `of`; the latter of shortcut and bias.
+MODEL, SHORTCUT = "model", "shortcut"
+
+
+_OF_ONE_TRIAL = (
+    *(LAST_FILE, PREVIOUS_FILE, BEST_FILE, CHECKSUMS_FILE),
+    *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
+)
+_NAME = re.compile(r"trial_\d{3,}")
+# A trial may be gone on with by another version of the code.
+_MAY_CHANGE = {"code_version"}
+
+
+def trial_folder(study_folder: str | Path, number: int) -> Path:
+    """The folder of a trial in its study's folder."""
+    return Path(study_folder) / f"trial_{number:03d}"
+
+
+def is_trial_name(name: str) -> bool:
+    """Whether a trial's folder is named like this."""
+    return bool(_NAME.fullmatch(name))
+
+
+def trial_folders(study_folder: Path) -> Iterator[Path]:
+    """The folders of all trials; a link is none of them."""
+    for path in study_folder.iterdir():
+        if is_trial_name(path.name) and path.is_dir() and not path.is_symlink():
+            yield path
+
+
+def write_config(folder: Path, content: dict[str, Any]) -> None:
+    """Makes the folder and stores what the trial depends on.
+
+    Checkpoints and weights of another trial are deleted: where a study's ledger was replaced by
+    an earlier copy of it, a number may come to stand for another configuration.
+    """
+    make_folder(folder)
+    if _is_of_another_trial(folder / CONFIG_FILE, content):
+        for name in _OF_ONE_TRIAL:
+            remove(folder / name)
+    write_json(folder / CONFIG_FILE, content)
+
+
+def _is_of_another_trial(path: Path, content: dict[str, Any]) -> bool:
+    """Whether a stored configuration differs; one that cannot be read is no reason to delete."""
+    try:
+        stored = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(stored, dict):
+        return False
+    shared = stored.keys() & content.keys() - _MAY_CHANGE
+    return any(stored[name] != content[name] for name in shared)
+
+
+def write_epochs(
+    folder: Path,
+    measurements: Sequence[Measurement],
+    logits: Sequence[np.ndarray],
+    data: SearchData,
+) -> None:
+    """Writes all epochs so far: metrics as JSON lines, predictions as Parquet.
+
+    Args:
+        folder: The trial's folder.
+        measurements: One per epoch.
+        logits: float32[window] per epoch, on the validation block.
+        data: Holds the validation block.
+    """
+    lines = (json.dumps(one.model_dump(mode="json"), allow_nan=False) for one in measurements)
+    write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
+    write_frame(folder / PREDICTIONS_FILE, predictions_frame(measurements, logits, data))
+
+
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Stores the SHA-256 of these files of a trial beside those of its others."""
+    path = folder / CHECKSUMS_FILE
+    try:
+        known = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    known |= {name: sha256_of(folder / name) for name in names}
+    write_json(path, known)
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def predictions_frame(
+    measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
+) -> pd.DataFrame:
+    """Columns date, ticker, epoch, y, down, logit, p; one row per epoch and validation window."""
+    return validation_frame("epoch", [one.epoch for one in measurements], logits, data)
+
+
+def validation_frame(
+    key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
+) -> pd.DataFrame:
+    """Predictions on the validation block one below the other, each marked by a value of `key`.
+
+    Args:
+        key: The name of the column that tells them apart.
+        values: One for each prediction.
+        logits: float[window] each.
+        data: Holds the validation block.
+    """
+    import numpy as np
+    import pandas as pd
+
+    block, n = data.val, len(values)
+    flat = np.concatenate(logits).astype(np.float64)
+    return pd.DataFrame(
+        {
+            "date": np.tile(block.dates.astype("datetime64[s]"), n),
+            "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
+            key: np.repeat(list(values), len(block.y)),
+            "y": np.tile(block.y.astype(np.int8), n),
+            "down": np.tile(block.down, n),
+            "logit": flat,
+            "p": sigmoid(flat),
+        }
+    )
+
+
+def read_predictions(folder: Path) -> pd.DataFrame | None:
+    """The trial's validation predictions; None if it has none.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions")
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Stores a table as Parquet, whole or not at all."""
+    table = io.BytesIO()
+    frame.to_parquet(table, index=False)
+    write_whole(path, table.getvalue())
+
+
+def read_frame(path: Path, what: str) -> pd.DataFrame | None:
+    """A stored table; None where there is none.
+
+    Args:
+        path: The Parquet file.
+        what: It holds, for the message; nothing that is needed to go on.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    from phase6c.storage.parquet import read_table
+
+    if not path.exists():
+        return None
+    try:
+        return read_table(path.read_bytes()).to_pandas()
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{what} must be a readable Parquet file",
+            f"{path}: {error}",
+            "Restore it from a copy, or delete it: all else goes on without it.",
+        ) from error

@@ -1,0 +1,1 @@
+"""What is made from a study's ledger for others to read."""

@@ -1,0 +1,253 @@
+"""Optuna's view of a study: a database that optuna-dashboard and `optuna.load_study` open."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+from optuna.storages import RDBStorage
+
+from phase6c.config import Value, Values
+from phase6c.records import Trial
+from phase6c.space.axes import Axis, Float, Grid, ListedAxis, parse_axes
+from phase6c.storage.files import read_lines, remove, write_whole
+from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.study.ledger import Trials
+from phase6c.study.study import OPTUNA_FILE, StudyConfig, best_trial, ordered
+
+# A grid of positive numbers that spans a decade is shown on a logarithmic scale.
+_LOG_SPAN = 10
+_STATES = {"FAILED": "FAIL", "INFEASIBLE": "FAIL"}
+_TOLD_OF_STUDY = {
+    "budget",
+    "code_version",
+    "complete",
+    "data",
+    "grace_epochs",
+    "n_trials",
+    "scheduler",
+    "searcher",
+    "seed",
+    "sources",
+    "train",
+    "value_corrected",
+}
+_NOTE = (
+    "Made from `ledger.jsonl`; what is changed here is lost when it is made again. The best trial"
+    " that the search may choose: {best}. Trials shown as infeasible are references, probes and"
+    " those out of the budget."
+)
+
+Rows = list[Values]
+# When a trial began and when it ended, in seconds since 1970; no end while it runs.
+Times = Mapping[int, tuple[float, float | None]]
+
+
+def write_optuna(folder: Path, config: StudyConfig, trials: Trials) -> None:
+    """Makes optuna.db from what the ledger says.
+
+    Raises:
+        StorageError: The ledger cannot be read, or the file cannot be written.
+    """
+    times = _times(folder / LEDGER_NAME, trials)
+    content = _database(_tables(config, ordered(trials), times))
+    # What a dashboard that was killed left would be rolled back into the new file.
+    remove(folder / f"{OPTUNA_FILE}-journal")
+    write_whole(folder / OPTUNA_FILE, content)
+
+
+def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, BaseDistribution]:
+    """Optuna's distribution of each axis, one for all trials: only such are compared.
+
+    A grid of positive numbers is an interval, which plots show on its scale; what else is listed
+    is categorical, in its order. All are widened to trials outside the space, such as references.
+    """
+    return {
+        name: _distribution(axis, {one.params[name] for one in trials if name in one.params})
+        for name, axis in parse_axes(config.space["axes"]).items()
+    }
+
+
+def attributes(trial: Trial, config: StudyConfig) -> Values:
+    """What else is known of a trial, by the names of `Study.to_frame`; nothing that is null."""
+    told = trial.summary(config.objective)
+    del told["number"], told["value"]
+    axes = config.space["axes"]
+    told["params"] = {name: one for name, one in trial.params.items() if name not in axes}
+    return dict(_flat(told))
+
+
+def _distribution(axis: Axis, seen: set[Value]) -> BaseDistribution:
+    if isinstance(axis, ListedAxis) and not _has_scale(axis):
+        return CategoricalDistribution(_in_order(axis, seen))
+    numbers: list[Any] = [*(axis.edges or ()), *seen]
+    low, high = min(numbers), max(numbers)
+    is_wide = isinstance(axis, Grid) and high >= _LOG_SPAN * low
+    log = low > 0 and (axis.log if isinstance(axis, Float) else is_wide)
+    if all(isinstance(number, int) for number in numbers):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _has_scale(axis: ListedAxis) -> bool:
+    """Whether a plot's scale can show all values apart: not words, nor zero beside decades."""
+    return isinstance(axis, Grid) and all(
+        not isinstance(value, str) and value > 0 for value in axis.values
+    )
+
+
+def _in_order(axis: ListedAxis, seen: set[Value]) -> list[Any]:
+    values: list[Any] = [*axis.values, *sorted(seen.difference(axis.values), key=str)]
+    is_numeric = isinstance(axis, Grid) and not any(isinstance(one, str) for one in values)
+    return sorted(values) if is_numeric else values
+
+
+def _times(ledger: Path, trials: Trials) -> Times:
+    rows = read_lines(ledger) if ledger.exists() else []
+    chosen = {row["number"]: row["at"] for row in rows if row["kind"] == "trial"}
+    # The first start: a trial whose worker was lost is started again.
+    started = {row["number"]: row["at"] for row in reversed(rows) if row["kind"] == "started"}
+    begun = chosen | started
+    last = {row["number"]: row["at"] for row in rows}
+    return {
+        number: (begun[number], last[number] if trial.finished else None)
+        for number, trial in trials.items()
+    }
+
+
+def _database(tables: Mapping[str, Rows]) -> bytes:
+    """A SQLite file of Optuna's, filled table by table: trial by trial takes minutes."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection})
+        for table, rows in tables.items():
+            if rows:
+                connection.executemany(_insert(table, rows[0]), rows)
+        connection.commit()
+        content = connection.serialize()
+        storage.remove_session()
+        storage.engine.dispose()
+    return content
+
+
+def _insert(table: str, columns: Values) -> str:
+    names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608 - names of this module
+
+
+def _tables(config: StudyConfig, trials: Sequence[Trial], times: Times) -> dict[str, Rows]:
+    return _study_tables(config, trials) | {
+        "trials": [_trial_row(trial, *times[trial.number]) for trial in trials],
+        "trial_params": _param_rows(trials, distributions(config, trials)),
+        "trial_values": [row for trial in trials if (row := _value_row(trial, config)) is not None],
+        "trial_intermediate_values": [row for trial in trials for row in _epoch_rows(trial)],
+        "trial_user_attributes": [
+            _of(trial) | row for trial in trials for row in _pairs(attributes(trial, config))
+        ],
+        "trial_system_attributes": [
+            _of(trial) | row
+            for trial in trials
+            if not (trial.chosen and trial.in_budget)
+            for row in _pairs({"constraints": [1.0]})
+        ],
+    }
+
+
+def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Rows]:
+    best = best_trial(trials, config)
+    told = {
+        "best_trial": best.number if best else None,
+        "baseline": {one.name: getattr(one.metrics, config.objective) for one in config.baselines},
+        **config.model_dump(mode="json", include=_TOLD_OF_STUDY),
+    }
+    system = {
+        "study:metric_names": [config.objective],
+        "dashboard:note_ver": 1,
+        "dashboard:note_str:0": _NOTE.format(best=best.number if best else "none yet"),
+    }
+    direction = "MAXIMIZE" if config.objective == "auc" else "MINIMIZE"
+    study = {"study_id": 1}
+    return {
+        "studies": [study | {"study_name": config.name}],
+        "study_directions": [study | {"objective": 0, "direction": direction}],
+        "study_user_attributes": [study | row for row in _pairs(dict(_flat(told)))],
+        "study_system_attributes": [study | row for row in _pairs(system)],
+    }
+
+
+def _of(trial: Trial) -> Values:
+    return {"trial_id": trial.number + 1}
+
+
+def _trial_row(trial: Trial, begun: float, ended: float | None) -> Values:
+    return _of(trial) | {
+        "study_id": 1,
+        "number": trial.number,
+        "state": _STATES.get(trial.state, trial.state),
+        "datetime_start": _utc(begun),
+        "datetime_complete": None if ended is None else _utc(ended),
+    }
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -> Rows:
+    described = {name: distribution_to_json(one) for name, one in told.items()}
+    return [
+        _of(trial)
+        | {
+            "param_name": name,
+            "param_value": told[name].to_internal_repr(trial.params[name]),
+            "distribution_json": described[name],
+        }
+        for trial in trials
+        for name in described
+        if name in trial.params
+    ]
+
+
+def _value_row(trial: Trial, config: StudyConfig) -> Values | None:
+    """What the trial reached; Optuna has no value of a trial that failed or runs."""
+    best = trial.best(config.objective)
+    if best is None or trial.state not in ("COMPLETE", "PRUNED"):
+        return None
+    return _of(trial) | {"objective": 0, "value": best.value, "value_type": "FINITE"}
+
+
+def _epoch_rows(trial: Trial) -> Rows:
+    return [
+        _of(trial)
+        | {
+            "step": one.epoch,
+            "intermediate_value": one.value,
+            "intermediate_value_type": "NAN" if one.diverged else "FINITE",
+        }
+        for one in trial.measurements
+    ]
+
+
+def _pairs(told: Values) -> Rows:
+    return [{"key": name, "value_json": json.dumps(one)} for name, one in told.items()]
+
+
+def _flat(told: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted names, lists as text: a table has a column for each."""
+    for name, value in told.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            text = isinstance(value, list | tuple)
+            yield prefix + name, " ".join(map(str, value)) if text else value

@@ -1,0 +1,168 @@
+"""TensorBoard's view of a study: each trial's HParams from its first moment, and its curves."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tensorboardX.proto.api_pb2 import Status
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndInfo
+from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboardX.record_writer import RecordWriter
+from tensorboardX.summary import hparams, scalar
+
+from phase6c.records import Measurement, Trial
+from phase6c.study.ledger import Row, Trials
+from phase6c.study.study import StudyConfig
+from phase6c.study.trial_folder import trial_folder
+
+logger = logging.getLogger(__name__)
+
+HPARAM_METRICS = ("auc", "log_loss", "refinement", "brier", "average_precision", "pred_range")
+# TensorBoard's table shows the first five unasked; `pruned` is 1 for a trial that a rung ended.
+_HPARAM_TAGS = tuple(
+    f"hparam/{name}" for name in ("auc", "log_loss", "epochs", "pruned", *HPARAM_METRICS[2:])
+)
+_STATUS = {"FAILED": "STATUS_FAILURE", "INFEASIBLE": "STATUS_FAILURE"}
+
+
+class Board:
+    """A listener of the ledger that keeps one event file for each trial.
+
+    What a trial is stands at the beginning of its file, and what it has reached follows each epoch,
+    so that its HParams are complete however it, or the search, ends.
+
+    Event files are a view: those of earlier runs are deleted and made again from the ledger. Where
+    they cannot be written, it warns once.
+
+    Args:
+        folder: The study's folder.
+        config: The study.
+        trials: What the ledger holds so far.
+    """
+
+    def __init__(self, folder: Path, config: StudyConfig, trials: Trials) -> None:
+        self._folder = folder
+        self._config = config
+        self._writers: dict[int, RecordWriter] = {}
+        self._failed = False
+        with self._warning_once():
+            for trial in trials.values():
+                self._write_again(trial)
+
+    def __call__(self, row: Row, trial: Trial) -> None:
+        """Writes what the new row adds."""
+        with self._warning_once():
+            if row["kind"] == "trial":
+                self._write(trial, ())
+            if row["kind"] == "result":
+                self._write_epoch(trial)
+            if trial.finished:
+                self._finish(trial)
+
+    def close(self) -> None:
+        """Closes the files of trials that are not finished."""
+        for number in list(self._writers):
+            with self._warning_once():
+                self._writers.pop(number).close()
+
+    @contextmanager
+    def _warning_once(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._failed:
+                logger.warning(
+                    "TensorBoard's curves cannot be written (%s); --resume makes them again.",
+                    error.strerror or error,
+                )
+            self._failed = True
+
+    def _write_again(self, trial: Trial) -> None:
+        for stale in trial_folder(self._folder, trial.number).glob("events.out.tfevents.*"):
+            stale.unlink()
+        self._write(trial, ())
+        for epoch in range(1, trial.epochs + 1):
+            self._write_epoch(trial.model_copy(update={"measurements": trial.measurements[:epoch]}))
+        if trial.finished:
+            self._finish(trial)
+
+    def _write_epoch(self, trial: Trial) -> None:
+        latest = trial.measurements[-1]
+        told = scalars(latest) | {"hparam/epochs": trial.epochs}
+        if latest is trial.best(self._config.objective):
+            told |= _hparam_metrics(latest)
+        self._write(trial, _summaries(told), latest.epoch)
+
+    def _finish(self, trial: Trial) -> None:
+        told = _summaries({"hparam/pruned": trial.state == "PRUNED"})
+        self._write(trial, (*told, _end(trial)), trial.epochs)
+        self._writers.pop(trial.number).close()
+
+    def _write(self, trial: Trial, summaries: Iterable[Summary], step: int = 0) -> None:
+        """Writes in this thread: that of a SummaryWriter dies of a full disk and then blocks."""
+        if trial.number not in self._writers:
+            self._begin(trial)
+        for summary in summaries:
+            self._write_event(trial, step=step, summary=summary)
+        self._writers[trial.number].flush()
+
+    def _begin(self, trial: Trial) -> None:
+        folder = trial_folder(self._folder, trial.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{trial.number}"
+        self._writers[trial.number] = RecordWriter(str(folder / name))
+        self._write_event(trial, file_version="brain.Event:2")
+        # TensorBoard takes the columns of its table from any one trial: all name the same.
+        columns, beginning, _ = hparams(_hparams(trial), dict.fromkeys(_HPARAM_TAGS))
+        nothing_yet = _summaries({"hparam/epochs": 0, "hparam/pruned": 0})
+        for summary in (columns, beginning, *nothing_yet):
+            self._write_event(trial, summary=summary)
+
+    def _write_event(self, trial: Trial, **what: Any) -> None:
+        event = Event(wall_time=time.time(), **what)
+        self._writers[trial.number].write(event.SerializeToString())
+
+
+def scalars(measurement: Measurement) -> dict[str, float]:
+    """The curves of one epoch: `train/loss`, `val/...`, `prob/...`."""
+    metrics = measurement.metrics.model_dump()
+    tags: dict[str, Any] = {"train/loss": metrics.pop("loss_train")}
+    for name, value in metrics.items():
+        group = "prob" if name.startswith("pred_") else "val"
+        tags[f"{group}/{name.removeprefix('pred_')}"] = value
+    return {tag: float(value) for tag, value in tags.items() if value is not None}
+
+
+def _summaries(values: Mapping[str, float]) -> Iterator[Summary]:
+    return (scalar(tag, value) for tag, value in values.items())
+
+
+def _hparams(trial: Trial) -> Mapping[str, Any]:
+    """What is known of a trial when it is chosen."""
+    extra = {
+        "n_params": trial.n_params,
+        "source": trial.source,
+        "reference": trial.name or "",
+    }
+    return {**trial.params, **extra}
+
+
+def _hparam_metrics(best: Measurement) -> dict[str, float]:
+    known = {name: getattr(best.metrics, name) for name in HPARAM_METRICS}
+    return {f"hparam/{name}": value for name, value in known.items() if value is not None}
+
+
+def _end(trial: Trial) -> Summary:
+    """Whether the trial ended well; TensorBoard shows trials by it."""
+    status = Status.Value(_STATUS.get(trial.state, "STATUS_SUCCESS"))
+    content = HParamsPluginData(session_end_info=SessionEndInfo(status=status), version=0)
+    plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString())
+    metadata = SummaryMetadata(plugin_data=plugin)
+    return Summary(value=[Summary.Value(tag="_hparams_/session_end_info", metadata=metadata)])

@@ -1,0 +1,1 @@
+"""The trainings of an evaluation, from their options to the card."""

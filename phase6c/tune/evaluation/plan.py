@@ -1,0 +1,311 @@
+"""What an evaluation will train, settled and checked before anything is started."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from phase6c.config import TrialConfig, parse
+from phase6c.data.bars import Bars, load_bars
+from phase6c.data.history import History
+from phase6c.data.preparation import prepare
+from phase6c.data.splits import TEST, evaluation_steps
+from phase6c.data.walk import Walk
+from phase6c.errors import ConfigError, FolderError
+from phase6c.evaluation.openings import OPENINGS_FILE, HeldOutBlock, openings_of, times
+from phase6c.records import Trial
+from phase6c.storage.disk import bytes_needed
+from phase6c.study.evaluation_config import Contender, EvaluationConfig
+from phase6c.study.study import STUDY_FILE, Study, StudyConfig, load_study, read_config
+from phase6c.study.study_folder import cache_path, check_folder, check_unused, evaluation_path
+from phase6c.tune.evaluation.contenders import (
+    budget_size,
+    check_comparable,
+    common_training,
+    find_contenders,
+)
+from phase6c.tune.probe.study import space_of
+from phase6c.tune.search.options import EvaluationOptions, SearchOptions
+from phase6c.tune.search.plan import StudyPlan, drawn_seed
+from phase6c.tune.search.resume import check_same_data
+from phase6c.version import code_version
+
+# The trainings' study in the folder of the model that comes of them.
+FITS = "fits"
+# Sets the seeds of an evaluation apart from those of searches and probes.
+_EVALUATION = 3
+
+
+class Fit(NamedTuple):
+    """One training: a configuration for one step under one seed."""
+
+    contender: Contender
+    step: str
+    seed: int
+
+    @property
+    def config(self) -> TrialConfig:
+        """All of it, the seed included."""
+        return parse(TrialConfig, {**self.contender.config, "seed": self.seed})
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same as another."""
+        return self.config.digest(), self.step
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """An evaluation that is ready to start.
+
+    Attributes:
+        folder: Of the model.
+        study: That of the trainings, in the folder `fits`.
+        bars: All of them, the test block included.
+        history: What is made of them.
+        walk: What the trainings may see.
+        resume: Whether one that is there may be gone on with.
+    """
+
+    folder: Path
+    study: StudyPlan
+    bars: Bars
+    history: History
+    walk: Walk
+    resume: bool
+
+    @property
+    def config(self) -> EvaluationConfig:
+        """What is compared, and how."""
+        assert self.study.config.evaluation is not None
+        return self.study.config.evaluation
+
+    @property
+    def openings(self) -> Path:
+        """The book of test openings."""
+        return self.folder.parent.parent / OPENINGS_FILE
+
+    @property
+    def test_block(self) -> HeldOutBlock:
+        """What the final model is judged on."""
+        span = self.walk.steps[TEST].fold.out
+        return HeldOutBlock(
+            bars_digest=self.bars.digest,
+            tickers=self.history.summary.tickers,
+            first_date=span.first.item(),
+            last_date=span.last.item(),
+        )
+
+    def opened_before(self) -> str | None:
+        """Whether others have opened the test block, in words; None if it is untouched.
+
+        Raises:
+            StorageError: The book of openings is damaged.
+        """
+        own, block = self.study.config.study_id, self.test_block
+        before = [one for one in openings_of(self.openings, block) if one.evaluation_id != own]
+        if not before:
+            return None
+        return (
+            f"The test block, {block.first_date} to {block.last_date}, has been opened "
+            f"{times(len(before))} before, first on {before[0]}"
+        )
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """What is compared."""
+        return self.config.contenders
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """The same for all contenders and steps; more of them begin with the same."""
+        seed = self.study.config.seed
+        return tuple(drawn_seed(seed, index, _EVALUATION) for index in range(self.config.n_seeds))
+
+    @property
+    def n_fits_at_most(self) -> int:
+        """Trainings if no contender drops out, those of the final model included."""
+        steps = len(self.contenders) * (len(self.walk.folds) + 1) + 1
+        return steps * len(self.seeds)
+
+    def disk_bytes(self, max_concurrent: int) -> int:
+        """The size of the trainings' folder at its largest."""
+        epochs = self.study.config.train.epochs
+        return bytes_needed(
+            n_params=max(one.n_params for one in self.contenders),
+            n_trials=self.n_fits_at_most,
+            max_concurrent=max_concurrent,
+            epochs=epochs,
+            total_epochs=self.n_fits_at_most * epochs,
+            n_val=len(self.study.data.val),
+            # The final model's weights, in both places.
+            keep=self.study.config.keep + 2 * len(self.seeds),
+            n_states=2,  # of the refits, twice while one is replaced
+        )
+
+
+def plan_evaluation(
+    studies: str | Path | Sequence[str | Path],
+    options: EvaluationOptions,
+    *,
+    keeps_cache: bool = True,
+) -> EvaluationPlan:
+    """Settles everything that can be settled without starting anything.
+
+    Args:
+        studies: Folders of studies of the same bars, blocks, label and tier, or one such folder.
+        options: How.
+        keeps_cache: Whether computed features may be kept beside the studies.
+
+    Raises:
+        ConfigError: No study, or one named twice; or the evaluation that is there is another one.
+        DataError: The studies cannot be compared, have nothing to evaluate, or their bars have
+            changed.
+        FolderError: There is no study in a folder, or the model's folder may not be used.
+        StorageError: A file of a study is damaged, or its ledger is gone.
+    """
+    found = [load_study(path) for path in _each_once(studies)]
+    if not found:
+        raise ConfigError("An evaluation needs a study", None, "Name the folder of one.")
+    check_comparable(found)
+    first = found[0].config
+    folder = evaluation_path(options.out, options.name)
+    _check_folder(folder, resume=options.resume)
+    bars = load_bars(first.sources)
+    cache = cache_path(options.out) if keeps_cache else None
+    data, history, splits = prepare(bars, first.data, cache)
+    check_same_data(first, data.digest, data.summary.model_dump(mode="json"))
+    steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
+    walk = Walk.before_test(history, steps)
+    walk.check_classes()
+    config = _config(found, options)
+    plan = EvaluationPlan(
+        folder=folder,
+        study=StudyPlan(
+            folder=folder / FITS,
+            config=config,
+            space=space_of(config),
+            data=data,
+            references=(),
+            options=_run_options(options),
+            precision_pinned=True,
+        ),
+        bars=bars,
+        history=history,
+        walk=walk,
+        resume=options.resume,
+    )
+    return resumed(plan) if (folder / FITS / STUDY_FILE).exists() else plan
+
+
+def resumed(plan: EvaluationPlan) -> EvaluationPlan:
+    """The plan with the identity of the one that is there.
+
+    Raises:
+        ConfigError: That is another evaluation.
+    """
+    stored = read_config(plan.study.folder)
+    wanted = plan.study.config
+    check_same_data(stored, wanted.data_digest, wanted.data_summary)
+    if stored.evaluation != wanted.evaluation:
+        raise ConfigError(
+            "An evaluation is resumed with the studies and options that it was started with",
+            "; ".join(_differences(stored.evaluation, plan.config)),
+            "Give the stored ones, or start another evaluation with --name.",
+        )
+    config = wanted.model_copy(update={"study_id": stored.study_id, "complete": stored.complete})
+    return replace(plan, study=replace(plan.study, config=config))
+
+
+def key_of(trial: Trial) -> tuple[str, str]:
+    """What makes a training the same as another."""
+    return parse(TrialConfig, trial.config).digest(), str(trial.step)
+
+
+def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig:
+    """The configuration of the trainings: the studies' own, with nothing left to search.
+
+    The largest budget, and its space, stand for all.
+    """
+    largest = max(studies, key=budget_size).config
+    return studies[0].config.model_copy(
+        update={
+            "study_id": uuid.uuid4().hex,
+            "name": options.name,
+            "budget": largest.budget,
+            "space": largest.space,
+            "train": common_training(studies),
+            "n_trials": 0,
+            "scheduler": "none",
+            "adaptive_grace": False,
+            "audit_share": 0.0,
+            "time_budget_s": None,
+            "keep": 1,
+            "warm_start": None,
+            "value_corrected": None,
+            "complete": False,
+            "code_version": code_version(),
+            "evaluation": EvaluationConfig(
+                contenders=find_contenders(studies, options.top),
+                n_seeds=options.seeds,
+                n_folds=options.folds,
+                calibration=options.calibration,
+            ),
+        }
+    )
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    """Checks, without changing anything, that an evaluation may use the folder.
+
+    Raises:
+        FolderError: It holds something else, or an evaluation that is not to be gone on with.
+    """
+    if folder.is_dir() and not (folder / FITS).exists() and any(folder.iterdir()):
+        raise FolderError(
+            "A folder that holds no evaluation is never written into",
+            folder,
+            "Choose another --out or --name, or empty it yourself.",
+        )
+    if (folder / FITS / STUDY_FILE).exists() and not resume:
+        check_unused(folder / FITS)
+        raise FolderError(
+            "An existing evaluation is neither changed nor replaced without being asked",
+            folder,
+            "Add --resume to go on, or choose another --name.",
+        )
+    check_folder(folder / FITS, resume=resume, overwrite=False)
+
+
+def _each_once(studies: str | Path | Sequence[str | Path]) -> list[Path]:
+    given = [studies] if isinstance(studies, str | Path) else studies
+    places = [Path(one).absolute() for one in given]
+    twice = sorted({str(one) for one in places if places.count(one) > 1})
+    if twice:
+        raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")
+    return places
+
+
+def _run_options(options: EvaluationOptions) -> SearchOptions:
+    names = ("gpus", "gpus_per_trial", "cpus", "address", "out", "name")
+    return parse(SearchOptions, {name: getattr(options, name) for name in names})
+
+
+def _differences(stored: EvaluationConfig | None, wanted: EvaluationConfig) -> Iterator[str]:
+    if stored is None:
+        yield "the study there is a search"
+        return
+    for name in ("n_seeds", "n_folds", "calibration"):
+        before, after = getattr(stored, name), getattr(wanted, name)
+        if before != after:
+            yield f"{name.removeprefix('n_')}: {before} -> {after}"
+    before, after = (
+        ", ".join(f"{one.name} of {one.study}" for one in config.contenders)
+        for config in (stored, wanted)
+    )
+    if stored.contenders != wanted.contenders:
+        yield f"contenders: {before} -> {after}" if before != after else "contenders: retrained"

@@ -1,0 +1,186 @@
+"""The course of an evaluation: which trainings come next, given what the others have shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from phase6c.data.splits import CAL, TEST
+from phase6c.errors import StudyFailedError
+from phase6c.evaluation.choice import Choice, choose
+from phase6c.evaluation.fits import Fitted, read_fitted
+from phase6c.evaluation.outcomes import Candidate, Draws, Truth
+from phase6c.evaluation.race import BEHIND, cannot_win
+from phase6c.records import Trial
+from phase6c.study.evaluation_config import Contender
+from phase6c.study.ledger import Trials
+from phase6c.study.trial_folder import MODEL, trial_folder
+from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A contender that gets no more trainings.
+
+    Attributes:
+        after_seeds: How many seeds it had.
+        why: In words.
+    """
+
+    after_seeds: int
+    why: str
+
+
+@dataclass
+class Course:
+    """Stages of trainings; each is settled by the predictions of those before it.
+
+    The walk forward comes first, a seed a stage, after which those that cannot win drop out. Then
+    all that are left are trained for the cal block. It chooses one of them, which is trained for
+    all dates before the test block.
+
+    Attributes:
+        plan: What may be trained.
+        trials: The trainings so far, as the ledger has them.
+        draws: Of the race.
+        dropped: By name, who dropped out; filled as the stages are taken.
+        choice: What the cal block chose; None before it has.
+        failed: Names of those that dropped out because a training failed.
+    """
+
+    plan: EvaluationPlan
+    trials: Trials
+    draws: Draws
+    dropped: dict[str, Dropped] = field(default_factory=dict)
+    choice: Choice | None = None
+    failed: set[str] = field(default_factory=set)
+    _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def stages(self) -> Iterator[list[Fit]]:
+        """The trainings of each stage; the next one is asked for when all of it have ended.
+
+        Raises:
+            StudyFailedError: No contender that may win is left.
+        """
+        for n_seeds, seed in enumerate(self.plan.seeds, start=1):
+            stage = [Fit(one, step, seed) for step in self.plan.walk.folds for one in self.left]
+            yield stage
+            self._drop_failed(stage, n_seeds)
+            if n_seeds < len(self.plan.seeds):
+                self._race(n_seeds)
+        stage = [Fit(one, CAL, seed) for seed in self.plan.seeds for one in self.left]
+        yield stage
+        self._drop_failed(stage, len(self.plan.seeds))
+        past = self.plan.walk.past
+        while self.choice is None or self._drop_diverged():
+            found = [self.candidate(one, past, self.plan.seeds) for one in self.left]
+            self.choice = choose(found, self.truth(past), self.plan.config.calibration)
+            logger.info("The cal block chose %s.", self.choice.candidate)
+            yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
+
+    @property
+    def left(self) -> list[Contender]:
+        """Who has not dropped out."""
+        return [one for one in self.plan.contenders if one.name not in self.dropped]
+
+    @property
+    def chosen(self) -> Contender:
+        """Whom the cal block chose."""
+        assert self.choice is not None
+        return next(one for one in self.plan.contenders if one.name == self.choice.candidate)
+
+    @property
+    def final_seeds(self) -> tuple[int, ...]:
+        """Those of the final model: all of an ensemble, else the first."""
+        assert self.choice is not None
+        return self.plan.seeds if self.choice.form == "ensemble" else self.plan.seeds[:1]
+
+    def candidate(
+        self, contender: Contender, steps: Sequence[str], seeds: Sequence[int], of: str = MODEL
+    ) -> Candidate:
+        """What a contender predicted in some steps under some seeds."""
+        logits = [
+            np.concatenate([self._fitted(Fit(contender, step, seed)).logits[of] for step in steps])
+            for seed in seeds
+        ]
+        return Candidate(contender.name, np.stack(logits), contender.may_win)
+
+    def truth(self, steps: Sequence[str]) -> Truth:
+        """The rows of some steps; they are the same for all contenders."""
+        fits = [Fit(self.left[0], step, self.plan.seeds[0]) for step in steps]
+        return Truth.joined([self._fitted(one).truth for one in fits])
+
+    def trials_of(self, contender: Contender) -> list[Trial]:
+        """All trainings of a contender."""
+        own = {Fit(contender, "", seed).key[0] for seed in self.plan.seeds}
+        return [one for one in self.trials.values() if key_of(one)[0] in own]
+
+    def trial(self, fit: Fit) -> Trial | None:
+        """The training in the ledger; of repeated ones the last."""
+        for number in self.trials.keys() - self._keys.keys():
+            self._keys[number] = key_of(self.trials[number])
+        found = [number for number, key in self._keys.items() if key == fit.key]
+        return self.trials[max(found)] if found else None
+
+    def _fitted(self, fit: Fit) -> Fitted:
+        found = self._read(fit)
+        assert found is not None, fit
+        return found
+
+    def _read(self, fit: Fit) -> Fitted | None:
+        trial = self.trial(fit)
+        if trial is None or trial.state != "COMPLETE":
+            return None
+        return read_fitted(trial_folder(self.plan.study.folder, trial.number), fit.step)
+
+    def _drop_failed(self, stage: Sequence[Fit], n_seeds: int) -> None:
+        """Who failed in one training of a stage can be compared no more."""
+        for one in self.left:
+            own = (fit for fit in stage if fit.contender is one)
+            failed = next((fit for fit in own if self._read(fit) is None), None)
+            if failed is not None:
+                trial = self.trial(failed)
+                error = trial.error.message if trial and trial.error else "it diverged"
+                why = f"its training for {failed.step} failed: {error}"
+                self.failed.add(one.name)
+                self._drop(one.name, Dropped(n_seeds, why))
+        self._check_left()
+
+    def _check_left(self) -> None:
+        if not any(one.may_win for one in self.left):
+            raise StudyFailedError(
+                "At least one configuration must be trained in every step",
+                "; ".join(f"{name}: {one.why}" for name, one in self.dropped.items()),
+                f"See all_trials.json in {self.plan.study.folder}.",
+            )
+
+    def _drop_diverged(self) -> bool:
+        """Drops the chosen contender if its last training has diverged; another may be chosen.
+
+        The test block has not been opened yet.
+        """
+        trials = [self.trial(Fit(self.chosen, TEST, seed)) for seed in self.final_seeds]
+        if not any(one and one.error and one.error.kind == "diverged" for one in trials):
+            return False
+        self.failed.add(self.chosen.name)
+        why = "its training on all dates before the test block diverged"
+        self._drop(self.chosen.name, Dropped(len(self.plan.seeds), why))
+        self._check_left()
+        return True
+
+    def _race(self, n_seeds: int) -> None:
+        folds, seeds = self.plan.walk.folds, self.plan.seeds[:n_seeds]
+        found = [self.candidate(one, folds, seeds) for one in self.left]
+        behind = cannot_win(found, self.truth(folds), self.draws)
+        for name, interval in behind.items():
+            why = f"{BEHIND} in log loss by {interval.low:.4f} to {interval.high:.4f}"
+            self._drop(name, Dropped(n_seeds, why))
+
+    def _drop(self, name: str, why: Dropped) -> None:
+        self.dropped[name] = why
+        logger.info("%s gets no more seeds after %d: %s.", name, why.after_seeds, why.why)

@@ -1,0 +1,1 @@
+"""Matched contrasts, from their options to their end."""

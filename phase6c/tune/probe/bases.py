@@ -1,0 +1,110 @@
+"""What a probe varies: the best trials of a study, one by its number, or a reference."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from phase6c.config import TrialConfig, Values, parse
+from phase6c.errors import ConfigError
+from phase6c.records import Trial
+from phase6c.study.ledger import Trials
+from phase6c.study.study import ranked
+from phase6c.tune.search.plan import StudyPlan, build_trial, find_references
+
+logger = logging.getLogger(__name__)
+
+_FORM = re.compile(r"best|top:(?P<top>[1-9]\d*)|trial:(?P<trial>\d+)|reference:(?P<reference>\S+)")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A configuration to vary.
+
+    Attributes:
+        number: Of the trial that has it; None for a reference that the study has not tried.
+        reference: Its name if it is a reference.
+        config: All of it, with seed 0.
+        params: Flat values, as a trial tells them.
+    """
+
+    number: int | None
+    reference: str | None
+    config: TrialConfig
+    params: Values
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return self.reference or f"trial {self.number}"
+
+    def number_in(self, trials: Trials) -> int | None:
+        """The number of its trial; of a reference without one, of the first probe that has it."""
+        if self.number is not None:
+            return self.number
+        own = [one.number for one in trials.values() if one.contrast_of == one.number]
+        return next((one for one in sorted(own) if _config(trials[one]) == self.config), None)
+
+
+def reference_name(base: str) -> str | None:
+    """The NAME of `reference:NAME`; None for a base that needs a study.
+
+    Raises:
+        ConfigError: It is no base.
+    """
+    return _read(base)["reference"]
+
+
+def find_bases(base: str, plan: StudyPlan, trials: Trials) -> tuple[Base, ...]:
+    """The configurations that `best`, `top:K`, `trial:N` or `reference:NAME` stands for.
+
+    Raises:
+        ConfigError: It stands for none in this study.
+    """
+    form = _read(base)
+    if form["reference"]:
+        return (_reference(form["reference"], plan, trials.values()),)
+    if form["trial"]:
+        found = [trial for trial in trials.values() if trial.number == int(form["trial"])]
+        rule, there = "--base trial:N must name a trial of the study", f"{len(trials)} trials"
+    else:
+        wanted = int(form["top"] or 1)
+        found = ranked(trials.values(), plan.config)[:wanted]
+        rule, there = "--base best and top:K need a trial that may be called the best", "none"
+        if 0 < len(found) < wanted:
+            logger.warning(
+                "Only %d trials may be called the best; %s takes them.", len(found), base
+            )
+    if not found:
+        remedy = "Name another, or a reference such as reference:january_best."
+        raise ConfigError(rule, f"{base}; {plan.folder} has {there}", remedy)
+    return tuple(_of_trial(trial) for trial in found)
+
+
+def _read(base: str) -> dict[str, str | None]:
+    form = _FORM.fullmatch(base)
+    if form is None:
+        raise ConfigError(
+            "--base must be best, top:K, trial:N or reference:NAME", base, "Use --base best."
+        )
+    return form.groupdict()
+
+
+def _of_trial(trial: Trial) -> Base:
+    reference = trial.name if trial.source == "reference" else None
+    return Base(trial.number, reference, _config(trial), trial.params)
+
+
+def _reference(name: str, plan: StudyPlan, trials: Iterable[Trial]) -> Base:
+    (reference,) = find_references([name])
+    for trial in trials:
+        if trial.source == "reference" and trial.name == name:
+            return _of_trial(trial)
+    config, _ = build_trial(plan, plan.config.train, reference.values, 0)
+    return Base(None, name, config.model_copy(update={"seed": 0}), dict(reference.values))
+
+
+def _config(trial: Trial) -> TrialConfig:
+    return parse(TrialConfig, trial.config).model_copy(update={"seed": 0})

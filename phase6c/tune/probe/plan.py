@@ -1,0 +1,218 @@
+"""What a probe trains: a configuration and its variants, one field changed, on the same seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from phase6c.analysis.contrasts import Pair
+from phase6c.config import (
+    ModelConfig,
+    OptimConfig,
+    TrialConfig,
+    Value,
+    Values,
+    check_names,
+    parse,
+    settable_fields,
+)
+from phase6c.data.reading.raw import listed
+from phase6c.errors import ConfigError, Phase6cError
+from phase6c.records import Trial
+from phase6c.storage.disk import bytes_needed
+from phase6c.study.ledger import Trials
+from phase6c.tune.probe.bases import Base
+from phase6c.tune.search.plan import StudyPlan, drawn_seed
+from search_spaces.common import TOKENS
+
+# What can change while bars, blocks and epochs stay those of the study.
+VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
+
+# Sets the seeds of probes apart from those of a search; last, as a final zero changes nothing.
+_PROBE = 2
+_LARGEST_WHOLE = 256
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a base, or a variant of it, under one seed.
+
+    Attributes:
+        base: What is varied.
+        varied: Names the field that differs from it; None for the base itself.
+        config: All of it, the seed included.
+        n_params: The exact count.
+        in_budget: Whether that is in the study's budget; of a reference it never is.
+    """
+
+    base: Base
+    varied: str | None
+    config: TrialConfig
+    n_params: int
+    in_budget: bool
+
+    @property
+    def params(self) -> Values:
+        """Flat values as the base tells them, with the one that differs."""
+        changed = {} if self.varied is None else {self.varied: self.config.flat()[self.varied]}
+        return {**self.base.params, **changed}
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """Matched contrasts that are ready to be trained.
+
+    Attributes:
+        study: Where they belong.
+        bases: What is varied.
+        vary: The values to try of each field, one field at a time; none to repeat the bases alone.
+        n_seeds: Every configuration is trained under so many seeds, the same for all.
+    """
+
+    study: StudyPlan
+    bases: tuple[Base, ...]
+    vary: Mapping[str, tuple[Value, ...]]
+    n_seeds: int
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of initial weights, order of windows and dropout; more of them begin with the same."""
+        seed = self.study.config.seed
+        return tuple(drawn_seed(seed, index, _PROBE) for index in range(self.n_seeds))
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """Each training once; seed by seed, so that what is cut short has whole contrasts."""
+        found: dict[str, Run] = {}
+        for seed, base in product(self.seeds, self.bases):
+            for varied, config in ((None, base.config), *self._variants(base)):
+                run = self._run(base, varied, config.model_copy(update={"seed": seed}))
+                found.setdefault(run.config.digest(), run)
+        return tuple(found.values())
+
+    def missing(self, trials: Trials) -> list[Run]:
+        """The runs that show nothing yet: new, unfinished, or failed for want of a machine."""
+        known = by_digest(trials)
+        return [run for run in self.runs if not _shows(known.get(run.config.digest()))]
+
+    def is_done(self, trials: Trials) -> bool:
+        """Whether every run has ended."""
+        known = by_digest(trials)
+        ended = (known.get(run.config.digest()) for run in self.runs)
+        return all(trial is not None and trial.finished for trial in ended)
+
+    def pairs(self, trials: Trials) -> list[Pair]:
+        """The contrasts that were asked for, once the trials that they name are there."""
+        numbered = [(base.number_in(trials), base) for base in self.bases]
+        found = (
+            Pair(number, name, config.flat()[name])
+            for number, base in numbered
+            if number is not None
+            for name, config in self._variants(base)
+        )
+        return list(dict.fromkeys(found))
+
+    def disk_bytes(self, trials: Trials, max_concurrent: int) -> int:
+        """The size of the study's folder at its largest."""
+        config, missing = self.study.config, self.missing(trials)
+        sizes = [run.n_params for run in missing] + [one.n_params for one in trials.values()]
+        trained = sum(trial.epochs for trial in trials.values())
+        return bytes_needed(
+            n_params=max(sizes),
+            n_trials=len(trials) + len(missing),
+            max_concurrent=max_concurrent,
+            epochs=config.train.epochs,
+            total_epochs=trained + len(missing) * config.train.epochs,
+            n_val=len(self.study.data.val),
+            keep=config.keep,
+        )
+
+    def check(self) -> None:
+        """Checks every variant before anything is trained.
+
+        Raises:
+            ConfigError: A field cannot be varied, a value cannot be built, or nothing differs.
+        """
+        _check_fields(self.vary)
+        for base, (name, values) in product(self.bases, self.vary.items()):
+            for value in values:
+                self._check_value(base, name, value)
+        if self.vary and all(run.varied is None for run in self.runs):
+            raise ConfigError(
+                "A varied value must differ from the base's own",
+                ", ".join(f"{name}={value}" for name, one in self.vary.items() for value in one),
+                "Name another value.",
+            )
+
+    def _variants(self, base: Base) -> Iterator[tuple[str, TrialConfig]]:
+        """What differs from a base, with the name of its field."""
+        for name, values in self.vary.items():
+            for value in values:
+                config = _with(base, name, value)
+                if config != base.config:
+                    yield name, config
+
+    def _run(self, base: Base, varied: str | None, config: TrialConfig) -> Run:
+        n_params = self.study.count(config.model)
+        in_budget = base.reference is None and self.study.in_budget(n_params)
+        return Run(base, varied, config, n_params, in_budget)
+
+    def _check_value(self, base: Base, name: str, value: Value) -> None:
+        fault = self._fault(base, name, value)
+        if fault is None:
+            return
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        candidates = range(1, _LARGEST_WHOLE + 1) if whole else ()
+        would = [str(one) for one in candidates if self._fault(base, name, one) is None]
+        raise ConfigError(
+            "A varied value must give a model that can be built, with all else as it is",
+            f"{name}={value} on {base.label}: {fault}",
+            f"{name} may be {listed(would, 20)}." if would else "Name another value.",
+        )
+
+    def _fault(self, base: Base, name: str, value: Value) -> str | None:
+        """Why a variant cannot be built."""
+        try:
+            config = _with(base, name, value)
+            self.study.data.check_context(config.model.context_days)
+        except Phase6cError as error:
+            return str(error.value)
+        holds = TOKENS.allows(config.flat())
+        kept = TOKENS.name in self.study.config.space["rules"]
+        return f"against the rule that {TOKENS.name}" if kept and not holds else None
+
+
+def by_digest(trials: Trials) -> dict[str, Trial]:
+    """The probes by the digest of their configuration; of repeated ones the last."""
+    found = (trial for _, trial in sorted(trials.items()) if trial.source == "probe")
+    return {parse(TrialConfig, trial.config).digest(): trial for trial in found}
+
+
+def _shows(trial: Trial | None) -> bool:
+    """Whether a run need not be trained (again): the same divergence would only come again."""
+    if trial is None or not trial.finished:
+        return False
+    return trial.error is None or trial.error.kind == "diverged"
+
+
+def _with(base: Base, name: str, value: Any) -> TrialConfig:
+    return TrialConfig.from_flat({**base.config.flat(), name: value})
+
+
+def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
+    check_names(vary, settable_fields(), "--vary name")
+    others = [name for name in vary if name not in VARIABLE]
+    if others:
+        raise ConfigError(
+            "A probe varies the model, its optimiser or the batch size, on the study's own data "
+            "and for all of its epochs",
+            ", ".join(others),
+            f"Vary {', '.join(VARIABLE)}, or start another study.",
+        )
+    empty = [name for name, values in vary.items() if not values]
+    if empty:
+        rule, remedy = "A varied field needs values", "Use --vary n_heads=2,4."
+        raise ConfigError(rule, ", ".join(empty), remedy)

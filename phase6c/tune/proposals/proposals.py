@@ -1,0 +1,242 @@
+"""What to try next: a sampler's suggestions, feasible and never twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from ray.tune.search import Searcher
+
+from phase6c.config import Objective, TrialConfig, Values, parse
+from phase6c.errors import ConfigError
+from phase6c.records import Trial, score
+from phase6c.space.budget import CountParameters
+from phase6c.space.space import Space
+from phase6c.study.study import WarmStart, value_of
+from phase6c.tune.proposals.enqueued import Starts
+from phase6c.tune.proposals.failures import Failures
+from phase6c.tune.proposals.prior import Prior
+from phase6c.tune.proposals.samplers import (
+    METRIC,
+    HyperOptSampler,
+    OptunaSampler,
+    RaySampler,
+    ray_domains,
+)
+
+# Told of a trial without a value while no worst one is known; samplers only rank.
+_FAR_BELOW = -10.0
+
+# A sampler that starts badly could stay where it is.
+RANDOM_SHARE = 0.1
+_MAX_ASKS = 12
+_MAX_DRAWS = 300
+# A grid up to this size is walked through once draws no longer find anything new.
+_MAX_WALK = 200_000
+
+
+class _Suggestion(NamedTuple):
+    """What a sampler suggested under a key, as complete flat values."""
+
+    key: str
+    values: Values
+
+
+class Proposals:
+    """Feasible configurations that were not tried before.
+
+    A suggestion that is infeasible, known or likely to fail is withdrawn and the sampler asked
+    again; after that, uniform draws and at last the grid itself are looked through. What is
+    proposed for a trial follows from the seed, the trial's number and what was learned before.
+
+    Args:
+        space: What is searched.
+        count: The exact parameter count of a shape.
+        sampler: Who suggests; None for uniform draws.
+        objective: What is optimised.
+        seed: Of every draw.
+        trials: What earlier runs tried; the sampler is told of them.
+        warm_start: Its prior chooses among suggestions, as far as this search's results agree.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        count: CountParameters,
+        sampler: RaySampler | None,
+        objective: Objective,
+        seed: int,
+        trials: Iterable[Trial] = (),
+        warm_start: WarmStart | None = None,
+    ) -> None:
+        self._space = space
+        self._count = count
+        self._sampler = sampler
+        self._objective = objective
+        # With a seed of its own a search would draw what its source has drawn.
+        self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
+        self._starts = Starts(warm_start.starts if warm_start else ())
+        self._failures = Failures(space.axes)
+        self._prior = Prior(space.axes, warm_start.points) if warm_start else None
+        self._seen: set[str] = set()
+        self._open: dict[int, str] = {}
+        self._worst = _FAR_BELOW
+        for trial in trials:
+            self.reserve(parse(TrialConfig, trial.config))
+            if trial.source == "warm_start":
+                self._starts.mark_tried()
+            self.learn(trial)
+
+    def next(self, number: int) -> Values | None:
+        """The flat values of trial `number`; None when the space holds nothing new."""
+        rng = np.random.default_rng([*self._seed, number])
+        # Of a grid that is almost used up, most suggestions are known; uniform draws are cheaper.
+        left = max(0.0, 1 - len(self._seen) / self._space.n_points())
+        seeds = rng.integers(2**31, size=_MAX_ASKS)[: math.ceil(left * _MAX_ASKS)]
+        if self._sampler is not None and rng.random() >= RANDOM_SHARE:
+            wanted = self._prior.n_candidates(rng.random()) if self._prior else 1
+            found = list(islice(self._suggestions(self._sampler, number, seeds), wanted))
+            if found:
+                return self._choose(self._sampler, number, found)
+        return self._drawn(rng)
+
+    def next_start(self) -> Values | None:
+        """The flat values of the next warm start that was not tried; None when none is due."""
+        return self._starts.next(self._is_new)
+
+    def reserve(self, config: TrialConfig) -> None:
+        """Marks a configuration as tried."""
+        self._seen.add(config.identity(self._space.axes))
+
+    def learn(self, trial: Trial) -> None:
+        """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
+        asked = self._open.pop(trial.number, None)
+        if not trial.chosen:
+            return
+        lesson = self._lesson(trial)
+        if trial.source == "warm_start" and trial.finished:
+            self._starts.judge(lesson)
+        elif lesson is not None:
+            self._starts.compare_with(lesson)
+        if lesson is None:
+            if self._sampler is not None and asked is not None:
+                self._sampler.withdraw(asked)
+        elif self._holds(trial.params):
+            self._failures.learn(trial.params, failed=trial.state == "FAILED")
+            if self._prior is not None:
+                self._prior.learn(trial.params, lesson)
+            if self._sampler is not None:
+                self._tell(self._sampler, asked, self._raw(trial.params), lesson)
+
+    def _suggestions(
+        self, sampler: RaySampler, number: int, seeds: np.ndarray
+    ) -> Iterator[_Suggestion]:
+        """The sampler's suggestions that are feasible and new; the others are withdrawn."""
+        n_withdrawn = 0
+        for position, seed in enumerate(seeds):
+            key = f"{number}.{position}"
+            raw = sampler.ask(key, int(seed), n_withdrawn)
+            if raw is None:
+                continue
+            decoded = {name: axis.decode(raw[name]) for name, axis in self._space.axes.items()}
+            values = self._space.complete(decoded, self._count)
+            rng = np.random.default_rng([seed, position])
+            if values is not None and self._is_wanted(values, rng):
+                yield _Suggestion(key, values)
+            else:
+                sampler.withdraw(key)
+                n_withdrawn += 1
+
+    def _choose(self, sampler: RaySampler, number: int, found: list[_Suggestion]) -> Values:
+        """The suggestion that the prior expects most of; the others are withdrawn."""
+        prior, chosen = self._prior, found[0]
+        if prior is not None:
+            chosen = max(found, key=lambda one: prior.expected(one.values))
+        for one in found:
+            if one is not chosen:
+                sampler.withdraw(one.key)
+        self._open[number] = chosen.key
+        return chosen.values
+
+    @staticmethod
+    def _tell(sampler: RaySampler, asked: str | None, raw: Values, lesson: float) -> None:
+        if asked is None:
+            sampler.add(raw, lesson)
+        else:
+            sampler.tell(asked, raw, lesson)
+
+    def _lesson(self, trial: Trial) -> float | None:
+        """The score to learn from; of divergence and lack of memory the worst that is known."""
+        if trial.state in ("COMPLETE", "PRUNED"):
+            lesson = reached(trial, self._objective)
+            known = self._worst != _FAR_BELOW
+            self._worst = min(self._worst, lesson) if known else lesson
+            return lesson
+        if trial.error is not None and trial.error.kind in ("diverged", "oom"):
+            return self._worst
+        return None
+
+    def _holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether each axis can take its value; a grid may have changed since."""
+        axes = self._space.axes.items()
+        return all(name in values and axis.contains(values[name]) for name, axis in axes)
+
+    def _raw(self, values: Mapping[str, Any]) -> Values:
+        return {name: axis.encode(values[name]) for name, axis in self._space.axes.items()}
+
+    def _is_wanted(self, values: Values, rng: np.random.Generator) -> bool:
+        return self._is_new(values) and not self._failures.avoids(values, rng)
+
+    def _is_new(self, values: Values) -> bool:
+        return TrialConfig.from_flat(values).identity(self._space.axes) not in self._seen
+
+    def _drawn(self, rng: np.random.Generator) -> Values | None:
+        risky = None
+        for values in islice(self._space.stream(rng, self._count), _MAX_DRAWS):
+            if self._is_wanted(values, rng):
+                return values
+            if risky is None and self._is_new(values):
+                risky = values
+        if risky is not None:
+            return risky
+        if self._space.n_points() > _MAX_WALK:
+            return None
+        for point in self._space.points():
+            whole = self._space.complete(point, self._count)
+            if whole is not None and self._is_new(whole):
+                return whole
+        return None
+
+
+def reached(trial: Trial, objective: Objective) -> float:
+    """The score that a trial reached; of a stopped one the forecast, so that ages compare."""
+    stopped = trial.stopped if trial.state == "PRUNED" else None
+    if stopped is None or stopped.forecast is None:
+        return value_of(trial, objective)
+    return score(stopped.forecast, objective)
+
+
+def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
+    """The sampler of this name over a space, or around a searcher of the user's own.
+
+    None stands for uniform draws, which are all that a single configuration needs.
+
+    Raises:
+        ConfigError: The searcher does not take the space.
+    """
+    if not space.axes:
+        return None
+    if isinstance(searcher, Searcher):
+        if not searcher.set_search_properties(METRIC, "max", ray_domains(space.axes)):
+            raise ConfigError(
+                "A searcher of your own must take the axes of the space that is searched",
+                f"{type(searcher).__name__} refuses them",
+                "Make a new one for each search, without a space, and with set_search_properties.",
+            )
+        return RaySampler(searcher)
+    if searcher == "optuna":
+        return OptunaSampler(space.axes)
+    return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

@@ -1,0 +1,64 @@
+"""A ridge regression on configurations, for what few trials can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from phase6c.space.axes import Axis, Categories, Interval, Steps
+
+# A value that few points told of is pulled towards the mean.
+_PENALTY = 1.0
+
+
+class Ridge:
+    """Ridge regression on each axis's position and its square, or on 0 and 1 for each choice.
+
+    Args:
+        axes: Of the configurations.
+        points: At least one configuration, of values that the axes can take.
+        targets: What is to be predicted, one for each point.
+    """
+
+    def __init__(
+        self,
+        axes: Mapping[str, Axis],
+        points: Sequence[Mapping[str, Any]],
+        targets: Sequence[float] | np.ndarray,
+    ) -> None:
+        self._axes = axes
+        rows = np.array([self._features(values) for values in points])
+        self._centre = rows.mean(axis=0)
+        centred = rows - self._centre
+        penalty = _PENALTY * np.eye(centred.shape[1])
+        self.mean = float(np.mean(targets))
+        away = np.asarray(targets) - self.mean
+        self._weights = np.linalg.solve(centred.T @ centred + penalty, centred.T @ away)
+
+    def predict(self, values: Mapping[str, Any]) -> float:
+        """What to expect of a configuration."""
+        return self.mean + float((self._features(values) - self._centre) @ self._weights)
+
+    def _features(self, values: Mapping[str, Any]) -> np.ndarray:
+        return np.array(
+            [one for name, axis in self._axes.items() for one in columns(axis, values[name])]
+        )
+
+
+def columns(axis: Axis, value: Any) -> list[float]:
+    """The features of a value: its position from -0.5 to 0.5 and its square; 0 or 1 per choice."""
+    match axis.domain:
+        case Categories(known):
+            return [float(value == one) for one in known]
+        case Steps(n):
+            low, high, log = 0.0, float(max(n - 1, 1)), False
+        case Interval(low, high, log):
+            pass
+    raw = float(axis.encode(value))
+    if log:
+        low, high, raw = math.log(low), math.log(high), math.log(raw)
+    position = (raw - low) / (high - low) - 0.5
+    return [position, 4 * position**2]

@@ -1,0 +1,215 @@
+"""Ray's searchers behind one small interface: asked with a seed, told scores, asked again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import optuna
+from hyperopt import tpe
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from ray import tune
+from ray.tune.search import Searcher
+from ray.tune.search.hyperopt import HyperOptSearch
+from ray.tune.search.optuna import OptunaSearch
+
+from phase6c.config import Values
+from phase6c.space.axes import Axis, Categories, Interval, Steps
+
+logger = logging.getLogger(__name__)
+
+METRIC = "score"
+_N_STARTUP = 10
+_N_CANDIDATES = 24
+
+
+class RaySampler:
+    """Any searcher of Ray's, as it comes.
+
+    Args:
+        searcher: It maximises METRIC over the raw values that `ray_domains` describes.
+    """
+
+    def __init__(self, searcher: Searcher) -> None:
+        self._searcher = searcher
+        self._takes_points = True
+
+    def ask(self, key: str, seed: int, attempt: int) -> Values | None:
+        """A raw suggestion under this key, drawn by the seed where the searcher can be seeded.
+
+        Args:
+            key: To tell or withdraw it by.
+            seed: Of this draw.
+            attempt: How many suggestions for the same trial were withdrawn before.
+        """
+        raw: Values | str | None = self._searcher.suggest(key)
+        return raw if isinstance(raw, dict) else None
+
+    def tell(self, key: str, raw: Values, score: float) -> None:
+        """What a suggestion reached.
+
+        Args:
+            key: As it was asked by.
+            raw: What the tried values encode to; on a continuous axis they were rounded.
+            score: The larger the better.
+        """
+        self._searcher.on_trial_complete(key, result={METRIC: score})
+
+    def withdraw(self, key: str) -> None:
+        """Takes a suggestion back; nothing is learned of it."""
+        self._searcher.on_trial_complete(key, error=True)
+
+    def add(self, raw: Values, score: float) -> None:
+        """What a point reached that was not suggested here."""
+        if not self._takes_points:
+            return
+        try:
+            self._searcher.add_evaluated_point(raw, score)
+        except NotImplementedError:
+            self._takes_points = False
+            name = type(self._searcher).__name__
+            logger.warning("%s learns only of what it suggested itself.", name)
+
+
+class OptunaSampler(RaySampler):
+    """Optuna's TPE through OptunaSearch; each draw depends on its own seed alone."""
+
+    def __init__(self, axes: Mapping[str, Axis]) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        space = OptunaSearch.convert_search_space(ray_domains(axes))
+        self._tpe = SeededTPE(space)
+        super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._tpe))
+
+    def ask(self, key: str, seed: int, attempt: int) -> Values | None:
+        """As any; each attempt chooses among fewer candidates."""
+        self._tpe.reseed(seed, _n_candidates(attempt))
+        return super().ask(key, seed, attempt)
+
+    def tell(self, key: str, raw: Values, score: float) -> None:
+        """As any; what is learned is the point itself, as after a resume."""
+        self.withdraw(key)
+        self.add(raw, score)
+
+
+class SeededTPE(BaseSampler):
+    """TPE without a state of its own: what it draws follows from the study and the seed.
+
+    Args:
+        space: Of every trial; TPE itself would look it up in all of them at each draw.
+    """
+
+    def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
+        self._space = {name: one for name, one in sorted(space.items()) if not one.single()}
+        self.reseed(0, _N_CANDIDATES)
+
+    def reseed(self, seed: int, n_candidates: int) -> None:
+        """Sets the seed of the next draw, and among how many candidates it chooses."""
+        self._tpe = TPESampler(
+            seed=seed,
+            n_startup_trials=_N_STARTUP,
+            n_ei_candidates=n_candidates,
+            multivariate=True,
+            constant_liar=True,
+        )
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """All that is not a single point."""
+        return self._space
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As TPE does."""
+        return self._tpe.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """As TPE does."""
+        return self._tpe.sample_independent(study, trial, param_name, param_distribution)
+
+
+class HyperOptSampler(RaySampler):
+    """HyperOpt's TPE; it takes points of others only when it is made, so it is made again."""
+
+    def __init__(self, axes: Mapping[str, Axis]) -> None:
+        self._domains = ray_domains(axes)
+        self._told: list[tuple[Values, float]] = []
+        self._renew()
+
+    def ask(self, key: str, seed: int, attempt: int) -> Values | None:
+        """As any; each attempt chooses among fewer candidates."""
+        if self._stale:
+            self._renew()
+        self._asked.add(key)
+        self._hyperopt.rstate = np.random.RandomState(seed)
+        self._hyperopt.algo = partial(
+            tpe.suggest,
+            n_startup_jobs=_N_STARTUP,
+            n_EI_candidates=_n_candidates(attempt),
+            verbose=False,
+        )
+        return super().ask(key, seed, attempt)
+
+    def tell(self, key: str, raw: Values, score: float) -> None:
+        """As any; a suggestion from before it was made again is added."""
+        if key not in self._asked:
+            self.add(raw, score)
+            return
+        self._told.append((raw, score))
+        super().tell(key, raw, score)
+
+    def add(self, raw: Values, score: float) -> None:
+        """As any."""
+        self._told.append((raw, score))
+        self._stale = True
+
+    def _renew(self) -> None:
+        self._asked: set[str] = set()
+        self._stale = False
+        # It numbers its points from the last to the first, and trusts those of low number least.
+        latest_first = self._told[::-1]
+        searcher = HyperOptSearch(
+            HyperOptSearch.convert_search_space(self._domains),
+            metric=METRIC,
+            mode="max",
+            points_to_evaluate=[raw for raw, _ in latest_first] or None,
+        )
+        for position, (_, score) in enumerate(latest_first):
+            searcher.suggest(f"told.{position}")
+            searcher.on_trial_complete(f"told.{position}", result={METRIC: score})
+        self._hyperopt: Any = searcher
+        super().__init__(searcher)
+
+
+def _n_candidates(attempt: int) -> int:
+    """Among how many the best is chosen; of as many, it might be the one that was withdrawn."""
+    return max(1, _N_CANDIDATES >> 2 * attempt)
+
+
+def ray_domains(axes: Mapping[str, Axis]) -> dict[str, Any]:
+    """What Ray Tune draws each axis from."""
+    return {name: ray_domain(axis) for name, axis in axes.items()}
+
+
+def ray_domain(axis: Axis) -> Any:
+    """What Ray Tune draws an axis from."""
+    match axis.domain:
+        case Steps(n):
+            return tune.randint(0, n)
+        case Interval(low, high, log):
+            return tune.loguniform(low, high) if log else tune.uniform(low, high)
+        case Categories(values):
+            return tune.choice(list(values))

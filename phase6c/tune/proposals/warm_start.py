@@ -1,0 +1,129 @@
+"""What a search takes over from an earlier one: a few first trials and a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from phase6c.config import DataConfig, digest_of
+from phase6c.errors import ConfigError, DataError
+from phase6c.space.budget import CountParameters
+from phase6c.space.space import Space
+from phase6c.space.transfer import fit
+from phase6c.storage.redact import redact
+from phase6c.study.foreign_trials import Told, read_january
+from phase6c.study.study import (
+    STUDY_FILE,
+    TRIALS_FILE,
+    PriorPoint,
+    Study,
+    WarmStart,
+    eligible,
+    load_study,
+    value_of,
+)
+from phase6c.tune.proposals.proposals import reached
+
+N_STARTS = 3
+
+
+def read_warm_start(
+    source: str | Path, space: Space, count: CountParameters, data: DataConfig
+) -> WarmStart:
+    """What a study, or a file of trials, gives to a search of this space.
+
+    The source may have another budget, tier, horizon or space; a file names no label to compare.
+
+    Raises:
+        ConfigError: The study predicts another label.
+        DataError: There is no trial to start from.
+        FolderError: There is no study in the folder.
+    """
+    path = Path(source).absolute()
+    if path.name == TRIALS_FILE and _is_file(path.with_name(STUDY_FILE)):
+        path = path.parent
+    told = read_january(path) if _is_file(path) else _read_study(path, data)
+    return take_over(told, stored_name(source), space, count)
+
+
+def stored_name(source: str | Path) -> str:
+    """How a study names where its warm start came from: the whole path, without secrets."""
+    return redact(str(Path(source).absolute()))
+
+
+def take_over(told: Sequence[Told], source: str, space: Space, count: CountParameters) -> WarmStart:
+    """The three best of an earlier search to start with, and all of it for the prior.
+
+    Raises:
+        DataError: There is no trial to start from.
+    """
+    telling = [one for one in told if one.names & space.axes.keys()]
+    fitted = [(one, values) for one in telling if (values := fit(space, one.values, count))]
+    starts = [(one.best, values) for one, values in fitted if one.best is not None]
+    starts.sort(key=lambda start: -start[0])
+    if not starts:
+        raise DataError(
+            "A warm start needs a trial that reached a value and fits into the space",
+            f"{source}: none of {len(told)}; the space's axes are {', '.join(space.axes)}",
+            "Name another study.",
+        )
+    return WarmStart(
+        source=source,
+        source_digest=digest_of([(one.values, one.score, one.best) for one in told]),
+        starts=tuple(values for _, values in starts[:N_STARTS]),
+        points=tuple(PriorPoint(values=values, score=one.score) for one, values in fitted),
+        n_told=len(told),
+        untold=tuple(sorted(space.axes.keys() - set().union(*(one.values for one, _ in fitted)))),
+    )
+
+
+def _what_is_there(folder: Path) -> str:
+    try:
+        studies = sorted(path.parent.name for path in folder.glob(f"*/{STUDY_FILE}"))
+        if studies:
+            return f"holds the studies {', '.join(studies)}"
+        return "holds no study" if folder.exists() else "there is no such file or folder"
+    except (OSError, ValueError):  # a name that cannot be one
+        return "there is no such file or folder"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that cannot be one
+        return False
+
+
+def _read_study(folder: Path, data: DataConfig) -> list[Told]:
+    if not _is_file(folder / STUDY_FILE):
+        raise DataError(
+            "A warm start is a study's folder, or a JSON file of trials",
+            f"{folder}: {_what_is_there(folder)}",
+            "Name another.",
+        )
+    study = load_study(folder)
+    if study.config.data.label != data.label:
+        raise ConfigError(
+            "A search is warm-started from a study of the same label",
+            f"{study.config.data.label} in {folder}, {data.label} here",
+            "Name another study, or search with its --label.",
+        )
+    return list(_told(study))
+
+
+def _told(study: Study) -> Iterator[Told]:
+    """Every trial that says something; a divergence or lack of memory was as bad as the worst."""
+    objective = study.config.objective
+    scores = {
+        trial.number: reached(trial, objective)
+        for trial in study.trials
+        if trial.state in ("COMPLETE", "PRUNED") and trial.best(objective) is not None
+    }
+    for trial in study.trials:
+        collapsed = trial.error is not None and trial.error.kind in ("diverged", "oom")
+        if not scores or not (trial.number in scores or collapsed):
+            continue
+        best = value_of(trial, objective) if eligible(trial, study.config) else None
+        score = scores.get(trial.number, min(scores.values()))
+        flat = study.config_of(trial).flat()
+        yield Told(flat, score, best, frozenset(flat))

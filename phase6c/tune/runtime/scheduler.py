@@ -1,0 +1,207 @@
+"""Rungs that compare trials at equal age, remember their decisions and survive a resume."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import Any
+
+import ray
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from phase6c.config import Values
+from phase6c.errors import ResourceError, StudyFailedError
+from phase6c.records import Measurement, Trial
+from phase6c.stopping.decisions import Decisions
+from phase6c.study.ledger import Ledger
+from phase6c.study.study import StudyConfig
+from phase6c.tune.proposals.samplers import METRIC
+from phase6c.tune.runtime.faults import Fault, fault_of, hung
+from phase6c.tune.runtime.halt import Halt
+from phase6c.tune.runtime.hang import FACTOR, HangWatch
+from phase6c.tune.runtime.ray_private import survive_any_error, workers
+
+logger = logging.getLogger(__name__)
+
+MAX_RETRIES = 3
+MAX_LOST_IN_A_ROW = 10
+# Where nobody can tell a hang from a long epoch yet, at least it is said.
+SILENCE_S = 600.0
+SAME_BUG_LIMIT = 3
+
+
+class RungScheduler(AsyncHyperBandScheduler):
+    """ASHA over trial numbers; it writes each result with its decision to the ledger.
+
+    Args:
+        ledger: Trials that it holds already refill the rungs.
+        config: The study's rungs, epochs and objective.
+        halt: Once requested, each trial ends with its epoch and stays unfinished.
+    """
+
+    def __init__(self, ledger: Ledger, config: StudyConfig, halt: Halt) -> None:
+        super().__init__(
+            time_attr="epoch",
+            metric=METRIC,
+            mode="max",
+            max_t=config.train.epochs,
+            grace_period=min(config.grace_epochs, config.train.epochs),
+            reduction_factor=config.reduction_factor,
+        )
+        self._ledger = ledger
+        self._config = config
+        self._halt = halt
+        # Workers lost since the trial's last epoch, and since the last epoch of any.
+        self._retries: Counter[int] = Counter()
+        self._n_lost = 0
+        self._bugs: Counter[tuple[str, ...]] = Counter()
+        self._decisions = Decisions(config, ledger.trials.values())
+        self._hung: dict[int, Fault] = {}
+        # The last epoch of an evaluation's training has a refit of as many epochs behind it.
+        silent = config.train.epochs if config.evaluation else 1
+        self._watch = HangWatch(factor=FACTOR * silent)
+        for trial in ledger.trials.values():
+            for one in trial.measurements:
+                self._watch.learn(one.duration_s, trial.n_params)
+        self._survives = False
+        self._heard_at = time.monotonic()
+
+    def __getstate__(self) -> Values:
+        """Ray pickles the scheduler for a restore that is never done."""
+        return {}
+
+    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Nothing: there is one bracket, and it is keyed by our numbers."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Nothing: a removed trial keeps its place in the rungs."""
+
+    def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: Values) -> None:
+        """Nothing: every end is decided in `on_trial_result`."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
+        """Looks after the workers, since Ray asks in each turn of its loop; the choice is Ray's."""
+        if not self._survives:
+            survive_any_error(tune_controller)
+            self._survives = True
+        self._end_hung(tune_controller)
+        return super().choose_trial_to_run(tune_controller)
+
+    def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: Values) -> str:
+        """Decides, writes result and decision in one row, and tells Ray."""
+        number = trial.config["number"]
+        known = self._ledger.trials[number]
+        measurement = Measurement.model_validate_json(result["measurement"])
+        if measurement.epoch > known.epochs:
+            _remark_on_memory(known, measurement)
+            decision, stopped = self._decisions.decide(known, measurement)
+            known = self._ledger.append(
+                "result",
+                number,
+                measurement=measurement.model_dump(mode="json"),
+                decision=decision,
+                stopped=stopped.model_dump() if stopped else None,
+            )
+            self._retries.pop(number, None)
+            self._n_lost, self._heard_at = 0, time.monotonic()
+        if known.finished or self._halt.requested:
+            self._watch.ended(number)
+            return str(TrialScheduler.STOP)
+        self._watch.reported(number, time.monotonic())
+        return str(TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Finds the cause; a lost worker's trial is handed out again, others have failed."""
+        number = trial.config["number"]
+        self._watch.ended(number)
+        if self._ledger.trials[number].finished:
+            return
+        fault = self._hung.pop(number, None) or fault_of(trial)
+        if fault.ours is not None:
+            # A full disk or an unshared folder is not this trial's fault: it goes on later.
+            self._ledger.append("retry", number, message=fault.message)
+            self._halt.request(error=fault.ours)
+        elif fault.lost:
+            self._lose(number, fault)
+        else:
+            self._fail(number, fault)
+
+    def rungs(self) -> dict[int, tuple[int, ...]]:
+        """The numbers that entered each rung, by its epoch."""
+        return self._decisions.rungs()
+
+    def _lose(self, number: int, fault: Fault) -> None:
+        """Hands the trial out again, unless it has lost too many workers in one epoch."""
+        self._n_lost += 1
+        if self._n_lost >= MAX_LOST_IN_A_ROW:
+            # Not these trials are at fault but what they run on: they go on later.
+            self._ledger.append("retry", number, message=fault.message)
+            rule = "Trials must have workers that stay alive"
+            found = f"{self._n_lost} lost with no epoch between them, the last: {fault.message}"
+            remedy = "Look at memory and disk where they run, then go on."
+            self._halt.request(error=ResourceError(rule, found, remedy))
+        elif self._retries[number] < MAX_RETRIES:
+            self._retry(number, fault)
+        else:
+            self._fail(number, fault)
+
+    def _retry(self, number: int, fault: Fault) -> None:
+        self._retries[number] += 1
+        self._ledger.append("retry", number, message=fault.message)
+        logger.warning(
+            "trial %d: its worker was lost, retry %d of %d: %s",
+            number,
+            self._retries[number],
+            MAX_RETRIES,
+            fault.message.splitlines()[0],
+        )
+
+    def _fail(self, number: int, fault: Fault) -> None:
+        error = {"kind": fault.kind, "message": fault.message}
+        self._ledger.append("failed", number, state="FAILED", error=error)
+        logger.error("trial %d failed (%s): %s", number, fault.kind, fault.message)
+        if fault.kind == "bug":
+            self._count_bug(fault)
+
+    def _count_bug(self, fault: Fault) -> None:
+        """The same bug again and again would only burn the budget."""
+        self._bugs[fault.place] += 1
+        if self._bugs[fault.place] >= SAME_BUG_LIMIT:
+            self._halt.request(
+                error=StudyFailedError(
+                    f"At most {SAME_BUG_LIMIT - 1} trials may fail with the same error",
+                    fault.message,
+                    "Correct the cause, then go on.",
+                )
+            )
+
+    def _end_hung(self, tune_controller: Any) -> None:
+        """Kills the workers of hung trials; Ray then tells of them as of any lost worker."""
+        now, held = time.monotonic(), workers(tune_controller)
+        for number in held:
+            self._watch.started(number, self._ledger.trials[number].n_params, now)
+        if now - self._heard_at > SILENCE_S and not (held and self._watch.knows_pace):
+            without = "" if held else "; Ray has no worker for them"
+            silent_min = (now - self._heard_at) / 60
+            logger.warning("No trial has ended an epoch for %.0f minutes%s.", silent_min, without)
+            self._heard_at = now
+        overdue = self._watch.overdue(now)
+        for number in overdue.keys() & held.keys():
+            self._hung[number] = hung(overdue[number])
+            logger.warning("trial %d: %s; its worker is ended", number, self._hung[number].message)
+            ray.kill(held[number])
+
+
+def _remark_on_memory(known: Trial, measurement: Measurement) -> None:
+    """Says once that a trial's batch did not fit."""
+    before = known.measurements[-1].micro_batch_size if known.measurements else None
+    if measurement.micro_batch_size not in (None, before):
+        logger.warning(
+            "trial %d: out of memory in epoch %d; it goes on with %d windows at a time, which"
+            " changes its dropout draws and nothing else",
+            known.number,
+            measurement.epoch,
+            measurement.micro_batch_size,
+        )

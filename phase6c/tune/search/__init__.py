@@ -1,0 +1,1 @@
+"""The search, from its options to its end."""

@@ -1,0 +1,153 @@
+"""What a search or an evaluation can be asked for, and where each pinned value goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, InstanceOf
+from ray.tune.search import Searcher
+
+from phase6c.config import (
+    CalibrationKind,
+    DataConfig,
+    Objective,
+    Record,
+    TrainConfig,
+    TrialConfig,
+    Values,
+    check_names,
+    field_sections,
+    parse,
+    settable_fields,
+)
+from phase6c.space.space import Space
+from phase6c.study.study import SchedulerName, SearcherName
+
+
+class SearchOptions(Record):
+    """How to search; the same names as the options of `launch/tune.py`.
+
+    Attributes:
+        n_trials: Sampled and warm-started trials in all.
+        grace_period: Epochs that every trial gets; `auto` has the search settle it.
+        audit_share: Of the trials that a rung would stop, how many are finished all the same.
+        searcher: What suggests; in Python also a searcher of Ray Tune's that was given no space of
+            its own. It is told `score`, the larger the better.
+        pins: Flat configuration values that are fixed.
+        references: Names to run first, beside those of the space.
+        warm_start: Folder of an earlier study, or a file of trials, to take over from.
+        gpus: How many to use; None for all there are.
+        gpus_per_trial: None for the share that the budget's memory needs.
+        cpus: How many to use; None for all there are.
+        address: Of a running Ray cluster; None for a Ray of our own.
+        name: Of the study; None for one made from budget, horizon and data.
+    """
+
+    data: DataConfig = DataConfig()
+    n_trials: int = Field(default=50, ge=1)
+    epochs: int = Field(default=27, ge=1)
+    grace_period: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    audit_share: float = Field(default=0.05, ge=0, le=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
+    objective: Objective = "auc"
+    searcher: SearcherName | InstanceOf[Searcher] = "optuna"
+    scheduler: SchedulerName = "asha"
+    time_budget_s: float | None = Field(default=None, gt=0)
+    ranges: bool = False
+    pins: Mapping[str, Any] = {}
+    references: tuple[str, ...] = ()
+    warm_start: str | Path | None = None
+    gpus: int | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    address: str | None = None
+    seed: int = Field(default=0, ge=0)
+    out: str | Path = "outputs"
+    name: str | None = None
+    keep: int = Field(default=10, ge=1)
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def searcher_name(self) -> str:
+        """As it is stored; of a searcher of the user's own, its class."""
+        return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
+
+
+class EvaluationOptions(Record):
+    """How to evaluate; the same names as the options of `launch/evaluate.py`.
+
+    Attributes:
+        top: How many of the best trials of each study.
+        seeds: At most so many trainings of each configuration in each step.
+        folds: Of the walk forward.
+        calibration: A kind of calibrator, or `auto`.
+        name: Of the model's folder, `{out}/models/{name}`.
+        gpus, gpus_per_trial, cpus, address: See `SearchOptions`.
+    """
+
+    top: int = Field(default=3, ge=1)
+    seeds: int = Field(default=5, ge=1)
+    folds: int = Field(default=5, ge=5)
+    calibration: CalibrationKind = "auto"
+    name: str = "best"
+    out: str | Path = "outputs"
+    resume: bool = False
+    gpus: int | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    address: str | None = None
+
+
+def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:
+    """Sends each pinned value to the space, the data or the training that it belongs to.
+
+    Returns:
+        The space, the data's and the training's configuration, and whether the precision was
+        pinned.
+
+    Raises:
+        ConfigError: A name is unknown or a value out of range.
+    """
+    sections = field_sections()
+    check_names(options.pins, settable_fields(), "--set name")
+    data = options.data.model_dump()
+    train: Values = {"epochs": options.epochs, "objective": options.objective}
+    if options.ranges:
+        space = space.as_ranges()
+    for name, value in options.pins.items():
+        if sections[name] == "data":
+            data[name] = value
+        elif sections[name] == "train":
+            train[name] = value
+        else:
+            space = space.pin(name, _checked(name, value))
+    parsed = parse(DataConfig, data), parse(TrainConfig, train)
+    return space, *parsed, "precision" in options.pins
+
+
+_EXAMPLE: Values = {
+    "n_layers": 1,
+    "d_model": 16,
+    "n_heads": 1,
+    "d_ff_ratio": 1,
+    "context_days": 240,
+    "patch_days": 1,
+    "learning_rate": 1e-3,
+}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value as its field would hold it, checked on its own.
+
+    Raises:
+        ConfigError: The value is of another type or out of range.
+    """
+    example = {**_EXAMPLE, name: value}
+    if name == "n_heads" and isinstance(value, int) and value > 0:
+        example["d_model"] = 16 * value
+    if name == "patch_days":
+        example["context_days"] = value
+    return TrialConfig.from_flat(example).flat()[name]

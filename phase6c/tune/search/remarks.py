@@ -1,0 +1,75 @@
+"""What the user of a plan should know of its data before it starts."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from phase6c.data.catalogue import FEATURES
+from phase6c.data.reading.raw import listed
+from phase6c.study.study import WarmStart
+from phase6c.tune.search.plan import StudyPlan
+
+# With more parameters than this for each training window, a model can learn them by heart.
+MAX_PARAMETERS_PER_WINDOW = 5_000
+# Of fewer, an AUC has a standard error of a tenth and more.
+MIN_RARER_CLASS = 20
+# With a smaller share of the tickers, a block says little about the others.
+MIN_TICKER_SHARE = 0.5
+
+
+def remarks(plan: StudyPlan) -> list[str]:
+    """A sentence each: on the bars, the model, what is taken over, the space."""
+    summary = plan.data.summary
+    lines = list(summary.notes)
+    if summary.tickers_without_rows:
+        names = listed(list(summary.tickers_without_rows))
+        lines.append(f"No window of train or val is of {names}: too short, too early or too late.")
+    lines += [
+        f"{block.tickers} of {len(summary.tickers)} tickers have windows in the {name} block."
+        for name, block in (("train", summary.train), ("val", summary.val), ("cal", summary.cal))
+        if block.tickers < MIN_TICKER_SHARE * len(summary.tickers)
+    ]
+    rarer = min(summary.val.base_rate, 1 - summary.val.base_rate) * summary.val.rows
+    if rarer < MIN_RARER_CLASS:
+        lines.append(
+            f"val holds {rarer:.0f} windows of the rarer class; figures of so few mean little."
+        )
+    if summary.dropped_features:
+        lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
+    budget, ratio = plan.space.budget, plan.parameters_per_window
+    if budget is not None and ratio is not None and ratio > MAX_PARAMETERS_PER_WINDOW:
+        lines.append(
+            f"{budget.n_params:,} parameters for {len(plan.data.train):,} training windows: a "
+            "model of this size can learn them by heart. Add tickers or choose a smaller budget."
+        )
+    if plan.config.warm_start is not None:
+        lines.append(_taken_over(plan.config.warm_start))
+    if plan.space.n_points() < plan.config.n_trials:
+        lines.append(
+            f"The space holds {plan.space.n_points():.0f} points at most, fewer than "
+            f"{plan.config.n_trials} trials; the search ends when they are used up."
+        )
+    return lines
+
+
+def _taken_over(warm_start: WarmStart) -> str:
+    """How much of an earlier search fits into this one."""
+    found = f"{len(warm_start.points)} of {warm_start.n_told} trials"
+    untold = ", ".join(warm_start.untold)
+    return (
+        f"Warm start from {warm_start.source}: {found} taken over; its best run first, up to "
+        f"{len(warm_start.starts)} while they lead"
+        + (f". It does not tell {untold}, which are drawn." if untold else ".")
+    )
+
+
+def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:
+    """The features that the bars have no columns for, by family."""
+    present = {"close", *(column for name in kept for column in FEATURES[name].needs)}
+    features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
+    columns = {column for feature in features for column in feature.needs} - present
+    families = (
+        f"{family} ({', '.join(feature.name for feature in group)})"
+        for family, group in groupby(features, key=lambda feature: feature.family)
+    )
+    return f"{len(names)} features need {', '.join(sorted(columns))}: {'; '.join(families)}."

@@ -1,0 +1,123 @@
+"""--dry-run shows what a search would do and take, for every budget, and starts nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+from phase6c.tune.runtime.resources import local_gpu_memory_gib
+
+TUNE = Path(__file__).parents[2] / "launch" / "tune.py"
+
+# (parameters, tolerance) of each budget.
+BUDGETS = {
+    "tiny": (50_000, 0.20),
+    "2m": (2_000_000, 0.05),
+    "20m": (20_000_000, 0.05),
+    "200m": (200_000_000, 0.05),
+}
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_plan_of_every_budget_as_json(tune, tmp_path, budget):
+    done = tune("--budget", budget, "--dry-run", "--json", "--gpus", "4")
+    assert done.exit_code == 0, done.stderr
+    plan = json.loads(done.stdout)
+    n_params, tolerance = BUDGETS[budget]
+    assert plan["shapes"]
+    for shape in plan["shapes"]:
+        assert abs(shape["n_params"] / n_params - 1) <= tolerance
+    assert [rung["epoch"] for rung in plan["rungs"]["rungs"]] == [3, 9, 27]
+    assert plan["rungs"]["epochs_expected"] < plan["rungs"]["epochs_without_rungs"] == 50 * 27
+    assert plan["config"]["budget"] == budget
+    for name in ("step_s", "epoch_s", "search_s", "memory_gib", "disk_gib"):
+        assert plan["estimate"][name] > 0
+    if len(local_gpu_memory_gib()) < 4:
+        assert "4 asked for" in plan["missing"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_free_width_can_be_planned(tune):
+    done = tune("--space", "search_spaces.january_2m", "--dry-run", "--json")
+    assert done.exit_code == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert {shape["d_model"] for shape in plan["shapes"]} == {64, 96, 128, 192}
+    assert plan["references"] == ["january_best", "january_baseline"]
+
+
+def test_the_plan_as_text_names_everything_and_what_is_missing(tune, tmp_path):
+    done = tune("--budget", "2m", "--dry-run", "--gpus", "400")
+    assert done.exit_code == 0, done.stderr
+    assert "Shapes within 2,000,000" in done.stdout
+    assert "Rungs" in done.stdout
+    for word in ("study", "search", "training", "rungs", "references", "time", "memory", "disk"):
+        assert f"\n{word} " in done.stdout
+    assert "missing" in done.stdout
+    assert "400 asked for" in done.stdout
+    assert "not looked at" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def dry_run(tune, *options):
+    done = tune("--budget", "tiny", "--dry-run", *options)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def test_the_plan_says_that_a_grace_left_to_the_search_becomes_shorter(tune):
+    shown = dry_run(tune)
+    assert "Rungs: 400 of 1,350 epochs" in shown
+    said = (
+        "rungs      grace at most until epoch 3, shorter where the search's own early epochs rank"
+    )
+    assert said in shown
+    assert "5% of those below go on to the end" in shown
+
+
+def test_the_plan_of_a_fixed_grace_and_of_none_promise_no_other(tune):
+    fixed = dry_run(tune, "--grace-period", "3", "--audit-share", "0")
+    assert "Rungs: 350 of 1,350 epochs" in fixed
+    assert "rungs      grace until epoch 3; 0% of those below go on" in fixed
+    assert "shorter where" not in fixed
+    assert "every trial trains to its end" in dry_run(tune, "--scheduler", "none")
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory):
+    """An environment with nothing installed."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False)
+    return folder / "bin" / "python"
+
+
+@pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "in the checkout"])
+def test_where_nothing_is_installed_it_says_so_in_one_line(bare_python, isolated):
+    options = ["-I"] if isolated else []
+    done = subprocess.run(
+        [bare_python, *options, TUNE, "--budget", "2m"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=TUNE.parents[1],
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode != 0
+    assert not done.stdout
+    assert "phase6c is not installed here" in done.stderr
+    assert "make demo" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_is_shown(tune):
+    done = tune("--help")
+    assert done.exit_code == 0
+    for option in ("--budget", "--gpus", "--dry-run", "--resume", "--json"):
+        assert option in done.stdout
+    shown = " ".join(done.stdout.split())
+    assert "--grace-period N|auto" in shown
+    assert "early epochs rank trials well. [default: auto]" in shown
+    assert "what rungs cost. [default: 0.05; 0<=x<=1]" in shown

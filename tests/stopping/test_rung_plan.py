@@ -1,0 +1,113 @@
+"""Where the rungs stand, and that each passes one in so many: the cost is known before."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phase6c.stopping.rung_plan import fixed_rungs, ladder, longest_grace, plan_rungs
+
+FACTORS = st.floats(1.5, 5)
+EPOCHS = st.integers(1, 100)
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "grace", "factor", "rungs"),
+    [
+        (27, 3, 3, (3, 9)),
+        (27, 1, 3, (1, 3, 9)),
+        (28, 1, 2.5, (1, 3, 7, 16)),
+        (10, 4, 2, (4, 8)),
+        (27, 27, 3, ()),
+        (27, 40, 3, ()),
+        (9, 1, 2.04, (1, 3, 5)),
+    ],
+)
+def test_fixed_rungs_rise_from_the_grace(n_epochs, grace, factor, rungs):
+    assert fixed_rungs(n_epochs, grace, factor) == rungs
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "factor", "rungs", "grace"),
+    [
+        (27, 3, (1, 3, 9), 3),
+        (81, 3, (1, 3, 9, 27), 9),
+        (9, 3, (1, 3), 1),
+        (3, 3, (1,), 1),
+        (2, 3, (), 2),
+        (1, 3, (), 1),
+        (16, 4, (1, 4), 1),
+        (2, 1.5, (), 2),
+        (27, 2.5, (2, 5, 11), 5),
+    ],
+)
+def test_a_ladder_falls_from_the_last_epoch_and_the_longest_grace_is_its_last_but_one(
+    n_epochs, factor, rungs, grace
+):
+    assert ladder(n_epochs, factor) == rungs
+    assert longest_grace(n_epochs, factor) == grace
+
+
+@given(n_epochs=EPOCHS, grace=EPOCHS, factor=FACTORS)
+def test_fixed_rungs_ascend_within_the_epochs(n_epochs, grace, factor):
+    rungs = fixed_rungs(n_epochs, grace, factor)
+    assert sorted(set(rungs)) == list(rungs)
+    assert all(grace <= epoch < n_epochs for epoch in rungs)
+
+
+@given(n_epochs=EPOCHS, factor=FACTORS)
+def test_a_ladder_ascends_within_the_epochs_and_holds_the_longest_grace(n_epochs, factor):
+    rungs = ladder(n_epochs, factor)
+    assert sorted(set(rungs)) == list(rungs)
+    assert all(1 <= epoch < n_epochs for epoch in rungs)
+    assert longest_grace(n_epochs, factor) in (*rungs, n_epochs)
+
+
+def test_fifty_trials_cost_a_quarter_of_their_epochs():
+    plan = plan_rungs(50, 27, (3, 9), 3)
+    assert [(rung.epoch, rung.n_trials) for rung in plan.rungs] == [(3, 50), (9, 16.7), (27, 5.6)]
+    assert plan.epochs_expected == pytest.approx(50 * 3 + 50 / 3 * 6 + 50 / 9 * 18, abs=0.1)
+    assert plan.epochs_without_rungs == 50 * 27
+
+
+def test_of_those_that_a_rung_would_stop_a_share_goes_on_to_the_end():
+    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=0.1)
+    assert [(rung.epoch, rung.n_trials) for rung in plan.rungs] == [(3, 90), (9, 36), (27, 18)]
+    assert plan.epochs_expected == 90 * 3 + (30 + 6) * 6 + (10 + 6 + 2) * 18
+
+
+def test_with_all_audited_nothing_is_saved():
+    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=1.0)
+    assert plan.epochs_expected == plan.epochs_without_rungs
+
+
+def test_without_a_rung_before_the_end_all_trials_take_all_epochs():
+    plan = plan_rungs(10, 27, (), 3, audit_share=0.5)
+    assert [rung.epoch for rung in plan.rungs] == [27]
+    assert plan.epochs_expected == plan.epochs_without_rungs == 270
+
+
+def test_a_single_trial_is_expected_to_reach_the_end():
+    assert plan_rungs(1, 27, (3, 9), 3, audit_share=0.5).epochs_expected == 27
+
+
+@given(
+    n_trials=st.integers(1, 500),
+    n_epochs=EPOCHS,
+    grace=EPOCHS,
+    factor=FACTORS,
+    shares=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted),
+)
+def test_rungs_rise_to_the_last_epoch_and_cost_more_with_more_audits_never_more_than_none(
+    n_trials, n_epochs, grace, factor, shares
+):
+    rungs = fixed_rungs(n_epochs, grace, factor)
+    plans = [plan_rungs(n_trials, n_epochs, rungs, factor, share) for share in shares]
+    for plan in plans:
+        ends = [rung.epoch for rung in plan.rungs]
+        alive = [rung.n_trials for rung in plan.rungs]
+        assert ends == sorted(ends)
+        assert ends[-1] == n_epochs
+        assert alive == sorted(alive, reverse=True)
+    fewer, more = (plan.epochs_expected for plan in plans)
+    assert n_trials * min(grace, n_epochs) <= fewer + 0.1
+    assert fewer <= more <= n_trials * n_epochs + 0.1

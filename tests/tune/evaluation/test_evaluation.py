@@ -1,0 +1,351 @@
+"""Real evaluations of a tiny search: walk forward, race, choice, one opening, one model."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import phase6c
+from phase6c.analysis.predictions import load_predictions
+from phase6c.config import DataConfig
+from phase6c.data.bars import load_bars
+from phase6c.errors import (
+    ConfigError,
+    DataError,
+    FolderError,
+    InterruptedStudyError,
+    StorageError,
+)
+from phase6c.evaluation.choice import choose
+from phase6c.evaluation.openings import OPENINGS_FILE, read_openings
+from phase6c.evaluation.outcomes import Draws
+from phase6c.nn.saved_model import load_model
+from phase6c.study.ledger import FILE_NAME, read_trials
+from phase6c.study.study import load_study
+from phase6c.tune.evaluation.conclusion import Conclusion
+from phase6c.tune.evaluation.fit_trainable import FitTrainable
+from phase6c.tune.evaluation.plan import FITS, plan_evaluation
+from phase6c.tune.evaluation.run import evaluate, run_evaluation
+from phase6c.tune.evaluation.stages import Course
+from phase6c.tune.search.options import EvaluationOptions
+from phase6c.verify.study import verify
+from search_spaces import tiny
+
+pytestmark = pytest.mark.usefixtures("two_cpus")
+
+SMALL = {"top": 1, "seeds": 2, "cpus": 2}
+
+
+@pytest.fixture(scope="module")
+def bars_file(made_bars, tmp_path_factory) -> Path:
+    """Bars of one ticker."""
+    path = tmp_path_factory.mktemp("bars") / "made.csv"
+    made_bars(0).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def studies(bars_file, tmp_path_factory) -> tuple[Path, Path]:
+    """Two small searches of the same bars."""
+    out = tmp_path_factory.mktemp("searches")
+    data = DataConfig(tier="a20")
+    options = {"n_trials": 3, "epochs": 3, "cpus": 2, "data": data, "out": str(out)}
+    bars = load_bars(bars_file)
+    found = [
+        phase6c.run_study(tiny.SPACE, bars, **options, seed=seed, name=f"search_{seed}")
+        for seed in (0, 1)
+    ]
+    return tuple(one.folder for one in found)
+
+
+@pytest.fixture(scope="module")
+def done(studies, tmp_path_factory):
+    """One evaluation of both searches, and where it is."""
+    out = tmp_path_factory.mktemp("evaluated")
+    return run_evaluation(studies, **SMALL, out=out), out
+
+
+def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
+    evaluated, out = done
+    assert evaluated.folder == out / "models" / "best"
+    names = {path.name for path in evaluated.folder.iterdir()}
+    assert {"config.json", "scaler.json", "calibrator.json", "card.md", "card.json"} <= names
+    assert {"card.html", "predictions.parquet", FITS} <= names
+    weights = [name for name in names if name.endswith(".safetensors")]
+    assert len(weights) == 2
+    card = evaluated.card
+    assert card == json.loads((evaluated.folder / "card.json").read_text())
+    test = card["sections"]["test"]["tables"]["test"]
+    assert {row["model"] for row in test[1:]} >= {
+        *("train base rate", "trailing base rate", "volatility logistic", "ridge logistic"),
+        *("gradient boosting", "linear window"),
+    }
+    contenders = card["sections"]["choice"]["tables"]["contenders"]
+    assert len(contenders) == 2
+    assert card["sentence"] in (evaluated.folder / "card.md").read_text()
+
+
+def test_every_step_was_trained_for_every_contender_under_every_seed(done, studies):
+    evaluated, _ = done
+    study = load_study(evaluated.folder / FITS)
+    by_step = pd.Series([trial.step for trial in study.trials]).value_counts()
+    assert set(by_step.index) == {*(f"fold_{one}" for one in range(1, 6)), "cal", "test"}
+    assert (by_step[[f"fold_{one}" for one in range(1, 6)]] == 4).all()
+    assert by_step["test"] == 2
+    assert all(trial.source == "evaluation" for trial in study.trials)
+    assert {load_study(one).trials[0].config["data"]["tier"] for one in studies} == {"a20"}
+
+
+def test_its_files_say_what_its_ledger_says(done):
+    report = verify(done[0].folder / FITS)
+    assert report.ok, report.findings
+
+
+def test_the_model_says_of_the_test_block_what_was_judged(done, bars_file):
+    evaluated, _ = done
+    stored = pd.read_parquet(evaluated.folder / "predictions.parquet")
+    test = stored[stored["step"] == "test"].set_index("date")["p"]
+    again = load_model(evaluated.folder).predict(bars_file).set_index("date")["p"]
+    np.testing.assert_allclose(again[test.index], test, atol=1e-9)
+
+
+def test_its_predictions_can_be_audited(done):
+    evaluated, _ = done
+    path = evaluated.folder / "predictions.parquet"
+    stored = pd.read_parquet(path)
+    assert len(load_predictions(path).y) == len(stored)
+    card = evaluated.card["sections"]["test"]["tables"]["test"][0]
+    test = stored[stored["step"] == "test"]
+    p, y = test["p"].to_numpy(), test["y"].to_numpy()
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    assert card["log loss"]["value"] == pytest.approx(loss)
+
+
+def test_the_choice_is_that_of_the_cal_block_alone(done, studies):
+    """Made again from what the trainings stored, without any test row."""
+    evaluated, out = done
+    options = EvaluationOptions(**SMALL, out=out, resume=True)
+    plan = plan_evaluation(studies, options)
+    course = Course(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
+    for _ in course.stages():
+        pass
+    steps = plan.walk.past
+    choice = choose(
+        [course.candidate(one, steps, plan.seeds) for one in course.left], course.truth(steps)
+    )
+    assert choice.model_dump(exclude={"scores"}) == evaluated.card["choice"]
+
+
+def test_the_test_block_is_opened_once_and_a_second_opening_is_told_of_the_first(
+    done, studies, caplog
+):
+    evaluated, out = done
+    book = read_openings(out / OPENINGS_FILE)
+    assert len(book) == 1
+    assert book[0].model == str(evaluated.folder)
+    run_evaluation(studies, **SMALL, out=out, resume=True)
+    assert len(read_openings(out / OPENINGS_FILE)) == 1
+    again = run_evaluation(studies[:1], top=1, seeds=1, cpus=2, out=out, name="again")
+    assert len(read_openings(out / OPENINGS_FILE)) == 2
+    assert "has been opened once before" in caplog.text
+    assert len(again.card["openings_before"]) == 1
+    assert any("no longer untouched" in one for one in again.card["sections"]["test"]["says"])
+
+
+def test_one_that_was_interrupted_goes_on_to_the_same_end(done, studies, tmp_path):
+    plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path))
+
+    def stop_early(config, ledger, resources):
+        def listen(row, trial):
+            if row["kind"] == "result" and sum(one.finished for one in ledger.trials.values()) == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return listen
+
+    with pytest.raises(InterruptedStudyError):
+        evaluate(plan, [stop_early])
+    n_before = sum(one.finished for one in load_study(plan.study.folder).trials)
+    assert not (tmp_path / OPENINGS_FILE).exists()
+    resumed = run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+    assert 0 < n_before < len(load_study(plan.study.folder).trials)
+    expected = done[0].card["sections"]["test"]["tables"]["test"]
+    found = resumed.card["sections"]["test"]["tables"]["test"]
+    assert found[0]["log loss"] == expected[0]["log loss"]
+    assert resumed.card["choice"] == done[0].card["choice"]
+
+
+def test_an_existing_one_is_neither_replaced_nor_mixed_with_another(done, studies):
+    _, out = done
+    with pytest.raises(FolderError, match="--resume"):
+        run_evaluation(studies, **SMALL, out=out)
+    with pytest.raises(ConfigError, match="seeds: 2 -> 3"):
+        run_evaluation(studies, **{**SMALL, "seeds": 3}, out=out, resume=True)
+    with pytest.raises(ConfigError, match="contenders"):
+        run_evaluation(studies[:1], **SMALL, out=out, resume=True)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(studies, tmp_path):
+    foreign = tmp_path / "models" / "best"
+    foreign.mkdir(parents=True)
+    (foreign / "thesis.txt").write_text("mine")
+    with pytest.raises(FolderError, match="never written into"):
+        run_evaluation(studies, **SMALL, out=tmp_path)
+
+
+def test_studies_of_other_data_are_not_put_side_by_side(studies, bars_file, tmp_path):
+    other = phase6c.run_study(
+        tiny.SPACE,
+        load_bars(bars_file),
+        n_trials=1,
+        epochs=1,
+        cpus=2,
+        out=str(tmp_path),
+        data=DataConfig(tier="a20", horizon_days=3),
+    )
+    with pytest.raises(DataError, match="must have the same"):
+        run_evaluation([studies[0], other.folder], out=tmp_path)
+
+
+def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
+    copies = [tmp_path / side / "phase6c_a20" / "search_0" for side in ("one", "other")]
+    for study, copy in zip(studies, copies, strict=True):
+        shutil.copytree(study, copy)
+    config = json.loads((copies[1] / "study.json").read_text()) | {"name": "search_0"}
+    (copies[1] / "study.json").write_text(json.dumps(config))
+    names = [
+        one.name for one in plan_evaluation(copies, EvaluationOptions(out=tmp_path)).contenders
+    ]
+    assert len(set(names)) == len(names) > 2
+
+
+def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies, tmp_path):
+    """The trainings of a finished evaluation, as one has them whose conclusion is cut short."""
+    _, out = done
+    shutil.copytree(out / "models", tmp_path / "models")
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path, resume=True))
+    trials = read_trials(plan.study.folder / FILE_NAME)
+    course = Course(plan, trials, Draws(1))
+    for _ in course.stages():
+        pass
+
+    def signalled():
+        raise InterruptedStudyError("rule", "value", "remedy", 130)
+
+    with pytest.raises(InterruptedStudyError):
+        Conclusion(course, signalled).evidence()
+    assert not (tmp_path / OPENINGS_FILE).exists()
+
+
+def test_a_change_of_the_stored_predictions_is_found_by_verify(done, tmp_path):
+    fits = tmp_path / "fits"
+    shutil.copytree(done[0].folder / FITS, fits)
+    path = fits / "trial_000" / "out.parquet"
+    frame = pd.read_parquet(path)
+    frame.assign(logit=-frame["logit"]).to_parquet(path, index=False)
+    assert any("out.parquet" in one.file for one in verify(fits).findings)
+
+
+def test_lost_predictions_are_trained_again_while_the_test_block_is_closed(done, studies, tmp_path):
+    _, out = done
+    shutil.copytree(out / "models", tmp_path / "models")
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    (model / FITS / "trial_001" / "out.parquet").unlink()
+    n_before = len(load_study(model / FITS).trials)
+    evaluated = run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+    assert len(load_study(model / FITS).trials) == n_before + 1
+    expected = done[0].card["sections"]["test"]["tables"]["test"][0]
+    found = evaluated.card["sections"]["test"]["tables"]["test"][0]
+    assert found["log loss"] == expected["log loss"]
+
+
+def test_a_model_that_is_not_whole_is_written_anew(done, studies, bars_file, tmp_path):
+    shutil.copytree(done[1], tmp_path, dirs_exist_ok=True)
+    folder = tmp_path / "models" / "best"
+    weights = next(folder.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    book = (tmp_path / OPENINGS_FILE).read_bytes()
+    run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+    expected = load_model(done[0].folder).predict(bars_file)
+    pd.testing.assert_frame_equal(load_model(folder).predict(bars_file), expected)
+    assert (tmp_path / OPENINGS_FILE).read_bytes() == book
+
+
+def test_lost_predictions_are_not_made_again_once_the_test_block_is_open(done, studies, tmp_path):
+    shutil.copytree(done[1], tmp_path, dirs_exist_ok=True)
+    model = tmp_path / "models" / "best"
+    (model / "card.json").unlink()
+    shutil.rmtree(model / FITS / "trial_001")
+    with pytest.raises(StorageError, match="files are missing in"):
+        run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
+
+
+def test_what_is_no_study_or_named_twice_is_refused(studies, tmp_path):
+    with pytest.raises(FolderError):
+        run_evaluation([tmp_path], out=tmp_path)
+    with pytest.raises(ConfigError, match="each study once"):
+        run_evaluation([studies[0], studies[0]], out=tmp_path)
+    with pytest.raises(ConfigError, match="folds"):
+        run_evaluation(studies, folds=3, out=tmp_path)
+
+
+def test_bars_that_have_changed_are_refused(studies, bars_file, tmp_path):
+    kept = bars_file.read_text()
+    try:
+        lines = kept.splitlines()
+        bars_file.write_text("\n".join(lines[:-1]) + "\n")
+        with pytest.raises(DataError, match="bars that it was started with"):
+            run_evaluation(studies, out=tmp_path)
+    finally:
+        bars_file.write_text(kept)
+
+
+def test_a_contender_far_behind_gets_no_more_seeds(studies, tmp_path):
+    """Its learning rate is changed in its study, as a mistake in a configuration would be."""
+    copy = tmp_path / "broken"
+    shutil.copytree(studies[0], copy)
+    ledger = copy / "ledger.jsonl"
+    best = load_study(copy).best
+    rows = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == "trial" and row["number"] == best.number:
+            row["config"]["optim"] |= {"learning_rate": 0.5, "clip_norm": 1e9, "warmup_steps": 0}
+    ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    evaluated = run_evaluation([copy], **{**SMALL, "top": 2, "seeds": 3}, out=tmp_path)
+    contenders = evaluated.card["sections"]["choice"]["tables"]["contenders"]
+    (bad,) = [row for row in contenders if row["model"] == f"trial {best.number}"]
+    assert bad["dropped after seeds"] in (1, 2)
+    assert bad["outcome"].startswith(("behind the leader", "its training for"))
+    trained = [t for t in load_study(evaluated.folder / FITS).trials if t.name == bad["model"]]
+    assert len(trained) == 5 * bad["dropped after seeds"]
+
+
+class FailsOnce(FitTrainable):
+    """Fails in one step of one configuration as long as a file is there."""
+
+    def _begin(self, config):
+        flag = Path(config["study_folder"]).parents[2] / "fails"
+        if flag.exists() and config["number"] == 1:
+            raise ValueError("planted")
+        super()._begin(config)
+
+
+def test_a_failed_training_drops_its_contender_and_the_rest_go_on(studies, tmp_path):
+    flag = tmp_path / "fails"
+    flag.touch()
+    options = {"top": 1, "seeds": 1, "out": tmp_path}
+    evaluated = evaluate(plan_evaluation(studies, EvaluationOptions(**options)), (), FailsOnce)
+    outcomes = [
+        row["outcome"] for row in evaluated.card["sections"]["choice"]["tables"]["contenders"]
+    ]
+    assert sum("its training for fold_1 failed" in one for one in outcomes) == 1
+    assert outcomes.count("chosen") == 1

@@ -1,0 +1,191 @@
+"""A sampler's draws follow from the seed and from what it was told, however it was told."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from phase6c.errors import ConfigError
+from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
+from phase6c.tune.proposals.proposals import make_sampler
+from phase6c.tune.proposals.samplers import (
+    METRIC,
+    HyperOptSampler,
+    OptunaSampler,
+    RaySampler,
+    ray_domains,
+)
+from search_spaces import tiny
+
+GRIDS = {
+    "depth": Int.of(1, 6),
+    "rate": Grid.of(1e-5, 1e-4, 1e-3, 1e-2),
+    "pooling": Choice.of("mean", "last"),
+    "shortcut": Choice.of(True, False),
+}
+RANGES = {
+    "rate": Float.of(1e-5, 1e-2, log=True),
+    "dropout": Float.of(0.0, 0.7),
+    "decay": ZeroOr.of(Float.of(1e-5, 1e-1, log=True)),
+}
+every_tpe = pytest.mark.parametrize("make", [OptunaSampler, HyperOptSampler])
+
+
+class Told(Searcher):
+    """Suggests the first value of each axis and keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[tuple[str, Any, bool]] = []
+
+    def set_search_properties(self, metric: Any, mode: Any, config: Any, **spec: Any) -> bool:
+        self.properties = metric, mode, set(config)
+        return True
+
+    def suggest(self, trial_id: str) -> Any:
+        return {"dropout": 0} if trial_id == "open" else None
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        self.ended.append((trial_id, result, error))
+
+
+def told_points(axes: Any, n: int) -> list[tuple[dict[str, Any], float]]:
+    """Raw points with scores that grow along the ordered axes."""
+    rng = np.random.default_rng(5)
+    points = []
+    for _ in range(n):
+        domains = ray_domains(axes)
+        raws = {name: one.sample(random_state=rng) for name, one in domains.items()}
+        raw = {name: axis.encode(axis.decode(raws[name])) for name, axis in axes.items()}
+        points.append((raw, sum(one for one in raw.values() if isinstance(one, int | float))))
+    return points
+
+
+def asked(sampler: RaySampler, n: int = 3) -> list[Any]:
+    """Suggestions that are withdrawn at once."""
+    found = []
+    for seed in range(n):
+        found.append(sampler.ask(f"asked.{seed}", seed, 0))
+        sampler.withdraw(f"asked.{seed}")
+    return found
+
+
+@every_tpe
+@pytest.mark.parametrize("n", [0, 5, 40])
+def test_a_draw_follows_from_its_seed_and_what_was_told(make: Any, n: int) -> None:
+    samplers = make(GRIDS), make(GRIDS)
+    for raw, score in told_points(GRIDS, n):
+        for sampler in samplers:
+            sampler.add(raw, score)
+    samplers[1].ask("another", 99, 0)
+    samplers[1].withdraw("another")
+    first, second = (asked(sampler) for sampler in samplers)
+    assert first == second
+
+
+@every_tpe
+def test_another_seed_draws_another_point(make: Any) -> None:
+    first, second, third = asked(make(GRIDS))
+    assert first != second != third
+
+
+@every_tpe
+def test_a_result_teaches_the_same_whoever_suggested_the_point(make: Any) -> None:
+    asking, adding = make(GRIDS), make(GRIDS)
+    for number in range(35):
+        raw = asking.ask(f"{number}", number, 0)
+        score = raw["depth"] - 2 * abs(raw["rate"] - 2)
+        asking.tell(f"{number}", raw, score)
+        adding.add(raw, score)
+    assert asked(asking, 5) == asked(adding, 5)
+
+
+def test_optuna_learns_the_rounded_point_of_a_range() -> None:
+    asking, adding = OptunaSampler(RANGES), OptunaSampler(RANGES)
+    for number in range(20):
+        raw = asking.ask(f"{number}", number, 0)
+        assert raw is not None
+        rounded = {name: axis.encode(axis.decode(raw[name])) for name, axis in RANGES.items()}
+        asking.tell(f"{number}", rounded, rounded["dropout"])
+        adding.add(rounded, rounded["dropout"])
+    assert asked(asking, 5) == asked(adding, 5)
+
+
+@every_tpe
+def test_higher_scores_are_sought(make: Any) -> None:
+    sampler = make(GRIDS)
+    for raw, _ in told_points(GRIDS, 40):
+        sampler.add(raw, raw["depth"])
+    depths = [raw["depth"] for raw in asked(sampler, 20)]
+    assert np.mean(depths) > 3.5  # of uniform draws it is 2.5
+
+
+@every_tpe
+def test_asking_again_finds_something_else(make: Any) -> None:
+    sampler = make(GRIDS)
+    for raw, score in told_points(GRIDS, 40):
+        sampler.add(raw, score)
+    again = set()
+    for attempt in range(8):
+        raw = sampler.ask(f"{attempt}", attempt, attempt)
+        again.add(tuple(raw.items()))
+        sampler.withdraw(f"{attempt}")
+    assert len(again) >= 3
+
+
+@every_tpe
+def test_a_result_of_a_suggestion_from_before_foreign_points_is_learned(make: Any) -> None:
+    sampler, other = make(GRIDS), make(GRIDS)
+    points = told_points(GRIDS, 20)
+    raw = sampler.ask("early", 1, 0)
+    for point, score in points:
+        sampler.add(point, score)
+        other.add(point, score)
+    asked(sampler)
+    sampler.tell("early", raw, 0.5)
+    other.add(raw, 0.5)
+    assert asked(sampler, 5) == asked(other, 5)
+
+
+def test_a_searcher_of_rays_hears_of_results_and_of_what_is_withdrawn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    searcher = Told()
+    sampler = make_sampler(searcher, tiny.SPACE)
+    assert sampler is not None
+    assert searcher.properties == (METRIC, "max", set(tiny.SPACE.axes))
+    assert sampler.ask("open", 0, 0) == {"dropout": 0}
+    assert sampler.ask("later", 0, 0) is None
+    sampler.tell("open", {"dropout": 0}, 0.7)
+    sampler.withdraw("other")
+    assert searcher.ended == [("open", {METRIC: 0.7}, False), ("other", None, True)]
+    with caplog.at_level(logging.WARNING):
+        sampler.add({"dropout": 1}, 0.6)
+        sampler.add({"dropout": 2}, 0.6)
+    assert [record.message for record in caplog.records] == [
+        "Told learns only of what it suggested itself."
+    ]
+
+
+def test_a_searcher_with_a_space_of_its_own_is_refused() -> None:
+    own = OptunaSearch(
+        OptunaSearch.convert_search_space(ray_domains(GRIDS)), metric=METRIC, mode="max"
+    )
+    with pytest.raises(ConfigError, match="OptunaSearch refuses them"):
+        make_sampler(own, tiny.SPACE)
+
+
+@pytest.mark.parametrize("axes", [GRIDS, RANGES], ids=["grids", "ranges"])
+def test_what_ray_draws_decodes_to_a_value_of_the_axis(axes: Any) -> None:
+    rng = np.random.default_rng(0)
+    domains = ray_domains(axes)
+    for name, axis in axes.items():
+        for _ in range(50):
+            value = axis.decode(domains[name].sample(random_state=rng))
+            assert axis.contains(value)
+            assert axis.decode(axis.encode(value)) == pytest.approx(value)

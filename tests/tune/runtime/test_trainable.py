@@ -1,0 +1,203 @@
+"""A trial goes on from its own folder, and makes do with half batches where memory is short."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import shutil
+import weakref
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from phase6c.data.bars import Bars
+from phase6c.data.windows import SearchData
+from phase6c.nn.model import LaneTransformer
+from phase6c.nn.trainer import Trainer
+from phase6c.storage.files import read_lines
+from phase6c.study.study import write_config
+from phase6c.study.trial_folder import LAST_FILE, METRICS_FILE, read_predictions, trial_folder
+from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from search_spaces import tiny
+
+SMALL = {
+    "n_layers": 1,
+    "d_model": 8,
+    "n_heads": 2,
+    "context_days": 8,
+    "patch_days": 8,
+    "dropout": 0.0,
+    "learning_rate": 1e-3,
+}
+HALF_BATCH = 32
+
+TakeUp = Callable[..., TransformerTrainable]
+
+
+@pytest.fixture(scope="module")
+def data(sp500: Bars, tmp_path_factory: pytest.TempPathFactory) -> SearchData:
+    out = tmp_path_factory.mktemp("data")
+    return plan_study(tiny.SPACE, sp500, SearchOptions(out=out)).data
+
+
+@pytest.fixture
+def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> TakeUp:
+    """Sets up a trainable as Ray would, on a study folder of its own; values go by name."""
+
+    def build(name: str = "study", reported: int = 0, **values: Any) -> TransformerTrainable:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        write_config(folder, study_config())
+        one = TransformerTrainable.__new__(TransformerTrainable)
+        one.setup(handed_out(folder, birth(**{**SMALL, **values})["config"], reported), data)
+        return one
+
+    return build
+
+
+def handed_out(folder: Path, trial: dict[str, Any], reported: int) -> dict[str, Any]:
+    shared = {"study_folder": str(folder), "study_id": "made-up", "provenance": {}}
+    return {**shared, "number": 0, "trial": trial, "reported": reported}
+
+
+def measured(result: dict[str, Any]) -> dict[str, Any]:
+    return {**json.loads(result["measurement"]), "duration_s": None}
+
+
+@pytest.fixture
+def limit_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collection[int]], None]:
+    """Has the memory end in the forward passes of these numbers, counted from now on."""
+    forward = LaneTransformer.forward
+
+    def limit(failing: Collection[int]) -> None:
+        passes = iter(range(10_000))
+
+        def limited(self: LaneTransformer, *given: torch.Tensor) -> torch.Tensor:
+            logits = forward(self, *given)
+            if next(passes) in failing:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return logits
+
+        monkeypatch.setattr(LaneTransformer, "forward", limited)
+
+    return limit
+
+
+def n_steps(data: SearchData) -> int:
+    return -(-len(data.train) // (2 * HALF_BATCH))
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["first", "middle", "evaluation"])
+def test_epoch_that_runs_out_of_memory_is_begun_again_in_half_batches(
+    take_up: TakeUp, data: SearchData, limit_memory: Any, epoch: int, share: float
+) -> None:
+    undisturbed, one = take_up("undisturbed"), take_up("short")
+    expected = [measured(undisturbed.step()) for _ in range(epoch)]
+    found = [measured(one.step()) for _ in range(epoch - 1)]
+    limit_memory({round(share * n_steps(data))})
+    found.append(measured(one.step()))
+    assert found[:-1] == expected[:-1]
+    assert found[-1]["epoch"] == epoch
+    assert found[-1]["micro_batch_size"] == HALF_BATCH
+    assert found[-1]["metrics"] == pytest.approx(expected[-1]["metrics"], abs=2e-3)
+    rows, others = (read_predictions(it._folder) for it in (one, undisturbed))
+    assert rows is not None
+    assert others is not None
+    np.testing.assert_allclose(rows["logit"], others["logit"], rtol=0, atol=1e-3)
+
+
+def test_half_batches_that_do_not_fit_either_end_the_trial(
+    take_up: TakeUp, limit_memory: Any
+) -> None:
+    one = take_up()
+    one.step()
+    before = (one._folder / LAST_FILE).read_bytes()
+    limit_memory(range(10_000))
+    with pytest.raises(torch.OutOfMemoryError):
+        one.step()
+    assert (one._folder / LAST_FILE).read_bytes() == before
+    assert len(read_lines(one._folder / METRICS_FILE)) == 1
+
+
+def test_micro_batch_is_halved_once_in_a_trial(take_up: TakeUp, limit_memory: Any) -> None:
+    one = take_up()
+    limit_memory({0})
+    one.step()
+    limit_memory({0})
+    with pytest.raises(torch.OutOfMemoryError):
+        one.step()
+
+
+def test_half_batches_survive_a_resume(take_up: TakeUp, limit_memory: Any) -> None:
+    one = take_up()
+    limit_memory({0})
+    one.step()
+    resumed = take_up(reported=1)
+    assert measured(resumed.step())["micro_batch_size"] == HALF_BATCH
+
+
+def test_another_error_is_no_lack_of_memory(
+    take_up: TakeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, asked = take_up(), []
+
+    def fail(self: Trainer) -> None:
+        asked.append(self)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Trainer, "train_epoch", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        one.step()
+    assert len(asked) == 1
+
+
+def test_epochs_that_the_ledger_does_not_know_are_reported_before_training_on(
+    take_up: TakeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = take_up()
+    trained = [measured(one.step()) for _ in range(2)]
+    resumed = take_up(reported=0)
+    with monkeypatch.context() as nothing_trains:
+        nothing_trains.setattr(Trainer, "train_epoch", None)
+        assert [measured(resumed.step()) for _ in range(2)] == trained
+    assert measured(resumed.step())["epoch"] == 3
+
+
+def test_checkpoint_of_another_shape_is_passed_over_and_the_trial_starts_over(
+    take_up: TakeUp, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = take_up(), take_up("other", d_model=16)
+    expected, _ = measured(one.step()), other.step()
+    shutil.copy(other._folder / LAST_FILE, one._folder / LAST_FILE)
+    with caplog.at_level(logging.WARNING, logger="phase6c"):
+        one = take_up(reported=1)
+    assert "the trial starts over" in caplog.text
+    assert measured(one.step()) == expected
+
+
+def test_next_trial_finds_the_memory_of_the_one_before_free(
+    take_up: TakeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = take_up()
+    before, alive = weakref.ref(one._trainer), []
+    make = TransformerTrainable._make_trainer
+
+    def look(self: TransformerTrainable) -> Trainer:
+        gc.collect()
+        alive.append(before())
+        return make(self)
+
+    monkeypatch.setattr(TransformerTrainable, "_make_trainer", look)
+    folder = one._folder.parent
+    trial = one._trial.model_dump(mode="json")
+    assert one.reset_config({**handed_out(folder, trial, 0), "number": 1})
+    assert alive == [None]
+    assert one._folder == trial_folder(folder, 1)

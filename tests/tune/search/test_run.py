@@ -1,0 +1,313 @@
+"""Searches through Ray Tune, end to end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from optuna.distributions import FloatDistribution
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+import phase6c
+from phase6c.data.bars import Bars
+from phase6c.errors import ConfigError, StudyFailedError
+from phase6c.records import Health, Measurement, Metrics
+from phase6c.space.axes import Grid
+from phase6c.space.space import Space
+from phase6c.statistics.health import diagnose
+from phase6c.storage.files import read_lines
+from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
+from phase6c.study.ledger import fold
+from phase6c.study.study import Study, load_study, value_of, write_config
+from phase6c.study.trial_folder import read_predictions, trial_folder
+from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from phase6c.tune.search.run import run
+from search_spaces import tiny
+
+# Workers cannot import the tests: what they run of this file travels with them.
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+Search = Callable[..., Study]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+
+FEW_POINTS = Space(
+    name="few",
+    axes={"dropout": Grid.of(0.0, 0.1, 0.2)},
+    fixed={
+        "n_layers": 1,
+        "d_model": 16,
+        "n_heads": 2,
+        "d_ff_ratio": 2,
+        "context_days": 8,
+        "patch_days": 4,
+        "learning_rate": 1e-3,
+    },
+)
+
+
+class Shallow(Searcher):
+    """A searcher of the user's own: one layer, the rest at random."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[int, float] = {}
+
+    def set_search_properties(self, metric: Any, mode: Any, config: Any, **spec: Any) -> bool:
+        self._domains = config
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        return {name: one.sample() for name, one in self._domains.items()} | {"n_layers": 0}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        if not error:
+            self.told[int(trial_id.split(".", maxsplit=1)[0])] = result["score"]
+
+
+class Scripted(TransformerTrainable):
+    """Trains nothing: each epoch's value follows from the trial's number."""
+
+    def _make_trainer(self) -> Any:
+        self._number = int(self._folder.name.removeprefix("trial_"))
+        return None
+
+    def _train_epoch(self) -> Measurement:
+        epoch = len(self._measurements) + 1
+        value = 0.5 + self._number / 100 + epoch / 1000
+        measurement = Measurement(
+            epoch=epoch,
+            value=value,
+            metrics=Metrics(auc=value),
+            health=Health(verdict="healthy"),
+            duration_s=0.0,
+        )
+        self._measurements.append(measurement)
+        return measurement
+
+
+class Buggy(Scripted):
+    def _train_epoch(self) -> Measurement:
+        if self._number == 1:
+            raise RuntimeError("planted bug")
+        return super()._train_epoch()
+
+
+class AlwaysBuggy(Scripted):
+    def _train_epoch(self) -> Measurement:
+        raise RuntimeError("planted bug")
+
+
+class Diverging(Scripted):
+    def _train_epoch(self) -> Measurement:
+        measurement = super()._train_epoch()
+        if self._number != 1:
+            return measurement
+        lost = {"value": None, "metrics": Metrics(), "health": NOT_FINITE}
+        return measurement.model_copy(update=lost)
+
+
+class Dying(Scripted):
+    """Its worker is killed once, in the first epoch of trial 1."""
+
+    def _train_epoch(self) -> Measurement:
+        marker = self._folder / "died"
+        if self._number == 1 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._train_epoch()
+
+
+NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3.",))
+
+
+@pytest.fixture
+def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
+    def start(trainable: type[TransformerTrainable], **options: Any) -> Study:
+        given = {"n_trials": 5, "epochs": 2, "out": str(tmp_path), "scheduler": "none", **options}
+        return run(plan_study(tiny.SPACE, sp500, SearchOptions(**given)), trainable=trainable)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"searcher": "optuna"},
+        {"searcher": "hyperopt"},
+        {"searcher": "random", "objective": "log_loss"},
+    ],
+    ids=["optuna", "hyperopt", "random"],
+)
+def test_search_completes_within_its_budget_and_repeats_nothing(
+    search: Search, options: dict[str, Any]
+) -> None:
+    study = search(**options)
+    assert study.config.complete
+    assert len(study.trials) == 5
+    assert all(tiny.BUDGET.contains(trial.n_params) for trial in study.trials)
+    shapes = [json.dumps({**trial.config, "seed": 0}) for trial in study.trials]
+    assert len(set(shapes)) == 5
+    assert study.best is not None
+    assert study.config.value_corrected is not None
+
+
+@pytest.fixture(scope="module")
+def finished(
+    two_cpus: None, sp500: Bars, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Study, Callable[[], Study]]:
+    """A study without rungs that is complete, and a call that resumes it."""
+    options = {"n_trials": 4, "epochs": 2, "scheduler": "none", "references": ("january_best",)}
+    out = str(tmp_path_factory.mktemp("finished"))
+
+    def start(**more: Any) -> Study:
+        return phase6c.run_study(tiny.SPACE, sp500, out=out, **options, **more)
+
+    return start(), partial(start, resume=True)
+
+
+Finished = tuple[Study, Callable[[], Study]]
+
+
+def test_files_of_a_study_are_as_promised(finished: Finished) -> None:
+    study, _ = finished
+    document = json.loads((study.folder / "all_trials.json").read_text())
+    assert document["schema"] == "phase6c.all_trials/1"
+    assert [row["number"] for row in document["trials"]] == list(range(5))
+    reference = document["trials"][0]
+    assert (reference["source"], reference["in_budget"]) == ("reference", False)
+    best = json.loads((study.folder / "best_params.json").read_text())
+    values = [row["value"] for row in document["trials"] if row["source"] == "sampled"]
+    assert best["value"] == max(values)
+    assert best["number"] != 0
+    folder = trial_folder(study.folder, best["number"])
+    there = {path.name.split(".")[0] for path in folder.iterdir()}
+    assert there == {"config", "metrics", "best", "predictions", "events", "checksums"}
+    assert len(read_lines(folder / "metrics.jsonl")) == 2
+    assert fold(read_lines(study.folder / LEDGER_NAME)) == {t.number: t for t in study.trials}
+
+
+def test_predictions_are_those_that_were_measured(finished: Finished) -> None:
+    study, _ = finished
+    for trial in study.trials:
+        predictions = read_predictions(trial_folder(study.folder, trial.number))
+        assert predictions is not None
+        for measurement in trial.measurements:
+            rows = predictions[predictions["epoch"] == measurement.epoch]
+            assert measurement.metrics.pred_max == pytest.approx(rows["p"].max(), abs=1e-6)
+            logits, y = rows["logit"].to_numpy(), rows["y"].to_numpy()
+            base_rate = study.config.data_summary["train"]["base_rate"]
+            assert diagnose(logits, y, base_rate).verdict == measurement.health.verdict
+
+
+def test_resume_of_a_finished_study_changes_no_byte(finished: Finished) -> None:
+    study, resume = finished
+    before = {path: path.read_bytes() for path in study.folder.rglob("*") if path.is_file()}
+    resume()
+    after = {path: path.read_bytes() for path in study.folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_resume_with_more_trials_keeps_what_is_finished(
+    search: Search, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = search(n_trials=2, epochs=2)
+    write_config(first.folder, first.config.model_copy(update={"code_version": "0.0.1+other"}))
+    second = search(n_trials=4, epochs=2, resume=True)
+    assert "another version of the code (0.0.1+other, now" in caplog.text
+    assert second.config.code_version == first.config.code_version
+    assert second.trials[:2] == first.trials
+    assert len(second.trials) == 4
+    assert second.config.study_id == first.config.study_id
+
+
+def test_used_up_grid_ends_the_search(search: Search, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="phase6c"):
+        study = search(FEW_POINTS, n_trials=10, epochs=1)
+    assert study.config.complete
+    assert sorted(trial.params["dropout"] for trial in study.trials) == [0.0, 0.1, 0.2]
+    assert "The space holds nothing new after 3 trials." in caplog.messages
+
+
+def test_search_takes_any_searcher_of_rays(search: Search) -> None:
+    own = Shallow()
+    study = search(searcher=own, n_trials=3, epochs=1)
+    assert study.config.complete
+    assert study.config.searcher == "Shallow"
+    assert {trial.params["n_layers"] for trial in study.trials if trial.number in own.told} == {1}
+    assert own.told == {trial.number: value_of(trial, "auc") for trial in study.trials}
+    with pytest.raises(ConfigError, match="searcher: 'Shallow' -> 'optuna'"):
+        search(n_trials=4, epochs=1, resume=True)
+    more = search(searcher=Shallow(), n_trials=4, epochs=1, resume=True)
+    assert more.trials[:3] == study.trials
+    assert len(more.trials) == 4
+
+
+def test_searcher_with_a_space_of_its_own_is_refused_before_anything_starts(
+    search: Search, tmp_path: Path
+) -> None:
+    own = OptunaSearch({"dropout": FloatDistribution(0.0, 0.5)}, metric="score", mode="max")
+    with pytest.raises(ConfigError, match="OptunaSearch refuses them"):
+        search(searcher=own)
+    assert not list(tmp_path.rglob("study.json"))
+
+
+def test_trial_with_a_bug_fails_and_the_search_goes_on(
+    run_scripted: Callable[..., Study],
+) -> None:
+    study = run_scripted(Buggy)
+    states = [trial.state for trial in study.trials]
+    assert states == ["COMPLETE", "FAILED", "COMPLETE", "COMPLETE", "COMPLETE"]
+    error = study.trials[1].error
+    assert error is not None
+    assert error.kind == "bug"
+    assert "planted bug" in error.message
+
+
+def test_same_bug_three_times_ends_the_search(run_scripted: Callable[..., Study]) -> None:
+    with pytest.raises(StudyFailedError, match="planted bug"):
+        run_scripted(AlwaysBuggy)
+
+
+def test_diverged_trial_ends_at_once_with_its_cause(run_scripted: Callable[..., Study]) -> None:
+    trial = run_scripted(Diverging).trials[1]
+    assert (trial.state, trial.epochs) == ("FAILED", 1)
+    assert trial.error is not None
+    assert trial.error.kind == "diverged"
+    assert "not finite" in trial.error.message
+
+
+def test_trial_whose_worker_is_killed_is_taken_up_again(
+    run_scripted: Callable[..., Study],
+) -> None:
+    study = run_scripted(Dying)
+    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 5
+    assert study.trials[1].attempts == 2
+    assert [one.epoch for one in study.trials[1].measurements] == [1, 2]
+
+
+def test_time_budget_ends_the_search_early_without_an_error(
+    run_scripted: Callable[..., Study],
+) -> None:
+    class Slow(Scripted):
+        def _train_epoch(self) -> Measurement:
+            time.sleep(0.5)
+            return super()._train_epoch()
+
+    study = run_scripted(Slow, n_trials=200, time_budget_s=12.0)
+    assert not study.config.complete
+    assert 0 < len(study.trials) < 200
+    resumed = load_study(study.folder)
+    assert resumed.trials == study.trials
