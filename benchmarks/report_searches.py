@@ -15,7 +15,8 @@ from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
 from phase6c.stopping.decisions import Decisions
 from phase6c.stopping.rung_plan import longest_grace
-from phase6c.study.study import Study, StudyConfig
+from phase6c.study.study import Study
+from phase6c.study.study_config import StudyConfig
 from phase6c.tune.proposals.proposals import Proposals, make_sampler
 
 N_WORKERS = 4

@@ -23,8 +23,11 @@ from phase6c.records import Trial
 from phase6c.statistics.logits import sigmoid
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger
-from phase6c.study.study import BASELINES_FILE, Study, ranked, write_config, write_views
+from phase6c.study.ranking import ranked
+from phase6c.study.study import Study
+from phase6c.study.study_config import BASELINES_FILE, write_config
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
+from phase6c.study.views.json_files import write_views
 
 N_DAYS = 709
 DAYS = pd.date_range("2011-06-23", periods=N_DAYS, freq="B")

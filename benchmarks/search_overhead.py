@@ -17,7 +17,7 @@ import ray
 import phase6c
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study.ledger import Ledger, Row
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study

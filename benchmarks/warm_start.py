@@ -24,7 +24,7 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
 from phase6c.study.foreign_trials import Told
-from phase6c.study.study import WarmStart
+from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.proposals import Proposals, make_sampler
 from phase6c.tune.proposals.ridge import columns
 from phase6c.tune.proposals.warm_start import take_over

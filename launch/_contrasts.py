@@ -13,10 +13,10 @@ from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
 from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
+from phase6c.tune.probe.estimate import ProbeEstimate
 from phase6c.tune.probe.plan import ProbePlan, Run
 from phase6c.tune.probe.run import Probed
 from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.search.estimate import ProbeEstimate
 
 
 def plan_document(

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from phase6c.records import Trial
 from phase6c.study.ledger import Ledger, Row
-from phase6c.study.study import StudyConfig, best_trial
+from phase6c.study.ranking import best_trial
+from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.resources import Resources
 
 

@@ -93,7 +93,7 @@ def on_terminal(
     Yields:
         The console, and what to take back before the process is left at once.
     """
-    from phase6c.study.study import STUDY_FILE
+    from phase6c.study.study_config import STUDY_FILE
     from phase6c.study.study_folder import LOG_FILE
 
     with (

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from phase6c.records import Metrics, score
 from phase6c.stopping.rung_audit import audit_rungs
-from phase6c.study.study import Study, StudyConfig, best_params
+from phase6c.study.study import Study
+from phase6c.study.study_config import StudyConfig
+from phase6c.study.views.json_files import best_params
 from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.search.estimate import Estimate
+from phase6c.tune.search.estimate import SearchEstimate
 from phase6c.tune.search.plan import StudyPlan
 from phase6c.tune.search.remarks import remarks
 
@@ -46,7 +48,7 @@ def _tickers(names: tuple[str, ...]) -> str:
 
 
 def plan_document(
-    plan: StudyPlan, resources: Resources, estimated: Estimate, missing: str | None
+    plan: StudyPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
 ) -> dict[str, Any]:
     """What --dry-run shows, as JSON."""
     shapes = [
@@ -104,7 +106,7 @@ def rungs_table(plan: StudyPlan) -> Table:
 
 
 def plan_lines(
-    plan: StudyPlan, resources: Resources, estimated: Estimate, missing: str | None
+    plan: StudyPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
 ) -> list[str]:
     """The rest of a dry run in words."""
     config = plan.config

@@ -62,8 +62,8 @@ def main(**given: Any) -> None:
     seeds. The cal block chooses model and calibrator; then the test block is opened, once, which
     is written into {out}/test_openings.jsonl. {out}/models/{name} holds the model and its card.
     """
+    from phase6c.tune.evaluation.options import EvaluationOptions
     from phase6c.tune.evaluation.plan import plan_evaluation
-    from phase6c.tune.search.options import EvaluationOptions
 
     options = parse(EvaluationOptions, {name: given[name] for name in OPTIONS})
     plan = plan_evaluation(given["studies"], options, keeps_cache=not given["dry_run"])
@@ -79,7 +79,7 @@ def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
     """Prints what would be trained, and its cost; what is missing is named, not an error."""
     from _tables import resources_text
 
-    from phase6c.tune.search.estimate import estimate_evaluation
+    from phase6c.tune.evaluation.estimate import estimate_evaluation
 
     resources, missing = resources_for_a_dry_run(plan.study)
     estimated = estimate_evaluation(plan, resources)
@@ -147,7 +147,7 @@ def _run(plan: EvaluationPlan, console: Console, words: LastWords, *, quiet: boo
 
 
 def _evaluation_s(plan: EvaluationPlan, resources: Resources) -> float:
-    from phase6c.tune.search.estimate import estimate_evaluation
+    from phase6c.tune.evaluation.estimate import estimate_evaluation
 
     return estimate_evaluation(plan, resources).evaluation_s
 

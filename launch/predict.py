@@ -102,7 +102,7 @@ def show(frame: pd.DataFrame, model: Model, out: Path) -> None:
 
 def show_limits(frame: pd.DataFrame, model: Model, bars: Bars) -> None:
     """Prints what was not predicted, and what is not to be taken for a forecast."""
-    from phase6c.data.reading.raw import listed
+    from phase6c.wording import listed
 
     tickers = sorted(set(bars.frame["ticker"]))
     too_short = sorted(set(tickers) - set(frame["ticker"]))

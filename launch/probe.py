@@ -146,8 +146,8 @@ def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
     """Prints what would be trained, and its cost; what is missing is named, not an error."""
     from _contrasts import plan_document, plan_lines
 
+    from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials
-    from phase6c.tune.search.estimate import estimate_probe
 
     resources, missing = resources_for_a_dry_run(plan.study)
     estimated = estimate_probe(plan, known_trials(plan.study.folder), resources)
@@ -193,8 +193,8 @@ def _run(plan: ProbePlan, console: Console, words: LastWords, *, quiet: bool) ->
 
 
 def _probe_s(plan: ProbePlan, resources: Resources) -> float:
+    from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials
-    from phase6c.tune.search.estimate import estimate_probe
 
     return estimate_probe(plan, known_trials(plan.study.folder), resources).probe_s
 

@@ -64,7 +64,8 @@ def folder_of(studies: tuple[str, ...]) -> Path:
 def refresh_optuna(studies: tuple[str, ...]) -> None:
     """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
     from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
-    from phase6c.study.study import OPTUNA_FILE, STUDY_FILE, load_study
+    from phase6c.study.study import load_study
+    from phase6c.study.study_config import OPTUNA_FILE, STUDY_FILE
 
     for path in studies:
         is_study = (Path(path) / STUDY_FILE).is_file()

@@ -16,7 +16,7 @@ from phase6c.data.windows import SearchData
 from phase6c.records import Baseline
 from phase6c.statistics.logits import log_losses
 from phase6c.statistics.metrics import measure
-from phase6c.study.study import BASELINES_FILE
+from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import validation_frame, write_frame
 
 

@@ -2,8 +2,9 @@
 
 from phase6c.space.axes import Int
 from phase6c.space.budget import Budget
+from phase6c.space.references import TOKENS
 from phase6c.space.space import Space
-from search_spaces.common import SHAPE_AXES, TOKENS, TRAINING_AXES
+from search_spaces.common import SHAPE_AXES, TRAINING_AXES
 
 BUDGET = Budget(name="2m", n_params=2_000_000, gpu_memory_gib=1.5)
 SPACE = Space(

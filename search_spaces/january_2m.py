@@ -1,12 +1,10 @@
 """January's own axes with a free width: what it called 2M and never counted."""
 
 from phase6c.space.axes import Grid
+from phase6c.space.references import TOKENS, WINDOW
 from phase6c.space.space import Space
-from search_spaces.common import REFERENCES, SHAPE_AXES, TOKENS, TRAINING_AXES
+from search_spaces.common import SHAPE_AXES, TRAINING_AXES
 
-WINDOW = {
-    name: REFERENCES["january_best"].values[name] for name in REFERENCES["january_best"].assumed
-}
 SPACE = Space(
     name="january_2m",
     axes={

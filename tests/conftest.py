@@ -16,15 +16,10 @@ from phase6c.statistics.logits import sigmoid
 from phase6c.statistics.metrics import measure
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger
-from phase6c.study.study import (
-    BASELINES_FILE,
-    Study,
-    StudyConfig,
-    load_study,
-    write_config,
-    write_views,
-)
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import BASELINES_FILE, StudyConfig, write_config
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
+from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
 
 VALUES = {

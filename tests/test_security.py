@@ -36,7 +36,9 @@ from phase6c.space.budget import CountParameters
 from phase6c.storage.files import read_lines, write_json
 from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
 from phase6c.study.ledger import Ledger, read_trials
-from phase6c.study.study import STUDY_FILE, load_study, ordered, write_config
+from phase6c.study.ranking import ordered
+from phase6c.study.study import load_study
+from phase6c.study.study_config import STUDY_FILE, write_config
 from phase6c.study.study_folder import LOCK_FILE, LOG_FILE, open_folder, study_name, study_path
 from phase6c.study.trial_folder import LAST_FILE, PREDICTIONS_FILE, read_predictions, trial_folder
 from phase6c.tune.proposals.warm_start import read_warm_start

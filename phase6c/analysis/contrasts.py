@@ -14,7 +14,8 @@ from phase6c.paired import Interval, paired_interval
 from phase6c.records import Trial, score
 from phase6c.statistics.bootstrap import row_weights
 from phase6c.statistics.selection import score_of
-from phase6c.study.study import Study, value_of
+from phase6c.study.ranking import value_of
+from phase6c.study.study import Study
 from phase6c.study.trial_folder import read_predictions, trial_folder
 
 DOUBT = (

@@ -9,7 +9,8 @@ import numpy as np
 
 from phase6c.records import Trial
 from phase6c.statistics.selection import Candidate, Corrected, correct
-from phase6c.study.study import StudyConfig, ranked
+from phase6c.study.ranking import ranked
+from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import read_predictions, trial_folder
 
 # Every epoch of this many of the best trials could have been chosen; others hardly ever.

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from phase6c.data.reading.parsing import column_key, is_missing, parse_dates, parse_numbers
-from phase6c.data.reading.raw import RawTable, listed, shown
+from phase6c.data.reading.raw import RawTable, shown
 from phase6c.data.reading.readers import SUFFIXES, read_tables
 from phase6c.errors import DataError
 from phase6c.statistics.logits import EPSILON, logit
+from phase6c.wording import listed
 
 # Fewer cannot be cut into halves of which anything could be said.
 MIN_ROWS = 20

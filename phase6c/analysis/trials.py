@@ -11,7 +11,8 @@ from phase6c.config import Objective, Value, Values, digest_of
 from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.space.axes import Axis, Choice, Grid, parse_axes
 from phase6c.study.foreign_trials import read_january
-from phase6c.study.study import STUDY_FILE, TRIALS_FILE, Study, load_study
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from phase6c.statistics.bootstrap import (
     row_weights,
 )
 from phase6c.statistics.logits import log_losses
-from phase6c.study.study import BASELINES_FILE, Study
+from phase6c.study.study import Study
+from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import read_frame, read_predictions, trial_folder
 
 

@@ -13,10 +13,11 @@ import pandas as pd
 
 from phase6c.data.reading.checks import check_table
 from phase6c.data.reading.columns import OPTIONAL_PRICES
-from phase6c.data.reading.raw import PRICES, RawTable, listed, shown
+from phase6c.data.reading.raw import PRICES, RawTable, shown
 from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
 from phase6c.storage.redact import redact
+from phase6c.wording import listed
 
 # Of a folder of hundreds of bad files, the first ones tell enough.
 MAX_PROBLEMS_SHOWN = 40

@@ -15,7 +15,7 @@ _LONG = 40  # characters
 def page(report: Report) -> str:
     """The page, with its plots as drawings inside."""
     environment = Environment(
-        loader=PackageLoader("phase6c.report", "."),
+        loader=PackageLoader("phase6c.document", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -13,12 +13,12 @@ from phase6c.document.section import Cell, Section, Table, number, setting, text
 from phase6c.evaluation.choice import CalScore, Choice
 from phase6c.evaluation.entries import Entry, Figures, figures
 from phase6c.evaluation.evidence import Evidence
-from phase6c.evaluation.judgement import Gain, Judgement, gain, judge, words
-from phase6c.evaluation.openings import times
+from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
 from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.race import BEHIND
 from phase6c.evaluation.tables import steps_table, ticker_tables
 from phase6c.statistics.calibrators import AffineCalibrator
+from phase6c.wording import times, words
 
 _FIGURES = (
     *("model", "parameters", "log loss", "gain over best baseline", "skill", "AUC"),

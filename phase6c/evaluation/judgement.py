@@ -19,6 +19,7 @@ from phase6c.statistics.bootstrap import (
     optimal_block_days,
 )
 from phase6c.statistics.logits import log_losses, logit
+from phase6c.wording import words
 
 # The share of rises in the very rows that are judged.
 HINDSIGHT = "hindsight_base_rate"
@@ -154,11 +155,6 @@ def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wi
     if over_best.is_loss:
         return f"No: the transformer is worse than {against}."
     return f"No: the transformer is not shown to beat {against}."
-
-
-def words(name: str) -> str:
-    """A baseline's name as people read it."""
-    return name.replace("_", " ")
 
 
 def _difference(gained: Estimate) -> str:

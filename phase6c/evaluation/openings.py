@@ -139,11 +139,6 @@ def _check_end(path: Path) -> None:
         )
 
 
-def times(n: int) -> str:
-    """How often, in words."""
-    return "once" if n == 1 else f"{n} times"
-
-
 def now() -> datetime:
     """The time of an opening, to the second."""
     return datetime.now(UTC).replace(microsecond=0)

@@ -8,9 +8,10 @@ from phase6c.data.splits import CAL
 from phase6c.document.section import Cell, Table
 from phase6c.evaluation.entries import plain_auc, step_masks
 from phase6c.evaluation.evidence import Evidence, Period
-from phase6c.evaluation.judgement import gain, words
+from phase6c.evaluation.judgement import gain
 from phase6c.evaluation.outcomes import Truth
 from phase6c.statistics.logits import log_losses
+from phase6c.wording import words
 
 
 def steps_table(evidence: Evidence) -> Table:

@@ -11,7 +11,7 @@ from phase6c.config import TrialConfig, Value, Values, parse
 from phase6c.document.section import Section, Table, setting
 from phase6c.errors import ConfigError
 from phase6c.space.axes import Axis
-from search_spaces.common import REFERENCES, TOKENS
+from phase6c.space.references import REFERENCES, TOKENS
 
 
 class Gap(NamedTuple):

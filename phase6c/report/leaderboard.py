@@ -12,7 +12,8 @@ from phase6c.analysis.winner import Winner
 from phase6c.document.section import Cell, Section, Table, number, setting
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.selection import Corrected
-from phase6c.study.study import Study, ranked
+from phase6c.study.ranking import ranked
+from phase6c.study.study import Study
 
 N_SHOWN = 10
 # A trial that wins in fewer draws than this is one of several that could have won.

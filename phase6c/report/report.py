@@ -12,7 +12,6 @@ from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.trials import Search, read_search
 from phase6c.document.document import Part, Report
 from phase6c.document.page import page
-from phase6c.document.picture import across, pictures
 from phase6c.document.section import Cell, Section, Table
 from phase6c.errors import ConfigError
 from phase6c.report.convergence import convergence
@@ -20,6 +19,7 @@ from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
 from phase6c.report.leaderboard import best_of_file, standing
 from phase6c.report.parameters import parameters
+from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
 from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read

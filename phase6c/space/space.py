@@ -21,7 +21,18 @@ from phase6c.config import (
     parse,
 )
 from phase6c.errors import ConfigError
-from phase6c.space.axes import Axis, AxisBase, Choice, Float, Grid, Int, ListedAxis, ZeroOr, sample
+from phase6c.space.axes import (
+    Axis,
+    AxisBase,
+    Choice,
+    Float,
+    Grid,
+    Int,
+    ListedAxis,
+    ZeroOr,
+    parse_axes,
+    sample,
+)
 from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.feasible import Feasible, grid, size
 from phase6c.space.shapes import Broken, Rule, counted_shape, model_of
@@ -120,6 +131,17 @@ class Space:
             "fixed": dict(self.fixed),
             "rules": [rule.name for rule in self.rules],
         }
+
+    @classmethod
+    def from_description(cls, described: Values) -> Space:
+        """A space as `describe` tells it, but for its rules, of which only the names are told."""
+        budget = described["budget"]
+        return cls(
+            name=described["name"],
+            axes=parse_axes(described["axes"]),
+            budget=budget and Budget.model_validate(budget),
+            fixed=described["fixed"],
+        )
 
     def pin(self, name: str, value: Value) -> Space:
         """The same space with one value fixed, out of the axes if it was searched."""

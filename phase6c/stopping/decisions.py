@@ -9,7 +9,7 @@ import numpy as np
 from phase6c.records import Measurement, Stopped, Trial, is_complete, score
 from phase6c.stopping.rungs import BestSoFarRungs, Cut, ForecastRungs, Rungs
 from phase6c.study.ledger import Decision
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 
 # Sets the audit's draws apart from all others of a trial.
 _AUDIT = 1

@@ -8,7 +8,8 @@ import numpy as np
 
 from phase6c.config import Record
 from phase6c.records import Trial
-from phase6c.study.study import StudyConfig, value_of
+from phase6c.study.ranking import value_of
+from phase6c.study.study_config import StudyConfig
 
 _CONFIDENCE = 0.95
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from phase6c.config import Values
 from phase6c.errors import DataError
-from search_spaces.january_2m import WINDOW
+from phase6c.space.references import WINDOW
 
 _VALUE_KEYS = ("value", "auc", "auc_roc", "val_auc")
 

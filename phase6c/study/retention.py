@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import time
 from bisect import insort
 from pathlib import Path
 
 from phase6c.records import Trial
 from phase6c.storage.files import remove
 from phase6c.study.ledger import Ledger, Row
-from phase6c.study.study import StudyConfig, eligible, value_of, write_views
+from phase6c.study.ranking import eligible, value_of
+from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
-
-# Rewriting all trials after each epoch would cost more than short epochs do.
-VIEW_INTERVAL_S = 5.0
-
-
-class Views:
-    """A listener of the ledger that writes all_trials.json and best_params.json now and then."""
-
-    def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
-        self._folder = folder
-        self._config = config
-        self._ledger = ledger
-        self._written_at = -math.inf
-
-    def __call__(self, row: Row, trial: Trial) -> None:
-        """Writes the views if the last time is long enough ago."""
-        if time.monotonic() - self._written_at >= VIEW_INTERVAL_S:
-            write_views(self._folder, self._config, self._ledger.trials)
-            self._written_at = time.monotonic()
 
 
 class Retention:

@@ -17,7 +17,7 @@ from phase6c.config import DataConfig
 from phase6c.errors import ConfigError, FolderError, StorageError
 from phase6c.storage.files import make_folder, remove_leftovers
 from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
-from phase6c.study.study import STUDY_FILE
+from phase6c.study.study_config import STUDY_FILE
 from phase6c.study.trial_folder import is_trial_name, trial_folders
 
 LOCK_FILE = "run.lock"

@@ -15,7 +15,7 @@ from phase6c.records import Measurement, State, Stopped, Trial, objective_value
 from phase6c.space.budget import Budget
 from phase6c.stopping.decisions import Decisions
 from phase6c.study.ledger import FILE_NAME, Decision, Row, Trials, apply
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 from phase6c.verify.files import Finding, StudyFiles, json_object, one_line
 from phase6c.version import code_version
 

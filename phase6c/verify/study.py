@@ -14,7 +14,7 @@ from phase6c.errors import ConfigError, FolderError
 from phase6c.space.axes import Axis
 from phase6c.space.budget import Budget
 from phase6c.study.ledger import FILE_NAME, Trials
-from phase6c.study.study import BEST_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.study_config import BEST_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
 from phase6c.study.trial_folder import is_trial_name
 from phase6c.verify.files import Finding, MismatchError, StudyFiles, settled
 from phase6c.verify.ledger import StoredLedger, check_decisions, check_trials, read_ledger

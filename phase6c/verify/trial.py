@@ -17,7 +17,8 @@ from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.storage.files import read_checked
 from phase6c.storage.parquet import read_table
 from phase6c.study.ledger import Trials
-from phase6c.study.study import StudyConfig, eligible, value_of
+from phase6c.study.ranking import eligible, value_of
+from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import (
     BEST_FILE,
     CHECKSUMS_FILE,

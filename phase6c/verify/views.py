@@ -7,16 +7,9 @@ from typing import Any
 
 from phase6c.config import Values
 from phase6c.study.ledger import Row, Trials, apply
-from phase6c.study.study import (
-    BEST_FILE,
-    STUDY_FILE,
-    TRIALS_FILE,
-    StudyConfig,
-    all_trials,
-    best_params,
-    best_trial,
-    ordered,
-)
+from phase6c.study.ranking import best_trial, ordered
+from phase6c.study.study_config import BEST_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.views.json_files import all_trials, best_params
 from phase6c.verify.files import Finding, difference
 
 _BEHIND = "a state from before the ledger's last row"

@@ -11,7 +11,7 @@ import pytest
 
 from phase6c.analysis.correction import correct_best
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 
 DAYS = pd.date_range("2010-01-04", periods=400, freq="B")

@@ -9,7 +9,7 @@ from phase6c.analysis.validation import read_validation
 from phase6c.errors import StorageError
 from phase6c.report.leaderboard import shown_trials
 from phase6c.statistics.logits import sigmoid
-from phase6c.study.study import BASELINES_FILE
+from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import PREDICTIONS_FILE
 
 

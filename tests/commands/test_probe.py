@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study import load_study, write_config
+from phase6c.study.study import load_study
+from phase6c.study.study_config import write_config
 from phase6c.tune.runtime.resources import Resources
 from phase6c.verify.study import verify
 

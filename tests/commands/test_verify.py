@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study import write_config, write_views
+from phase6c.study.study_config import write_config
+from phase6c.study.views.json_files import write_views
 
 from .conftest import load_command
 

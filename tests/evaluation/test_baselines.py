@@ -12,7 +12,7 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.records import Baseline
 from phase6c.statistics.metrics import measure
 from phase6c.storage.parquet import read_table
-from phase6c.study.study import BASELINES_FILE
+from phase6c.study.study_config import BASELINES_FILE
 
 
 @pytest.fixture(scope="module")

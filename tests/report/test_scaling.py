@@ -8,7 +8,8 @@ from phase6c.errors import DataError
 from phase6c.report.reading import read
 from phase6c.report.report import make_report
 from phase6c.report.scaling import scaling
-from phase6c.study.study import load_study, write_config
+from phase6c.study.study import load_study
+from phase6c.study.study_config import write_config
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ import search_spaces
 from phase6c.config import digest_of
 from phase6c.nn.model import LaneTransformer, count_parameters
 from phase6c.space.axes import sample
+from phase6c.space.references import REFERENCES
 from phase6c.space.shapes import SHAPE_FIELDS, counted_shape
 from phase6c.space.space import Space, model_of
 from phase6c.tune.proposals.samplers import ray_domain
-from search_spaces.common import REFERENCES
 
 N_FEATURES = 30
 TRAINING_GRIDS = {

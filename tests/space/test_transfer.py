@@ -8,9 +8,9 @@ import pytest
 
 from phase6c.nn.model import count_parameters
 from phase6c.space.axes import Grid, Int
+from phase6c.space.references import REFERENCES
 from phase6c.space.transfer import fit
 from search_spaces import budget_2m, tiny
-from search_spaces.common import REFERENCES
 
 count = partial(count_parameters, n_features=30)
 TINY = {

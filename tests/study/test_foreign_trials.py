@@ -5,8 +5,8 @@ import json
 import pytest
 
 from phase6c.errors import DataError
+from phase6c.space.references import WINDOW
 from phase6c.study.foreign_trials import read_january
-from search_spaces.january_2m import WINDOW
 
 PARAMS = {"d_model": 96, "n_layers": 2, "learning_rate": 1e-5}
 

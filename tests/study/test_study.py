@@ -7,18 +7,10 @@ import pytest
 from phase6c.errors import ConfigError, FolderError, StorageError
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.study.ledger import FILE_NAME
-from phase6c.study.study import (
-    Study,
-    all_trials,
-    best_params,
-    best_trial,
-    edge_notes,
-    eligible,
-    load_study,
-    read_config,
-    write_config,
-    write_views,
-)
+from phase6c.study.ranking import best_trial, eligible
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import read_config, write_config
+from phase6c.study.views.json_files import all_trials, best_params, edge_notes, write_views
 
 TRIAL_KEYS = {
     *("number", "state", "source", "seed", "audited", "contrast_of", "stopped", "params"),

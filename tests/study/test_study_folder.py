@@ -11,7 +11,7 @@ import pytest
 from phase6c.config import DataConfig
 from phase6c.errors import ConfigError, FolderError, StorageError
 from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
-from phase6c.study.study import STUDY_FILE
+from phase6c.study.study_config import STUDY_FILE
 from phase6c.study.study_folder import (
     LOCK_FILE,
     LOG_FILE,

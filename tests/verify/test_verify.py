@@ -23,8 +23,10 @@ from phase6c.records import Trial
 from phase6c.storage.files import write_checked, write_json
 from phase6c.study.ledger import FILE_NAME as LEDGER
 from phase6c.study.ledger import fold, read_trials
-from phase6c.study.study import load_study, read_config, write_config, write_views
+from phase6c.study.study import load_study
+from phase6c.study.study_config import read_config, write_config
 from phase6c.study.trial_folder import BEST_FILE, trial_folder
+from phase6c.study.views.json_files import write_views
 from phase6c.verify import study as checks
 from phase6c.verify.files import Finding
 from phase6c.verify.study import verify

@@ -3,7 +3,7 @@
 import pytest
 
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study import all_trials
+from phase6c.study.views.json_files import all_trials
 from phase6c.verify.ledger import check_trials
 from phase6c.verify.views import check_all_trials, check_complete
 

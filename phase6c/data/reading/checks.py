@@ -13,8 +13,9 @@ from phase6c.data.reading.parsing import (
     parse_numbers,
     parse_tickers,
 )
-from phase6c.data.reading.raw import NUMBERS, PRICES, RawTable, listed
+from phase6c.data.reading.raw import NUMBERS, PRICES, RawTable
 from phase6c.data.reading.sequences import check_sequences
+from phase6c.wording import listed
 
 # Adjusted and printed prices are rounded: a high may miss its close by a millionth.
 ROUNDING = 1e-6

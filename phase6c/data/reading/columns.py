@@ -7,7 +7,8 @@ import difflib
 import pandas as pd
 
 from phase6c.data.reading.parsing import column_key, parse_dates
-from phase6c.data.reading.raw import NUMBERS, RawTable, listed, shown
+from phase6c.data.reading.raw import NUMBERS, RawTable, shown
+from phase6c.wording import listed
 
 COLUMNS = ("date", "ticker", *NUMBERS)
 OPTIONAL_PRICES = ("open", "high", "low")

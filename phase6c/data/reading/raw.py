@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from phase6c.wording import more
+
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "adj_close", "volume")
 
@@ -83,14 +85,3 @@ def shown(value: object, limit: int = 40) -> str:
     text = str(value).strip().removesuffix(" 00:00:00")
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def more(count: int, noun: str) -> str:
-    """So many more of them, as "2 more rows"."""
-    return f"{count} more {noun}{'s' * (count > 1)}"
-
-
-def listed(names: list[str], limit: int = 12) -> str:
-    """The names separated by commas, the first of many."""
-    others = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {others} more" if others > 0 else "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from phase6c.data.reading.raw import RawTable, more
+from phase6c.data.reading.raw import RawTable
+from phase6c.wording import more
 
 # Weekly bars are seven days apart; daily ones mostly one, and four over a long weekend.
 MAX_MEDIAN_STEP_DAYS = 4

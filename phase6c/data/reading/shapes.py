@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from phase6c.data.reading.parsing import column_key, is_missing, parse_numbers
-from phase6c.data.reading.raw import NUMBERS, RawTable, listed, shown
+from phase6c.data.reading.raw import NUMBERS, RawTable, shown
+from phase6c.wording import listed
 
 _TICKER_LABELS = ("ticker", "tickers", "symbol", "symbols")
 

@@ -25,7 +25,8 @@ from phase6c.space.axes import Axis, Float, Grid, ListedAxis, parse_axes
 from phase6c.storage.files import read_lines, remove, write_whole
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Trials
-from phase6c.study.study import OPTUNA_FILE, StudyConfig, best_trial, ordered
+from phase6c.study.ranking import best_trial, ordered
+from phase6c.study.study_config import OPTUNA_FILE, StudyConfig
 
 # A grid of positive numbers that spans a decade is shown on a logarithmic scale.
 _LOG_SPAN = 10

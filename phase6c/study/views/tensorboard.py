@@ -19,7 +19,7 @@ from tensorboardX.summary import hparams, scalar
 
 from phase6c.records import Measurement, Trial
 from phase6c.study.ledger import Row, Trials
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import trial_folder
 
 logger = logging.getLogger(__name__)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phase6c.config import Objective, TrainConfig, TrialConfig, parse
-from phase6c.data.reading.raw import listed
 from phase6c.errors import DataError
 from phase6c.records import Trial
 from phase6c.study.evaluation_config import Contender
-from phase6c.study.study import Study, check_same, ranked
+from phase6c.study.ranking import ranked
+from phase6c.study.study import Study, check_same
 from phase6c.study.study_folder import distinct_names
+from phase6c.wording import listed
 
 # What a training's number of epochs is chosen by, whatever its search was told: AUC and refinement
 # leave calibration to what follows, and too long trainings come out.

@@ -16,11 +16,13 @@ from phase6c.data.preparation import prepare
 from phase6c.data.splits import TEST, evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.errors import ConfigError, FolderError
-from phase6c.evaluation.openings import OPENINGS_FILE, HeldOutBlock, openings_of, times
+from phase6c.evaluation.openings import OPENINGS_FILE, HeldOutBlock, openings_of
 from phase6c.records import Trial
+from phase6c.space.space import Space
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.evaluation_config import Contender, EvaluationConfig
-from phase6c.study.study import STUDY_FILE, Study, StudyConfig, load_study, read_config
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import STUDY_FILE, StudyConfig, read_config
 from phase6c.study.study_folder import cache_path, check_folder, check_unused, evaluation_path
 from phase6c.tune.evaluation.contenders import (
     budget_size,
@@ -28,11 +30,13 @@ from phase6c.tune.evaluation.contenders import (
     common_training,
     find_contenders,
 )
-from phase6c.tune.probe.study import space_of
-from phase6c.tune.search.options import EvaluationOptions, SearchOptions
-from phase6c.tune.search.plan import StudyPlan, drawn_seed
+from phase6c.tune.evaluation.options import EvaluationOptions
+from phase6c.tune.runtime.job import drawn_seed
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import StudyPlan
 from phase6c.tune.search.resume import check_same_data
 from phase6c.version import code_version
+from phase6c.wording import times
 
 # The trainings' study in the folder of the model that comes of them.
 FITS = "fits"
@@ -188,7 +192,7 @@ def plan_evaluation(
         study=StudyPlan(
             folder=folder / FITS,
             config=config,
-            space=space_of(config),
+            space=Space.from_description(config.space),
             data=data,
             references=(),
             options=_run_options(options),

@@ -23,11 +23,13 @@ from phase6c.nn.model_folder import check_whole
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, read_trials
-from phase6c.study.study import StudyConfig, read_config, write_config, write_views
+from phase6c.study.study_config import StudyConfig, read_config, write_config
 from phase6c.study.study_folder import open_folder
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
+from phase6c.study.views.json_files import write_views
 from phase6c.tune.evaluation.conclusion import Conclusion
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
+from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import (
     EvaluationPlan,
     Fit,
@@ -39,9 +41,8 @@ from phase6c.tune.evaluation.stages import Course
 from phase6c.tune.runtime.ending import Leave, raise_early_end
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import MakeListener, Session
-from phase6c.tune.search.options import EvaluationOptions
-from phase6c.tune.search.run import warn_of_other_code
-from phase6c.tune.search.searcher import TrialSearcher
+from phase6c.tune.runtime.trial_searcher import TrialSearcher
+from phase6c.tune.search.resume import warn_of_other_code
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from phase6c.config import TrialConfig, Values, parse
 from phase6c.errors import ConfigError
 from phase6c.records import Trial
+from phase6c.space.references import find_references
 from phase6c.study.ledger import Trials
-from phase6c.study.study import ranked
-from phase6c.tune.search.plan import StudyPlan, build_trial, find_references
+from phase6c.study.ranking import ranked
+from phase6c.tune.search.plan import StudyPlan, build_trial
 
 logger = logging.getLogger(__name__)
 

@@ -19,14 +19,15 @@ from phase6c.config import (
     parse,
     settable_fields,
 )
-from phase6c.data.reading.raw import listed
 from phase6c.errors import ConfigError, Phase6cError
 from phase6c.records import Trial
+from phase6c.space.references import TOKENS
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.ledger import Trials
 from phase6c.tune.probe.bases import Base
-from phase6c.tune.search.plan import StudyPlan, drawn_seed
-from search_spaces.common import TOKENS
+from phase6c.tune.runtime.job import drawn_seed
+from phase6c.tune.search.plan import StudyPlan
+from phase6c.wording import listed
 
 # What can change while bars, blocks and epochs stay those of the study.
 VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")

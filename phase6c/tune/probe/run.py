@@ -19,15 +19,10 @@ from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Trials, read_trials
-from phase6c.study.study import (
-    TRIALS_FILE,
-    Study,
-    StudyConfig,
-    load_study,
-    read_config,
-    write_views,
-)
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import TRIALS_FILE, StudyConfig, read_config
 from phase6c.study.study_folder import open_folder
+from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
 from phase6c.tune.probe.bases import find_bases, reference_name
 from phase6c.tune.probe.plan import ProbePlan, by_digest
@@ -36,10 +31,10 @@ from phase6c.tune.runtime.ending import Leave, raise_early_end
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import MakeListener, Session
 from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.remarks import remarks
-from phase6c.tune.search.run import warn_of_other_code
-from phase6c.tune.search.searcher import TrialSearcher
+from phase6c.tune.search.resume import warn_of_other_code
 
 logger = logging.getLogger(__name__)
 

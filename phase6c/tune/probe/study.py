@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.preparation import prepare_search_data
-from phase6c.space.axes import Axis
-from phase6c.space.budget import Budget
+from phase6c.space.references import TOKENS, find_references
 from phase6c.space.space import Space
-from phase6c.study.study import StudyConfig, read_config
+from phase6c.study.study_config import read_config
 from phase6c.study.study_folder import cache_path, check_folder, study_name
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import StudyPlan, find_references, plan_study
+from phase6c.tune.search.plan import StudyPlan, plan_study
 from phase6c.tune.search.resume import check_same_data
 from phase6c.version import code_version
-from search_spaces.common import TOKENS
 
 
 def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = True) -> StudyPlan:
@@ -45,7 +41,7 @@ def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = Tr
     return StudyPlan(
         folder=folder,
         config=config.model_copy(update={"code_version": code_version()}),
-        space=space_of(config),
+        space=Space.from_description(config.space),
         data=data,
         references=(),
         options=options,
@@ -78,15 +74,3 @@ def own_study(
     # Of a search of no trials none is left to do.
     config = plan.config.model_copy(update={"n_trials": 0, "complete": True})
     return replace(plan, config=config)
-
-
-def space_of(config: StudyConfig) -> Space:
-    """A stored space, apart from its rules, of which only the names are stored."""
-    described, axis = config.space, TypeAdapter[Axis](Axis)
-    budget = described["budget"]
-    return Space(
-        name=described["name"],
-        axes={name: axis.validate_python(one) for name, one in described["axes"].items()},
-        budget=budget and Budget.model_validate(budget),
-        fixed=described["fixed"],
-    )

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from phase6c.space.axes import Axis
-from phase6c.study.study import PriorPoint
+from phase6c.study.study_config import PriorPoint
 from phase6c.tune.proposals.ridge import Ridge
 
 # Fewer say nothing about a correlation.

@@ -15,17 +15,13 @@ from phase6c.errors import ConfigError
 from phase6c.records import Trial, score
 from phase6c.space.budget import CountParameters
 from phase6c.space.space import Space
-from phase6c.study.study import WarmStart, value_of
+from phase6c.study.ranking import value_of
+from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.enqueued import Starts
 from phase6c.tune.proposals.failures import Failures
 from phase6c.tune.proposals.prior import Prior
-from phase6c.tune.proposals.samplers import (
-    METRIC,
-    HyperOptSampler,
-    OptunaSampler,
-    RaySampler,
-    ray_domains,
-)
+from phase6c.tune.proposals.samplers import HyperOptSampler, OptunaSampler, RaySampler, ray_domains
+from phase6c.tune.runtime.trial_searcher import METRIC
 
 # Told of a trial without a value while no worst one is known; samplers only rank.
 _FAR_BELOW = -10.0

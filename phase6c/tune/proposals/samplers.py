@@ -21,10 +21,10 @@ from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.config import Values
 from phase6c.space.axes import Axis, Categories, Interval, Steps
+from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
 
-METRIC = "score"
 _N_STARTUP = 10
 _N_CANDIDATES = 24
 

@@ -12,16 +12,9 @@ from phase6c.space.space import Space
 from phase6c.space.transfer import fit
 from phase6c.storage.redact import redact
 from phase6c.study.foreign_trials import Told, read_january
-from phase6c.study.study import (
-    STUDY_FILE,
-    TRIALS_FILE,
-    PriorPoint,
-    Study,
-    WarmStart,
-    eligible,
-    load_study,
-    value_of,
-)
+from phase6c.study.ranking import eligible, value_of
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE, PriorPoint, WarmStart
 from phase6c.tune.proposals.proposals import reached
 
 N_STARTS = 3

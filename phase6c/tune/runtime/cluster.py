@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 
 import ray
-from ray._private import ray_constants
 
 from phase6c.errors import ResourceError
 from phase6c.storage.redact import RedactingFormatter
 from phase6c.tune.runtime.halt import signals_held
+from phase6c.tune.runtime.ray_private import _loopback_only
 from phase6c.tune.runtime.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -128,21 +128,6 @@ def _check_listening(address: str | None) -> None:
         return
     host, _, port = str(address).rpartition(":")
     socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
-
-
-@contextmanager
-def _loopback_only() -> Iterator[None]:
-    """While open, a Ray that starts listens on 127.0.0.1 alone.
-
-    On Linux, Ray 2.60 replaces a given 127.0.0.1 by the machine's own address and then listens on
-    all interfaces; the switch that spares macOS and Windows this is read when ray is imported.
-    """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _token_path() -> Path:

@@ -10,10 +10,11 @@ from ray.tune import Stopper
 
 from phase6c.config import Values
 from phase6c.errors import InterruptedStudyError, StudyFailedError
-from phase6c.study.study import TRIALS_FILE, Study
+from phase6c.study.study import Study
+from phase6c.study.study_config import TRIALS_FILE
 from phase6c.tune.runtime.halt import GRACE_S, PREEMPTED, Halt, exit_code_of
+from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.tune.search.plan import StudyPlan
-from phase6c.tune.search.searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from ray._private import ray_constants
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
@@ -36,3 +38,18 @@ def _tell(tell: Callable[..., None], *, exception: Exception, **whose: Any) -> N
         cause = RayTaskError("worker", str(exception), exception)  # type: ignore[no-untyped-call]
         exception = ActorDiedError.from_task_error(cause)
     tell(exception=exception, **whose)
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """While open, a Ray that starts listens on 127.0.0.1 alone.
+
+    On Linux, Ray 2.60 replaces a given 127.0.0.1 by the machine's own address and then listens on
+    all interfaces; the switch that spares macOS and Windows this is read when ray is imported.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before

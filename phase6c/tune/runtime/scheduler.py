@@ -16,12 +16,12 @@ from phase6c.errors import ResourceError, StudyFailedError
 from phase6c.records import Measurement, Trial
 from phase6c.stopping.decisions import Decisions
 from phase6c.study.ledger import Ledger
-from phase6c.study.study import StudyConfig
-from phase6c.tune.proposals.samplers import METRIC
+from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.faults import Fault, fault_of, hung
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
 from phase6c.tune.runtime.ray_private import survive_any_error, workers
+from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
 

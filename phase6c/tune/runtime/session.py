@@ -19,8 +19,9 @@ from phase6c.errors import Phase6cError, StorageError
 from phase6c.storage.disk import check_space
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener
-from phase6c.study.retention import Retention, Views
-from phase6c.study.study import StudyConfig, write_config
+from phase6c.study.retention import Retention
+from phase6c.study.study_config import StudyConfig, write_config
+from phase6c.study.views.json_files import Views
 from phase6c.study.views.tensorboard import Board
 from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
@@ -29,9 +30,9 @@ from phase6c.tune.runtime.ray_watch import watched_ray
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.tune.search.plan import StudyPlan
 from phase6c.tune.search.precision_and_baselines import settle
-from phase6c.tune.search.searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
 

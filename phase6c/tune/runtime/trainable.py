@@ -16,7 +16,7 @@ from phase6c.nn.device import use_one_thread
 from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement, score
-from phase6c.study.study import read_config
+from phase6c.study.study_config import read_config
 from phase6c.study.trial_folder import (
     BEST_FILE,
     PREDICTIONS_FILE,

@@ -10,7 +10,6 @@ from pydantic import Field, InstanceOf
 from ray.tune.search import Searcher
 
 from phase6c.config import (
-    CalibrationKind,
     DataConfig,
     Objective,
     Record,
@@ -23,7 +22,7 @@ from phase6c.config import (
     settable_fields,
 )
 from phase6c.space.space import Space
-from phase6c.study.study import SchedulerName, SearcherName
+from phase6c.study.study_config import SchedulerName, SearcherName
 
 
 class SearchOptions(Record):
@@ -74,31 +73,6 @@ class SearchOptions(Record):
     def searcher_name(self) -> str:
         """As it is stored; of a searcher of the user's own, its class."""
         return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
-
-
-class EvaluationOptions(Record):
-    """How to evaluate; the same names as the options of `launch/evaluate.py`.
-
-    Attributes:
-        top: How many of the best trials of each study.
-        seeds: At most so many trainings of each configuration in each step.
-        folds: Of the walk forward.
-        calibration: A kind of calibrator, or `auto`.
-        name: Of the model's folder, `{out}/models/{name}`.
-        gpus, gpus_per_trial, cpus, address: See `SearchOptions`.
-    """
-
-    top: int = Field(default=3, ge=1)
-    seeds: int = Field(default=5, ge=1)
-    folds: int = Field(default=5, ge=5)
-    calibration: CalibrationKind = "auto"
-    name: str = "best"
-    out: str | Path = "outputs"
-    resume: bool = False
-    gpus: int | None = Field(default=None, ge=0)
-    gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
-    address: str | None = None
 
 
 def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:

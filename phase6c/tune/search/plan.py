@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from phase6c.config import TrainConfig, TrialConfig, Values, check_names
+from phase6c.config import TrainConfig, TrialConfig, Values
 from phase6c.data.bars import Bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
 from phase6c.space.budget import CountParameters
+from phase6c.space.references import find_references
 from phase6c.space.space import Reference, Space
 from phase6c.stopping.rung_plan import RungPlan, fixed_rungs, ladder, longest_grace, plan_rungs
 from phase6c.storage.disk import bytes_needed
-from phase6c.study.study import STUDY_FILE, StudyConfig, WarmStart, read_config
+from phase6c.study.study_config import STUDY_FILE, StudyConfig, WarmStart, read_config
 from phase6c.study.study_folder import check_folder, study_name, study_path
 from phase6c.tune.proposals.warm_start import read_warm_start, stored_name
+from phase6c.tune.runtime.job import drawn_seed
 from phase6c.tune.runtime.resources import (
     Resources,
     local_cpus,
@@ -32,7 +33,6 @@ from phase6c.tune.runtime.resources import (
 from phase6c.tune.search.options import SearchOptions, apply_pins
 from phase6c.tune.search.resume import check_resumable
 from phase6c.version import code_version
-from search_spaces.common import REFERENCES
 
 
 @dataclass(frozen=True)
@@ -208,11 +208,6 @@ def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
     return options.grace_period
 
 
-def drawn_seed(*entropy: int) -> int:
-    """A seed that follows from the study's own and what it is for."""
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
 def build_trial(
     plan: StudyPlan, train: TrainConfig, values: Values, number: int
 ) -> tuple[TrialConfig, int]:
@@ -221,17 +216,6 @@ def build_trial(
     seed = drawn_seed(plan.config.seed, number)
     config = TrialConfig.from_flat({**base, **values, "seed": seed})
     return config, plan.count(config.model)
-
-
-def find_references(names: Iterable[str]) -> tuple[Reference, ...]:
-    """The references of these names, each once.
-
-    Raises:
-        ConfigError: There is no such reference.
-    """
-    unique = tuple(dict.fromkeys(names))
-    check_names(unique, REFERENCES, "reference")
-    return tuple(REFERENCES[name] for name in unique)
 
 
 def longest_context(space: Space) -> int:

@@ -11,7 +11,7 @@ from phase6c.baselines import fit_baselines, write_predictions
 from phase6c.config import Precision
 from phase6c.nn.device import faster_precision, pick_device
 from phase6c.space.space import model_of
-from phase6c.study.study import StudyConfig
+from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.search.plan import StudyPlan
 

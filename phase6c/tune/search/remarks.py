@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
-from phase6c.data.reading.raw import listed
-from phase6c.study.study import WarmStart
+from phase6c.study.study_config import WarmStart
 from phase6c.tune.search.plan import StudyPlan
+from phase6c.wording import listed
 
 # With more parameters than this for each training window, a model can learn them by heart.
 MAX_PARAMETERS_PER_WINDOW = 5_000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
-from phase6c.study.study import StudyConfig, WarmStart
+from phase6c.study.study_config import StudyConfig, WarmStart
+
+logger = logging.getLogger(__name__)
 
 _MAY_CHANGE = {
     "study_id",
@@ -107,3 +110,14 @@ def _has_grown(before: Values | None, after: Values | None) -> bool:
     if not before or not after or before["kind"] != "grid" or after["kind"] != "grid":
         return False
     return set(before["values"]) <= set(after["values"])
+
+
+def warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
+    """Says if a study is gone on with by another version of the code."""
+    if stored.code_version != config.code_version:
+        logger.warning(
+            "The study was last run by another version of the code (%s, now %s); each trial's"
+            " code_version says which one trained it.",
+            stored.code_version,
+            config.code_version,
+        )

@@ -15,15 +15,10 @@ from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError
 from phase6c.space.space import Space
 from phase6c.study.ledger import Ledger, Trials
-from phase6c.study.study import (
-    Study,
-    StudyConfig,
-    load_study,
-    read_config,
-    write_config,
-    write_views,
-)
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import StudyConfig, read_config, write_config
 from phase6c.study.study_folder import cache_path, open_folder
+from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
 from phase6c.tune.proposals.proposals import Proposals, make_sampler
 from phase6c.tune.proposals.samplers import RaySampler
@@ -34,6 +29,7 @@ from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import StudyPlan, build_trial, plan_study, resumed
 from phase6c.tune.search.remarks import remarks
+from phase6c.tune.search.resume import warn_of_other_code
 from phase6c.tune.search.searcher import StudySearcher
 
 logger = logging.getLogger(__name__)
@@ -104,17 +100,6 @@ def run(
             ended = _conclude(plan, config, ledger.trials, exhausted=searcher.exhausted)
             raise_early_end(plan, halt, done=ended.complete)
             return with_a_value(load_study(plan.folder))
-
-
-def warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
-    """Says if a study is gone on with by another version of the code."""
-    if stored.code_version != config.code_version:
-        logger.warning(
-            "The study was last run by another version of the code (%s, now %s); each trial's"
-            " code_version says which one trained it.",
-            stored.code_version,
-            config.code_version,
-        )
 
 
 def _make_searcher(

@@ -17,7 +17,7 @@ from phase6c.errors import StorageError
 from phase6c.records import Baseline, Metrics
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.study.ledger import FILE_NAME
-from phase6c.study.study import OPTUNA_FILE
+from phase6c.study.study_config import OPTUNA_FILE
 from phase6c.study.views.optuna import attributes, distributions, write_optuna
 
 

@@ -7,11 +7,12 @@ import pytest
 from phase6c.config import DataConfig
 from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.study.ledger import FILE_NAME
-from phase6c.study.study import STUDY_FILE, Study
+from phase6c.study.study import Study
+from phase6c.study.study_config import STUDY_FILE
 from phase6c.study.study_folder import open_folder
 from phase6c.tune.evaluation.contenders import check_comparable, find_contenders
+from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.search.options import EvaluationOptions
 
 
 def summary_of(ticker, last_date):

@@ -31,10 +31,10 @@ from phase6c.study.ledger import FILE_NAME, read_trials
 from phase6c.study.study import load_study
 from phase6c.tune.evaluation.conclusion import Conclusion
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
+from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
 from phase6c.tune.evaluation.run import evaluate, run_evaluation
 from phase6c.tune.evaluation.stages import Course
-from phase6c.tune.search.options import EvaluationOptions
 from phase6c.verify.study import verify
 from search_spaces import tiny
 

@@ -20,9 +20,9 @@ from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
 from phase6c.study.trial_folder import REFIT_STATE_FILE
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
+from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
 from phase6c.tune.evaluation.run import Evaluated, evaluate, run_evaluation
-from phase6c.tune.search.options import EvaluationOptions
 from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")

@@ -16,13 +16,14 @@ from phase6c.config import parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, DataError, FolderError, StudyFailedError
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study import load_study, read_config, write_config
+from phase6c.study.study import load_study
+from phase6c.study.study_config import read_config, write_config
 from phase6c.study.study_folder import open_folder
+from phase6c.tune.probe.estimate import estimate_probe
 from phase6c.tune.probe.plan import by_digest
 from phase6c.tune.probe.run import ProbeSearcher, known_trials, plan_probe, run_probe
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.search.estimate import estimate_probe
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import build_trial, plan_study
 from phase6c.verify.study import verify

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phase6c.nn.model import count_parameters
-from phase6c.study.study import PriorPoint, WarmStart
+from phase6c.study.study_config import PriorPoint, WarmStart
 from phase6c.tune.proposals.prior import Prior
 from phase6c.tune.proposals.proposals import Proposals, make_sampler
 from phase6c.tune.proposals.ridge import columns

@@ -9,13 +9,14 @@ import pytest
 from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.errors import ConfigError, DataError
 from phase6c.nn.model import count_parameters
+from phase6c.space.references import find_references
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study import TRIALS_FILE, StudyConfig, write_config
+from phase6c.study.study_config import TRIALS_FILE, StudyConfig, write_config
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.warm_start import read_warm_start
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import find_references, plan_study
+from phase6c.tune.search.plan import plan_study
 from phase6c.tune.search.resume import check_resumable
 from phase6c.tune.search.searcher import StudySearcher
 from search_spaces import budget_2m, tiny

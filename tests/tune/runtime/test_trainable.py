@@ -20,7 +20,7 @@ from phase6c.data.windows import SearchData
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.trainer import Trainer
 from phase6c.storage.files import read_lines
-from phase6c.study.study import write_config
+from phase6c.study.study_config import write_config
 from phase6c.study.trial_folder import LAST_FILE, METRICS_FILE, read_predictions, trial_folder
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions

@@ -8,14 +8,10 @@ import pytest
 from phase6c.config import parse
 from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.space.axes import Choice, Grid
-from phase6c.study.study import write_config
+from phase6c.space.references import find_references
+from phase6c.study.study_config import write_config
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import (
-    build_trial,
-    find_references,
-    longest_context,
-    plan_study,
-)
+from phase6c.tune.search.plan import build_trial, longest_context, plan_study
 from phase6c.tune.search.run import run_study
 from search_spaces import budget_2m, january_2m, tiny
 

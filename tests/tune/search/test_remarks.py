@@ -6,7 +6,7 @@ import pytest
 
 from phase6c.config import DataConfig
 from phase6c.space.axes import Grid
-from phase6c.study.study import PriorPoint, WarmStart
+from phase6c.study.study_config import PriorPoint, WarmStart
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from phase6c.tune.search.remarks import remarks

@@ -29,7 +29,9 @@ from phase6c.statistics.health import diagnose
 from phase6c.storage.files import read_lines
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import fold
-from phase6c.study.study import Study, load_study, value_of, write_config
+from phase6c.study.ranking import value_of
+from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import write_config
 from phase6c.study.trial_folder import read_predictions, trial_folder
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions

@@ -8,11 +8,11 @@ from ray.tune.search import Searcher
 from phase6c.config import TrialConfig
 from phase6c.nn.model import count_parameters
 from phase6c.space.axes import Grid
+from phase6c.space.references import find_references
 from phase6c.space.space import Space
 from phase6c.study.ledger import FILE_NAME, Ledger, read_trials
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.search.plan import find_references
 from phase6c.tune.search.searcher import StudySearcher
 
 count = partial(count_parameters, n_features=30)

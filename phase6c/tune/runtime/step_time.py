@@ -1,0 +1,24 @@
+"""How long a training step of a shape takes on this machine."""
+
+from __future__ import annotations
+
+from phase6c.config import ModelConfig, TrainConfig
+from phase6c.data.windows import SearchData
+from phase6c.nn.device import measure_step_s, pick_device
+
+# A forward pass on the validation block against forward, backward and update on train.
+_VALIDATION_SHARE = 1 / 3
+
+
+def measured_step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
+    """One training step of a shape, all layers, measured on one of them."""
+    one_layer = shape.model_copy(update={"n_layers": 1})
+    n_features, device = len(data.feature_names), pick_device()
+    layer_s = measure_step_s(one_layer, n_features, train.batch_size, train.precision, device)
+    return layer_s * shape.n_layers
+
+
+def steps_an_epoch(data: SearchData, train: TrainConfig) -> float:
+    """Training steps that an epoch with its validation is worth."""
+    n_windows = len(data.train) + _VALIDATION_SHARE * len(data.val)
+    return n_windows / train.batch_size

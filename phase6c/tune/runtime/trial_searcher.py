@@ -1,0 +1,116 @@
+"""Hands out trials to Ray Tune, whoever chooses them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from phase6c.config import TrialConfig, Values
+from phase6c.records import Trial
+from phase6c.study.ledger import Ledger
+from phase6c.tune.runtime.halt import Halt
+
+
+class TrialSearcher(Searcher, ABC):
+    """Hands out trials; the same number again where a worker was lost or a run interrupted.
+
+    Args:
+        ledger: Where each choice is written before Ray hears of it.
+        waiting: Numbers of unfinished trials that are gone on with first.
+        payload: What every worker needs beside the trial: the study's folder, id, provenance.
+        halt: While it is requested nothing is handed out.
+
+    Attributes:
+        exhausted: Whether nothing new is left to try, however many trials were asked for.
+    """
+
+    def __init__(self, ledger: Ledger, waiting: Iterable[int], payload: Values, halt: Halt) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        self._ledger = ledger
+        self._waiting = deque(waiting)
+        self._payload = payload
+        self._halt = halt
+        self._max_concurrent = 1
+        self._live: dict[str, int] = {}
+        self.exhausted = False
+
+    def __getstate__(self) -> Values:
+        """Ray pickles the searcher for a restore that is never done."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is what a resume reads."""
+
+    @property
+    def n_live(self) -> int:
+        """How many trials Ray holds."""
+        return len(self._live)
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """Has Ray leave the counting of running trials to this searcher."""
+        self._max_concurrent = max_concurrent
+        return True
+
+    def suggest(self, trial_id: str) -> Any:
+        """The config of the next trial; None for "not now"; FINISHED when all is done."""
+        if self._halt.requested or len(self._live) >= self._max_concurrent:
+            return None
+        number = self._waiting.popleft() if self._waiting else self._choose()
+        if number is None:
+            return None if self._live else Searcher.FINISHED
+        trial = self._ledger.append("started", number)
+        self._live[trial_id] = number
+        return {
+            **self._payload,
+            "number": number,
+            "trial": trial.config,
+            "step": trial.step,
+            "reported": trial.epochs,
+        }
+
+    def on_trial_result(self, trial_id: str, result: Values) -> None:
+        """Nothing: the ledger was told by the scheduler."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: Values | None = None, error: bool = False
+    ) -> None:
+        """Learns from a finished trial; one that is not finished waits to go on."""
+        number = self._live.pop(trial_id, None)
+        if number is None:
+            return
+        trial = self._ledger.trials[number]
+        if not trial.finished:
+            self._waiting.append(number)
+        else:
+            self._learn(trial)
+
+    @abstractmethod
+    def _choose(self) -> int | None:
+        """Writes a new trial to the ledger; None when there is nothing new to try."""
+
+    @abstractmethod
+    def _learn(self, trial: Trial) -> None:
+        """Takes in how a trial ended."""
+
+    def _record(self, config: TrialConfig, **born: Any) -> int:
+        """Writes a new trial of this configuration and what else it is born with."""
+        number = self._next_number()
+        self._ledger.append(
+            "trial",
+            number,
+            **born,
+            seed=config.seed,
+            config=config.model_dump(mode="json"),
+            code_version=self._payload["provenance"]["code_version"],
+        )
+        return number
+
+    def _next_number(self) -> int:
+        return max(self._ledger.trials, default=-1) + 1
+
+
+METRIC = "score"

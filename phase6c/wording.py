@@ -1,0 +1,24 @@
+"""Counts and lists as people say them."""
+
+from __future__ import annotations
+
+
+def more(count: int, noun: str) -> str:
+    """So many more of them, as "2 more rows"."""
+    return f"{count} more {noun}{'s' * (count > 1)}"
+
+
+def listed(names: list[str], limit: int = 12) -> str:
+    """The names separated by commas, the first of many."""
+    others = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {others} more" if others > 0 else "")
+
+
+def times(n: int) -> str:
+    """How often, in words."""
+    return "once" if n == 1 else f"{n} times"
+
+
+def words(name: str) -> str:
+    """A baseline's name as people read it."""
+    return name.replace("_", " ")
