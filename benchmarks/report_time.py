@@ -25,7 +25,7 @@ from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger
 from phase6c.study.ranking import ranked
 from phase6c.study.study import Study
-from phase6c.study.study_config import BASELINES_FILE, write_config
+from phase6c.study.study_config import BASELINES_FILE, write_study_config
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 
@@ -37,7 +37,7 @@ _BORN = {"measurements", "state", "stopped", "audited", "error", "attempts", "nu
 
 def write(folder: Path, study: Study) -> None:
     """Writes what a report reads of a study."""
-    write_config(folder, study.config)
+    write_study_config(folder, study.config)
     ledger = Ledger(folder / LEDGER_NAME)
     for trial in study.trials:
         append(ledger, trial)

@@ -13,7 +13,7 @@ import numpy as np
 
 from phase6c.config import Value, Values
 from phase6c.nn.model import count_parameters
-from phase6c.space.axes import Axis, Choice, Grid, Interval
+from phase6c.space.axes import Axis, Choice, Continuous, Grid
 from phase6c.space.space import Space
 from search_spaces import budget_2m, january_2m, tiny
 
@@ -127,7 +127,7 @@ def _recorded(ticker: str) -> dict[tuple[Any, ...], np.ndarray]:
 def unit_positions(axis: Axis, values: Sequence[Value]) -> np.ndarray:
     """Where values stand on their axis, 0 to 1; choices in the order of the axis."""
     domain = axis.domain
-    if isinstance(domain, Interval):
+    if isinstance(domain, Continuous):
         low, high = domain.low, domain.high
         raw = np.array([float(axis.encode(one)) for one in values])
         if domain.log:

@@ -19,7 +19,7 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from phase6c.verify.files import Finding
-    from phase6c.verify.study import Report
+    from phase6c.verify.study import Verification
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -42,7 +42,7 @@ def main(study: Path, *, as_json: bool) -> None:
         sys.exit(DataError.exit_code)
 
 
-def document(report: Report) -> dict[str, object]:
+def document(report: Verification) -> dict[str, object]:
     """The report as JSON."""
     return {
         "schema": "phase6c.verify/1",
@@ -58,7 +58,7 @@ def fields(finding: Finding) -> dict[str, str]:
     return {"file": finding.file, "rule": finding.rule, "found": finding.found}
 
 
-def show(report: Report) -> None:
+def show(report: Verification) -> None:
     """Prints one line for each finding and note, and one on the whole."""
     for finding in report.findings:
         click.echo(str(finding))

@@ -11,7 +11,7 @@ from phase6c.statistics.bootstrap import Bounds
 _CONFIDENCE = 0.95
 
 
-class Interval(Bounds):
+class PairedInterval(Bounds):
     """A 95% interval and the standard errors that it is made of.
 
     Attributes:
@@ -23,7 +23,7 @@ class Interval(Bounds):
     date_error: float
 
 
-def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> Interval:
+def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> PairedInterval:
     """The interval of a mean difference for other seeds and other days of the same kind.
 
     A few seeds see the same days under both configurations, as a few readers see the same cases
@@ -55,7 +55,7 @@ def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> Inte
     degrees = (n_seeds - 1) * (variance / by_seeds) ** 2 if by_seeds > 0 else np.inf
     half = float(t.ppf(0.5 + _CONFIDENCE / 2, degrees)) * variance**0.5
     middle = float(np.mean(differences))
-    return Interval(
+    return PairedInterval(
         low=middle - half,
         high=middle + half,
         seed_error=by_seeds**0.5,

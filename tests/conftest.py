@@ -17,7 +17,7 @@ from phase6c.statistics.metrics import measure
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import BASELINES_FILE, StudyConfig, write_config
+from phase6c.study.study_config import BASELINES_FILE, StudyConfig, write_study_config
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
@@ -165,7 +165,7 @@ def write_trials() -> Callable[[Path, StudyConfig, list[Trial]], Study]:
 
     def write(folder: Path, config: StudyConfig, trials: list[Trial]) -> Study:
         folder.mkdir(parents=True, exist_ok=True)
-        write_config(folder, config)
+        write_study_config(folder, config)
         ledger = Ledger(folder / LEDGER_NAME)
         for trial in trials:
             left = {"measurements", "state", "stopped", "audited", "error", "attempts", "number"}

@@ -38,7 +38,7 @@ from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
 from phase6c.study.ledger import Ledger, read_trials
 from phase6c.study.ranking import ordered
 from phase6c.study.study import load_study
-from phase6c.study.study_config import STUDY_FILE, write_config
+from phase6c.study.study_config import STUDY_FILE, write_study_config
 from phase6c.study.study_folder import LOCK_FILE, LOG_FILE, open_folder, study_name, study_path
 from phase6c.study.trial_folder import LAST_FILE, PREDICTIONS_FILE, read_predictions, trial_folder
 from phase6c.tune.proposals.warm_start import read_warm_start
@@ -92,7 +92,7 @@ def study(tmp_path: Path, study_config, birth, measured) -> Path:
     """The folder of a small study."""
     folder = tmp_path / "study"
     trial_folder(folder, 0).mkdir(parents=True)
-    write_config(folder, study_config())
+    write_study_config(folder, study_config())
     ledger = Ledger(folder / LEDGER_FILE)
     ledger.append("trial", 0, **birth())
     ledger.append("started", 0)

@@ -19,7 +19,7 @@ from tasks import Task
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
-from phase6c.space.axes import Axis, Categories, Interval, Steps, sample
+from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
 from phase6c.space.budget import CountParameters
 from phase6c.stopping.rung_plan import longest_grace
 from phase6c.study.ledger import Ledger
@@ -170,7 +170,7 @@ def suggest(trial: optuna.Trial, name: str, axis: Any) -> Any:
     match axis.domain:
         case Steps(n):
             return trial.suggest_int(name, 0, n - 1)
-        case Interval(low, high, log):
+        case Continuous(low, high, log):
             return trial.suggest_float(name, low, high, log=log)
         case Categories(values):
             return trial.suggest_categorical(name, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phase6c.analysis.predictions import Predictions
+from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import CalibratorKind, Record
 from phase6c.records import Metrics, Verdict
 from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, row_weights
@@ -72,7 +72,7 @@ class Audit(Record):
     notes: tuple[str, ...]
 
 
-def audit(predictions: Predictions, train_base_rate: float | None = None) -> Audit:
+def audit(predictions: LabelledPredictions, train_base_rate: float | None = None) -> Audit:
     """Diagnoses the probabilities and compares calibrators on them.
 
     Args:
@@ -98,7 +98,7 @@ def audit(predictions: Predictions, train_base_rate: float | None = None) -> Aud
     )
 
 
-def compare(predictions: Predictions, cut: int) -> dict[CalibratorKind, Judged | None]:
+def compare(predictions: LabelledPredictions, cut: int) -> dict[CalibratorKind, Judged | None]:
     """Every kind of calibrator, fitted on the rows before `cut` and judged on the others."""
     y, logits = predictions.y, predictions.logits
     fitted: dict[CalibratorKind, np.ndarray] = {"none": logits[cut:]}
@@ -142,7 +142,7 @@ def _saved(
     }
 
 
-def _middle(predictions: Predictions) -> int:
+def _middle(predictions: LabelledPredictions) -> int:
     """How many rows the earlier half has: whole days, and one row or more on either side."""
     n, days = len(predictions.y), predictions.days
     if days is None or days[0] == days[-1]:

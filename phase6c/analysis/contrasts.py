@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
-from phase6c.paired import Interval, paired_interval
+from phase6c.paired import PairedInterval, paired_interval
 from phase6c.records import Trial, score
 from phase6c.statistics.bootstrap import row_weights
 from phase6c.statistics.selection import score_of
@@ -64,7 +64,7 @@ class Contrast(Record):
     mean: float | None
     base_mean: float | None
     difference: float | None
-    interval: Interval | None
+    interval: PairedInterval | None
     verdict: str
 
 
@@ -215,7 +215,7 @@ def _mean(trials: Iterable[Trial], objective: Objective) -> float | None:
 
 def _interval(
     one: _Matched, resampled: Mapping[int, np.ndarray], objective: Objective
-) -> Interval | None:
+) -> PairedInterval | None:
     """Of the difference in the objective's own direction."""
     if len(one.own) < 2 or not one.numbers <= resampled.keys():
         return None
@@ -226,7 +226,7 @@ def _interval(
     return paired_interval([sign * gain for gain in gains], sign * np.stack(drawn))
 
 
-def _verdict(one: _Matched, interval: Interval | None, objective: Objective) -> str:
+def _verdict(one: _Matched, interval: PairedInterval | None, objective: Objective) -> str:
     if interval is None:
         n_pairs = len(one.own)
         return "failed" if not n_pairs else "one seed" if n_pairs == 1 else "no predictions"

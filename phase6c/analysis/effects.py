@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from phase6c.analysis.effects_over_epochs import sample_effects, scores_by_age
+from phase6c.analysis.effects_over_epochs import sample_effects, scores_by_epoch
 from phase6c.analysis.final_scores import measured, tells
 from phase6c.analysis.levels import Level, Levels, levels_of
 from phase6c.analysis.trials import Result, Search
@@ -126,7 +126,7 @@ def _samples(
     if not varied:
         return {}
     weights = {name: one.weights(values[name]) for name, one in varied.items()}
-    drawn = sample_effects(varied, weights, scores_by_age(told), rng)
+    drawn = sample_effects(varied, weights, scores_by_epoch(told), rng)
     ends = np.cumsum([len(one.rows) for one in varied.values()])[:-1]
     parts = zip(varied.items(), np.split(drawn, ends, axis=1), strict=True)
     return {name: _against_tried(part, one, tried[name]) for (name, one), part in parts}

@@ -23,7 +23,7 @@ _LATER = Priors(main=0.05, interaction=0.2, noise=0.3, slope=0.5)
 _TINY = 1e-12
 
 
-def scores_by_age(results: Sequence[Result]) -> list[np.ndarray]:
+def scores_by_epoch(results: Sequence[Result]) -> list[np.ndarray]:
     """float[trial] for each age, the last that of a whole training; NaN where not reached.
 
     Each is the best score so far. A trial that completed early stays what it is.

@@ -13,7 +13,7 @@ from phase6c.stopping.forecast import CurveModel
 
 
 @dataclass(frozen=True)
-class Whole:
+class FinalScores:
     """Trials with a value, judged at equal age.
 
     Attributes:
@@ -27,15 +27,15 @@ class Whole:
     deviation: np.ndarray
 
 
-def whole(search: Search) -> Whole:
+def final_scores(search: Search) -> FinalScores:
     """The search's own trials that have a value, the unfinished ones with their forecasts."""
     results = tuple(measured(search))
     if not results:
-        return Whole((), np.zeros(0), np.zeros(0))
+        return FinalScores((), np.zeros(0), np.zeros(0))
     curves = [np.array(one.curve) for one in results]
     forecast = CurveModel(curves, search.n_epochs).forecast(curves)
     complete = np.array([one.state == "COMPLETE" for one in results])
-    return Whole(
+    return FinalScores(
         results,
         np.where(complete, forecast.best, forecast.expected),
         np.where(complete, 0.0, forecast.deviation),

@@ -16,11 +16,11 @@ from optuna.distributions import (
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, create_trial
 
-from phase6c.analysis.final_scores import tells, whole
+from phase6c.analysis.final_scores import final_scores, tells
 from phase6c.analysis.levels import levels_of
 from phase6c.analysis.trials import Search
 from phase6c.config import Record
-from phase6c.space.axes import Axis, Categories, Interval, Steps
+from phase6c.space.axes import Axis, Categories, Continuous, Steps
 from phase6c.statistics.bootstrap import Estimate, estimate
 
 MIN_TRIALS = 10
@@ -152,7 +152,7 @@ def _says(name: str, axes: Sequence[Importance], leading: Sequence[str]) -> str:
 
 def _trials(search: Search) -> list[FrozenTrial]:
     """Complete trials of Optuna's, of raw values that keep the order of an axis."""
-    known = whole(search)
+    known = final_scores(search)
     axes = {name: one for name, one in search.axes.items() if len(levels_of(one).rows) > 1}
     distributions = {name: _distribution(axis) for name, axis in axes.items()}
     return [
@@ -177,7 +177,7 @@ def _distribution(axis: Axis) -> BaseDistribution:
     match axis.domain:
         case Steps(n):
             return IntDistribution(0, n - 1)
-        case Interval(low, high, log):
+        case Continuous(low, high, log):
             return FloatDistribution(low, high, log=log)
         case Categories(values):
             return CategoricalDistribution(values)

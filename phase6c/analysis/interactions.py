@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from phase6c.analysis.effect_model import EffectModel
-from phase6c.analysis.final_scores import tells, whole
+from phase6c.analysis.final_scores import final_scores, tells
 from phase6c.analysis.levels import Levels, levels_of
 from phase6c.analysis.trials import Search
 from phase6c.config import Record
@@ -113,7 +113,7 @@ def interactions(search: Search, seed: int = 0) -> Interactions | None:
 
 def _varied(search: Search, rng: np.random.Generator) -> _Trials:
     """The trials that tell every axis, or a part of many, with the axes that vary among them."""
-    known = whole(search)
+    known = final_scores(search)
     rows = np.array([n for n, one in enumerate(known.results) if tells(one, search.axes)], int)
     if len(rows) > _MAX_TRIALS:
         rows = np.sort(rng.choice(rows, _MAX_TRIALS, replace=False))

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from phase6c.config import Value
-from phase6c.space.axes import Axis, Categories, Interval, ZeroOr
+from phase6c.space.axes import Axis, Categories, Continuous, ZeroOr
 
 # An axis of more values has as many bins as a range.
 _MAX_VALUES = 24
@@ -105,12 +105,12 @@ def _raw(axis: Axis, value: Value) -> float:
     """Where a value stands on the axis's own scale."""
     domain = axis.domain
     raw = float(axis.encode(value))
-    return math.log(raw) if isinstance(domain, Interval) and domain.log else raw
+    return math.log(raw) if isinstance(domain, Continuous) and domain.log else raw
 
 
 def _value(axis: Axis, raw: float) -> Value:
     domain = axis.domain
-    if isinstance(domain, Interval):
+    if isinstance(domain, Continuous):
         return axis.decode(math.exp(raw) if domain.log else raw)
     return axis.decode(round(raw))
 

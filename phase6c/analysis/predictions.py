@@ -24,7 +24,7 @@ _REMEDY = f"Name a file ({', '.join(SUFFIXES)}) with the columns y and p."
 
 
 @dataclass(frozen=True)
-class Predictions:
+class LabelledPredictions:
     """Labels and predictions of one model, in order of time.
 
     Attributes:
@@ -42,7 +42,7 @@ class Predictions:
     notes: tuple[str, ...]
 
 
-def load_predictions(path: Path, epoch: int | None = None) -> Predictions:
+def load_predictions(path: Path, epoch: int | None = None) -> LabelledPredictions:
     """Reads and checks a CSV or Parquet file of predictions.
 
     Args:
@@ -70,7 +70,7 @@ def load_predictions(path: Path, epoch: int | None = None) -> Predictions:
     if days is None:
         table.notes.append("There is no column date: the rows count as ordered by time.")
     order = np.arange(len(y)) if days is None else np.argsort(days, kind="stable")
-    return Predictions(
+    return LabelledPredictions(
         y=y[order],
         logits=logit(p[order]),
         days=None if days is None else days[order],

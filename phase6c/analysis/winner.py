@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.analysis.final_scores import whole
+from phase6c.analysis.final_scores import final_scores
 from phase6c.analysis.trials import Result, Search, alike
 from phase6c.config import Record
 
@@ -130,7 +130,7 @@ def _by_single_runs(search: Search) -> Winner | None:
     """
     from scipy.stats import t
 
-    known = whole(search)
+    known = final_scores(search)
     n = len(known.results)
     if n < _MIN_TRIALS:
         return None

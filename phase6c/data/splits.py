@@ -76,7 +76,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Step:
+class EvaluationStep:
     """One step of an evaluation: a fold, and another inside its training.
 
     Attributes:
@@ -170,7 +170,7 @@ def walk_forward(
 
 def evaluation_steps(
     calendar: np.ndarray, splits: Splits, config: DataConfig, n_folds: int = MIN_FOLDS
-) -> tuple[Step, ...]:
+) -> tuple[EvaluationStep, ...]:
     """A walk forward over the dates before the cal block, then that block, then the test block.
 
     Args:
@@ -188,7 +188,9 @@ def evaluation_steps(
     for name in (CAL, TEST):
         out = splits.spans()[name]
         named[name] = Fold(_training(calendar, out.first, config), out)
-    return tuple(Step(name, one, _inner(calendar, one, config)) for name, one in named.items())
+    return tuple(
+        EvaluationStep(name, one, _inner(calendar, one, config)) for name, one in named.items()
+    )
 
 
 def _training(calendar: np.ndarray, border: np.datetime64, config: DataConfig) -> Span:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phase6c.data.history import History
-from phase6c.data.splits import CAL, TEST, Step
+from phase6c.data.splits import CAL, TEST, EvaluationStep
 from phase6c.data.windows import SearchData
 from phase6c.errors import DataError
 
@@ -23,10 +23,10 @@ class Walk:
     """
 
     history: History
-    steps: Mapping[str, Step]
+    steps: Mapping[str, EvaluationStep]
 
     @classmethod
-    def before_test(cls, history: History, steps: tuple[Step, ...]) -> Walk:
+    def before_test(cls, history: History, steps: tuple[EvaluationStep, ...]) -> Walk:
         """The walk over a history, cut where the test block begins."""
         named = {step.name: step for step in steps}
         return cls(history.before(named[TEST].fold.out.first), named)

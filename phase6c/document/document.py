@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Report:
+class Document:
     """A report on one search or on several.
 
     Attributes:

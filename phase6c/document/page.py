@@ -5,14 +5,14 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from phase6c.document.document import Report
+from phase6c.document.document import Document
 from phase6c.document.section import Cell, text
 
 _TEMPLATE = "page.html"
 _LONG = 40  # characters
 
 
-def page(report: Report) -> str:
+def page(report: Document) -> str:
     """The page, with its plots as drawings inside."""
     environment = Environment(
         loader=PackageLoader("phase6c.document", "."),

@@ -10,7 +10,7 @@ import numpy as np
 from phase6c.config import Values
 from phase6c.data.splits import CAL
 from phase6c.document.section import Cell, Section, Table, number, setting, text
-from phase6c.evaluation.choice import CalScore, Choice
+from phase6c.evaluation.choice import CalScore, ModelChoice
 from phase6c.evaluation.entries import Entry, Figures, figures
 from phase6c.evaluation.evidence import Evidence
 from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
@@ -193,7 +193,7 @@ def _calibrator_text(evidence: Evidence) -> str:
     )
 
 
-def _first(choice: Choice) -> CalScore:
+def _first(choice: ModelChoice) -> CalScore:
     return next(one for one in choice.scores if one.note is None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from phase6c.config import Values
-from phase6c.document.document import Part, Report
+from phase6c.document.document import Document, Part
 from phase6c.document.page import page
 from phase6c.document.picture import Picture, reliability
 from phase6c.document.section import Table, sections_document, text
@@ -22,7 +22,7 @@ from phase6c.study.trial_folder import write_frame
 from phase6c.version import code_version
 
 CARD_JSON, CARD_MD, CARD_HTML = "card.json", "card.md", "card.html"
-PREDICTIONS_FILE = "predictions.parquet"
+JUDGED_PREDICTIONS_FILE = "predictions.parquet"
 _FILES = "The same stands in card.json and card.md, the predictions in predictions.parquet."
 
 
@@ -32,7 +32,7 @@ def write_card(folder: Path, card: Card, evidence: Evidence) -> None:
     Raises:
         StorageError: A file cannot be written.
     """
-    write_frame(folder / PREDICTIONS_FILE, predictions(evidence))
+    write_frame(folder / JUDGED_PREDICTIONS_FILE, predictions(evidence))
     write_whole(folder / CARD_HTML, _page(card, evidence))
     write_whole(folder / CARD_MD, markdown(card))
     write_json(folder / CARD_JSON, document(card, evidence))
@@ -132,5 +132,5 @@ def _page(card: Card, evidence: Evidence) -> str:
         drawn = (reliability("test", "reliability", caption, y, shown),)
     part = Part(card.name, card.facts, card.sections, drawn)
     return page(
-        Report(parts=(part,), draws=evidence.draws.n, code_version=code_version(), files=_FILES)
+        Document(parts=(part,), draws=evidence.draws.n, code_version=code_version(), files=_FILES)
     )

@@ -11,7 +11,7 @@ from phase6c.config import CalibrationKind, CalibratorKind, Record
 from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.forward import calibrated_forward
-from phase6c.evaluation.outcomes import Candidate, Truth
+from phase6c.evaluation.outcomes import CandidatePredictions, Truth
 from phase6c.statistics.calibrators import KINDS
 from phase6c.statistics.logits import ensemble, log_losses
 
@@ -43,7 +43,7 @@ class CalScore(Record):
     note: str | None = None
 
 
-class Choice(Record):
+class ModelChoice(Record):
     """What was chosen, and what from.
 
     Attributes:
@@ -63,8 +63,8 @@ def form_logits(logits: np.ndarray, form: Form) -> np.ndarray:
 
 
 def choose(
-    candidates: Sequence[Candidate], truth: Truth, calibration: CalibrationKind = "auto"
-) -> Choice:
+    candidates: Sequence[CandidatePredictions], truth: Truth, calibration: CalibrationKind = "auto"
+) -> ModelChoice:
     """The candidate, its form and its calibrator with the least log loss on the cal block.
 
     Every calibrator is fitted on the pooled walk forward and applied to the cal block, which
@@ -89,10 +89,14 @@ def choose(
             "none of those that may be chosen",
             "See all_trials.json in the folder fits for what they failed of.",
         )
-    return Choice(candidate=best.candidate, form=best.form, kind=best.kind, scores=tuple(scores))
+    return ModelChoice(
+        candidate=best.candidate, form=best.form, kind=best.kind, scores=tuple(scores)
+    )
 
 
-def _scores(candidate: Candidate, truth: Truth, calibration: CalibrationKind) -> Iterator[CalScore]:
+def _scores(
+    candidate: CandidatePredictions, truth: Truth, calibration: CalibrationKind
+) -> Iterator[CalScore]:
     cal = truth.of([CAL])
     n_rises = int(truth.y[~cal].sum())
     forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)

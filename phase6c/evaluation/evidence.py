@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from phase6c.config import DataConfig
-from phase6c.evaluation.choice import Choice
+from phase6c.evaluation.choice import ModelChoice
 from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.openings import Opening
 from phase6c.evaluation.outcomes import Draws, Truth
@@ -59,7 +59,7 @@ class Evidence:
     periods: tuple[Period, ...]
     contenders: tuple[Contender, ...]
     dropped: Mapping[str, tuple[int, str]]
-    choice: Choice
+    choice: ModelChoice
     chosen: Entry
     others: tuple[Entry, ...]
     baselines: Mapping[str, Entry]

@@ -51,7 +51,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidatePredictions:
     """A configuration with what it predicted for rows that it was not fitted on.
 
     Attributes:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phase6c.evaluation.outcomes import Candidate, Draws, Truth
-from phase6c.paired import Interval, paired_interval
+from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
+from phase6c.paired import PairedInterval, paired_interval
 from phase6c.statistics.bootstrap import mean_score
 from phase6c.statistics.logits import log_losses
 
@@ -17,7 +17,9 @@ MIN_SEEDS = 2
 BEHIND = "behind the leader"
 
 
-def cannot_win(candidates: Sequence[Candidate], truth: Truth, draws: Draws) -> dict[str, Interval]:
+def cannot_win(
+    candidates: Sequence[CandidatePredictions], truth: Truth, draws: Draws
+) -> dict[str, PairedInterval]:
     """Those whose log loss lies above the leader's, as far as seeds and days can tell.
 
     The leader has the least mean log loss over its seeds, out of those that may win, before any
@@ -48,11 +50,11 @@ def cannot_win(candidates: Sequence[Candidate], truth: Truth, draws: Draws) -> d
     return {name: interval for name, interval in found.items() if interval.low > 0}
 
 
-def race_losses(candidate: Candidate, truth: Truth) -> np.ndarray:
+def race_losses(candidate: CandidatePredictions, truth: Truth) -> np.ndarray:
     """Log losses float64[seed, row]."""
     return np.stack([log_losses(logits, truth.y) for logits in candidate.logits])
 
 
-def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> Interval:
+def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> PairedInterval:
     resampled = np.stack([draws.of(mean_score(one), truth.dates) for one in differences])
     return paired_interval([float(one.mean()) for one in differences], resampled)

@@ -19,7 +19,7 @@ from phase6c.nn.memory import is_out_of_memory
 from phase6c.nn.trainer import Trainer, Weights
 from phase6c.records import Measurement
 from phase6c.storage.files import read_checked, remove, rename, write_checked, write_whole
-from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE
+from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _unpacked(payload: memoryview) -> Values:
 
 def save_weights(folder: Path, weights: Weights) -> None:
     """Writes `best.safetensors`: ordinary weights, without a lane axis."""
-    write_whole(folder / BEST_FILE, weights_bytes(weights))
+    write_whole(folder / BEST_WEIGHTS_FILE, weights_bytes(weights))
 
 
 def are_finite(weights: Weights) -> bool:

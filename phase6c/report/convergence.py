@@ -10,7 +10,7 @@ from phase6c.document.section import Section, Table, number
 from phase6c.records import score
 
 
-class Step(NamedTuple):
+class Improvement(NamedTuple):
     """A trial that was better than all before it.
 
     Attributes:
@@ -44,9 +44,9 @@ def chosen_results(search: Search) -> list[Result]:
     return [one for one in search.results if one.chosen and one.curve]
 
 
-def improvements(search: Search) -> list[Step]:
+def improvements(search: Search) -> list[Improvement]:
     """The trials that were each better than all before, in the order of their numbers."""
-    steps: list[Step] = []
+    steps: list[Improvement] = []
     epochs, seconds, best = 0, 0.0, float("-inf")
     known = all(one.seconds is not None for one in search.results)
     for count, one in enumerate(chosen_results(search), start=1):
@@ -54,7 +54,7 @@ def improvements(search: Search) -> list[Step]:
         seconds += one.seconds or 0.0
         if one.score > best:
             best = one.score
-            steps.append(Step(one.number, count, epochs, seconds if known else None, best))
+            steps.append(Improvement(one.number, count, epochs, seconds if known else None, best))
     return steps
 
 
@@ -64,7 +64,9 @@ def repeated(search: Search) -> list[list[Result]]:
     return sorted(alike(chosen), key=len, reverse=True)
 
 
-def _says(search: Search, steps: Sequence[Step], repeats: Sequence[list[Result]]) -> Iterator[str]:
+def _says(
+    search: Search, steps: Sequence[Improvement], repeats: Sequence[list[Result]]
+) -> Iterator[str]:
     n_chosen = sum(one.chosen for one in search.results)
     if not n_chosen:
         yield "The search itself has chosen no trial."
@@ -98,12 +100,12 @@ def _these(group: Sequence[Result]) -> str:
     return f"trials {numbers}{' ...' if len(group) > 5 else ''} ({len(group)} of them)"
 
 
-def _best_by(steps: Sequence[Step], n_trials: int) -> float:
+def _best_by(steps: Sequence[Improvement], n_trials: int) -> float:
     earlier = [one.score for one in steps if one.n_trials <= n_trials]
     return earlier[-1] if earlier else steps[0].score
 
 
-def _progress(search: Search, steps: Sequence[Step]) -> Table:
+def _progress(search: Search, steps: Sequence[Improvement]) -> Table:
     return Table(
         name="convergence",
         title="Each trial that was better than all before it",

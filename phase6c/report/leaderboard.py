@@ -27,7 +27,7 @@ def shown_trials(study: Study) -> list[Trial]:
     return ranked(study.trials, study.config)[:N_SHOWN] + references
 
 
-def standing(
+def leaderboard(
     study: Study,
     validation: Validation | None,
     corrected: Corrected | None,

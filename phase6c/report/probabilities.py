@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from phase6c.analysis.audit import Audit, audit
-from phase6c.analysis.predictions import Predictions
+from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.analysis.validation import Validation, best_logits
 from phase6c.document.section import Cell, Section, Table, number
 from phase6c.records import Measurement, Verdict
@@ -99,10 +99,10 @@ def _figures(measured: Measurement) -> Table:
     return Table(name="figures", title=title, columns=("", "value"), rows=tuple(rows))
 
 
-def _predictions(validation: Validation, logits: np.ndarray) -> Predictions:
+def _predictions(validation: Validation, logits: np.ndarray) -> LabelledPredictions:
     days = validation.dates.astype("datetime64[D]")
     y = validation.y.astype(np.float64)
-    return Predictions(y=y, logits=logits, days=days, down=validation.down, notes=())
+    return LabelledPredictions(y=y, logits=logits, days=days, down=validation.down, notes=())
 
 
 def _calibration(judged: Audit) -> Table:

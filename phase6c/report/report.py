@@ -10,14 +10,14 @@ from pathlib import Path
 
 from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.trials import Search, read_search
-from phase6c.document.document import Part, Report
+from phase6c.document.document import Document, Part
 from phase6c.document.page import page
 from phase6c.document.section import Cell, Section, Table
 from phase6c.errors import ConfigError
 from phase6c.report.convergence import convergence
 from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
-from phase6c.report.leaderboard import best_of_file, standing
+from phase6c.report.leaderboard import best_of_file, leaderboard
 from phase6c.report.parameters import parameters
 from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
@@ -33,7 +33,7 @@ from phase6c.version import code_version
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
 
 
-def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Report:
+def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Document:
     """Reads searches and says what they bear; trains nothing.
 
     Args:
@@ -52,7 +52,7 @@ def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Report:
     parts = [_part(reading) for reading in readings]
     if len(readings) > 1:
         parts.insert(0, _across(readings))
-    return Report(parts=tuple(parts), draws=draws, code_version=code_version())
+    return Document(parts=tuple(parts), draws=draws, code_version=code_version())
 
 
 def _named_apart(searches: Sequence[Search]) -> list[Search]:
@@ -70,7 +70,7 @@ def _named_apart(searches: Sequence[Search]) -> list[Search]:
     return [replace(one, name=name) for one, name in zip(searches, names, strict=True)]
 
 
-def write_report(report: Report, folder: Path) -> Path:
+def write_report(report: Document, folder: Path) -> Path:
     """Writes the page, the JSON, a CSV file for each table and a PNG file for each plot.
 
     Returns:
@@ -145,7 +145,7 @@ def _part(reading: Reading) -> Part:
         sections.insert(0, best_of_file(search, reading.winner))
     else:
         sections = [
-            standing(study, reading.validation, reading.corrected, reading.winner),
+            leaderboard(study, reading.validation, reading.corrected, reading.winner),
             rungs(study),
             *sections,
             *_probes(reading),

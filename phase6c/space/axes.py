@@ -25,7 +25,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Interval:
+class Continuous:
     """The reals from low to high."""
 
     low: float
@@ -40,7 +40,7 @@ class Categories:
     values: tuple[Value, ...]
 
 
-Domain = Steps | Interval | Categories
+Domain = Steps | Continuous | Categories
 
 
 class AxisBase(Record, ABC):
@@ -200,7 +200,7 @@ class Float(AxisBase):
 
     @property
     def domain(self) -> Domain:
-        return Interval(self.low, self.high, self.log)
+        return Continuous(self.low, self.high, self.log)
 
     def decode(self, raw: Value) -> Value:
         return min(self.high, max(self.low, float(f"{float(raw):.{SIGNIFICANT_DIGITS}g}")))
@@ -240,7 +240,7 @@ class ZeroOr(AxisBase):
 
     @property
     def domain(self) -> Domain:
-        return Interval(0.0, 1.0)
+        return Continuous(0.0, 1.0)
 
     def decode(self, raw: Value) -> Value:
         if float(raw) < self.zero_share:
@@ -291,7 +291,7 @@ def sample(axis: Axis, rng: np.random.Generator) -> Value:
 def draws(axis: Axis, rng: np.random.Generator, n: int) -> list[Value]:
     """Draws `n` values uniformly and independently from the axis, on its own scale."""
     domain = axis.domain
-    if isinstance(domain, Interval):
+    if isinstance(domain, Continuous):
         low, high = (math.log(end) if domain.log else end for end in (domain.low, domain.high))
         raws = rng.uniform(low, high, n)
         return [axis.decode(raw) for raw in (np.exp(raws) if domain.log else raws).tolist()]

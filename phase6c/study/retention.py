@@ -10,7 +10,7 @@ from phase6c.storage.files import remove
 from phase6c.study.ledger import Ledger, Row
 from phase6c.study.ranking import eligible, value_of
 from phase6c.study.study_config import StudyConfig
-from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
+from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
 
 
 class Retention:
@@ -40,7 +40,7 @@ class Retention:
             remove(folder / name)
         insort(self._kept, trial, key=self._rank)
         if len(self._kept) > self._config.keep:
-            remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_FILE)
+            remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_WEIGHTS_FILE)
 
     def _rank(self, trial: Trial) -> tuple[bool, bool, float, int]:
         value = value_of(trial, self._config.objective)

@@ -19,7 +19,7 @@ from phase6c.study.ledger import read_trials
 if TYPE_CHECKING:
     import pandas as pd
 from phase6c.study.ranking import best_trial, ordered
-from phase6c.study.study_config import StudyConfig, read_config
+from phase6c.study.study_config import StudyConfig, read_study_config
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def load_study(folder: str | Path) -> Study:
         StorageError: A file of it is damaged, or its ledger is gone.
     """
     folder = Path(folder)
-    config = read_config(folder)
+    config = read_study_config(folder)
     ledger = folder / LEDGER_NAME
     if not ledger.exists():
         raise StorageError(

@@ -28,7 +28,7 @@ STUDY_FILE = "study.json"
 
 TRIALS_FILE = "all_trials.json"
 
-BEST_FILE = "best_params.json"
+BEST_PARAMS_FILE = "best_params.json"
 
 BASELINES_FILE = "baselines.parquet"
 
@@ -120,7 +120,7 @@ class StudyConfig(Record):
         return self.train.objective
 
 
-def read_config(folder: Path) -> StudyConfig:
+def read_study_config(folder: Path) -> StudyConfig:
     """The study's configuration.
 
     Raises:
@@ -147,6 +147,6 @@ def read_config(folder: Path) -> StudyConfig:
         ) from error
 
 
-def write_config(folder: Path, config: StudyConfig) -> None:
+def write_study_config(folder: Path, config: StudyConfig) -> None:
     """Stores the study's configuration."""
     write_json(folder / STUDY_FILE, config.model_dump(mode="json", by_alias=True))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
 PREDICTIONS_FILE = "predictions.parquet"
-BEST_FILE = "best.safetensors"
+BEST_WEIGHTS_FILE = "best.safetensors"
 LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
 CHECKSUMS_FILE = "checksums.json"
@@ -38,7 +38,7 @@ MODEL, SHORTCUT = "model", "shortcut"
 
 
 _OF_ONE_TRIAL = (
-    *(LAST_FILE, PREVIOUS_FILE, BEST_FILE, CHECKSUMS_FILE),
+    *(LAST_FILE, PREVIOUS_FILE, BEST_WEIGHTS_FILE, CHECKSUMS_FILE),
     *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
 )
 _NAME = re.compile(r"trial_\d{3,}")
@@ -63,7 +63,7 @@ def trial_folders(study_folder: Path) -> Iterator[Path]:
             yield path
 
 
-def write_config(folder: Path, content: dict[str, Any]) -> None:
+def begin_trial_folder(folder: Path, content: dict[str, Any]) -> None:
     """Makes the folder and stores what the trial depends on.
 
     Checkpoints and weights of another trial are deleted: where a study's ledger was replaced by

@@ -14,7 +14,7 @@ from phase6c.errors import ConfigError, FolderError
 from phase6c.space.axes import Axis
 from phase6c.space.budget import Budget
 from phase6c.study.ledger import FILE_NAME, Trials
-from phase6c.study.study_config import BEST_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.study_config import BEST_PARAMS_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
 from phase6c.study.trial_folder import is_trial_name
 from phase6c.verify.files import Finding, MismatchError, StudyFiles, settled
 from phase6c.verify.ledger import StoredLedger, check_decisions, check_trials, read_ledger
@@ -26,7 +26,7 @@ Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """What the check of a study found.
 
     Attributes:
@@ -45,7 +45,7 @@ class Report:
         return not self.findings
 
 
-def verify(folder: str | Path) -> Report:
+def verify(folder: str | Path) -> Verification:
     """Checks a study, running or not; nothing of it is executed, locked or changed.
 
     Raises:
@@ -66,7 +66,7 @@ def verify(folder: str | Path) -> Report:
     again = _report(files)
     known = {(one.file, one.rule) for one in report.findings}
     findings = tuple(one for one in again.findings if (one.file, one.rule) in known)
-    return Report(findings, again.notes, again.n_trials)
+    return Verification(findings, again.notes, again.n_trials)
 
 
 def _ledger_bytes(files: StudyFiles) -> int:
@@ -76,11 +76,11 @@ def _ledger_bytes(files: StudyFiles) -> int:
         return -1
 
 
-def _report(files: StudyFiles) -> Report:
+def _report(files: StudyFiles) -> Verification:
     found: list[Finding] = []
     config = _attempt(found, _read_config, files)
     # Before the ledger: what they show must stand in it by then.
-    shown = [_attempt(found, _read_view, files, name) for name in (TRIALS_FILE, BEST_FILE)]
+    shown = [_attempt(found, _read_view, files, name) for name in (TRIALS_FILE, BEST_PARAMS_FILE)]
     ledger = _attempt(found, _read_ledger, files)
     if ledger is not None:
         found += ledger.findings
@@ -94,7 +94,7 @@ def _report(files: StudyFiles) -> Report:
     findings, notes = (
         tuple(one for one in found if one.harmless == harmless) for harmless in (False, True)
     )
-    return Report(findings, notes, len(ledger.trials) if ledger else 0)
+    return Verification(findings, notes, len(ledger.trials) if ledger else 0)
 
 
 def _attempt(

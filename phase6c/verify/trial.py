@@ -20,7 +20,7 @@ from phase6c.study.ledger import Trials
 from phase6c.study.ranking import eligible, value_of
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.trial_folder import (
-    BEST_FILE,
+    BEST_WEIGHTS_FILE,
     CHECKSUMS_FILE,
     CONFIG_FILE,
     FITTED_FILE,
@@ -74,8 +74,8 @@ def check_trial(files: StudyFiles, trial: Trial, config: StudyConfig) -> Iterato
     if trial.epochs:
         yield from settled(_check_metrics(files, f"{folder}/{METRICS_FILE}", trial))
         yield from settled(_check_predictions(files, f"{folder}/{PREDICTIONS_FILE}", trial))
-    if files.has(f"{folder}/{BEST_FILE}"):
-        yield from settled(_check_weights(files, f"{folder}/{BEST_FILE}", trial.n_params))
+    if files.has(f"{folder}/{BEST_WEIGHTS_FILE}"):
+        yield from settled(_check_weights(files, f"{folder}/{BEST_WEIGHTS_FILE}", trial.n_params))
     yield from settled(_check_checkpoints(files, folder, trial))
     if files.has(f"{folder}/{CHECKSUMS_FILE}"):
         yield from settled(_check_checksums(files, folder, trial))
@@ -85,7 +85,7 @@ def _check_checksums(files: StudyFiles, folder: str, trial: Trial) -> Iterator[F
     """Whether files are to the bit what was written; a trial cut short may be between two."""
     known = files.read_json(f"{folder}/{CHECKSUMS_FILE}")
     was_cut_short = trial.state not in ("COMPLETE", "PRUNED")
-    for name in (PREDICTIONS_FILE, BEST_FILE, OUT_FILE, FITTED_FILE):
+    for name in (PREDICTIONS_FILE, BEST_WEIGHTS_FILE, OUT_FILE, FITTED_FILE):
         path = f"{folder}/{name}"
         if name in known and files.has(path) and sha256_of(files.path(path)) != known[name]:
             rule = f"It must have the SHA-256 that stands in {CHECKSUMS_FILE}"
@@ -250,7 +250,7 @@ def check_kept_weights(files: StudyFiles, trials: Trials, config: StudyConfig) -
     kept = _kept(trials, config)
     left = []
     for number, trial in trials.items():
-        name = f"{folder_name(number)}/{BEST_FILE}"
+        name = f"{folder_name(number)}/{BEST_WEIGHTS_FILE}"
         wanted = not trial.finished or number in kept
         if wanted and value_of(trial, config.objective) > -math.inf and not files.has(name):
             yield Finding(name, f"Of the best {config.keep} trials, weights must be kept", "none")

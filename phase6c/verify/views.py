@@ -8,7 +8,7 @@ from typing import Any
 from phase6c.config import Values
 from phase6c.study.ledger import Row, Trials, apply
 from phase6c.study.ranking import best_trial, ordered
-from phase6c.study.study_config import BEST_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.study_config import BEST_PARAMS_FILE, STUDY_FILE, TRIALS_FILE, StudyConfig
 from phase6c.study.views.json_files import all_trials, best_params
 from phase6c.verify.files import Finding, difference
 
@@ -71,7 +71,7 @@ def check_best_params(
     expected = best_params(config, best) if best else {}
     former = [best_params(config, trials[number]) for number in _former_bests(rows, config)]
     behind = not shown or any(_are_alike(shown, one) for one in former)
-    yield from _compare(BEST_FILE, shown, expected, harmless=behind and not config.complete)
+    yield from _compare(BEST_PARAMS_FILE, shown, expected, harmless=behind and not config.complete)
 
 
 def _shows(shown: Values, config: StudyConfig) -> bool:

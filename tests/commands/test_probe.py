@@ -19,7 +19,7 @@ from rich.console import Console
 
 from phase6c.study.ledger import FILE_NAME, Ledger
 from phase6c.study.study import load_study
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 from phase6c.tune.runtime.resources import Resources
 from phase6c.verify.study import verify
 
@@ -75,7 +75,7 @@ def test_a_folder_that_holds_no_study_ends_with_73(probe, tmp_path):
 
 
 def test_a_study_whose_bars_have_changed_ends_with_65(probe, tmp_path, study_config):
-    write_config(tmp_path, study_config())
+    write_study_config(tmp_path, study_config())
     done = probe(tmp_path, *JANUARY)
     assert done.exit_code == 65
     assert "started with" in done.stderr

@@ -83,11 +83,11 @@ def test_what_is_no_study_ends_with_one_message(report, tmp_path, content, code,
 def test_studies_of_other_bars_are_refused_and_nothing_is_written(
     report, study, small_study, tmp_path
 ):
-    from phase6c.study.study_config import write_config
+    from phase6c.study.study_config import write_study_config
 
     other = small_study(tmp_path / "other")
     summary = {**other.config.data_summary, "bars_digest": "b" * 64}
-    write_config(other.folder, other.config.model_copy(update={"data_summary": summary}))
+    write_study_config(other.folder, other.config.model_copy(update={"data_summary": summary}))
     done = report(study.folder, other.folder, "--out", tmp_path / "out")
     assert done.exit_code == 65
     assert "same bars" in done.stderr

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 from phase6c.study.views.json_files import write_views
 
 from .conftest import load_command
@@ -29,7 +29,7 @@ def folder(tmp_path, study_config, birth):
     ledger.append("trial", 0, **birth())
     ledger.append("failed", 0, state="FAILED", error={"kind": "bug", "message": "told"})
     ledger.close()
-    write_config(tmp_path, config)
+    write_study_config(tmp_path, config)
     write_views(tmp_path, config, ledger.trials)
     return tmp_path
 

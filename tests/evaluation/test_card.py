@@ -15,7 +15,7 @@ from phase6c.evaluation.choice import choose, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry, figures
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.openings import Opening
-from phase6c.evaluation.outcomes import Candidate, Draws
+from phase6c.evaluation.outcomes import CandidatePredictions, Draws
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.study.evaluation_config import Contender
 
@@ -63,7 +63,7 @@ def make_evidence(make_world):
         tested = world.truth.of(["test"])
         past, test = world.truth.take(~tested), world.truth.take(tested)
         ours = world.seeds(2, noise, shift=0.8)
-        candidate = Candidate("trial 3", ours[:, ~tested])
+        candidate = CandidatePredictions("trial 3", ours[:, ~tested])
         choice = choose([candidate], past)
         own_past, own_test = (form_logits(ours[:, rows], choice.form) for rows in (~tested, tested))
         chosen = Entry("trial 3", own_past, past, choice.kind, n_params=50_000)

@@ -28,7 +28,7 @@ from phase6c.nn.checkpoint import (
 from phase6c.nn.trainer import Trainer
 from phase6c.storage.disk import bytes_needed
 from phase6c.storage.files import remove_leftovers, write_checked
-from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
+from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
 
 from ..faults import act_with_every_fault, every_kind
 from .conftest import planted_data
@@ -189,11 +189,11 @@ def test_whatever_fails_at_most_one_epoch_is_repeated(
 def test_whatever_fails_best_weights_are_old_or_new(tmp_path: Path, kind: str, torn: bool) -> None:
     old, new = ({"weight": torch.full((3,), value)} for value in (1.0, 2.0))
     save_weights(tmp_path, new)
-    contents = [(tmp_path / BEST_FILE).read_bytes()]
+    contents = [(tmp_path / BEST_WEIGHTS_FILE).read_bytes()]
     save_weights(tmp_path, old)
-    contents.append((tmp_path / BEST_FILE).read_bytes())
+    contents.append((tmp_path / BEST_WEIGHTS_FILE).read_bytes())
     for ended in act_with_every_fault(kind, torn, lambda: save_weights(tmp_path, new)):
-        assert (tmp_path / BEST_FILE).read_bytes() in contents[: 1 if ended else 2]
+        assert (tmp_path / BEST_WEIGHTS_FILE).read_bytes() in contents[: 1 if ended else 2]
         save_weights(tmp_path, old)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from phase6c.analysis.correction import correct_best
 from phase6c.analysis.trials import read_search
-from phase6c.report.leaderboard import best_of_file, shown_trials, standing
+from phase6c.report.leaderboard import best_of_file, leaderboard, shown_trials
 from phase6c.report.reading import read
 from phase6c.statistics.bootstrap import Estimate
 
@@ -24,7 +24,7 @@ def rows(section, name):
 
 def test_the_best_comes_first_then_references_then_baselines(study):
     reading = read(read_search(study.folder), draws=50)
-    found = rows(standing(study, reading.validation, reading.corrected, None), "best")
+    found = rows(leaderboard(study, reading.validation, reading.corrected, None), "best")
     assert found[0][""] == "trial 3"
     assert [one["source"] for one in found] == ["sampled"] * 8 + ["reference", "baseline"]
     assert (found[-2][""], found[-1][""]) == ("january_best", "logistic regression")
@@ -35,7 +35,7 @@ def test_the_best_comes_first_then_references_then_baselines(study):
 
 def test_an_interval_is_of_the_very_figure_in_the_ledger(study):
     validation = read(read_search(study.folder), draws=20).validation
-    found = rows(standing(study, validation, None, None), "best")
+    found = rows(leaderboard(study, validation, None, None), "best")
     by_name = {one[""]: one for one in found}
     for trial in shown_trials(study):
         metrics = trial.best("auc").metrics
@@ -46,14 +46,14 @@ def test_an_interval_is_of_the_very_figure_in_the_ledger(study):
 
 def test_without_draws_the_figures_stand_alone(study):
     reading = read(read_search(study.folder), draws=0)
-    section = standing(study, reading.validation, reading.corrected, None)
+    section = leaderboard(study, reading.validation, reading.corrected, None)
     assert rows(section, "best")[0]["AUC"] == study.best.best("auc").metrics.auc
     assert any("was not estimated" in line for line in section.says)
 
 
 def test_the_gain_over_a_baseline_is_told_with_its_interval(study):
     reading = read(read_search(study.folder), draws=200)
-    section = standing(study, reading.validation, reading.corrected, None)
+    section = leaderboard(study, reading.validation, reading.corrected, None)
     (line,) = (one for one in section.says if "logistic regression" in one)
     assert re.search(r"better than|worse than|cannot be told from", line)
     gain = reading.corrected.gains["logistic_regression"]
@@ -71,13 +71,13 @@ def test_where_nothing_may_be_called_best_it_says_so(
 ):
     trials = [trial_of(0, None, state="FAILED")]
     study = write_trials(tmp_path, study_config(), trials)
-    (line,) = standing(study, None, None, None).says
+    (line,) = leaderboard(study, None, None, None).says
     assert "No trial may be called the best" in line
 
 
 def test_whether_there_is_a_winner_is_said_with_what_would_decide(study):
     reading = read(read_search(study.folder), draws=0)
-    says = standing(study, reading.validation, None, reading.winner).says
+    says = leaderboard(study, reading.validation, None, reading.winner).says
     assert reading.winner.says in says
     assert reading.winner.wins or f"What would decide it: {reading.winner.command}" in says
 

@@ -4,7 +4,7 @@ import pytest
 
 from phase6c.analysis.contrasts import Contrast
 from phase6c.analysis.trials import of_study
-from phase6c.paired import Interval
+from phase6c.paired import PairedInterval
 from phase6c.report.probes import probes, repeats
 
 
@@ -19,7 +19,7 @@ def search(tmp_path, write_trials, study_config, trial_of):
 
 
 def contrast(low, high):
-    interval = Interval(low=low, high=high, seed_error=0.01, date_error=0.01)
+    interval = PairedInterval(low=low, high=high, seed_error=0.01, date_error=0.01)
     return Contrast(
         base=0,
         base_label="trial 0",

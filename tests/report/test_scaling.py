@@ -9,7 +9,7 @@ from phase6c.report.reading import read
 from phase6c.report.report import make_report
 from phase6c.report.scaling import scaling
 from phase6c.study.study import load_study
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_other_bars_or_dates_are_refused(studies, study_config, changed, match):
     folders = studies({}, {})
     config = load_study(folders[1]).config
     summary = {**config.data_summary, **changed}
-    write_config(folders[1], config.model_copy(update={"data_summary": summary}))
+    write_study_config(folders[1], config.model_copy(update={"data_summary": summary}))
     with pytest.raises(DataError, match=match) as caught:
         make_report(folders, draws=0)
     assert caught.value.exit_code == 65
@@ -64,7 +64,7 @@ def test_the_last_days_of_a_longer_horizon_are_no_other_blocks(studies, study_co
     config = load_study(folders[1]).config
     summary = config.data_summary
     shorter = {**summary, "val": {**summary["val"], "last_date": "2013-07-08"}}
-    write_config(folders[1], config.model_copy(update={"data_summary": shorter}))
+    write_study_config(folders[1], config.model_copy(update={"data_summary": shorter}))
     assert make_report(folders, draws=0).parts[0].name == "across"
 
 

@@ -13,10 +13,10 @@ from phase6c.space.axes import (
     Axis,
     Categories,
     Choice,
+    Continuous,
     Float,
     Grid,
     Int,
-    Interval,
     Steps,
     ZeroOr,
     draws,
@@ -122,8 +122,8 @@ def test_samplers_see_an_order_where_there_is_one():
     assert Grid.of(0.1, 0.5, 0.7).domain == Steps(3)
     assert Int.of(4, 16).domain == Steps(13)
     assert Choice.of("mean", "last").domain == Categories(("mean", "last"))
-    assert Float.of(1, 2, log=True).domain == Interval(1, 2, True)
-    assert ZeroOr.of(Float.of(1, 2)).domain == Interval(0, 1)
+    assert Float.of(1, 2, log=True).domain == Continuous(1, 2, True)
+    assert ZeroOr.of(Float.of(1, 2)).domain == Continuous(0, 1)
 
 
 @pytest.mark.parametrize(

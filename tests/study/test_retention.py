@@ -6,10 +6,10 @@ import pytest
 
 from phase6c.study import retention as views
 from phase6c.study.retention import Retention
-from phase6c.study.trial_folder import BEST_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
+from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
 from phase6c.study.views.json_files import Views
 
-FILES = {BEST_FILE, LAST_FILE, PREVIOUS_FILE}
+FILES = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_best_weights_of_the_best_trials_stay(tmp_path, ledger, study_config
     ledger.listen(Retention(tmp_path, study_config(keep=2), ledger))
     for number, value in enumerate(order):
         train(number, value)
-    assert kept(tmp_path, BEST_FILE) == {order.index(0.8), order.index(0.7)}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {order.index(0.8), order.index(0.7)}
 
 
 def test_a_running_trial_keeps_its_checkpoints_and_a_finished_one_does_not(
@@ -54,7 +54,7 @@ def test_a_running_trial_keeps_its_checkpoints_and_a_finished_one_does_not(
     train(2, 0.5, "continue")
     ledger.append("retry", 0, message="lost")
     assert kept(tmp_path, LAST_FILE) == kept(tmp_path, PREVIOUS_FILE) == {0, 2}
-    assert kept(tmp_path, BEST_FILE) == {0, 1, 2}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {0, 1, 2}
 
 
 def test_weights_of_a_trial_that_may_not_be_the_best_go_first(
@@ -64,16 +64,16 @@ def test_weights_of_a_trial_that_may_not_be_the_best_go_first(
     train(0, 0.9, source="reference", in_budget=False)
     train(1, 0.8, "stop")
     train(2, 0.6)
-    assert kept(tmp_path, BEST_FILE) == {0, 2}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {0, 2}
     train(3, 0.5)
-    assert kept(tmp_path, BEST_FILE) == {2, 3}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {2, 3}
 
 
 def test_of_losses_the_lowest_are_the_best(tmp_path, ledger, study_config, train):
     ledger.listen(Retention(tmp_path, study_config(keep=1, objective="log_loss"), ledger))
     for number, value in enumerate([0.6, 0.4, 0.5]):
         train(number, value)
-    assert kept(tmp_path, BEST_FILE) == {1}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {1}
 
 
 def test_views_are_written_at_once_and_then_now_and_then(
@@ -101,4 +101,4 @@ def test_a_probe_takes_the_place_of_no_trial_of_the_search(tmp_path, ledger, stu
     train(0, 0.5, source="reference", in_budget=False)
     train(1, 0.9, source="probe", contrast_of=0)
     train(2, 0.4)
-    assert kept(tmp_path, BEST_FILE) == {0, 2}
+    assert kept(tmp_path, BEST_WEIGHTS_FILE) == {0, 2}

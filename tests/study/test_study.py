@@ -9,7 +9,7 @@ from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.study.ledger import FILE_NAME
 from phase6c.study.ranking import best_trial, eligible
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import read_config, write_config
+from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.study.views.json_files import all_trials, best_params, edge_notes, write_views
 
 TRIAL_KEYS = {
@@ -169,7 +169,7 @@ def test_a_frame_has_a_row_a_trial_and_flat_columns(tmp_path, trial_of, study_co
 
 def test_a_study_is_loaded_as_it_was_stored(tmp_path, study_config, birth):
     config = study_config(value_corrected=0.6, complete=True)
-    write_config(tmp_path, config)
+    write_study_config(tmp_path, config)
     rows = [{"kind": "trial", "number": number, **birth()} for number in (1, 0)]
     (tmp_path / FILE_NAME).write_text("".join(json.dumps(row) + "\n" for row in rows))
     study = load_study(str(tmp_path))
@@ -185,7 +185,7 @@ def test_a_study_from_before_grace_was_adaptive_and_rungs_audited_has_neither(
     for name in ("adaptive_grace", "audit_share"):
         del content[name]
     (tmp_path / "study.json").write_text(json.dumps(content))
-    config = read_config(tmp_path)
+    config = read_study_config(tmp_path)
     assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (2, False, 0.0)
 
 
@@ -203,7 +203,7 @@ def test_a_study_that_is_damaged_is_refused_with_its_path(tmp_path, content):
 
 
 def test_a_study_whose_ledger_is_missing_is_refused_with_its_path(tmp_path, study_config):
-    write_config(tmp_path, study_config())
+    write_study_config(tmp_path, study_config())
     with pytest.raises(StorageError, match=f"{tmp_path}/{FILE_NAME} is missing"):
         load_study(tmp_path)
     (tmp_path / FILE_NAME).touch()
@@ -226,11 +226,11 @@ def test_a_study_of_another_schema_is_refused(tmp_path, study_config):
     for wrong in ({"schema": "phase6c.study/9"}, {"colour": "red"}):
         (tmp_path / "study.json").write_text(json.dumps(content | wrong))
         with pytest.raises(ConfigError, match=next(iter(wrong))):
-            read_config(tmp_path)
+            read_study_config(tmp_path)
 
 
 def test_a_study_whose_ledger_is_damaged_is_refused(tmp_path, study_config):
-    write_config(tmp_path, study_config())
+    write_study_config(tmp_path, study_config())
     (tmp_path / FILE_NAME).write_text("{\n{}\n")
     with pytest.raises(StorageError):
         load_study(tmp_path)

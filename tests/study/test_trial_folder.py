@@ -9,29 +9,29 @@ import pytest
 from phase6c.errors import StorageError
 from phase6c.storage.files import remove_leftovers
 from phase6c.study.trial_folder import (
-    BEST_FILE,
+    BEST_WEIGHTS_FILE,
     CONFIG_FILE,
     LAST_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
     PREVIOUS_FILE,
+    begin_trial_folder,
     read_predictions,
     trial_folder,
     trial_folders,
-    write_config,
     write_epochs,
 )
 
 from ..faults import act_with_every_fault, every_kind
 
-OWN = {BEST_FILE, LAST_FILE, PREVIOUS_FILE}
+OWN = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}
 CONTENT = {"study_id": "a", "code_version": "1", "model": {"d_model": 16}, "seed": 7}
 
 
 @pytest.fixture
 def folder(tmp_path):
     folder = trial_folder(tmp_path / "study", 7)
-    write_config(folder, CONTENT)
+    begin_trial_folder(folder, CONTENT)
     for name in OWN:
         (folder / name).touch()
     return folder
@@ -63,14 +63,14 @@ def test_folders_of_trials_are_found_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("change", [{}, {"code_version": "2"}, {"new": 1}])
 def test_a_trial_that_is_gone_on_with_keeps_its_files(folder, change):
-    write_config(folder, CONTENT | change)
+    begin_trial_folder(folder, CONTENT | change)
     assert names(folder) == OWN | {CONFIG_FILE}
     assert json.loads((folder / CONFIG_FILE).read_text()) == CONTENT | change
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"study_id": "b"}, {"model": {"d_model": 24}}])
 def test_another_trial_of_the_same_number_goes_on_with_nothing(folder, change):
-    write_config(folder, CONTENT | change)
+    begin_trial_folder(folder, CONTENT | change)
     assert names(folder) == {CONFIG_FILE}
 
 
@@ -78,18 +78,18 @@ def test_another_trial_of_the_same_number_goes_on_with_nothing(folder, change):
 def test_a_damaged_configuration_costs_no_checkpoint(folder, damage):
     path = folder / CONFIG_FILE
     path.unlink() if damage is None else path.write_text(damage)
-    write_config(folder, CONTENT)
+    begin_trial_folder(folder, CONTENT)
     assert names(folder) == OWN | {CONFIG_FILE}
 
 
 @every_kind
 def test_whatever_fails_the_next_start_still_tells_another_trial_apart(folder, kind, torn):
     other = CONTENT | {"seed": 8}
-    for _ in act_with_every_fault(kind, torn, lambda: write_config(folder, other)):
+    for _ in act_with_every_fault(kind, torn, lambda: begin_trial_folder(folder, other)):
         remove_leftovers(folder)
-        write_config(folder, other)
+        begin_trial_folder(folder, other)
         assert names(folder) == {CONFIG_FILE}
-        write_config(folder, CONTENT)
+        begin_trial_folder(folder, CONTENT)
         for name in OWN:
             (folder / name).touch()
 
@@ -97,7 +97,7 @@ def test_whatever_fails_the_next_start_still_tells_another_trial_apart(folder, k
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     (tmp_path / "study").touch()
     with pytest.raises(StorageError, match="Not a directory"):
-        write_config(trial_folder(tmp_path / "study", 0), CONTENT)
+        begin_trial_folder(trial_folder(tmp_path / "study", 0), CONTENT)
 
 
 def test_predictions_come_back_for_each_epoch_and_window(tmp_path, data, measured):

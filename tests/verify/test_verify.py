@@ -24,8 +24,8 @@ from phase6c.storage.files import write_checked, write_json
 from phase6c.study.ledger import FILE_NAME as LEDGER
 from phase6c.study.ledger import fold, read_trials
 from phase6c.study.study import load_study
-from phase6c.study.study_config import read_config, write_config
-from phase6c.study.trial_folder import BEST_FILE, trial_folder
+from phase6c.study.study_config import read_study_config, write_study_config
+from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from phase6c.verify import study as checks
 from phase6c.verify.files import Finding
@@ -91,8 +91,10 @@ def cut(folder: Path, n_rows: int) -> None:
     for number, trial in trials.items():
         if not trial.finished:
             write_checked(trial_folder(folder, number) / "last.ckpt", b"the state of a trainer")
-    config = read_config(folder)
-    write_config(folder, config.model_copy(update={"complete": False, "value_corrected": None}))
+    config = read_study_config(folder)
+    write_study_config(
+        folder, config.model_copy(update={"complete": False, "value_corrected": None})
+    )
     show(folder)
 
 
@@ -100,7 +102,7 @@ def show(folder: Path) -> None:
     """Makes the views anew."""
     for name in ("all_trials.json", "best_params.json"):
         (folder / name).unlink(missing_ok=True)
-    write_views(folder, read_config(folder), read_trials(folder / LEDGER))
+    write_views(folder, read_study_config(folder), read_trials(folder / LEDGER))
 
 
 def append(path: Path, content: bytes) -> None:
@@ -654,7 +656,7 @@ def test_random_bytes_in_any_file_never_raise(folder, seed):
     assert fold(ledger_rows(folder)) == read_trials(folder / LEDGER)
 
 
-@pytest.mark.parametrize("name", [BEST_FILE, "predictions.parquet"])
+@pytest.mark.parametrize("name", [BEST_WEIGHTS_FILE, "predictions.parquet"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_bit_that_flips_in_what_a_trial_left_is_found(folder, name, share):
     number = load_study(folder).best.number

@@ -12,7 +12,7 @@ from phase6c.space.axes import parse_axes
 from phase6c.storage.files import write_json
 from phase6c.study.ledger import Ledger, Row, Trials
 from phase6c.study.ranking import best_trial, ordered
-from phase6c.study.study_config import BEST_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.study_config import BEST_PARAMS_FILE, TRIALS_FILE, StudyConfig
 
 # Rewriting all trials after each epoch would cost more than short epochs do.
 VIEW_INTERVAL_S = 5.0
@@ -23,7 +23,7 @@ def write_views(folder: Path, config: StudyConfig, trials: Trials) -> None:
     write_json(folder / TRIALS_FILE, all_trials(config, trials))
     best = best_trial(ordered(trials), config)
     if best is not None:
-        write_json(folder / BEST_FILE, best_params(config, best))
+        write_json(folder / BEST_PARAMS_FILE, best_params(config, best))
 
 
 def all_trials(config: StudyConfig, trials: Trials) -> Values:

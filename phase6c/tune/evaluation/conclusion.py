@@ -16,7 +16,7 @@ from phase6c.data.splits import TEST
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.baselines import OWN_SHORTCUT, Simple, fit_simple
-from phase6c.evaluation.choice import Choice, form_logits
+from phase6c.evaluation.choice import ModelChoice, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.fits import read_refit
@@ -28,7 +28,7 @@ from phase6c.nn.saved_model import Model, Predictions, bar_days, load_model
 from phase6c.study.evaluation_config import Contender
 from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
-from phase6c.tune.evaluation.stages import Course
+from phase6c.tune.evaluation.stages import Stages
 from phase6c.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Conclusion:
         check: Called as long as the test block is closed; ends it where a signal has come.
     """
 
-    course: Course
+    course: Stages
     check: Callable[[], None]
 
     def evidence(self) -> Evidence:
@@ -92,7 +92,7 @@ class Conclusion:
         return self.course.plan
 
     @property
-    def _choice(self) -> Choice:
+    def _choice(self) -> ModelChoice:
         assert self.course.choice is not None
         return self.course.choice
 

@@ -22,7 +22,7 @@ from phase6c.space.space import Space
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.evaluation_config import Contender, EvaluationConfig
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import STUDY_FILE, StudyConfig, read_config
+from phase6c.study.study_config import STUDY_FILE, StudyConfig, read_study_config
 from phase6c.study.study_folder import cache_path, check_folder, check_unused, evaluation_path
 from phase6c.tune.evaluation.contenders import (
     budget_size,
@@ -203,16 +203,16 @@ def plan_evaluation(
         walk=walk,
         resume=options.resume,
     )
-    return resumed(plan) if (folder / FITS / STUDY_FILE).exists() else plan
+    return resumed_evaluation(plan) if (folder / FITS / STUDY_FILE).exists() else plan
 
 
-def resumed(plan: EvaluationPlan) -> EvaluationPlan:
+def resumed_evaluation(plan: EvaluationPlan) -> EvaluationPlan:
     """The plan with the identity of the one that is there.
 
     Raises:
         ConfigError: That is another evaluation.
     """
-    stored = read_config(plan.study.folder)
+    stored = read_study_config(plan.study.folder)
     wanted = plan.study.config
     check_same_data(stored, wanted.data_digest, wanted.data_summary)
     if stored.evaluation != wanted.evaluation:

@@ -23,7 +23,7 @@ from phase6c.nn.model_folder import check_whole
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, read_trials
-from phase6c.study.study_config import StudyConfig, read_config, write_config
+from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
 from phase6c.study.study_folder import open_folder
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
@@ -35,9 +35,9 @@ from phase6c.tune.evaluation.plan import (
     Fit,
     key_of,
     plan_evaluation,
-    resumed,
+    resumed_evaluation,
 )
-from phase6c.tune.evaluation.stages import Course
+from phase6c.tune.evaluation.stages import Stages
 from phase6c.tune.runtime.ending import Leave, raise_early_end
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import MakeListener, Session
@@ -95,8 +95,8 @@ def evaluate(
     folder = plan.study.folder
     with open_folder(folder, resume=plan.resume, overwrite=False) as is_there:
         if is_there:
-            stored = read_config(folder)
-            plan = resumed(plan)
+            stored = read_study_config(folder)
+            plan = resumed_evaluation(plan)
             card = read_card(plan.folder)
             if stored.complete and card is not None and _is_whole(plan.folder):
                 logger.info("The evaluation is complete already; nothing is left to do.")
@@ -123,13 +123,13 @@ def evaluate(
             return _conclude(searcher.course, config, check)
 
 
-def _conclude(course: Course, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
+def _conclude(course: Stages, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
     """Judges; `check` ends it where a signal has come and the test block is still closed."""
     plan = course.plan
     evidence = Conclusion(course, check).evidence()
     write_card(plan.folder, make_card(evidence), evidence)
     config = config.model_copy(update={"complete": True})
-    write_config(plan.study.folder, config)
+    write_study_config(plan.study.folder, config)
     write_views(plan.study.folder, config, course.trials)
     card = read_card(plan.folder)
     assert card is not None
@@ -180,7 +180,7 @@ class EvaluationSearcher(TrialSearcher):
         if has_opened(plan.openings, plan.study.config.study_id):
             # What was chosen before the test block was opened stays chosen.
             self._again = set()
-        self.course = Course(plan, ledger.trials, draws)
+        self.course = Stages(plan, ledger.trials, draws)
         self._stages = self.course.stages()
         self._left: deque[Fit] = deque()
         self._stage: list[Fit] = []

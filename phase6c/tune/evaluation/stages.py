@@ -10,9 +10,9 @@ import numpy as np
 
 from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
-from phase6c.evaluation.choice import Choice, choose
+from phase6c.evaluation.choice import ModelChoice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
-from phase6c.evaluation.outcomes import Candidate, Draws, Truth
+from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
 from phase6c.evaluation.race import BEHIND, cannot_win
 from phase6c.records import Trial
 from phase6c.study.evaluation_config import Contender
@@ -37,7 +37,7 @@ class Dropped:
 
 
 @dataclass
-class Course:
+class Stages:
     """Stages of trainings; each is settled by the predictions of those before it.
 
     The walk forward comes first, a seed a stage, after which those that cannot win drop out. Then
@@ -57,7 +57,7 @@ class Course:
     trials: Trials
     draws: Draws
     dropped: dict[str, Dropped] = field(default_factory=dict)
-    choice: Choice | None = None
+    choice: ModelChoice | None = None
     failed: set[str] = field(default_factory=set)
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -102,13 +102,13 @@ class Course:
 
     def candidate(
         self, contender: Contender, steps: Sequence[str], seeds: Sequence[int], of: str = MODEL
-    ) -> Candidate:
+    ) -> CandidatePredictions:
         """What a contender predicted in some steps under some seeds."""
         logits = [
             np.concatenate([self._fitted(Fit(contender, step, seed)).logits[of] for step in steps])
             for seed in seeds
         ]
-        return Candidate(contender.name, np.stack(logits), contender.may_win)
+        return CandidatePredictions(contender.name, np.stack(logits), contender.may_win)
 
     def truth(self, steps: Sequence[str]) -> Truth:
         """The rows of some steps; they are the same for all contenders."""

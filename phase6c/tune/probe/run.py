@@ -20,7 +20,7 @@ from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Trials, read_trials
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import TRIALS_FILE, StudyConfig, read_config
+from phase6c.study.study_config import TRIALS_FILE, StudyConfig, read_study_config
 from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
@@ -154,7 +154,7 @@ def probe(
     with open_folder(folder, resume=True, overwrite=False) as is_there:
         trials = known_trials(folder)
         if is_there:
-            plan = _as_stored(plan, read_config(folder))
+            plan = _as_stored(plan, read_study_config(folder))
             if not plan.missing(trials):
                 logger.info("All of this is trained already.")
                 return _conclude(plan)

@@ -9,7 +9,7 @@ from phase6c.data.bars import Bars, load_bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.space.references import TOKENS, find_references
 from phase6c.space.space import Space
-from phase6c.study.study_config import read_config
+from phase6c.study.study_config import read_study_config
 from phase6c.study.study_folder import cache_path, check_folder, study_name
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import StudyPlan, plan_study
@@ -31,7 +31,7 @@ def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = Tr
         StorageError: The study's ledger is gone.
     """
     folder = folder.absolute()
-    config = read_config(folder)
+    config = read_study_config(folder)
     check_folder(folder, resume=True, overwrite=False)
     cache = cache_path(folder.parent.parent)
     # A folder that was copied elsewhere has no cache beside it, and gets none.

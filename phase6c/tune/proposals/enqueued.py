@@ -13,7 +13,7 @@ from phase6c.config import Values
 _MIN_OTHERS = 2
 
 
-class Starts:
+class Enqueued:
     """A queue of warm starts; a source that misleads costs one trial, not all of them.
 
     The first is due at once, each other when the one before ended no worse than the median of the

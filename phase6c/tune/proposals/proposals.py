@@ -17,7 +17,7 @@ from phase6c.space.budget import CountParameters
 from phase6c.space.space import Space
 from phase6c.study.ranking import value_of
 from phase6c.study.study_config import WarmStart
-from phase6c.tune.proposals.enqueued import Starts
+from phase6c.tune.proposals.enqueued import Enqueued
 from phase6c.tune.proposals.failures import Failures
 from phase6c.tune.proposals.prior import Prior
 from phase6c.tune.proposals.samplers import HyperOptSampler, OptunaSampler, RaySampler, ray_domains
@@ -74,7 +74,7 @@ class Proposals:
         self._objective = objective
         # With a seed of its own a search would draw what its source has drawn.
         self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
-        self._starts = Starts(warm_start.starts if warm_start else ())
+        self._starts = Enqueued(warm_start.starts if warm_start else ())
         self._failures = Failures(space.axes)
         self._prior = Prior(space.axes, warm_start.points) if warm_start else None
         self._seen: set[str] = set()

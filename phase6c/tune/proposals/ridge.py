@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from phase6c.space.axes import Axis, Categories, Interval, Steps
+from phase6c.space.axes import Axis, Categories, Continuous, Steps
 
 # A value that few points told of is pulled towards the mean.
 _PENALTY = 1.0
@@ -55,7 +55,7 @@ def columns(axis: Axis, value: Any) -> list[float]:
             return [float(value == one) for one in known]
         case Steps(n):
             low, high, log = 0.0, float(max(n - 1, 1)), False
-        case Interval(low, high, log):
+        case Continuous(low, high, log):
             pass
     raw = float(axis.encode(value))
     if log:

@@ -20,7 +20,7 @@ from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.config import Values
-from phase6c.space.axes import Axis, Categories, Interval, Steps
+from phase6c.space.axes import Axis, Categories, Continuous, Steps
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ def ray_domain(axis: Axis) -> Any:
     match axis.domain:
         case Steps(n):
             return tune.randint(0, n)
-        case Interval(low, high, log):
+        case Continuous(low, high, log):
             return tune.loguniform(low, high) if log else tune.uniform(low, high)
         case Categories(values):
             return tune.choice(list(values))

@@ -20,7 +20,7 @@ from phase6c.storage.disk import check_space
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener
 from phase6c.study.retention import Retention
-from phase6c.study.study_config import StudyConfig, write_config
+from phase6c.study.study_config import StudyConfig, write_study_config
 from phase6c.study.views.json_files import Views
 from phase6c.study.views.tensorboard import Board
 from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
@@ -32,7 +32,7 @@ from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.tune.search.plan import StudyPlan
-from phase6c.tune.search.precision_and_baselines import settle
+from phase6c.tune.search.precision_and_baselines import with_precision_and_baselines
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ class Session:
                 resources = planned or self.plan.resources(cluster_counts())
                 if planned is None:
                     check_space(self.plan.folder, disk_bytes(resources.max_concurrent))
-                config = settle(self.plan, resources)
-                write_config(self.plan.folder, config)
+                config = with_precision_and_baselines(self.plan, resources)
+                write_study_config(self.plan.folder, config)
                 ledger = Ledger(self.plan.folder / LEDGER_NAME)
                 searcher = make_searcher(config, ledger, self._payload(config))
                 asked_again = partial(end_now, self.plan, self.leave)

@@ -16,13 +16,13 @@ from phase6c.nn.device import use_one_thread
 from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement, score
-from phase6c.study.study_config import read_config
+from phase6c.study.study_config import read_study_config
 from phase6c.study.trial_folder import (
-    BEST_FILE,
+    BEST_WEIGHTS_FILE,
     PREDICTIONS_FILE,
+    begin_trial_folder,
     trial_folder,
     write_checksums,
-    write_config,
     write_epochs,
 )
 
@@ -80,7 +80,7 @@ class TransformerTrainable(tune.Trainable):
         self._folder = trial_folder(folder, config["number"])
         self._reported = int(config["reported"])
         step = {"step": config["step"]} if config.get("step") else {}
-        write_config(self._folder, {**config["provenance"], **config["trial"], **step})
+        begin_trial_folder(self._folder, {**config["provenance"], **config["trial"], **step})
         self._take_up()
 
     def _take_up(self) -> None:
@@ -99,7 +99,7 @@ class TransformerTrainable(tune.Trainable):
             # The file may be of an epoch after the checkpoint, which now never was.
             if (weights := trainer.best_weights(0)) is not None:
                 save_weights(self._folder, weights)
-                write_checksums(self._folder, [BEST_FILE])
+                write_checksums(self._folder, [BEST_WEIGHTS_FILE])
         return trainer
 
     def _forget_trainer(self) -> None:
@@ -139,7 +139,7 @@ class TransformerTrainable(tune.Trainable):
         weights = self._trainer.best_weights(0)
         if result.improved and weights is not None:
             save_weights(self._folder, weights)
-            written.append(BEST_FILE)
+            written.append(BEST_WEIGHTS_FILE)
         write_checksums(self._folder, written)
         state = self._trainer.state_dict()
         save_checkpoint(self._folder, Checkpoint(state, self._measurements, self._logits))
@@ -149,7 +149,7 @@ class TransformerTrainable(tune.Trainable):
 def _check_shared(folder: Path, study_id: str) -> None:
     """A worker that does not see the study's folder would lose its results silently."""
     try:
-        shared = read_config(folder).study_id == study_id
+        shared = read_study_config(folder).study_id == study_id
     except FolderError:
         shared = False
     if not shared:

@@ -20,7 +20,7 @@ from phase6c.space.references import find_references
 from phase6c.space.space import Reference, Space
 from phase6c.stopping.rung_plan import RungPlan, fixed_rungs, ladder, longest_grace, plan_rungs
 from phase6c.storage.disk import bytes_needed
-from phase6c.study.study_config import STUDY_FILE, StudyConfig, WarmStart, read_config
+from phase6c.study.study_config import STUDY_FILE, StudyConfig, WarmStart, read_study_config
 from phase6c.study.study_folder import check_folder, study_name, study_path
 from phase6c.tune.proposals.warm_start import read_warm_start, stored_name
 from phase6c.tune.runtime.job import drawn_seed
@@ -182,7 +182,7 @@ def plan_study(
     )
     space.sample(np.random.default_rng(options.seed), plan.count)
     if options.resume and (folder / STUDY_FILE).exists():
-        return resumed(plan)
+        return resumed_search(plan)
     config = plan.config.model_copy(update={"warm_start": _warm_start(plan, None)})
     return replace(plan, config=config)
 
@@ -226,14 +226,14 @@ def longest_context(space: Space) -> int:
     return max(int(days) for days in axis.points or axis.edges or ())
 
 
-def resumed(plan: StudyPlan) -> StudyPlan:
+def resumed_search(plan: StudyPlan) -> StudyPlan:
     """The plan with what the stored study fixes: id, precision, baselines and warm start.
 
     Raises:
         DataError: The bars have changed.
         ConfigError: Something else has that would mix two searches in one study.
     """
-    stored = read_config(plan.folder)
+    stored = read_study_config(plan.folder)
     precision = plan.config.train.precision if plan.precision_pinned else stored.train.precision
     train = plan.config.train.model_copy(update={"precision": precision})
     update = {

@@ -18,7 +18,7 @@ from phase6c.tune.search.plan import StudyPlan
 logger = logging.getLogger(__name__)
 
 
-def settle(plan: StudyPlan, resources: Resources) -> StudyConfig:
+def with_precision_and_baselines(plan: StudyPlan, resources: Resources) -> StudyConfig:
     """The configuration with its precision and baselines, whose predictions are stored.
 
     Raises:

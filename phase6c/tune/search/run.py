@@ -16,7 +16,7 @@ from phase6c.errors import ConfigError
 from phase6c.space.space import Space
 from phase6c.study.ledger import Ledger, Trials
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import StudyConfig, read_config, write_config
+from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
 from phase6c.study.study_folder import cache_path, open_folder
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
@@ -27,7 +27,7 @@ from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import MakeListener, Session
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import StudyPlan, build_trial, plan_study, resumed
+from phase6c.tune.search.plan import StudyPlan, build_trial, plan_study, resumed_search
 from phase6c.tune.search.remarks import remarks
 from phase6c.tune.search.resume import warn_of_other_code
 from phase6c.tune.search.searcher import StudySearcher
@@ -86,8 +86,8 @@ def run(
     sampler = make_sampler(options.searcher, plan.space)
     with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
         if known:
-            stored = read_config(plan.folder)
-            plan = resumed(plan)
+            stored = read_study_config(plan.folder)
+            plan = resumed_search(plan)
             if stored.complete and plan.config.n_trials <= stored.n_trials:
                 logger.info("The search is complete already; nothing is left to do.")
                 return with_a_value(load_study(plan.folder))
@@ -148,7 +148,7 @@ def _conclude(
         corrected = correct_best(plan.folder, config, trials.values())
         value = corrected.value.value if corrected else None
         config = config.model_copy(update={"value_corrected": value})
-    write_config(plan.folder, config)
+    write_study_config(plan.folder, config)
     write_views(plan.folder, config, trials)
     write_optuna(plan.folder, config, trials)
     return config

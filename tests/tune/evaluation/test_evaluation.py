@@ -34,7 +34,7 @@ from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
 from phase6c.tune.evaluation.run import evaluate, run_evaluation
-from phase6c.tune.evaluation.stages import Course
+from phase6c.tune.evaluation.stages import Stages
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
@@ -133,7 +133,7 @@ def test_the_choice_is_that_of_the_cal_block_alone(done, studies):
     evaluated, out = done
     options = EvaluationOptions(**SMALL, out=out, resume=True)
     plan = plan_evaluation(studies, options)
-    course = Course(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
+    course = Stages(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
     for _ in course.stages():
         pass
     steps = plan.walk.past
@@ -233,7 +233,7 @@ def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies,
     (model / "card.json").unlink()
     plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path, resume=True))
     trials = read_trials(plan.study.folder / FILE_NAME)
-    course = Course(plan, trials, Draws(1))
+    course = Stages(plan, trials, Draws(1))
     for _ in course.stages():
         pass
 

@@ -14,7 +14,7 @@ import phase6c
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.errors import DataError
-from phase6c.evaluation.card_files import PREDICTIONS_FILE
+from phase6c.evaluation.card_files import JUDGED_PREDICTIONS_FILE
 from phase6c.evaluation.fits import read_refit
 from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
@@ -55,7 +55,7 @@ def of_two(folder_of_two, tmp_path_factory) -> Evaluated:
 
 
 def test_all_tickers_are_judged_and_predicted_alike(of_two, folder_of_two):
-    stored = pd.read_parquet(of_two.folder / PREDICTIONS_FILE)
+    stored = pd.read_parquet(of_two.folder / JUDGED_PREDICTIONS_FILE)
     test = stored[stored["step"] == "test"].set_index(["date", "ticker"])["p"]
     assert set(test.index.get_level_values("ticker")) == {"old", "young"}
     again = load_model(of_two.folder).predict(str(folder_of_two)).set_index(["date", "ticker"])["p"]
@@ -69,7 +69,7 @@ def test_a_model_that_scales_each_ticker_on_its_own_refuses_another(of_two, made
 
 
 def test_no_label_of_a_training_reaches_into_what_it_is_judged_on(of_two, folder_of_two):
-    stored = pd.read_parquet(of_two.folder / PREDICTIONS_FILE)
+    stored = pd.read_parquet(of_two.folder / JUDGED_PREDICTIONS_FILE)
     days = np.unique(load_bars(str(folder_of_two)).frame["date"])
     by_step = stored.groupby("step", sort=False)["date"].agg(["min", "max"])
     for (_, before), (_, after) in zip(
@@ -124,5 +124,5 @@ def test_a_worker_that_is_killed_in_a_refit_costs_nothing_but_time(made_bars, tm
     killed = fits / (fits / "killed").read_text()
     assert read_refit(killed).epochs > 1
     assert not (killed / REFIT_STATE_FILE).exists()
-    whole, other = (pd.read_parquet(one.folder / PREDICTIONS_FILE) for one in cards.values())
+    whole, other = (pd.read_parquet(one.folder / JUDGED_PREDICTIONS_FILE) for one in cards.values())
     pd.testing.assert_frame_equal(other, whole)

@@ -17,7 +17,7 @@ from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, DataError, FolderError, StudyFailedError
 from phase6c.study.ledger import FILE_NAME, Ledger
 from phase6c.study.study import load_study
-from phase6c.study.study_config import read_config, write_config
+from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.study.study_folder import open_folder
 from phase6c.tune.probe.estimate import estimate_probe
 from phase6c.tune.probe.plan import by_digest
@@ -40,7 +40,7 @@ def study(tmp_path: Path, sp500: Bars, measured) -> Path:
     options = {"out": str(tmp_path), "data": A20, "n_trials": 4, "epochs": 2}
     plan = plan_study(tiny.SPACE, sp500, parse(SearchOptions, options))
     plan.folder.mkdir(parents=True)
-    write_config(plan.folder, plan.config.model_copy(update={"complete": True}))
+    write_study_config(plan.folder, plan.config.model_copy(update={"complete": True}))
     ledger = Ledger(plan.folder / FILE_NAME)
     rng = np.random.default_rng(0)
     for number, value in enumerate((0.6, 0.7, 0.65, 0.5)):
@@ -180,8 +180,8 @@ def test_data_epochs_and_seed_are_the_studys(study):
 
 
 def test_changed_bars_are_refused(study):
-    config = read_config(study)
-    write_config(study, config.model_copy(update={"data_digest": "0" * 64}))
+    config = read_study_config(study)
+    write_study_config(study, config.model_copy(update={"data_digest": "0" * 64}))
     with pytest.raises(DataError, match="same of its bars"):
         plan_probe(study, "best", {"dropout": [0.2]})
 
@@ -209,7 +209,7 @@ def test_a_reference_of_no_study_gets_one_of_its_own(sp500, tmp_path):
     with pytest.raises(ConfigError, match="only a reference can be probed"):
         plan_probe(sp500, "best", vary, **options)
     plan.study.folder.mkdir(parents=True)
-    write_config(plan.study.folder, plan.study.config)
+    write_study_config(plan.study.folder, plan.study.config)
     again = plan_probe(sp500, "reference:january_best", vary, **options)
     assert again.study.config.study_id == plan.study.config.study_id
     with pytest.raises(ConfigError, match="epochs: 2 -> 3"):

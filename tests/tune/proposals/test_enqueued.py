@@ -2,7 +2,7 @@
 
 import pytest
 
-from phase6c.tune.proposals.enqueued import Starts
+from phase6c.tune.proposals.enqueued import Enqueued
 
 FIRST, SECOND, THIRD = ({"dropout": one} for one in (0.1, 0.2, 0.3))
 
@@ -13,7 +13,7 @@ def anything(values):
 
 @pytest.fixture
 def starts():
-    return Starts([FIRST, SECOND, THIRD])
+    return Enqueued([FIRST, SECOND, THIRD])
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_first_is_due_at_once_and_alone(starts):
 
 
 def test_without_starts_none_is_due():
-    assert Starts([]).next(anything) is None
+    assert Enqueued([]).next(anything) is None
 
 
 def test_the_next_waits_until_the_first_has_ended(after_first):

@@ -11,7 +11,7 @@ from phase6c.errors import ConfigError, DataError
 from phase6c.nn.model import count_parameters
 from phase6c.space.references import find_references
 from phase6c.study.ledger import FILE_NAME, Ledger
-from phase6c.study.study_config import TRIALS_FILE, StudyConfig, write_config
+from phase6c.study.study_config import TRIALS_FILE, StudyConfig, write_study_config
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.warm_start import read_warm_start
 from phase6c.tune.runtime.halt import Halt
@@ -34,7 +34,7 @@ def study(tmp_path, study_config, birth, measured):
     def store(*values, name="earlier", **fields):
         folder = tmp_path / name
         folder.mkdir()
-        write_config(folder, study_config(**fields))
+        write_study_config(folder, study_config(**fields))
         ledger = Ledger(folder / FILE_NAME)
         for number, value in enumerate(values):
             ledger.append("trial", number, **birth(learning_rate=RATES[number]))
@@ -64,7 +64,7 @@ def started(plan, study):
     """A planned study that was warm-started, its configuration on disk."""
     planned = plan(warm_start=study(0.6, 0.7))
     planned.folder.mkdir(parents=True)
-    write_config(planned.folder, planned.config)
+    write_study_config(planned.folder, planned.config)
     return planned
 
 

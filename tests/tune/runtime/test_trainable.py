@@ -20,7 +20,7 @@ from phase6c.data.windows import SearchData
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.trainer import Trainer
 from phase6c.storage.files import read_lines
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 from phase6c.study.trial_folder import LAST_FILE, METRICS_FILE, read_predictions, trial_folder
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
@@ -54,7 +54,7 @@ def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> 
     def build(name: str = "study", reported: int = 0, **values: Any) -> TransformerTrainable:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        write_config(folder, study_config())
+        write_study_config(folder, study_config())
         one = TransformerTrainable.__new__(TransformerTrainable)
         one.setup(handed_out(folder, birth(**{**SMALL, **values})["config"], reported), data)
         return one

@@ -9,7 +9,7 @@ from phase6c.config import parse
 from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.space.axes import Choice, Grid
 from phase6c.space.references import find_references
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import build_trial, longest_context, plan_study
 from phase6c.tune.search.run import run_study
@@ -99,7 +99,7 @@ def test_the_audit_is_a_part_of_the_expected_cost(plan):
 def test_a_resume_with_another_grace_or_audit_is_refused(plan, before, after, difference):
     first = plan(**before)
     first.folder.mkdir(parents=True)
-    write_config(first.folder, first.config)
+    write_study_config(first.folder, first.config)
     assert plan(**before, resume=True).config == first.config
     with pytest.raises(ConfigError, match=difference):
         plan(**after, resume=True)
@@ -220,7 +220,7 @@ def test_a_context_beyond_the_bars_is_refused(plan):
 def test_an_existing_study_is_refused_before_any_work(plan):
     planned = plan()
     planned.folder.mkdir(parents=True)
-    write_config(planned.folder, planned.config)
+    write_study_config(planned.folder, planned.config)
     with pytest.raises(FolderError, match="--resume"):
         plan()
     assert plan(resume=True).folder == plan(overwrite=True).folder == planned.folder
@@ -247,7 +247,7 @@ def test_any_count_is_in_a_space_without_a_budget(plan):
 def test_a_resumed_plan_keeps_id_precision_and_baselines(plan):
     first = plan(pins={"precision": "bfloat16"})
     first.folder.mkdir(parents=True)
-    write_config(first.folder, first.config)
+    write_study_config(first.folder, first.config)
     again = plan(n_trials=99, resume=True)
     assert again.config.study_id == first.config.study_id
     assert again.config.train.precision == "bfloat16"
@@ -257,7 +257,7 @@ def test_a_resumed_plan_keeps_id_precision_and_baselines(plan):
 def test_a_resume_with_another_seed_is_refused_before_anything_starts(plan):
     first = plan()
     first.folder.mkdir(parents=True)
-    write_config(first.folder, first.config)
+    write_study_config(first.folder, first.config)
     with pytest.raises(ConfigError, match="seed: 0 -> 3"):
         plan(seed=3, resume=True)
 

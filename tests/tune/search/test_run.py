@@ -31,7 +31,7 @@ from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import fold
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import write_config
+from phase6c.study.study_config import write_study_config
 from phase6c.study.trial_folder import read_predictions, trial_folder
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
@@ -226,7 +226,9 @@ def test_resume_with_more_trials_keeps_what_is_finished(
     search: Search, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = search(n_trials=2, epochs=2)
-    write_config(first.folder, first.config.model_copy(update={"code_version": "0.0.1+other"}))
+    write_study_config(
+        first.folder, first.config.model_copy(update={"code_version": "0.0.1+other"})
+    )
     second = search(n_trials=4, epochs=2, resume=True)
     assert "another version of the code (0.0.1+other, now" in caplog.text
     assert second.config.code_version == first.config.code_version
