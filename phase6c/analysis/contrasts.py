@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
-from phase6c.paired import PairedInterval, paired_interval
 from phase6c.records import Trial, score
-from phase6c.statistics.bootstrap import row_weights
+from phase6c.statistics.bootstrap import PairedInterval, paired_interval, row_weights
 from phase6c.statistics.selection import score_of
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from phase6c.config import Values
-from phase6c.document.document import Document, Part
-from phase6c.document.page import page
+from phase6c.document.document import Document, Part, page
 from phase6c.document.picture import Picture, reliability
 from phase6c.document.section import Table, sections_document, text
 from phase6c.errors import StorageError

@@ -10,8 +10,7 @@ import numpy as np
 from phase6c.config import CalibrationKind, CalibratorKind, Record
 from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
-from phase6c.evaluation.forward import calibrated_forward
-from phase6c.evaluation.outcomes import CandidatePredictions, Truth
+from phase6c.evaluation.outcomes import CandidatePredictions, Truth, calibrated_forward
 from phase6c.statistics.calibrators import KINDS
 from phase6c.statistics.logits import ensemble, log_losses
 

@@ -11,8 +11,7 @@ import numpy as np
 from phase6c.config import CalibrationKind, CalibratorKind, Record
 from phase6c.evaluation.baselines import BASE_RATES
 from phase6c.evaluation.choice import choose
-from phase6c.evaluation.forward import calibrated_forward
-from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
+from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth, calibrated_forward
 from phase6c.statistics.bootstrap import Estimate, auc_score, estimate_or_point, mean_score
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.statistics.logits import log_losses, sigmoid

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phase6c.config import CalibratorKind
 from phase6c.statistics.bootstrap import Score, row_weights
+from phase6c.statistics.calibrators import Calibrator
 from phase6c.statistics.logits import ensemble
 
 
@@ -93,3 +95,26 @@ class Draws(NamedTuple):
             block_days=block_days,
         )
         return np.concatenate([score(weights) for weights in chunks], axis=-1)
+
+
+def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -> np.ndarray:
+    """Logits float64[row], those of each step after a calibrator fitted on the steps before it.
+
+    The first step has nothing before it and stays as it is, as does one that only rows of one
+    class precede.
+
+    Args:
+        kind: Of calibrator.
+        logits: float[row], out of fold.
+        truth: The same rows.
+    """
+    calibrated = np.array(logits, dtype=np.float64)
+    steps = dict.fromkeys(truth.steps)  # in order of time
+    seen = np.zeros(len(truth), dtype=bool)
+    for step in steps:
+        own = truth.steps == step
+        if len(np.unique(truth.y[seen])) == 2:
+            fitted = Calibrator.fit(kind, logits[seen], truth.y[seen])
+            calibrated[own] = fitted.apply(logits[own])
+        seen |= own
+    return calibrated

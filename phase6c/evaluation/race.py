@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
-from phase6c.paired import PairedInterval, paired_interval
-from phase6c.statistics.bootstrap import mean_score
+from phase6c.statistics.bootstrap import PairedInterval, mean_score, paired_interval
 from phase6c.statistics.logits import log_losses
 
 # Fewer say nothing of the spread between them.

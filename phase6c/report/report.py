@@ -10,8 +10,7 @@ from pathlib import Path
 
 from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.trials import Search, read_search
-from phase6c.document.document import Document, Part
-from phase6c.document.page import page
+from phase6c.document.document import Document, Part, page
 from phase6c.document.section import Cell, Section, Table
 from phase6c.errors import ConfigError
 from phase6c.report.convergence import convergence

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phase6c.baselines import fit_baselines, write_predictions
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare_search_data
+from phase6c.evaluation.baselines import fit_baselines, write_predictions
 from phase6c.records import Baseline
 from phase6c.statistics.metrics import measure
 from phase6c.storage.parquet import read_table

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phase6c.evaluation.forward import calibrated_forward
+from phase6c.evaluation.outcomes import calibrated_forward
 from phase6c.statistics.calibrators import KINDS, Calibrator
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from phase6c.analysis.contrasts import Contrast
 from phase6c.analysis.trials import of_study
-from phase6c.paired import PairedInterval
 from phase6c.report.probes import probes, repeats
+from phase6c.statistics.bootstrap import PairedInterval
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import t
 
-from phase6c.paired import paired_interval
-from phase6c.statistics.bootstrap import mean_score, row_weights
+from phase6c.statistics.bootstrap import mean_score, paired_interval, row_weights
 
 N_DAYS, N_SEEDS, N_STUDIES = 700, 3, 300
 DATES = np.datetime64("2011-01-03") + np.arange(N_DAYS)

@@ -7,8 +7,8 @@ import logging
 import numpy as np
 import ray
 
-from phase6c.baselines import fit_baselines, write_predictions
 from phase6c.config import Precision
+from phase6c.evaluation.baselines import fit_baselines, write_predictions
 from phase6c.nn.device import faster_precision, pick_device
 from phase6c.space.space import model_of
 from phase6c.study.study_config import StudyConfig
