@@ -35,6 +35,9 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: the identity of this value."""
         return digest_of(self.model_dump(mode="json"))
@@ -188,6 +191,15 @@ class TrialConfig(Record):
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0)] = 0
+
+    def __repr__(self) -> str:
+        model, optim = self.model, self.optim
+        return (
+            f"TrialConfig(n_layers={model.n_layers}, d_model={model.d_model}, "
+            f"n_heads={model.n_heads}, context_days={model.context_days}, "
+            f"patch_days={model.patch_days}, learning_rate={optim.learning_rate:g}, "
+            f"{self.data.target}, seed={self.seed})"
+        )
 
     def flat(self) -> Values:
         """The same configuration under the flat names of the search border."""

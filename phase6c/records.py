@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from phase6c.config import Objective, Record, TrainConfig
+from phase6c.notebook import as_html, as_rows
+from phase6c.wording import counted
 
+# INFEASIBLE is read and never written: shapes that cannot be are not in the space.
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
 Source = Literal["sampled", "reference", "warm_start", "probe", "evaluation"]
 # What the search itself chooses, within its number of trials.
@@ -53,12 +56,21 @@ class Metrics(Record):
     auc_direction: float | None = None
     loss_train: float | None = None
 
+    def __repr__(self) -> str:
+        names = ("auc", "log_loss", "skill", "ece", "base_rate", "pred_min", "pred_max")
+        figures = ((name, getattr(self, name)) for name in names)
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures if value is not None)
+        return f"Metrics({told or 'none of the main figures'})"
+
 
 class Health(Record):
     """What the probabilities of one epoch look like, and the likely cause if they look ill."""
 
     verdict: Verdict
     evidence: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Health({self.verdict!r}, {counted(len(self.evidence), 'piece')} of evidence)"
 
 
 class Measurement(Record):
@@ -75,6 +87,10 @@ class Measurement(Record):
     health: Health
     duration_s: float
     micro_batch_size: int | None = None
+
+    def __repr__(self) -> str:
+        value = "no value" if self.value is None else f"value {self.value:.4f}"
+        return f"Measurement(epoch {self.epoch}, {value}, {self.health.verdict})"
 
     @property
     def diverged(self) -> bool:
@@ -140,6 +156,36 @@ class Trial(Record):
     error: TrialError | None = None
     code_version: str | None = None
     measurements: tuple[Measurement, ...] = ()
+
+    def __repr__(self) -> str:
+        objective = self._objective
+        best = self.best(objective)
+        reached = f"no value in {counted(self.epochs, 'epoch')}"
+        if best:
+            reached = f"{objective} {best.value:.4f} at epoch {best.epoch} of {self.epochs}"
+        return (
+            f"Trial({self.number}{f' {self.name}' if self.name else ''}, {self.state.lower()}, "
+            f"{self.source}, {reached}, {counted(self.n_params, 'parameter')})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The trial in a notebook: its fields, and the metrics of its best epoch."""
+        best = self.best(self._objective)
+        fields = self.summary(self._objective)
+        others = {name: fields.pop(name) or {} for name in ("params", "metrics")}
+        health, error = best and best.health, self.error
+        fields |= {
+            "stopped": self.stopped and f"at epoch {self.stopped.epoch}",
+            "health": health and (health.verdict, *health.evidence),
+            "error": error and f"{error.kind}: {error.message}",
+        }
+        return as_html(repr(self), as_rows(fields | others["params"] | others["metrics"]))
+
+    @property
+    def _objective(self) -> Objective:
+        """What its best epoch is chosen by, as its configuration says."""
+        objective: Objective = self.config.get("train", {}).get("objective", "auc")
+        return objective
 
     @property
     def epochs(self) -> int:

@@ -66,6 +66,12 @@ class Contrast(Record):
     interval: PairedInterval | None
     verdict: str
 
+    def __repr__(self) -> str:
+        low_high = self.interval and f" [{self.interval.low:.4f}, {self.interval.high:.4f}]"
+        difference = "" if self.difference is None else f"{self.difference:+.4f}{low_high or ''}, "
+        change = f"{self.name} {self.value} for {self.base_value}"
+        return f"Contrast({self.base_label}, {change}: {difference}{self.verdict})"
+
 
 def contrasts(
     study: Study, pairs: Iterable[Pair] | None = None, *, draws: int = 1000

@@ -17,7 +17,7 @@ from phase6c.data.reading.raw import PRICES, RawTable, shown
 from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
 from phase6c.storage.redact import redact
-from phase6c.wording import listed
+from phase6c.wording import counted, listed
 
 # Of a folder of hundreds of bad files, the first ones tell enough.
 MAX_PROBLEMS_SHOWN = 40
@@ -40,6 +40,14 @@ class Bars:
     sources: tuple[str, ...]
     digest: str
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        dates = self.frame["date"]
+        return (
+            f"Bars({counted(len(self.frame), 'row')} of "
+            f"{counted(self.frame['ticker'].nunique(), 'ticker')}, {dates.min():%Y-%m-%d} to "
+            f"{dates.max():%Y-%m-%d}, {listed(list(self.sources), limit=3)})"
+        )
 
     def lacking(self, columns: Sequence[str]) -> str:
         """Says that these columns are not there, with the notes, which may say why."""

@@ -11,6 +11,7 @@ from phase6c.config import DataConfig, Record
 from phase6c.data.bars import Bars
 from phase6c.data.rows import Rows
 from phase6c.data.splits import Splits
+from phase6c.wording import counted
 
 
 class BlockDates(Record):
@@ -51,6 +52,13 @@ class DataSummary(Record):
     dropped_features: tuple[str, ...]
     notes: tuple[str, ...]
     bars_digest: str
+
+    def __repr__(self) -> str:
+        spans = (
+            f"{name} {block.first_date} to {block.last_date}"
+            for name, block in (("train", self.train), ("val", self.val), ("test", self.test))
+        )
+        return f"DataSummary({', '.join(spans)}, {counted(len(self.tickers), 'ticker')})"
 
 
 def summarise(

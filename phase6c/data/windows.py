@@ -10,6 +10,7 @@ from phase6c.config import DataConfig
 from phase6c.data.scaling import Scaler
 from phase6c.data.summary import DataSummary
 from phase6c.errors import DataError
+from phase6c.wording import counted
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Block:
     label_ends: np.ndarray
     tickers: np.ndarray
     border: np.datetime64 | None
+
+    def __repr__(self) -> str:
+        span = f", {self.dates[0]} to {self.dates[-1]}" if len(self) else ""
+        return f"Block({self.name!r}, {counted(len(self), 'window')}{span})"
 
     def __len__(self) -> int:
         return len(self.end_rows)
@@ -71,6 +76,14 @@ class SearchData:
     digest: str
     scaler: Scaler
     summary: DataSummary
+
+    def __repr__(self) -> str:
+        return (
+            f"SearchData({self.config.target}, tier {self.config.tier}, "
+            f"{counted(len(self.feature_names), 'feature')}, "
+            f"{counted(len(self.tickers), 'ticker')}, train {len(self.train):,} and val "
+            f"{counted(len(self.val), 'window')})"
+        )
 
     def check_context(self, context_days: int) -> None:
         """Checks that every window of that many days lies inside its ticker's rows.

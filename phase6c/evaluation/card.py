@@ -17,7 +17,6 @@ from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
 from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.race import BEHIND
 from phase6c.evaluation.tables import steps_table, ticker_tables
-from phase6c.statistics.calibrators import AffineCalibrator
 from phase6c.wording import times, words
 
 _FIGURES = (
@@ -183,11 +182,8 @@ def _calibrator_text(evidence: Evidence) -> str:
     fitted = evidence.chosen.calibrator
     if fitted.kind == "none":
         return "No calibrator is applied."
-    how = "a step-wise map"
-    if isinstance(fitted, AffineCalibrator):
-        how = f"{fitted.intercept:.4f} + {fitted.slope:.4f} x logit"
     return (
-        f"The final calibrator, {how}, is fitted on walk forward and cal, "
+        f"The final calibrator, {fitted.formula}, is fitted on walk forward and cal, "
         f"{len(evidence.past):,} rows with {int(evidence.past.y.sum()):,} rises, all predicted out "
         "of fold."
     )

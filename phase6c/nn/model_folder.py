@@ -16,6 +16,7 @@ from phase6c.errors import StorageError
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.storage.files import write_json, write_whole
 from phase6c.study.trial_folder import CHECKSUMS_FILE, sha256_of
+from phase6c.wording import counted
 
 CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
 SINGLE_WEIGHTS_FILE = "model.safetensors"
@@ -52,6 +53,19 @@ class ModelInfo(Record):
     code_version: str
     feature_code_digest: str
 
+    def __repr__(self) -> str:
+        return f"ModelInfo({self.text})"
+
+    @property
+    def text(self) -> str:
+        """The model in a few words."""
+        n_members, n_features = len(self.seeds), len(self.feature_names)
+        return (
+            f"{self.trial.data.target}, {counted(n_members, 'member')} of "
+            f"{counted(self.n_params, 'parameter')}, {counted(n_features, 'feature')}, fitted "
+            f"through {self.fitted_through}"
+        )
+
 
 class StoredScaler(Record):
     """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
@@ -60,6 +74,10 @@ class StoredScaler(Record):
     tickers: tuple[str, ...]
     mean: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
+
+    def __repr__(self) -> str:
+        n_features, n_rows = len(self.feature_names), len(self.mean)
+        return f"StoredScaler({counted(n_rows, 'row')} of {counted(n_features, 'feature')})"
 
     @classmethod
     def of(cls, data: SearchData) -> StoredScaler:

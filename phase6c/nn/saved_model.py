@@ -36,8 +36,10 @@ from phase6c.nn.model_folder import (
     weights_file,
 )
 from phase6c.nn.predict import predict_logits
+from phase6c.notebook import as_html, as_rows
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.statistics.logits import ensemble, sigmoid
+from phase6c.wording import counted, listed
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,10 @@ class Predictions:
     tickers: np.ndarray
     logits: np.ndarray
     shortcut: np.ndarray | None
+
+    def __repr__(self) -> str:
+        n_members, n_rows = self.logits.shape
+        return f"Predictions({counted(n_rows, 'row')}, {counted(n_members, 'member')})"
 
 
 class Model:
@@ -87,6 +93,27 @@ class Model:
             )
         for lane, state in enumerate(weights):
             self._model.load_lane(lane, state)
+
+    def __repr__(self) -> str:
+        return f"Model({self.info.text}, {self.calibrator!r})"
+
+    def _repr_html_(self) -> str:
+        """The model in a notebook: what it predicts, from which bars, and how it was made."""
+        info = self.info
+        fields = {
+            "predicts": info.trial.data.target,
+            "features": f"{len(info.feature_names)} of tier {info.trial.data.tier}",
+            "bars needed": self.days_needed,
+            "tickers": listed(list(self.tickers)),
+            "bars": info.sources,
+            "fitted through": info.fitted_through,
+            "seeds": info.seeds,
+            "parameters of each member": info.n_params,
+            "calibrator": f"{self.calibrator.kind}: {self.calibrator.formula}",
+            "threshold": info.threshold,
+            "code": info.code_version,
+        }
+        return as_html(repr(self), as_rows(fields))
 
     @property
     def tickers(self) -> tuple[str, ...]:

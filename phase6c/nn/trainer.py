@@ -61,6 +61,9 @@ class TrialResult:
     weights: Weights | None
     val_logits: np.ndarray | None
 
+    def __repr__(self) -> str:
+        return f"TrialResult({len(self.measurements)} epochs, best {self.best!r})"
+
 
 class Trainer:
     """Trains the trials as lanes of one model; a lane does not depend on the other lanes.

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from phase6c.config import Record, Value, parse
+from phase6c.wording import listed
 
 # Six digits tell any two useful values apart and stay readable.
 SIGNIFICANT_DIGITS = 6
@@ -85,6 +86,9 @@ class ListedAxis(AxisBase):
 
     values: tuple[Value, ...] = Field(min_length=1)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.of({listed([repr(value) for value in self.values])})"
+
     @classmethod
     def of(cls, *values: Value) -> Self:
         """Short for the keywords."""
@@ -152,6 +156,9 @@ class Int(AxisBase):
     low: int
     high: int
 
+    def __repr__(self) -> str:
+        return f"Int.of({self.low}, {self.high})"
+
     @classmethod
     def of(cls, low: int, high: int) -> Int:
         """Short for the keywords."""
@@ -193,6 +200,9 @@ class Float(AxisBase):
     high: float
     log: bool = False
 
+    def __repr__(self) -> str:
+        return f"Float.of({self.low}, {self.high}{', log=True' if self.log else ''})"
+
     @classmethod
     def of(cls, low: float, high: float, *, log: bool = False) -> Float:
         """Short for the keywords."""
@@ -232,6 +242,9 @@ class ZeroOr(AxisBase):
     kind: Literal["zero_or"] = "zero_or"
     values: Float
     zero_share: float = Field(default=0.1, gt=0, lt=1)
+
+    def __repr__(self) -> str:
+        return f"ZeroOr.of({self.values!r})"
 
     @classmethod
     def of(cls, values: Float) -> ZeroOr:

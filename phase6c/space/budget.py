@@ -31,6 +31,9 @@ class Budget(Record):
     gpu_memory_gib: float = Field(default=1.0, gt=0)
     laptop: bool = True
 
+    def __repr__(self) -> str:
+        return f"Budget({self.name!r}, {self.text} parameters)"
+
     @property
     def text(self) -> str:
         """The target and how far a count may miss it."""

@@ -30,6 +30,9 @@ class Rule:
     name: str
     holds: Callable[[Mapping[str, Any]], bool]
 
+    def __repr__(self) -> str:
+        return f"Rule({self.name!r})"
+
     def allows(self, values: Mapping[str, Any]) -> bool:
         """Whether the rule holds.
 

@@ -36,6 +36,7 @@ from phase6c.space.axes import (
 from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.feasible import Feasible, grid, size
 from phase6c.space.shapes import Broken, Rule, counted_shape, model_of
+from phase6c.wording import listed
 
 __all__ = [
     "Choice",
@@ -106,6 +107,10 @@ class Space:
     fixed: Mapping[str, Value] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     references: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        axes = listed(list(self.axes), limit=6) or "no axes"
+        return f"Space({self.name!r}, budget {self.budget_text()}, axes: {axes})"
 
     def __post_init__(self) -> None:
         self._check_kinds()

@@ -29,6 +29,14 @@ class Calibrator(Record):
     schema_: Literal["phase6c.calibrator/1"] = Field(default="phase6c.calibrator/1", alias="schema")
     kind: CalibratorKind
 
+    def __repr__(self) -> str:
+        return f"Calibrator({self.kind!r}: {self.formula})"
+
+    @property
+    def formula(self) -> str:
+        """How a logit is mapped, in words."""
+        return "a step-wise map"
+
     @staticmethod
     def fit(kind: CalibratorKind, logits: np.ndarray, y: np.ndarray) -> Calibrator:
         """The calibrator of a kind with the least log loss on these rows.
@@ -87,6 +95,11 @@ class AffineCalibrator(Calibrator):
     kind: AffineKind
     intercept: float = 0.0
     slope: float = Field(default=1.0, ge=0)
+
+    @property
+    def formula(self) -> str:
+        """How a logit is mapped, in words."""
+        return f"{self.intercept:.4f} + {self.slope:.4f} x logit"
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits float64[row]."""

@@ -38,6 +38,9 @@ class Contender(Record):
     in_budget: bool
     best_epoch: int
 
+    def __repr__(self) -> str:
+        return f"Contender({self.name!r}, trial {self.number} of {self.study})"
+
 
 class EvaluationConfig(Record):
     """What an evaluation depends on beside the data.

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from phase6c.config import (
-    DataConfig,
-    Objective,
-    Record,
-    TrainConfig,
-    parse_stored,
-)
+from phase6c.config import DataConfig, Objective, Record, TrainConfig, parse_stored
 from phase6c.errors import FolderError, StorageError
 from phase6c.records import Baseline
 from phase6c.storage.files import write_json
 from phase6c.study.evaluation_config import EvaluationConfig
-
-if TYPE_CHECKING:
-    pass
-
+from phase6c.wording import counted
 
 STUDY_FILE = "study.json"
-
 TRIALS_FILE = "all_trials.json"
-
 BEST_PARAMS_FILE = "best_params.json"
-
 BASELINES_FILE = "baselines.parquet"
-
 OPTUNA_FILE = "optuna.db"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
-
 SchedulerName = Literal["asha", "none"]
 
 
@@ -64,6 +50,10 @@ class WarmStart(Record):
     points: tuple[PriorPoint, ...]
     n_told: int = 0
     untold: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        starts, points = counted(len(self.starts), "start"), counted(len(self.points), "point")
+        return f"WarmStart({self.source!r}, {starts}, {points})"
 
 
 class StudyConfig(Record):
@@ -113,6 +103,13 @@ class StudyConfig(Record):
     value_corrected: float | None = None
     complete: bool = False
     evaluation: EvaluationConfig | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"StudyConfig({self.name!r}, {self.budget}, {self.data.target}, tier "
+            f"{self.data.tier}, {counted(self.n_trials, 'trial')} by {self.searcher} and "
+            f"{self.scheduler}, objective {self.objective})"
+        )
 
     @property
     def objective(self) -> Objective:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from phase6c.study import retention as views
 from phase6c.study.retention import Retention
 from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
+from phase6c.study.views import json_files as views
 from phase6c.study.views.json_files import Views
 
 FILES = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from phase6c.data.splits import TEST
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import read_card, write_card
+from phase6c.evaluation.evaluated import Evaluated
 from phase6c.evaluation.openings import has_opened
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.model_folder import check_whole
@@ -45,19 +45,6 @@ from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.tune.search.resume import warn_of_other_code
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What came of an evaluation.
-
-    Attributes:
-        folder: Of the model; `phase6c.load_model` reads it.
-        card: What card.json holds.
-    """
-
-    folder: Path
-    card: Values
 
 
 def run_evaluation(studies: str | Path | Sequence[str | Path], **options: Any) -> Evaluated:

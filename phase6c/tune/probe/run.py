@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
-from phase6c.analysis.contrasts import Contrast, contrasts
+from phase6c.analysis.contrasts import contrasts
+from phase6c.analysis.probed import Probed
 from phase6c.config import Value, Values, check_names, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Trials, read_trials
-from phase6c.study.study import Study, load_study
+from phase6c.study.study import load_study
 from phase6c.study.study_config import TRIALS_FILE, StudyConfig, read_study_config
 from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import write_views
@@ -43,19 +44,6 @@ N_SEEDS = 3
 RUN_OPTIONS = ("gpus", "gpus_per_trial", "cpus", "address")
 # What a study of its own is made from besides.
 STUDY_OPTIONS = ("data", "epochs", "objective", "seed", "out", "name", "keep")
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What came of a probe.
-
-    Attributes:
-        study: The study that its trials belong to.
-        contrasts: Those that were asked for.
-    """
-
-    study: Study
-    contrasts: tuple[Contrast, ...]
 
 
 def run_probe(
