@@ -195,7 +195,7 @@ class Trial(Record):
     @property
     def duration_s(self) -> float:
         """Seconds of all epochs."""
-        return sum(one.duration_s for one in self.measurements)
+        return sum(epoch.duration_s for epoch in self.measurements)
 
     @property
     def finished(self) -> bool:
@@ -214,7 +214,7 @@ class Trial(Record):
 
     def varied_from(self, base: Trial) -> dict[str, Any]:
         """The fields in which its configuration differs from another's, with its own values."""
-        own, others = (_sections(one.config) for one in (self, base))
+        own, others = (_sections(trial.config) for trial in (self, base))
         return {name: value for name, value in own.items() if others.get(name) != value}
 
     def best(self, objective: Objective) -> Measurement | None:
@@ -246,7 +246,7 @@ def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool
     """Whether a trial has had all its epochs, or none of the latest ones was a better one."""
     if len(measurements) >= train.epochs:
         return True
-    scores = [score(one.value, train.objective) for one in measurements]
+    scores = [score(epoch.value, train.objective) for epoch in measurements]
     return len(scores) - 1 - scores.index(max(scores)) >= train.patience_epochs
 
 
@@ -254,8 +254,8 @@ def best_measurement(
     measurements: Iterable[Measurement], objective: Objective
 ) -> Measurement | None:
     """The epoch with the best value; the earliest of equals, None where none has a value."""
-    finite = [one for one in measurements if one.value is not None]
-    return max(finite, key=lambda one: score(one.value, objective), default=None)
+    finite = [epoch for epoch in measurements if epoch.value is not None]
+    return max(finite, key=lambda epoch: score(epoch.value, objective), default=None)
 
 
 def score(value: float | None, objective: Objective) -> float:

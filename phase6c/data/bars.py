@@ -115,7 +115,7 @@ def source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     remedy = "Name sp500, nasdaq, a file or a folder."
     if not isinstance(source, (list, tuple)):
         raise DataError("Bars are read from files", type(source).__name__, remedy)
-    names = tuple(name for name in (str(one).strip() for one in source) if name)
+    names = tuple(name for name in (str(part).strip() for part in source) if name)
     if not names:
         raise DataError("Bars need a source", "none", remedy)
     return names

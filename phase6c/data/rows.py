@@ -49,7 +49,12 @@ class Rows:
             tickers=np.repeat(np.arange(len(frames)), lengths),
             days=np.concatenate([np.arange(length) for length in lengths]),
             dates=np.concatenate(dates),
-            label_ends=np.concatenate([np.append(one[horizon:], one[-horizon:]) for one in dates]),
+            label_ends=np.concatenate(
+                [
+                    np.append(ticker_dates[horizon:], ticker_dates[-horizon:])
+                    for ticker_dates in dates
+                ]
+            ),
             up=np.concatenate([label_up(frame, config) for frame in frames]),
             down=np.concatenate([label_down(frame, config) for frame in frames]),
         )
@@ -64,12 +69,12 @@ class Rows:
         present, tickers = np.unique(self.tickers[kept], return_inverse=True)
         arrays = ("days", "dates", "label_ends", "up", "down")
         taken = {name: getattr(self, name)[kept] for name in arrays}
-        return Rows(tuple(self.names[one] for one in present), tickers, **taken)
+        return Rows(tuple(self.names[code] for code in present), tickers, **taken)
 
     def known_before(self, border: np.datetime64) -> Rows:
         """The same without the labels that read a bar from `border` on."""
         known = self.label_ends < border
-        up, down = (np.where(known, one, np.nan) for one in (self.up, self.down))
+        up, down = (np.where(known, label, np.nan) for label in (self.up, self.down))
         return replace(self, up=up, down=down)
 
     def windows_in(self, span: Span) -> np.ndarray:

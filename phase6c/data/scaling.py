@@ -57,7 +57,7 @@ class Scaler:
             moments(panel, rows[tickers == ticker]) if count >= MIN_TICKER_WINDOWS else pooled
             for ticker, count in enumerate(counts)
         ]
-        mean, scale = (np.stack(one) for one in zip(*each, strict=True))
+        mean, scale = (np.stack(moment) for moment in zip(*each, strict=True))
         return cls(mean, scale)
 
     def scale_in_place(self, panel: np.ndarray, starts: np.ndarray) -> None:

@@ -189,7 +189,7 @@ def evaluation_steps(
         out = splits.spans()[name]
         named[name] = Fold(_training(calendar, out.first, config), out)
     return tuple(
-        EvaluationStep(name, one, _inner(calendar, one, config)) for name, one in named.items()
+        EvaluationStep(name, fold, _inner(calendar, fold, config)) for name, fold in named.items()
     )
 
 

@@ -84,10 +84,10 @@ def reliability(
     def draw(axes: Axes) -> None:
         top = 0.0
         for label, p in shown.items():
-            one = CalibrationDisplay.from_predictions(
+            display = CalibrationDisplay.from_predictions(
                 y, p, n_bins=10, strategy="quantile", ax=axes, name=label
             )
-            top = max(top, 1.05 * float(max(one.prob_pred.max(), one.prob_true.max())))
+            top = max(top, 1.05 * float(max(display.prob_pred.max(), display.prob_true.max())))
         axes.set(xlim=(0, top), ylim=(0, top))
         axes.set(xlabel="mean predicted probability", ylabel="share of rises")
 

@@ -57,11 +57,11 @@ def as_objects(table: Table) -> list[Values]:
 def sections_document(sections: Iterable[Section]) -> Values:
     """Sections by their names, as JSON."""
     return {
-        one.name: {
-            "says": one.says,
-            "tables": {table.name: as_objects(table) for table in one.tables},
+        section.name: {
+            "says": section.says,
+            "tables": {table.name: as_objects(table) for table in section.tables},
         }
-        for one in sections
+        for section in sections
     }
 
 

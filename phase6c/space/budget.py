@@ -56,5 +56,7 @@ class Budget(Record):
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if count(middle * step) < self.n_params else (low, middle)
-        width = min((low * step, high * step), key=lambda one: abs(count(one) - self.n_params))
+        width = min(
+            (low * step, high * step), key=lambda candidate: abs(count(candidate) - self.n_params)
+        )
         return width if self.contains(count(width)) else None

@@ -59,9 +59,10 @@ class Feasible:
         """The axes that no rule but a space's own looks at."""
         return {name: axis for name, axis in self.axes.items() if name not in SHAPE_FIELDS}
 
-    def settle(self, values: Mapping[str, Value]) -> Values | Broken:
-        """The flat values with pins and width, or the first rule that they break."""
-        return self._judged(self._fitted(values), ())
+    def complete(self, values: Mapping[str, Value]) -> Values | None:
+        """The flat values with pins and width; None if they break a rule."""
+        judged = self._judged(self._fitted(values), ())
+        return None if isinstance(judged, Broken) else judged
 
     def stream(self, rng: np.random.Generator) -> Iterator[Values]:
         """Configurations without end, each drawn uniformly and for itself.
@@ -84,12 +85,12 @@ class Feasible:
             raise self._empty(broken, total)
         tried.clear()
         picked = _rows({"position": Int.of(0, len(shapes) - 1)}, rng)
-        yield from self._completed((shapes[int(one)] for (one,) in picked), rng, tried)
+        yield from self._completed((shapes[int(position)] for (position,) in picked), rng, tried)
         if len(shapes) * size(self.others) > _MAX_WALK:
             raise self._empty(broken + tried, f"{total} and {_MAX_DRAWS:,} draws")
-        found = list(self._walk(shapes, broken))
-        while found:
-            yield found[rng.integers(len(found))].copy()
+        feasible = list(self._walk(shapes, broken))
+        while feasible:
+            yield feasible[rng.integers(len(feasible))].copy()
         raise self._empty(broken, total)
 
     def shapes(self) -> Iterator[Values]:
@@ -169,10 +170,10 @@ class Feasible:
 
     def _empty(self, broken: list[Broken], total: str) -> ConfigError:
         """Each rule with the values that it looks up and how often it was broken."""
-        counts = Counter(one.rule.name for one in broken)
+        counts = Counter(case.rule.name for case in broken)
         read: dict[str, set[str]] = defaultdict(set)
-        for one in broken:
-            read[one.rule.name] |= one.names()
+        for case in broken:
+            read[case.rule.name] |= case.names()
         known = dict.fromkeys([*self.fixed, *self.axes, "d_model"])
         reasons = [
             f"{rule} ({', '.join(self._held(name) for name in known if name in read[rule])})"

@@ -35,7 +35,7 @@ from phase6c.space.axes import (
 )
 from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.feasible import Feasible, grid, size
-from phase6c.space.shapes import Broken, Rule, counted_shape, model_of
+from phase6c.space.shapes import Rule, counted_shape, model_of
 from phase6c.wording import listed
 
 __all__ = [
@@ -63,8 +63,8 @@ class _Strict(Record, strict=True):
 
 
 _lists: dict[str, Any] = {
-    name: (list[Annotated[one.annotation, name, *one.metadata]], [])  # type: ignore[name-defined]
-    for name, one in _FIELDS.items()
+    name: (list[Annotated[field_info.annotation, name, *field_info.metadata]], [])  # type: ignore[name-defined]
+    for name, field_info in _FIELDS.items()
 }
 _FieldValues = create_model("_FieldValues", __base__=_Strict, **_lists)
 
@@ -118,11 +118,6 @@ class Space:
         self._check_fields()
         self._check_values()
 
-    @property
-    def solves_width(self) -> bool:
-        """Whether `d_model` follows from the budget."""
-        return "d_model" not in self.axes and "d_model" not in self.fixed
-
     def digest(self) -> str:
         """The identity of the space, for resuming."""
         return digest_of(self.describe())
@@ -167,13 +162,7 @@ class Space:
 
     def complete(self, values: Mapping[str, Value], count: CountParameters) -> Values | None:
         """The flat values with pins and the solved width; None if a rule is broken."""
-        settled = self._feasible(count).settle(values)
-        return None if isinstance(settled, Broken) else settled
-
-    def broken_rule(self, values: Mapping[str, Value], count: CountParameters) -> str | None:
-        """The name of the first rule that the completed values break; None if all hold."""
-        settled = self._feasible(count).settle(values)
-        return settled.rule.name if isinstance(settled, Broken) else None
+        return self._feasible(count).complete(values)
 
     def sample(self, rng: np.random.Generator, count: CountParameters) -> Values:
         """Draws a feasible configuration uniformly.
@@ -208,8 +197,8 @@ class Space:
 
         Shapes that differ in heads or pooling alone count as one.
         """
-        found = self._feasible(count).shapes()
-        models = {counted_shape(values): model_of(values) for values in found}
+        shapes = self._feasible(count).shapes()
+        models = {counted_shape(values): model_of(values) for values in shapes}
         return [(model, count(model)) for model in models.values()]
 
     def budget_text(self) -> str:
@@ -220,11 +209,11 @@ class Space:
         return Feasible(self.name, self.axes, self.budget, self.fixed, self.rules, count)
 
     def _check_kinds(self) -> None:
-        for part, found, kind in self._parts():
-            if not isinstance(found, kind):
+        for part, part_value, kind in self._parts():
+            if not isinstance(part_value, kind):
                 raise ConfigError(
                     f"The {part} of the space {self.name} must be of type {kind.__name__}",
-                    repr(found),
+                    repr(part_value),
                     "An axis is a Grid, Choice, Int, Float or ZeroOr; (RULE,) is a tuple of one.",
                 )
 
@@ -244,7 +233,7 @@ class Space:
                 ", ".join(twice),
                 "Remove it from one of them.",
             )
-        required = {name for name, one in _FIELDS.items() if one.is_required()}
+        required = {name for name, info in _FIELDS.items() if info.is_required()}
         if self.budget is not None:
             required.discard("d_model")
         if missing := sorted(required - self.axes.keys() - self.fixed.keys()):
@@ -258,7 +247,7 @@ class Space:
     def _check_values(self) -> None:
         values = {name: _told(axis) for name, axis in self.axes.items()}
         try:
-            parse(_FieldValues, values | {name: [one] for name, one in self.fixed.items()})
+            parse(_FieldValues, values | {name: [value] for name, value in self.fixed.items()})
         except ConfigError as error:
             raise ConfigError(
                 f"Every value of the space {self.name} must be one that its field can take",

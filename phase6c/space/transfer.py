@@ -48,7 +48,7 @@ def _tells(axis: Axis, values: Mapping[str, Any], name: str) -> bool:
     """Whether the values hold something that can be put on the axis."""
     value = values.get(name)
     if _is_number(value):
-        return all(_is_number(one) for one in axis.points or ())
+        return all(_is_number(point) for point in axis.points or ())
     return isinstance(value, bool | str) and axis.contains(value)
 
 
@@ -64,7 +64,7 @@ def _nearest(space: Space, name: str, value: Any) -> list[Value]:
     axis = space.axes[name]
     if axis.points is not None:
         log = _is_logarithmic(space.as_ranges().axes[name])
-        return sorted(axis.points, key=lambda one: _distance(one, value, log=log))
+        return sorted(axis.points, key=lambda point: _distance(point, value, log=log))
     if isinstance(axis, ZeroOr):
         return [axis.values.decode(value) if value > 0 else 0.0]
     return [axis.decode(value)]
@@ -74,14 +74,14 @@ def _is_logarithmic(axis: Axis) -> bool:
     return isinstance(axis, ZeroOr) or (isinstance(axis, Float) and axis.log)
 
 
-def _distance(one: Any, other: Any, *, log: bool) -> float:
-    if one == other:
+def _distance(value: Any, other: Any, *, log: bool) -> float:
+    if value == other:
         return 0.0
-    if not _is_number(one):
+    if not _is_number(value):
         return 1.0
     if log:
-        return abs(math.log(one / other)) if one > 0 and other > 0 else math.inf
-    return float(abs(one - other))
+        return abs(math.log(value / other)) if value > 0 and other > 0 else math.inf
+    return float(abs(value - other))
 
 
 def _shapes(near: Mapping[str, Sequence[Value]]) -> Iterator[Values]:

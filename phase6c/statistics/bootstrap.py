@@ -85,8 +85,8 @@ def optimal_block_days(values: np.ndarray, dates: np.ndarray) -> float:
     daily = np.bincount(date_of_row, weights=values) / np.bincount(date_of_row)
     if np.ptp(daily) == 0:
         return 1.0
-    found = float(optimal_block_length(daily)["stationary"].iloc[0])
-    return min(found, len(daily) / 5) if np.isfinite(found) else 1.0
+    optimal = float(optimal_block_length(daily)["stationary"].iloc[0])
+    return min(optimal, len(daily) / 5) if np.isfinite(optimal) else 1.0
 
 
 def stationary_counts(

@@ -169,5 +169,5 @@ def _check_rows(logits: np.ndarray, y: np.ndarray) -> None:
     if len(logits) != len(y) or not np.isfinite(logits).all():
         raise DataError("A calibrator is fitted to one finite logit for each label", None, remedy)
     if len(np.unique(y)) < 2:
-        found = f"{len(y)} rows of one class" if len(y) else "no rows"
-        raise DataError("A calibrator is fitted to rows of both classes", found, remedy)
+        rows = f"{len(y)} rows of one class" if len(y) else "no rows"
+        raise DataError("A calibrator is fitted to rows of both classes", rows, remedy)

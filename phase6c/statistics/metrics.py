@@ -150,7 +150,7 @@ def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, Operating
 
     def at(position: int) -> OperatingPoint:
         return OperatingPoint(
-            *(float(one[position]) for one in (thresholds, precision, recall, f1))
+            *(float(figure[position]) for figure in (thresholds, precision, recall, f1))
         )
 
     n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")

@@ -81,16 +81,18 @@ def correct(
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    scored = [(one, score_of(one.logits, y, objective)) for one in candidates]
-    trials = np.array([one.trial for one, score in scored if score is not None])
+    scored = [(candidate, score_of(candidate.logits, y, objective)) for candidate in candidates]
+    trials = np.array([candidate.trial for candidate, score in scored if score is not None])
     scores = [score for _, score in scored if score is not None]
     named = {name: score_of(logits, y, objective) for name, logits in (rivals or {}).items()}
     others = {name: score for name, score in named.items() if score is not None}
     if not scores:
         return None
     chunks = row_weights(dates, horizon_days=horizon_days, draws=draws, seed=seed)
-    found = [_out_of_bag(scores, list(others.values()), weights) for weights in chunks]
-    values, theirs, winners = (np.concatenate(part, axis=-1) for part in zip(*found, strict=True))
+    chunk_scores = [_out_of_bag(scores, list(others.values()), weights) for weights in chunks]
+    values, theirs, winners = (
+        np.concatenate(part, axis=-1) for part in zip(*chunk_scores, strict=True)
+    )
     sign = 1 if objective == "auc" else -1
     value = _mean_estimate(sign * values)
     if value is None:
@@ -102,7 +104,7 @@ def correct(
     return Corrected(
         value=value,
         gains={name: gain for name, gain in gains.items() if gain is not None},
-        shares={int(one): float(np.mean(chosen == one)) for one in np.unique(chosen)},
+        shares={int(trial): float(np.mean(chosen == trial)) for trial in np.unique(chosen)},
     )
 
 

@@ -72,7 +72,7 @@ class Decisions:
         if self._rungs is None:
             return
         for trial in trials:
-            curve = self._curve([one for one in trial.measurements if not one.diverged])
+            curve = self._curve([epoch for epoch in trial.measurements if not epoch.diverged])
             if not trial.chosen or not len(curve):
                 continue
             last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
@@ -82,7 +82,7 @@ class Decisions:
 
     def _curve(self, measurements: Sequence[Measurement]) -> np.ndarray:
         objective = self._config.objective
-        return np.array([score(one.value, objective) for one in measurements])
+        return np.array([score(epoch.value, objective) for epoch in measurements])
 
     def _stopped(self, number: int, epoch: int, cut: Cut) -> Stopped:
         objective = self._config.objective

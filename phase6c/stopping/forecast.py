@@ -79,23 +79,25 @@ class CurveModel:
 
     def forecast(self, curves: Sequence[np.ndarray]) -> Forecast:
         """What each of these curves will reach."""
-        found = self._posterior(self._shapes.sums(curves))
-        mean = (found.shares * found.final).sum(axis=1)
-        spread = found.final_variance + (found.final - mean[:, None]) ** 2
-        deviation = np.sqrt((found.shares * spread).sum(axis=1))
+        posterior = self._posterior(self._shapes.sums(curves))
+        mean = (posterior.shares * posterior.final).sum(axis=1)
+        spread = posterior.final_variance + (posterior.final - mean[:, None]) ** 2
+        deviation = np.sqrt((posterior.shares * spread).sum(axis=1))
         return Forecast(np.array([curve.max() for curve in curves]), mean, deviation)
 
     def _improve(self, sums: _Sums, spread: float) -> None:
         """One step of expectation maximisation; one trial's worth of prior keeps it wide."""
-        found = self._posterior(sums)
-        n, shares = len(found.shares), found.shares
-        self._mean = np.array([(shares * one).sum() / n for one in (found.start, found.final)])
-        start, final = found.start - self._mean[0], found.final - self._mean[1]
-        both = (shares * (found.covariance + start * final)).sum()
+        posterior = self._posterior(sums)
+        n, shares = len(posterior.shares), posterior.shares
+        self._mean = np.array(
+            [(shares * parameter).sum() / n for parameter in (posterior.start, posterior.final)]
+        )
+        start, final = posterior.start - self._mean[0], posterior.final - self._mean[1]
+        both = (shares * (posterior.covariance + start * final)).sum()
         self._covariance = np.array(
             [
-                [spread + (shares * (found.start_variance + start**2)).sum(), both],
-                [both, spread + (shares * (found.final_variance + final**2)).sum()],
+                [spread + (shares * (posterior.start_variance + start**2)).sum(), both],
+                [both, spread + (shares * (posterior.final_variance + final**2)).sum()],
             ]
         ) / (n + 1)
         self._log_shares = np.log((shares.sum(axis=0) + 1 / _N_SHAPES) / (n + 1))
@@ -153,7 +155,7 @@ class _Shapes:
         u = ((decay - decay[-1]) / (1 - decay[-1]))[1:]
         self._start, self._final = u, 1 - u
         self._products = [
-            (one * other).cumsum(axis=0) for one, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
+            (basis * other).cumsum(axis=0) for basis, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
         ]
 
     def sums(self, curves: Sequence[np.ndarray]) -> _Sums:
@@ -161,7 +163,7 @@ class _Shapes:
         values = np.zeros((len(curves), lengths.max()))
         for row, curve in zip(values, curves, strict=True):
             row[: len(curve)] = np.maximum.accumulate(curve)
-        start_start, final_final, start_final = (one[lengths - 1] for one in self._products)
+        start_start, final_final, start_final = (product[lengths - 1] for product in self._products)
         n = values.shape[1]
         start_value, final_value = values @ self._start[:n], values @ self._final[:n]
         return _Sums(start_start, final_final, start_final, start_value, final_value)

@@ -40,7 +40,7 @@ def ladder(n_epochs: int, reduction_factor: float) -> tuple[int, ...]:
     while epoch >= 1:
         epochs.append(math.ceil(epoch - 1e-9))
         epoch /= reduction_factor
-    return tuple(dict.fromkeys(one for one in reversed(epochs) if one < n_epochs))
+    return tuple(dict.fromkeys(epoch for epoch in reversed(epochs) if epoch < n_epochs))
 
 
 def longest_grace(n_epochs: int, reduction_factor: float) -> int:

@@ -135,7 +135,7 @@ class ForecastRungs(Rungs):
 
     def _hopeless(self, model: CurveModel, number: int) -> Cut | None:
         """Whether the trial is too far below the best to be expected of the others."""
-        others = [curve for one, curve in self._curves.items() if one != number]
+        others = [curve for key, curve in self._curves.items() if key != number]
         top = float(model.forecast(others).expected.max())
         own = model.forecast([self._curves[number]])
         reach = float(own.mean[0] + HOPELESS_DEVIATIONS * own.deviation[0])
@@ -151,7 +151,7 @@ class ForecastRungs(Rungs):
         if not self._may_shorten():
             return grace
         reliability = self._at(model, grace).reliability
-        for epoch in sorted((one for one in self._entries if one < grace), reverse=True):
+        for epoch in sorted((epoch for epoch in self._entries if epoch < grace), reverse=True):
             earlier = self._at(model, epoch).reliability
             if earlier < MIN_RELIABILITY * reliability:
                 break

@@ -75,7 +75,7 @@ def check_space(folder: Path, needed: int) -> None:
     Raises:
         StorageError: The disk has less.
     """
-    there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     room = shutil.disk_usage(there).free + _bytes_in(folder)
     if room < needed:
         raise StorageError(

@@ -63,11 +63,11 @@ def make_folder(path: Path) -> None:
         StorageError: It cannot be made.
     """
     with _storage_errors(path):
-        missing = [one for one in (path, *path.parents) if not one.exists()]
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         _before("mkdir", path)
         path.mkdir(parents=True, exist_ok=True)
-        for one in missing:
-            _sync_folder(one.parent)
+        for folder in missing:
+            _sync_folder(folder.parent)
 
 
 def rename(path: Path, target: Path) -> None:

@@ -53,8 +53,8 @@ def read_january(path: Path) -> list[Told]:
     told = [one for trial in trials if (one := _told(trial)) is not None]
     if not told:
         keys = f"{len(trials)} trials with the keys {_keys(trials)}"
-        found = "none with a finite number for its value and plain parameters"
-        raise _unusable(path, f"{keys}, {found}")
+        lack = "none with a finite number for its value and plain parameters"
+        raise _unusable(path, f"{keys}, {lack}")
     return told
 
 
@@ -65,20 +65,20 @@ def _told(trial: Any) -> Told | None:
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     params = trial["params"]
-    if not all(isinstance(one, int | float | str) for one in params.values()):
+    if not all(isinstance(value, int | float | str) for value in params.values()):
         return None
     return Told({**WINDOW, **params}, value, value, frozenset(params))
 
 
-def _keys(found: list[Any]) -> str:
-    keys = sorted({str(key) for one in found if isinstance(one, Mapping) for key in one})
+def _keys(items: list[Any]) -> str:
+    keys = sorted({str(key) for item in items if isinstance(item, Mapping) for key in item})
     return ", ".join(keys) or "none"
 
 
-def _unusable(path: Path, found: str) -> DataError:
+def _unusable(path: Path, problem: str) -> DataError:
     return DataError(
         "A file of trials must hold a list, or a list under 'trials', of objects with 'params' and"
         f" one of {', '.join(map(repr, _VALUE_KEYS))}",
-        f"{path}: {found}",
+        f"{path}: {problem}",
         "Correct the file, or name the folder of a study.",
     )

@@ -37,7 +37,7 @@ def best_trial(trials: Iterable[Trial], config: StudyConfig) -> Trial | None:
 def ranked(trials: Iterable[Trial], config: StudyConfig) -> list[Trial]:
     """The trials that may be called the best, the best first and the earliest of equals."""
     allowed = [trial for trial in trials if eligible(trial, config)]
-    return sorted(allowed, key=lambda one: (-value_of(one, config.objective), one.number))
+    return sorted(allowed, key=lambda trial: (-value_of(trial, config.objective), trial.number))
 
 
 def value_of(trial: Trial, objective: Objective) -> float:

@@ -162,9 +162,15 @@ class Study:
 
         metrics = list(Metrics.model_fields)
         rows = [
-            (trial.number, one.epoch, one.value, *dict(one.metrics).values(), one.duration_s)
+            (
+                trial.number,
+                epoch.epoch,
+                epoch.value,
+                *dict(epoch.metrics).values(),
+                epoch.duration_s,
+            )
             for trial in self.trials
-            for one in trial.measurements
+            for epoch in trial.measurements
         ]
         frame = pd.DataFrame(rows, columns=["number", "epoch", "value", *metrics, "duration_s"])
         figures = dict.fromkeys(["value", *metrics, "duration_s"], "float64")
@@ -208,7 +214,7 @@ def check_same(
         DataError: They differ.
     """
     for what, value_of in aspects.items():
-        found = {value_of(study): study.config.name for study in studies}
-        if len(found) > 1:
-            values = ", ".join(f"{name} has {value}" for value, name in found.items())
+        names = {value_of(study): study.config.name for study in studies}
+        if len(names) > 1:
+            values = ", ".join(f"{name} has {value}" for value, name in names.items())
             raise DataError(f"Studies {together} must have the same {what}", values, remedy)

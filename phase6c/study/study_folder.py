@@ -85,13 +85,18 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
         names: As they are.
         folders: Of the same studies.
     """
-    found = list(names)
-    if len(set(found)) < len(found):
+    distinct = list(names)
+    if len(set(distinct)) < len(distinct):
         parents = (folder.resolve().parent.name for folder in folders)
-        found = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
-    if len(set(found)) < len(found):
-        found = [f"{position}_{name}" for position, name in enumerate(found, start=1)]
-    return found
+        distinct = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
+    if len(set(distinct)) < len(distinct):
+        distinct = [f"{position}_{name}" for position, name in enumerate(distinct, start=1)]
+    return distinct
+
+
+def output_root(folder: Path) -> Path:
+    """The output root that the folder of a study or of a model lies in."""
+    return folder.parent.parent
 
 
 def cache_path(out: str | Path) -> Path:
@@ -140,7 +145,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _check_above(folder: Path) -> None:
     """A folder that is not there yet can be made only below another."""
-    nearest = next(one for one in folder.parents if one.exists())
+    nearest = next(parent for parent in folder.parents if parent.exists())
     if not nearest.is_dir():
         raise _not_writable(f"{nearest}: {os.strerror(errno.ENOTDIR)}")
 
@@ -201,10 +206,10 @@ def not_writable(folder: Path, error: OSError) -> FolderError:
     return _not_writable(f"{folder}: {error.strerror or error}")
 
 
-def _not_writable(found: object) -> FolderError:
+def _not_writable(value: object) -> FolderError:
     return FolderError(
         "The output folder must be writable",
-        found,
+        value,
         "Correct the permissions or choose another --out.",
     )
 
@@ -219,8 +224,8 @@ def _is_ours(name: str) -> bool:
 def _check_links(folder: Path) -> None:
     """What is written to under a name of ours must not lie elsewhere."""
     names = (STUDY_FILE, LEDGER_FILE, LOCK_FILE, LOG_FILE)
-    own = (one for one in folder.iterdir() if one.name in names or is_trial_name(one.name))
-    links = sorted(one.name for one in own if one.is_symlink())
+    own = (entry for entry in folder.iterdir() if entry.name in names or is_trial_name(entry.name))
+    links = sorted(entry.name for entry in own if entry.is_symlink())
     if links:
         raise FolderError(
             "A study's files and folders must not be links",
@@ -251,8 +256,8 @@ def _tidy(folder: Path, *, overwrite: bool) -> None:
             _clear(folder)
     except OSError as error:
         raise not_writable(folder, error) from error
-    for one in (folder, *trial_folders(folder)):
-        remove_leftovers(one)
+    for place in (folder, *trial_folders(folder)):
+        remove_leftovers(place)
 
 
 def _clear(folder: Path) -> None:

@@ -102,7 +102,10 @@ def write_epochs(
         logits: float32[window] per epoch, on the validation block.
         data: Holds the validation block.
     """
-    lines = (json.dumps(one.model_dump(mode="json"), allow_nan=False) for one in measurements)
+    lines = (
+        json.dumps(measurement.model_dump(mode="json"), allow_nan=False)
+        for measurement in measurements
+    )
     write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
     write_frame(folder / PREDICTIONS_FILE, predictions_frame(measurements, logits, data))
 
@@ -128,7 +131,9 @@ def predictions_frame(
     measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
     """Columns date, ticker, epoch, y, down, logit, p; one row per epoch and validation window."""
-    return validation_frame("epoch", [one.epoch for one in measurements], logits, data)
+    return validation_frame(
+        "epoch", [measurement.epoch for measurement in measurements], logits, data
+    )
 
 
 def validation_frame(

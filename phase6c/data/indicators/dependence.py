@@ -73,7 +73,7 @@ def _permutation_entropy(bars: TickerBars, days: int) -> np.ndarray:
     order = (now > before) + 2 * (before > earlier) + 4 * (now > earlier)
     known = ~np.isnan(earlier)
     shares = np.stack(
-        [mean(np.where(known, order == one, np.nan), days - 2) for one in _ORDERS], axis=1
+        [mean(np.where(known, order == pattern, np.nan), days - 2) for pattern in _ORDERS], axis=1
     )
     surprise = -np.log(np.where(shares == 0, 1.0, shares))
     return (shares * surprise).sum(axis=1) / np.log(len(_ORDERS))

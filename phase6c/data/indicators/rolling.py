@@ -106,9 +106,9 @@ def _distances(
     return (window - centre[:, None]) * counted, centre, n_counted
 
 
-def _row_products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _row_products(first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The inner product of each row, without the matrix of products in memory."""
-    return np.einsum("ij,ij->i", one, other)
+    return np.einsum("ij,ij->i", first, other)
 
 
 def z_score_where(values: np.ndarray, days: int, where: np.ndarray) -> np.ndarray:
@@ -123,9 +123,11 @@ def correlation(first: np.ndarray, second: np.ndarray, days: int, where: np.ndar
 
     NaN if either is constant on them.
     """
-    one, level, _ = _distances(first, days, where)
+    centred, level, _ = _distances(first, days, where)
     other, other_level, _ = _distances(second, days, where)
-    of_one = over_spread(_row_products(one, other), np.sqrt(_row_products(one, one)), level)
+    of_one = over_spread(
+        _row_products(centred, other), np.sqrt(_row_products(centred, centred)), level
+    )
     return over_spread(of_one, np.sqrt(_row_products(other, other)), other_level)
 
 

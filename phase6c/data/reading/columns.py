@@ -36,26 +36,26 @@ def known_columns(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:
         table: What is wrong with the columns is noted there.
     """
     keys = [column_key(name) for name in cells.columns]
-    found = {name: keys.index(name) for name in COLUMNS if name in keys}
-    for name in found:
+    places = {name: keys.index(name) for name in COLUMNS if name in keys}
+    for name in places:
         if keys.count(name) > 1:
             table.fault(f"has the column {name} twice", "Keep one of them.")
-    if not found:
+    if not places:
         remedy = (
             "Name its columns date,ticker,open,high,low,close,volume, in CSV in the first line."
         )
         table.fault(f"has no column of daily bars (it has {_header(cells)})", remedy)
         return cells.iloc[:, :0]
     for name in COLUMNS:
-        guess = None if name in found else _misspelt(name, keys, cells)
+        guess = None if name in places else _misspelt(name, keys, cells)
         if guess is not None:
-            found[name] = guess
+            places[name] = guess
             meant = shown(cells.columns[guess])
             otherwise = "" if name in _REQUIRED else ", or remove it"
             remedy = f"Rename {meant or 'that one'} to {name}{otherwise}."
             table.fault(f"has no column {name}, but {meant or 'one without a name'}", remedy)
-    _check_complete(found, cells, table)
-    return cells.iloc[:, list(found.values())].set_axis(list(found), axis=1)
+    _check_complete(places, cells, table)
+    return cells.iloc[:, list(places.values())].set_axis(list(places), axis=1)
 
 
 def _misspelt(name: str, keys: list[str], cells: pd.DataFrame) -> int | None:

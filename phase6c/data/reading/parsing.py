@@ -91,7 +91,7 @@ def _as_text(column: pd.Series) -> pd.Series:
     """The cells as str; some programs write text into Parquet as bytes."""
     if column.dtype == object:
         column = column.map(
-            lambda one: one.decode(errors="replace") if isinstance(one, bytes) else one
+            lambda value: value.decode(errors="replace") if isinstance(value, bytes) else value
         )
     return column.astype("str")
 

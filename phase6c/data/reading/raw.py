@@ -68,8 +68,8 @@ class RawTable:
         place = [f"row {self.cells.index[row] + 1} of the data"]
         place += [f"{name} {value}" for name, value in named if value]
         value = self._cell(column, row)
-        found = f"{column} ({value})" if value else column
-        self.fault(f"{found} {fault} in {', '.join(place)}{others}", remedy)
+        cell = f"{column} ({value})" if value else column
+        self.fault(f"{cell} {fault} in {', '.join(place)}{others}", remedy)
 
     def note(self, text: str) -> None:
         """Adds a sentence for the user, without its full stop."""

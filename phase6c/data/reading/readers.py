@@ -46,11 +46,13 @@ def _file_names(source: str) -> list[str]:
     path = Path(source)
     if source in DEMO_TICKERS or _is_table(path) or not path.is_dir():
         return [source]
-    files = sorted(one for one in path.iterdir() if _is_table(one) and not one.name.startswith("."))
+    files = sorted(
+        entry for entry in path.iterdir() if _is_table(entry) and not entry.name.startswith(".")
+    )
     if not files:
         remedy = f"Put a file for each ticker into it ({', '.join(SUFFIXES)})."
         raise _UnreadableError("is a folder without bars", remedy)
-    return [str(one) for one in files]
+    return [str(file) for file in files]
 
 
 def _read_file(name: str) -> RawTable:
@@ -179,6 +181,6 @@ def _is_table(path: Path) -> bool:
 def _stem(path: Path) -> str:
     """The file's name without suffix, if that leaves any, and without bytes that are no text."""
     name = path.name
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
     stem = name[: len(name) - len(suffix)] or name
     return stem.encode(errors="replace").decode()

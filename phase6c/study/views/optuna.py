@@ -76,7 +76,7 @@ def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Bas
     is categorical, in its order. All are widened to trials outside the space, such as references.
     """
     return {
-        name: _distribution(axis, {one.params[name] for one in trials if name in one.params})
+        name: _distribution(axis, {trial.params[name] for trial in trials if name in trial.params})
         for name, axis in parse_axes(config.space["axes"]).items()
     }
 
@@ -86,7 +86,7 @@ def attributes(trial: Trial, config: StudyConfig) -> Values:
     told = trial.summary(config.objective)
     del told["number"], told["value"]
     axes = config.space["axes"]
-    told["params"] = {name: one for name, one in trial.params.items() if name not in axes}
+    told["params"] = {name: value for name, value in trial.params.items() if name not in axes}
     return dict(_flat(told))
 
 
@@ -111,7 +111,7 @@ def _has_scale(axis: ListedAxis) -> bool:
 
 def _in_order(axis: ListedAxis, seen: set[Value]) -> list[Any]:
     values: list[Any] = [*axis.values, *sorted(seen.difference(axis.values), key=str)]
-    is_numeric = isinstance(axis, Grid) and not any(isinstance(one, str) for one in values)
+    is_numeric = isinstance(axis, Grid) and not any(isinstance(value, str) for value in values)
     return sorted(values) if is_numeric else values
 
 
@@ -169,7 +169,10 @@ def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Row
     best = best_trial(trials, config)
     told = {
         "best_trial": best.number if best else None,
-        "baseline": {one.name: getattr(one.metrics, config.objective) for one in config.baselines},
+        "baseline": {
+            baseline.name: getattr(baseline.metrics, config.objective)
+            for baseline in config.baselines
+        },
         **config.model_dump(mode="json", include=_TOLD_OF_STUDY),
     }
     system = {
@@ -206,7 +209,7 @@ def _utc(seconds: float) -> str:
 
 
 def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -> Rows:
-    described = {name: distribution_to_json(one) for name, one in told.items()}
+    described = {name: distribution_to_json(distribution) for name, distribution in told.items()}
     return [
         _of(trial)
         | {
@@ -232,16 +235,16 @@ def _epoch_rows(trial: Trial) -> Rows:
     return [
         _of(trial)
         | {
-            "step": one.epoch,
-            "intermediate_value": one.value,
-            "intermediate_value_type": "NAN" if one.diverged else "FINITE",
+            "step": epoch.epoch,
+            "intermediate_value": epoch.value,
+            "intermediate_value_type": "NAN" if epoch.diverged else "FINITE",
         }
-        for one in trial.measurements
+        for epoch in trial.measurements
     ]
 
 
 def _pairs(told: Values) -> Rows:
-    return [{"key": name, "value_json": json.dumps(one)} for name, one in told.items()]
+    return [{"key": name, "value_json": json.dumps(value)} for name, value in told.items()]
 
 
 def _flat(told: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -27,7 +27,7 @@ from phase6c.study.study_config import StudyConfig, read_study_config, write_stu
 from phase6c.study.study_folder import open_folder
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
-from phase6c.tune.evaluation.conclusion import Conclusion
+from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import (
@@ -113,7 +113,7 @@ def evaluate(
 def _conclude(course: Stages, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
     """Judges; `check` ends it where a signal has come and the test block is still closed."""
     plan = course.plan
-    evidence = Conclusion(course, check).evidence()
+    evidence = conclude(course, check)
     write_card(plan.folder, make_card(evidence), evidence)
     config = config.model_copy(update={"complete": True})
     write_study_config(plan.study.folder, config)

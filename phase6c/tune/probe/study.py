@@ -10,7 +10,7 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.space.references import TOKENS, find_references
 from phase6c.space.space import Space
 from phase6c.study.study_config import read_study_config
-from phase6c.study.study_folder import cache_path, check_folder, study_name
+from phase6c.study.study_folder import cache_path, check_folder, output_root, study_name
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import StudyPlan, plan_study
 from phase6c.tune.search.resume import check_same_data
@@ -33,7 +33,7 @@ def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = Tr
     folder = folder.absolute()
     config = read_study_config(folder)
     check_folder(folder, resume=True, overwrite=False)
-    cache = cache_path(folder.parent.parent)
+    cache = cache_path(output_root(folder))
     # A folder that was copied elsewhere has no cache beside it, and gets none.
     may_cache = keeps_cache and cache.is_dir()
     data = prepare_search_data(load_bars(config.sources), config.data, cache if may_cache else None)

@@ -87,12 +87,12 @@ class OptunaSampler(RaySampler):
         super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._tpe))
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
-        """As any; each attempt chooses among fewer candidates."""
+        """Suggests a point; each attempt chooses among fewer candidates."""
         self._tpe.reseed(seed, _n_candidates(attempt))
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """As any; what is learned is the point itself, as after a resume."""
+        """Learns a value; what is learned is the point itself, as after a resume."""
         self.withdraw(key)
         self.add(raw, score)
 
@@ -150,7 +150,7 @@ class HyperOptSampler(RaySampler):
         self._renew()
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
-        """As any; each attempt chooses among fewer candidates."""
+        """Suggests a point; each attempt chooses among fewer candidates."""
         if self._stale:
             self._renew()
         self._asked.add(key)
@@ -164,7 +164,7 @@ class HyperOptSampler(RaySampler):
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """As any; a suggestion from before it was made again is added."""
+        """Learns a value; a suggestion of an earlier searcher is added as a point."""
         if key not in self._asked:
             self.add(raw, score)
             return
@@ -172,7 +172,7 @@ class HyperOptSampler(RaySampler):
         super().tell(key, raw, score)
 
     def add(self, raw: Values, score: float) -> None:
-        """As any."""
+        """Keeps the point for the next searcher: HyperOpt takes no points of others later on."""
         self._told.append((raw, score))
         self._stale = True
 
