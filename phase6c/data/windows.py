@@ -1,4 +1,4 @@
-"""What a trial learns from: one scaled panel of features and the windows that end in it."""
+"""The data of a trial: a scaled panel of features and the windows that end in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from phase6c.wording import counted
 
 @dataclass(frozen=True)
 class Block:
-    """The windows of one date block, ordered by date, then ticker.
+    """The windows of a date block, ordered by date, then ticker.
 
     Attributes:
         name: train or val.
@@ -55,13 +55,13 @@ class SearchData:
         dates: datetime64[D][row].
         ticker_starts: int64[ticker], the panel row where each ticker begins, ascending.
         train, val: Their windows; val has none in what is fitted only to be used.
-        feature_names: The panel's columns.
-        tickers: The tickers that have rows in the panel.
-        base_rate: The share of rises in train.
-        config: What was asked for.
-        digest: SHA-256 of the bars, the configuration and what was made of them.
-        scaler: What the features were scaled with.
-        summary: What the blocks hold.
+        feature_names: Names of the panel's columns.
+        tickers: Tickers that have rows in the panel.
+        base_rate: Share of rises in train.
+        config: Data configuration that all of it was made by.
+        digest: SHA-256 of the bars, the configuration, the labels and the moments.
+        scaler: Moments that the features were scaled by.
+        summary: Dates, row counts and base rates of the blocks.
     """
 
     features: np.ndarray

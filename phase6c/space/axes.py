@@ -45,7 +45,7 @@ Domain = Steps | Continuous | Categories
 
 
 class AxisBase(Record, ABC):
-    """One searched field.
+    """A searched field and the values that it may take.
 
     `domain` is what a sampler sees; `decode` turns its raw value into the field's value and
     `encode` turns it back.
@@ -56,7 +56,7 @@ class AxisBase(Record, ABC):
     @property
     @abstractmethod
     def domain(self) -> Domain:
-        """What a sampler draws from."""
+        """The numbers or categories that a sampler draws from."""
 
     def decode(self, raw: Value) -> Value:
         """The field's value of a sampler's raw value."""
@@ -82,7 +82,7 @@ class AxisBase(Record, ABC):
 
 
 class ListedAxis(AxisBase):
-    """An axis whose values are named one by one, each once."""
+    """An axis whose values are listed, each a single time."""
 
     values: tuple[Value, ...] = Field(min_length=1)
 
@@ -256,6 +256,7 @@ class ZeroOr(AxisBase):
         return Continuous(0.0, 1.0)
 
     def decode(self, raw: Value) -> Value:
+        # Zero gets an interval of the raw axis, not a point that no continuous sampler would hit.
         if float(raw) < self.zero_share:
             return 0.0
         share = (float(raw) - self.zero_share) / (1.0 - self.zero_share)

@@ -59,9 +59,11 @@ _FIELDS = {
 
 
 class _Strict(Record, strict=True):
-    """Values as they are: text does not stand for a number, nor 2.0 for 2."""
+    """Values in strict types: text does not stand for a number, nor 2.0 for 2."""
 
 
+# A record with a list for each field: pydantic then names every value of the space that its field
+# cannot take, in a single message.
 _lists: dict[str, Any] = {
     name: (list[Annotated[field_info.annotation, name, *field_info.metadata]], [])  # type: ignore[name-defined]
     for name, field_info in _FIELDS.items()
@@ -74,10 +76,10 @@ class Reference:
     """A configuration to compare with: trained as it is, exempt from the budget.
 
     Attributes:
-        name: As on the command line.
+        name: Name, as it is given on the command line.
         values: Flat values, `d_model` included.
         assumed: Names of values that its source did not record.
-        reported_auc: What its source reported.
+        reported_auc: Validation AUC that its source reported.
     """
 
     name: str
@@ -88,14 +90,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched.
+    """The configurations that a search may choose.
 
     `d_model` is solved from the budget unless it is an axis or pinned.
 
     Attributes:
         name: For messages and files.
         axes: Flat name to axis.
-        budget: What every sampled configuration must meet; None frees the width.
+        budget: Budget of every sampled configuration; None frees the width.
         fixed: Flat values that all configurations share.
         rules: Conditions beyond the budget's.
         references: Names of the references that run first.
@@ -144,14 +146,15 @@ class Space:
         )
 
     def pin(self, name: str, value: Value) -> Space:
-        """The same space with one value fixed, out of the axes if it was searched."""
+        """A space in which a field has a fixed value and is no axis any more."""
         axes = {key: axis for key, axis in self.axes.items() if key != name}
         return replace(self, axes=axes, fixed={**self.fixed, name: value})
 
     def as_ranges(self) -> Space:
-        """The same space with numeric training grids widened to ranges.
+        """A space in which the numeric grids of training fields are widened to ranges.
 
-        Logarithmic for learning rate and weight decay, with zero kept; linear for dropout.
+        Learning rate and weight decay become logarithmic ranges that keep zero, dropout a linear
+        range.
         """
         ranged = {
             name: _range_of(axis, log=name in _LOG_AXES) if isinstance(axis, Grid) else axis
@@ -168,7 +171,7 @@ class Space:
         """Draws a feasible configuration uniformly.
 
         Raises:
-            ConfigError: No feasible one was found; the rules that collide are named.
+            ConfigError: No configuration is feasible; the rules that collide are named.
         """
         return next(self.stream(rng, count))
 
@@ -176,7 +179,7 @@ class Space:
         """Feasible configurations without end, each drawn uniformly and for itself.
 
         Raises:
-            ConfigError: No feasible one was found; the rules that collide are named.
+            ConfigError: No configuration is feasible; the rules that collide are named.
         """
         return self._feasible(count).stream(rng)
 
@@ -193,9 +196,9 @@ class Space:
         return grid(self.axes)
 
     def shapes(self, count: CountParameters) -> list[tuple[ModelConfig, int]]:
-        """Every feasible model shape with its exact parameter count; a sample of very many.
+        """Every feasible model shape with its exact parameter count, or a sample of very many.
 
-        Shapes that differ in heads or pooling alone count as one.
+        Of shapes that differ in heads or pooling alone, a single shape is listed.
         """
         shapes = self._feasible(count).shapes()
         models = {counted_shape(values): model_of(values) for values in shapes}
@@ -262,7 +265,7 @@ def _told(axis: Axis) -> list[Value]:
 
 
 def _range_of(grid: Grid, *, log: bool) -> Axis:
-    """The range that a grid spans; the grid itself where it spans none."""
+    """The range that a grid spans; the grid itself where it has no two numbers to span."""
     numbers = [float(value) for value in grid.values]
     if log:
         numbers = [number for number in numbers if number > 0]

@@ -66,7 +66,7 @@ def _hurst(bars: TickerBars, days: int) -> np.ndarray:
 def _permutation_entropy(bars: TickerBars, days: int) -> np.ndarray:
     """Bandt and Pompe (2002): how evenly the orders of three neighbouring returns occur, 0 to 1.
 
-    Returns are rounded, so that equal ones tie in spite of their last digits.
+    Returns are rounded, so that equal returns tie in spite of their last digits.
     """
     now = bars.log_return.round(9)
     before, earlier = lagged(now, 1), lagged(now, 2)

@@ -1,4 +1,4 @@
-"""Which columns a raw table has: found by name, or missed with the nearest name."""
+"""The columns of a raw table: known by their names, or missed with the nearest name."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _LIKENESS = 0.75
 
 
 def known_columns(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:
-    """The columns of daily bars, named as in `COLUMNS`; misspelt ones under the name they need.
+    """The columns of daily bars, named as in `COLUMNS`; misspelt columns under the right name.
 
     Args:
         cells: Columns named in any way.
-        table: What is wrong with the columns is noted there.
+        table: Receives the problems of the columns.
     """
     keys = [column_key(name) for name in cells.columns]
     places = {name: keys.index(name) for name in COLUMNS if name in keys}
@@ -59,12 +59,13 @@ def known_columns(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:
 
 
 def _misspelt(name: str, keys: list[str], cells: pd.DataFrame) -> int | None:
-    """Where the column stands that is likely meant by this name."""
+    """The position of the column that is likely meant by this name."""
     others = [key for key in keys if key not in COLUMNS]
     near = [*_ALIASES.get(name, ()), *difflib.get_close_matches(name, others, 1, _LIKENESS)]
     for key in near:
         if key in others:
             return keys.index(key)
+    # An index that was written without a name is the date only if its first cell is one.
     for key in _UNNAMED:
         if name == "date" and key in others:
             first = parse_dates(cells.iloc[:1, keys.index(key)]).day
@@ -72,13 +73,13 @@ def _misspelt(name: str, keys: list[str], cells: pd.DataFrame) -> int | None:
     return None
 
 
-def _check_complete(found: dict[str, int], cells: pd.DataFrame, table: RawTable) -> None:
+def _check_complete(places: dict[str, int], cells: pd.DataFrame, table: RawTable) -> None:
     for name in _REQUIRED:
-        if name not in found:
+        if name not in places:
             text = f"has no column {name} (it has {_header(cells)})"
             table.fault(text, "Add it, or rename the column that holds it.")
-    given = [name for name in OPTIONAL_PRICES if name in found]
-    lacking = [name for name in OPTIONAL_PRICES if name not in found]
+    given = [name for name in OPTIONAL_PRICES if name in places]
+    lacking = [name for name in OPTIONAL_PRICES if name not in places]
     if given and lacking:
         text = f"has {' and '.join(given)}, but no column {' and '.join(lacking)}"
         table.fault(text, f"Add {' and '.join(lacking)}, or remove {' and '.join(given)}.")
