@@ -1,4 +1,4 @@
-"""What a trial is made of: frozen configurations, nested in Python, flat at the search border."""
+"""The configuration of a trial: frozen records, nested in Python, flat at the search border."""
 
 from __future__ import annotations
 
@@ -87,17 +87,18 @@ class OptimConfig(Record):
 
 
 class DataConfig(Record):
-    """What is predicted, from which features, on which dates.
+    """Label, features and date blocks.
 
     Attributes:
-        tier: Which of the nested sets of features.
-        horizon_days: Within how many days the price must rise.
+        tier: Name of the nested set of features.
+        horizon_days: Number of days within which the price must rise.
         label: high, close or vol; see `phase6c.data.labels`.
-        threshold: The rise to reach, as a fraction of the close, for high and close; None for 1 %
+        threshold: Rise to reach, as a fraction of the close, for high and close; None for 1 %
             times the root of the horizon.
-        vol_multiple: The rise to reach in volatilities, for vol; None for one.
+        vol_multiple: Rise to reach in volatilities, for vol; None for a single volatility.
         scaling: Whether all tickers share their features' mean and deviation.
-        train_fraction, val_fraction, cal_fraction: Of the dates; the rest is the test block.
+        train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
+            rest.
     """
 
     tier: Tier = "a100"
@@ -128,7 +129,7 @@ class DataConfig(Record):
 
     @property
     def target(self) -> str:
-        """What is predicted: the goal and its horizon."""
+        """The goal and its horizon, as people read them."""
         return f"{self.goal} in {self.horizon_days} d"
 
     @property
@@ -143,7 +144,7 @@ class DataConfig(Record):
 
     @property
     def test_fraction(self) -> float:
-        """What the other blocks leave."""
+        """The share of the dates that the other blocks leave."""
         return 1.0 - self.train_fraction - self.val_fraction - self.cal_fraction
 
     @model_validator(mode="after")
@@ -169,11 +170,11 @@ class TrainConfig(Record):
     """How long and in what pieces a trial is trained.
 
     Attributes:
-        epochs: At most.
-        patience_epochs: A trial is complete after this many epochs without a better one.
+        epochs: Largest number of epochs.
+        patience_epochs: A trial is complete after so many epochs without a better epoch.
         batch_size: Windows per step.
-        precision: Of matrix products.
-        objective: What the best epoch is chosen by.
+        precision: Type of numbers in matrix products.
+        objective: Metric that the best epoch is chosen by.
     """
 
     epochs: int = Field(default=27, ge=1)
@@ -184,7 +185,7 @@ class TrainConfig(Record):
 
 
 class TrialConfig(Record):
-    """Everything that one training run depends on, except its bars."""
+    """Everything that a training depends on, except its bars."""
 
     model: ModelConfig
     optim: OptimConfig
@@ -202,7 +203,7 @@ class TrialConfig(Record):
         )
 
     def flat(self) -> Values:
-        """The same configuration under the flat names of the search border."""
+        """The configuration under the flat names of the search border."""
         nested = self.model_dump()
         return {
             name: nested[section][name] if section else nested[name]
@@ -210,7 +211,11 @@ class TrialConfig(Record):
         }
 
     def identity(self, searched: Iterable[str]) -> str:
-        """What makes it the same as another: the model, the optimiser and what is searched."""
+        """A digest that equal configurations share.
+
+        Model and optimiser count, and of data and training the fields that are searched: seeds
+        and fields that a study holds fixed make no other configuration.
+        """
         flat = self.flat()
         names = {*ModelConfig.model_fields, *OptimConfig.model_fields, *searched}
         return digest_of({name: flat[name] for name in names})
@@ -253,7 +258,7 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 
 def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
-    """Validates `data`; all that is wrong with it comes in one ConfigError."""
+    """Validates `data`; a single ConfigError names all its faults."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -269,7 +274,7 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
-    """Validates what a file holds.
+    """Validates the content of a file.
 
     Raises:
         ConfigError: Another version of the code wrote it.
@@ -300,7 +305,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Raises ConfigError for the first name that is not known, naming the nearest one."""
+    """Raises ConfigError for the first name that is not known, naming the nearest known name."""
     known = sorted(known)
     for name in names:
         if name not in known:

@@ -7,9 +7,9 @@ class Phase6cError(Exception):
     """One message in three parts: the rule, the value that breaks it, and the remedy.
 
     Args:
-        rule: What must hold, as a sentence without its full stop.
-        value: What was found instead.
-        remedy: What the reader can do about it, as a sentence.
+        rule: Rule that must hold, as a sentence without its full stop.
+        value: Value that breaks the rule.
+        remedy: Sentence about a way out.
     """
 
     exit_code: int = 1
@@ -21,8 +21,8 @@ class Phase6cError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        found = "" if self.value is None else f"; found: {self.value}"
-        return f"{self.rule}{found}." + (f" {self.remedy}" if self.remedy else "")
+        value = "" if self.value is None else f"; found: {self.value}"
+        return f"{self.rule}{value}." + (f" {self.remedy}" if self.remedy else "")
 
 
 class ConfigError(Phase6cError):

@@ -1,4 +1,4 @@
-"""What a notebook shows of a value: a head line and a table, in HTML that needs no style sheet."""
+"""Values in a notebook: a head line and a table, in HTML that needs no style sheet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def as_html(head: str, rows: Iterable[Mapping[str, object]] = ()) -> str:
 
 
 def as_rows(fields: Mapping[str, object]) -> list[dict[str, object]]:
-    """A row for each field that has a value, for a table of one thing's fields."""
+    """A row for each field that has a value, for a table of the fields of a single record."""
     return [
         {"field": name, "value": value} for name, value in fields.items() if value not in (None, ())
     ]

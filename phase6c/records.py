@@ -1,4 +1,4 @@
-"""What a search leaves behind: measurements, trials and their states."""
+"""The records of a search: measurements, trials and their states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from phase6c.wording import counted
 # INFEASIBLE is read and never written: shapes that cannot be are not in the space.
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
 Source = Literal["sampled", "reference", "warm_start", "probe", "evaluation"]
-# What the search itself chooses, within its number of trials.
+# Sources of the trials that the search itself chooses, within its number of trials.
 CHOSEN: tuple[Source, ...] = ("sampled", "warm_start")
 ErrorKind = Literal["diverged", "oom", "worker_lost", "bug"]
 Verdict = Literal[
@@ -28,7 +28,7 @@ Verdict = Literal[
 
 
 class Metrics(Record):
-    """How good one epoch's validation probabilities are; null where a figure is undefined."""
+    """The quality of an epoch's validation probabilities; null where a figure is undefined."""
 
     auc: float | None = None
     average_precision: float | None = None
@@ -64,7 +64,7 @@ class Metrics(Record):
 
 
 class Health(Record):
-    """What the probabilities of one epoch look like, and the likely cause if they look ill."""
+    """The verdict on an epoch's probabilities, and the evidence for the likely cause."""
 
     verdict: Verdict
     evidence: tuple[str, ...] = ()
@@ -74,11 +74,11 @@ class Health(Record):
 
 
 class Measurement(Record):
-    """One epoch of one trial.
+    """An epoch of a trial.
 
     Attributes:
-        micro_batch_size: How many windows went through the model at once where the memory did
-            not suffice for a batch; None where it did.
+        micro_batch_size: Number of windows that went through the model at once where the memory
+            did not suffice for a batch; None where it did.
     """
 
     epoch: int
@@ -99,7 +99,7 @@ class Measurement(Record):
 
 
 class Baseline(Record):
-    """What a simpler model reaches on the same rows."""
+    """The figures of a simpler model on the same rows."""
 
     name: str
     metrics: Metrics
@@ -107,14 +107,14 @@ class Baseline(Record):
 
 
 class Stopped(Record):
-    """Where a rung stopped a trial, or would have stopped one that is audited.
+    """The rung that stopped a trial, or would have stopped an audited trial.
 
     Attributes:
-        epoch: Of the rung.
-        value: What was compared: the best value so far, or where the grace is adaptive the
+        epoch: Epoch of the rung.
+        value: Value that was compared: the best so far, or where the grace is adaptive the
             forecast of the value at the last epoch.
-        cutoff: What it had to reach.
-        forecast: The value to expect, had the trial trained to the end.
+        cutoff: Value to be reached.
+        forecast: Value to expect, had the trial trained to the end.
     """
 
     epoch: int
@@ -131,12 +131,13 @@ class TrialError(Record):
 
 
 class Trial(Record):
-    """One configuration and all that is known of it.
+    """A configuration and all that is known of it.
 
     Attributes:
-        contrast_of: Of a probe, the trial whose configuration it varies or repeats; its own
-            number where that configuration was never a trial of the study.
-        step: Of an evaluation, what it is fitted for: fold_1, fold_2 ..., cal or test.
+        contrast_of: Number of the trial that a probe varies or repeats; the probe's own number
+            where that configuration was never a trial of the study.
+        step: Step that a training of an evaluation is fitted for: fold_1, fold_2 ..., cal or
+            test.
     """
 
     number: int
@@ -183,13 +184,13 @@ class Trial(Record):
 
     @property
     def _objective(self) -> Objective:
-        """What its best epoch is chosen by, as its configuration says."""
+        """The metric that its best epoch is chosen by, as its configuration says."""
         objective: Objective = self.config.get("train", {}).get("objective", "auc")
         return objective
 
     @property
     def epochs(self) -> int:
-        """How many epochs were measured."""
+        """The number of epochs that were measured."""
         return len(self.measurements)
 
     @property
@@ -204,12 +205,12 @@ class Trial(Record):
 
     @property
     def chosen(self) -> bool:
-        """Whether the search itself chose it, within its number of trials; a reference is not."""
+        """Whether the search itself chose the trial, within its number of trials."""
         return self.source in CHOSEN
 
     @property
     def searched(self) -> bool:
-        """Whether it is the search's own, references included; a probe is not."""
+        """Whether the trial is the search's own, references included; a probe is not."""
         return self.chosen or self.source == "reference"
 
     def varied_from(self, base: Trial) -> dict[str, Any]:
@@ -243,7 +244,7 @@ def _sections(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool:
-    """Whether a trial has had all its epochs, or none of the latest ones was a better one."""
+    """Whether a trial has had all its epochs, or none of the latest epochs was a better one."""
     if len(measurements) >= train.epochs:
         return True
     scores = [score(epoch.value, train.objective) for epoch in measurements]
@@ -259,7 +260,7 @@ def best_measurement(
 
 
 def score(value: float | None, objective: Objective) -> float:
-    """The value turned so that larger is better; an undefined one is the worst."""
+    """The value turned so that larger is better; an undefined value is the worst."""
     if value is None:
         return float("-inf")
     return value if objective == "auc" else -value

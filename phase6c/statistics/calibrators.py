@@ -1,4 +1,4 @@
-"""Calibrators: maps from a model's logits to better ones, fitted on earlier rows, kept as JSON."""
+"""Calibrators: maps that better a model's logits, fitted on earlier rows, kept as JSON."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class IsotonicCalibrator(Calibrator):
     """Probabilities that rise with the logit, linear between knots and level outside.
 
     Attributes:
-        logits: Of the knots, rising.
-        probabilities: At the knots, never falling.
+        logits: Logits of the knots, rising.
+        probabilities: Probabilities at the knots, never falling.
     """
 
     kind: Literal["isotonic"] = "isotonic"
@@ -132,8 +132,8 @@ class IsotonicCalibrator(Calibrator):
     def fitted(cls, logits: np.ndarray, y: np.ndarray) -> Self:
         """The least squares fit by pooling adjacent violators.
 
-        No probability is beyond that of one class being met once in all rows and two more (the
-        rule of succession), so that the log loss of rows to come stays finite.
+        No probability lies closer to 0 or 1 than a single row of a class in all rows and two more
+        would put it (the rule of succession), so that the log loss of rows to come stays finite.
         """
         from sklearn.isotonic import IsotonicRegression
 
@@ -146,6 +146,8 @@ class IsotonicCalibrator(Calibrator):
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits float64[row]."""
+        # Level outside the knots: beyond the rows that it was fitted on nothing is known of the
+        # map.
         return logit(np.interp(logits, self.logits, self.probabilities))
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from phase6c.statistics.logits import cross_fitted, log_losses
 
 @dataclass(frozen=True)
 class Candidate:
-    """One epoch of one trial: something that could have been chosen.
+    """An epoch of a trial: something that could have been chosen.
 
     Attributes:
         trial: The trial's number.
@@ -35,13 +35,13 @@ class Candidate:
 
 
 class Corrected(Record):
-    """What the chosen candidate is worth on rows that did not choose it.
+    """The value of the chosen candidate on rows that did not choose it.
 
     Attributes:
-        value: In the objective's own direction.
-        gains: By rival, how much better the chosen one is on the same rows; positive is better
-            whatever the objective.
-        shares: By trial, in how many of the draws one of its epochs was chosen.
+        value: Value, in the objective's own direction.
+        gains: By rival, how much better the chosen candidate is on the same rows; positive is
+            better whatever the objective.
+        shares: By trial, the share of the draws in which an epoch of the trial was chosen.
     """
 
     value: Estimate
@@ -72,11 +72,11 @@ def correct(
         candidates: Every epoch of every eligible trial.
         dates: datetime64[D][window].
         y: [window] in {0, 1}.
-        objective: What the candidates compete in.
-        rivals: float[window] logits by name, to compare the chosen one with.
+        objective: Metric that the candidates compete in.
+        rivals: float[window] logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         None where there is no candidate, or no draw that could be scored.

@@ -19,10 +19,12 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
     """Whether the trial may be called the best.
 
     It must be chosen by the search, lie in the budget, have ended past its grace, and have
-    probabilities that are not constant. Where the grace is adaptive, the longest one counts: a
-    shorter one is long enough to rank most trials, not to trust one lucky epoch.
+    probabilities that are not constant. Where the grace is adaptive, the longest grace counts: a
+    shorter grace is long enough to rank most trials, not to trust a lucky epoch.
     """
     best = trial.best(config.objective)
+    # A trial that was stopped by the first rung has had the grace and not an epoch more: its
+    # value is the best of very few epochs.
     past_grace = trial.epochs > min(config.grace_epochs, config.train.epochs - 1)
     ended = trial.state == "COMPLETE" or (trial.state == "PRUNED" and past_grace)
     chosen = trial.chosen and trial.in_budget

@@ -1,4 +1,4 @@
-"""What is kept up to date while a search runs: the JSON views and the space on disk."""
+"""The space on disk of a running search: checkpoints and weights that are of no more use go."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Retention:
         self._kept: list[Trial] = []  # the best last
         for trial in ledger.trials.values():
             if trial.finished:
-                self._settle(trial)
+                self._release(trial)
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Deletes what the trial that has just finished makes superfluous."""
         if trial.finished:
-            self._settle(trial)
+            self._release(trial)
 
-    def _settle(self, trial: Trial) -> None:
+    def _release(self, trial: Trial) -> None:
         folder = trial_folder(self._folder, trial.number)
         for name in (LAST_FILE, PREVIOUS_FILE):
             remove(folder / name)

@@ -42,9 +42,9 @@ class Study:
     """A search that was run, finished or not.
 
     Attributes:
-        folder: Where its files are.
-        config: What was searched, and how.
-        trials: In the order of their numbers.
+        folder: Folder of its files.
+        config: Configuration, the content of study.json.
+        trials: Trials in the order of their numbers.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class Study:
 
     @property
     def best(self) -> Trial | None:
-        """The eligible trial with the best value; None before there is one."""
+        """The eligible trial with the best value; None before a trial is eligible."""
         return best_trial(self.trials, self.config)
 
     @property
@@ -90,21 +90,21 @@ class Study:
 
     @property
     def best_params(self) -> Values | None:
-        """The flat parameters of the best trial, `d_model` included; None before there is one."""
+        """The flat parameters of the best trial, `d_model` included; None without a best trial."""
         trial = self.best
         return dict(trial.params) if trial else None
 
     def config_of(self, trial: Trial) -> TrialConfig:
-        """The configuration of one of its trials.
+        """The configuration of a trial of this study.
 
         Raises:
             ConfigError: Another version of the code wrote it.
-            StorageError: It cannot be one: the ledger is damaged.
+            StorageError: The ledger is damaged.
         """
         return parse_stored(TrialConfig, trial.config, self.folder / LEDGER_NAME)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a trial: its summary, parameters and metrics in flat columns."""
+        """A row for each trial: its summary, parameters and metrics in flat columns."""
         import pandas as pd
 
         rows = [trial.summary(self.config.objective) for trial in self.trials]
@@ -205,16 +205,16 @@ def check_same(
     """Checks that studies agree, so that their figures can be put side by side.
 
     Args:
-        studies: Which.
-        aspects: By what it is called, what they must agree in.
-        together: What is made of them, in words.
-        remedy: What to do else.
+        studies: Studies to compare.
+        aspects: Functions of a study by the name of the aspect in which all must agree.
+        together: Words for the common use, such as "that are compared".
+        remedy: Sentence for the case that they differ.
 
     Raises:
         DataError: They differ.
     """
-    for what, value_of in aspects.items():
+    for aspect, value_of in aspects.items():
         names = {value_of(study): study.config.name for study in studies}
         if len(names) > 1:
             values = ", ".join(f"{name} has {value}" for value, name in names.items())
-            raise DataError(f"Studies {together} must have the same {what}", values, remedy)
+            raise DataError(f"Studies {together} must have the same {aspect}", values, remedy)

@@ -68,6 +68,7 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
         raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct --out.")
     root = Path(out).absolute()
     folder = root / parent / name
+    # A link on the way could lead a search, and its --overwrite, to folders that are not its own.
     target = Path(os.path.realpath(folder))
     if not target.is_relative_to(os.path.realpath(root)):
         raise FolderError(
@@ -79,11 +80,11 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
 
 
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Names of studies that tell them apart: those of other tiers have the same in other folders.
+    """Names that tell studies apart: studies of other tiers may share a name in other folders.
 
     Args:
-        names: As they are.
-        folders: Of the same studies.
+        names: Names of the studies.
+        folders: Folders of the same studies.
     """
     distinct = list(names)
     if len(set(distinct)) < len(distinct):
@@ -176,7 +177,7 @@ def _in_use(folder: Path) -> FolderError:
 
 @contextmanager
 def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool]:
-    """Holds the folder for one run; yields whether there is a study to resume.
+    """Holds the folder for a single run; yields whether there is a study to resume.
 
     Raises:
         FolderError: It is foreign, in use, not writable, or holds a study that nobody named.
@@ -202,7 +203,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
 
 
 def not_writable(folder: Path, error: OSError) -> FolderError:
-    """What to raise when the folder refused a file."""
+    """The error for a folder that refused a file."""
     return _not_writable(f"{folder}: {error.strerror or error}")
 
 
@@ -222,7 +223,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _check_links(folder: Path) -> None:
-    """What is written to under a name of ours must not lie elsewhere."""
+    """No link may lead what is written under a name of ours to another place."""
     names = (STUDY_FILE, LEDGER_FILE, LOCK_FILE, LOG_FILE)
     own = (entry for entry in folder.iterdir() if entry.name in names or is_trial_name(entry.name))
     links = sorted(entry.name for entry in own if entry.is_symlink())
@@ -263,8 +264,8 @@ def _tidy(folder: Path, *, overwrite: bool) -> None:
 def _clear(folder: Path) -> None:
     """Removes a study; where that is cut short, what is left is a study without those trials.
 
-    Its study.json goes last, so that the folder is never a foreign one, and its ledger only after
-    the trials' folders, so that no checkpoint is left for a new trial of the same number.
+    Its study.json goes last, so that the folder never looks foreign, and its ledger only after the
+    trials' folders, so that no checkpoint is left for a new trial of the same number.
     """
     for entry in folder.iterdir():
         if entry.name in (LOCK_FILE, LOG_FILE, STUDY_FILE, LEDGER_FILE):

@@ -1,4 +1,4 @@
-"""The files of one trial: its configuration, a line per epoch, and its validation predictions."""
+"""The files of a trial: its configuration, a line per epoch, and its validation predictions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BEST_WEIGHTS_FILE = "best.safetensors"
 LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
 CHECKSUMS_FILE = "checksums.json"
-# Of an evaluation: a training on all of a step's dates, its weights, its predictions, its summary.
+# An evaluation's training on all of a step's dates: its state, weights, predictions and summary.
 REFIT_STATE_FILE = "refit.ckpt"
 FITTED_FILE = "fitted.safetensors"
 OUT_FILE = "out.parquet"
 REFIT_FILE = "refit.json"
-# Whose predictions stand in `out.parquet`, in its column `of`; the latter of shortcut and bias.
+# Values of the column `of` in `out.parquet`: the whole model, or its shortcut and bias alone.
 MODEL, SHORTCUT = "model", "shortcut"
 
 
@@ -42,7 +42,7 @@ _OF_ONE_TRIAL = (
     *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
 )
 _NAME = re.compile(r"trial_\d{3,}")
-# A trial may be gone on with by another version of the code.
+# Another version of the code may continue a trial.
 _MAY_CHANGE = {"code_version"}
 
 
@@ -77,7 +77,7 @@ def begin_trial_folder(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _is_of_another_trial(path: Path, content: dict[str, Any]) -> bool:
-    """Whether a stored configuration differs; one that cannot be read is no reason to delete."""
+    """Whether a stored configuration differs; an unreadable file is no reason to delete."""
     try:
         stored = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -98,9 +98,9 @@ def write_epochs(
 
     Args:
         folder: The trial's folder.
-        measurements: One per epoch.
+        measurements: Measurements of the epochs.
         logits: float32[window] per epoch, on the validation block.
-        data: Holds the validation block.
+        data: Data with the validation block.
     """
     lines = (
         json.dumps(measurement.model_dump(mode="json"), allow_nan=False)
@@ -130,7 +130,7 @@ def sha256_of(path: Path) -> str:
 def predictions_frame(
     measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
-    """Columns date, ticker, epoch, y, down, logit, p; one row per epoch and validation window."""
+    """Columns date, ticker, epoch, y, down, logit, p; a row per epoch and validation window."""
     return validation_frame(
         "epoch", [measurement.epoch for measurement in measurements], logits, data
     )
@@ -139,13 +139,13 @@ def predictions_frame(
 def validation_frame(
     key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
-    """Predictions on the validation block one below the other, each marked by a value of `key`.
+    """Predictions on the validation block below each other, each marked by a value of `key`.
 
     Args:
-        key: The name of the column that tells them apart.
-        values: One for each prediction.
-        logits: float[window] each.
-        data: Holds the validation block.
+        key: Name of the column that tells them apart.
+        values: Values of that column, in the order of the predictions.
+        logits: float[window] of each prediction.
+        data: Data with the validation block.
     """
     import numpy as np
     import pandas as pd
@@ -186,7 +186,7 @@ def read_frame(path: Path, what: str) -> pd.DataFrame | None:
 
     Args:
         path: The Parquet file.
-        what: It holds, for the message; nothing that is needed to go on.
+        what: Words for its content in the message; a study goes on without it.
 
     Raises:
         StorageError: The file cannot be read.

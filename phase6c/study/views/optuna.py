@@ -70,10 +70,11 @@ def write_optuna(folder: Path, config: StudyConfig, trials: Trials) -> None:
 
 
 def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of each axis, one for all trials: only such are compared.
+    """Optuna's distribution of each axis, the same for all trials: Optuna compares no others.
 
-    A grid of positive numbers is an interval, which plots show on its scale; what else is listed
-    is categorical, in its order. All are widened to trials outside the space, such as references.
+    A grid of positive numbers is an interval, which plots show on its scale; all other listed
+    values are categories in their order. All are widened to trials outside the space, such as
+    references.
     """
     return {
         name: _distribution(axis, {trial.params[name] for trial in trials if name in trial.params})
@@ -82,7 +83,7 @@ def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Bas
 
 
 def attributes(trial: Trial, config: StudyConfig) -> Values:
-    """What else is known of a trial, by the names of `Study.to_frame`; nothing that is null."""
+    """All else that is known of a trial, by the names of `Study.to_frame`; nulls are left out."""
     told = trial.summary(config.objective)
     del told["number"], told["value"]
     axes = config.space["axes"]
@@ -131,6 +132,7 @@ def _times(ledger: Path, trials: Trials) -> Times:
 def _database(tables: Mapping[str, Rows]) -> bytes:
     """A SQLite file of Optuna's, filled table by table: trial by trial takes minutes."""
     with closing(sqlite3.connect(":memory:")) as connection:
+        # Optuna makes its tables in this connection; rows are then written by SQL, many at a time.
         storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection})
         for table, rows in tables.items():
             if rows:
@@ -224,7 +226,7 @@ def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -
 
 
 def _value_row(trial: Trial, config: StudyConfig) -> Values | None:
-    """What the trial reached; Optuna has no value of a trial that failed or runs."""
+    """The value of a trial; in Optuna a trial that failed or runs has none."""
     best = trial.best(config.objective)
     if best is None or trial.state not in ("COMPLETE", "PRUNED"):
         return None
