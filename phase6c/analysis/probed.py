@@ -12,7 +12,7 @@ from phase6c.wording import counted
 
 @dataclass(frozen=True)
 class Probed:
-    """What came of probes.
+    """The outcome of probes.
 
     Attributes:
         study: Study that the trials of the probes belong to.

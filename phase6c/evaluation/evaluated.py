@@ -18,7 +18,7 @@ _SHOWN = ("model", "parameters", "log loss", "gain over best baseline", "skill",
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What came of an evaluation.
+    """The outcome of an evaluation.
 
     Attributes:
         folder: Folder of the model; `phase6c.load_model` reads it.

@@ -75,6 +75,28 @@ def row_weights(
         yield stationary_counts(len(unique_dates), block_days, n_draws, rng)[date_of_row]
 
 
+def resampled(
+    score: Score,
+    dates: np.ndarray,
+    *,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+    block_days: float = 0,
+) -> np.ndarray:
+    """A figure, or a stack of figures, on every resample of the dates [..., draw].
+
+    Args:
+        score: Function of row weights.
+        dates, horizon_days, draws, seed, block_days: See `row_weights`.
+    """
+    chunks = row_weights(
+        dates, horizon_days=horizon_days, draws=draws, seed=seed, block_days=block_days
+    )
+    # A chunk of draws at a time, as the weights of all of them would not fit in memory.
+    return np.concatenate([score(weights) for weights in chunks], axis=-1)
+
+
 def optimal_block_days(values: np.ndarray, dates: np.ndarray) -> float:
     """The mean block length for the mean of [window] values (Politis & White, 2004; arch's).
 
