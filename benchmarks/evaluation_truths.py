@@ -21,7 +21,7 @@ from markets import RISE, Kind, Market, make_market
 
 import phase6c
 from phase6c.config import DataConfig
-from phase6c.tune.evaluation.run import Evaluated
+from phase6c.evaluation.evaluated import Evaluated
 from search_spaces import tiny
 
 DATA = DataConfig(tier="a20", label="close", threshold=RISE)

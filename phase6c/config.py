@@ -33,6 +33,7 @@ MIN_FRACTION = 0.01
 class Record(BaseModel):
     """A frozen value with JSON both ways; an unknown key is an error."""
 
+    # No infinity and no NaN: records are written as strict JSON, which knows neither.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __str__(self) -> str:
@@ -118,6 +119,8 @@ class DataConfig(Record):
             return 1.0 if self.vol_multiple is None else self.vol_multiple
         if self.threshold is not None:
             return self.threshold
+        # Prices diffuse: with the root of the horizon, the share of rises stays about the same for
+        # all horizons.
         return float(0.01 * self.horizon_days**0.5)
 
     @property
@@ -217,6 +220,8 @@ class TrialConfig(Record):
         and fields that a study holds fixed make no other configuration.
         """
         flat = self.flat()
+        # A trial that differs from another in its seed alone would tell the searcher the same point
+        # twice.
         names = {*ModelConfig.model_fields, *OptimConfig.model_fields, *searched}
         return digest_of({name: flat[name] for name in names})
 
@@ -309,6 +314,8 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = sorted(known)
     for name in names:
         if name not in known:
+            # A low cutoff: a wrong guess costs the reader a glance, a missing one a search through
+            # all names.
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
             remedy = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
             raise ConfigError(f"Every {what} must be a known one", name, remedy)
@@ -316,5 +323,7 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
 
 def digest_of(data: object) -> str:
     """SHA-256 of canonical JSON: sorted keys, no spaces, no NaN."""
+    # Sorted and without spaces: the same content has the same digest, whoever wrote it and in
+    # whichever order.
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -74,5 +74,6 @@ class InterruptedStudyError(Phase6cError):
 
     def __init__(self, rule: str, value: object, remedy: str, exit_code: int) -> None:
         super().__init__(rule, value, remedy)
-        self.args = (rule, value, remedy, exit_code)  # what a copy is made from
+        # A copied or unpickled exception is made anew from these arguments.
+        self.args = (rule, value, remedy, exit_code)
         self.exit_code = exit_code

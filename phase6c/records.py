@@ -247,6 +247,7 @@ def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool
     """Whether a trial has had all its epochs, or none of the latest epochs was a better one."""
     if len(measurements) >= train.epochs:
         return True
+    # The first of equal best epochs counts: a plateau is no progress.
     scores = [score(epoch.value, train.objective) for epoch in measurements]
     return len(scores) - 1 - scores.index(max(scores)) >= train.patience_epochs
 
@@ -263,6 +264,7 @@ def score(value: float | None, objective: Objective) -> float:
     """The value turned so that larger is better; an undefined value is the worst."""
     if value is None:
         return float("-inf")
+    # Of AUC more is better; log loss and refinement are losses.
     return value if objective == "auc" else -value
 
 

@@ -152,6 +152,7 @@ def _middle(predictions: LabelledPredictions) -> int:
     if days is None or days[0] == days[-1]:
         return n // 2
     starts = np.flatnonzero(days[1:] != days[:-1]) + 1
+    # A day that was cut would stand on both sides, with tickers that move together.
     return int(starts[np.abs(starts - n / 2).argmin()])
 
 

@@ -52,6 +52,7 @@ def correct_best(
         for epoch, rows in predictions.groupby("epoch")
     ]
     _, first = with_predictions[0]
+    # All trials are measured on the same rows, in the same order: any epoch tells dates and labels.
     block = first[first["epoch"] == 1]
     return correct(
         candidates,

@@ -119,6 +119,8 @@ class EffectModel:
         grams = np.array([own @ covariance @ own.T for own, covariance in both])
         self._products = products(grams)
         self.grams = np.array([*grams, *(grams[first] * grams[other] for first, other in pairs)])
+        # Intercept and slopes have known prior variances: they need no entry among the variances
+        # that are learned.
         self._fixed = _INTERCEPT_VARIANCE + priors.slope**2 * self._covariates @ self._covariates.T
         medians = [priors.main] * len(self.grams) + [priors.interaction, priors.noise]
         self._centre = 2 * np.log(medians)

@@ -165,6 +165,8 @@ def _axis(
     )
     bests = [max(level_scores, default=float("-inf")) for level_scores in scores]
     sizes = [row.effect.value if row.effect else float("-inf") for row in rows]
+    # The axis's top and its rivals come from samples of the model; the plain means beside them do
+    # not.
     apart = () if samples is None else _apart(samples)
     top = int(np.argmax(sizes)) if samples is not None else None
     worse = {low for high, low in apart if high == top}
@@ -231,6 +233,8 @@ def _apart(samples: np.ndarray) -> tuple[tuple[int, int], ...]:
     differences = samples[:, pairs[:, 0]] - samples[:, pairs[:, 1]]
     means, deviations = differences.mean(axis=0), differences.std(axis=0)
     largest = (np.abs(differences - means) / deviations).max(axis=1)
+    # The largest of all pairs' deviations is what the largest difference must beat (as Tukey's
+    # range).
     limit = np.quantile(largest, CONFIDENCE)
     told = np.flatnonzero(np.abs(means) > limit * deviations)
     return tuple(

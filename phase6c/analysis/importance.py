@@ -92,6 +92,8 @@ class _Resample(optuna.Study):
     """A study with other trials; the evaluators ask it for nothing else of its own."""
 
     def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+        # Resampling by adding trials to a new study would check and copy each of them: most of the
+        # time.
         self.__dict__.update(study.__dict__)
         self._resampled = list(trials)
 

@@ -138,6 +138,7 @@ def _strongest(
 ) -> tuple[Pair, float]:
     """The pair with the most evidence beyond the model's own pairs, and its p value."""
     likeliest = model.likeliest(rng)
+    # Under the null hypothesis the products of axes are noise like any other.
     without = replace(likeliest, interaction=0.0, noise=likeliest.noise + likeliest.interaction)
     covariance = model.covariance(without)
     inverse = np.linalg.inv(covariance)

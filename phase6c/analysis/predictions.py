@@ -81,6 +81,7 @@ def load_predictions(path: Path, epoch: int | None = None) -> LabelledPrediction
 
 def _table(path: Path) -> RawTable:
     """The cells of the file; a folder, or the name of demo bars, is no file."""
+    # `sp500` is a name of bars to the readers; here it can only be a mistake.
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         raise DataError(_RULE, f"{path}: {what}", _REMEDY)

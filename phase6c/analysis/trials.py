@@ -78,6 +78,7 @@ def read_search(path: str | Path) -> Search:
         StorageError: A file of the study is damaged, or its ledger is gone.
     """
     path = Path(path)
+    # Whoever names our own all_trials.json means the study around it, which tells far more.
     if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
         path = path.parent
     return of_file(path) if path.is_file() else of_study(load_study(path))

@@ -100,6 +100,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         rows = stored[stored["epoch"] == best.epoch]
         if block is None:
             block = rows
+        # Paired draws weigh rows by their position, so that all trials must share them.
         elif len(rows) != len(block) or (rows["y"].to_numpy() != block["y"].to_numpy()).any():
             raise StorageError(
                 "All trials of a study must be measured on the same rows",

@@ -92,6 +92,7 @@ def _by_repeats(search: Search, groups: Sequence[Sequence[Result]]) -> Winner:
     scores = [np.array([result.score for result in group]) for group in groups]
     means = np.array([own.mean() for own in scores])
     sizes = np.array([len(own) for own in scores])
+    # Pooled over configurations: three seeds of each tell next to nothing of its own variance.
     degrees = int((sizes - 1).sum())
     deviation = float(np.sqrt(sum(((own - own.mean()) ** 2).sum() for own in scores) / degrees))
     top = int(means.argmax())
@@ -143,6 +144,7 @@ def _by_single_runs(search: Search) -> Winner | None:
     others = np.arange(n) != top
     rest = known.expected[others]
     variance = float(rest.var(ddof=1) + np.mean(known.deviation[others] ** 2))
+    # The best itself is left out of mean and variance, which it would pull towards itself.
     error = np.sqrt(variance * n / (n - 1) + known.deviation[top] ** 2)
     lead = float(known.expected[top] - rest.mean())
     needed = float(t.ppf(1 - ERROR_RATE / n, n - 2) * error)

@@ -70,6 +70,7 @@ _LONG = 40  # characters
 
 def page(report: Document) -> str:
     """The page, with its plots as drawings inside."""
+    # Names come from users' files: everything is escaped unless it is said to be safe.
     environment = Environment(
         loader=PackageLoader("phase6c.document", "."),
         autoescape=True,

@@ -117,6 +117,7 @@ def _fit_ridges(
 ) -> list[np.ndarray]:
     """The predictions of models of several strengths, fitted on the training, for `data.val`."""
     n_values = len(data.train) * context_days * len(data.feature_names)
+    # Neighbouring windows share all but a day: every n-th tells nearly as much as all of them.
     every = -(-n_values // MAX_WINDOW_VALUES)
     windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
     models = [

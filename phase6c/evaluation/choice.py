@@ -101,6 +101,8 @@ def _scores(
     n_rises = int(truth.y[~cal].sum())
     forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)
     for form in forms:
+        # The single model that would be handed over is the first seed, but the mean over all seeds
+        # says with less luck what to expect of one.
         members = candidate.logits if form == "single" else candidate.ensemble[None]
         losses = {kind: _losses(kind, members, truth, cal) for kind in KINDS}
         raw, _ = losses["none"]

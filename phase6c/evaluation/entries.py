@@ -136,6 +136,7 @@ def figures(
     metrics = measure(calibrated, truth.y, truth.down, float(sigmoid(base).mean()))
     losses = log_losses(calibrated, truth.y)
     loss, base_loss = float(losses.mean()), float(log_losses(base, truth.y).mean())
+    # Without a threshold nothing is called: no probability reaches 2.
     called = sigmoid(calibrated) >= (2.0 if threshold is None else threshold)
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(

@@ -71,6 +71,7 @@ def read_fitted(folder: Path, step: str) -> Fitted | None:
         StorageError: A file is damaged.
     """
     frame = read_frame(folder / OUT_FILE, "The predictions of a training")
+    # A training that ended on weights that are not finite is as good as none.
     if frame is None or not np.isfinite(frame["logit"]).all():
         return None
     by_model = {str(name): rows for name, rows in frame.groupby("of", sort=False)}

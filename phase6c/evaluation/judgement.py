@@ -108,6 +108,7 @@ def judge(
     base_rates = tuple(gain(logits, rate, name, truth, draws) for name, rate in rates.items())
     over_best = gain(logits, baselines[best], best, truth, draws)
     has_skill = all(gained.is_shown for gained in base_rates)
+    # Both are asked for: where the rate has drifted, a poor baseline may lose to a constant.
     wins = has_skill and over_best.is_shown
     return Judgement(
         over_base_rates=base_rates,

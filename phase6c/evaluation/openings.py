@@ -82,8 +82,10 @@ def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...
         StorageError: The book cannot be read or written: then nothing may be opened.
     """
     make_folder(path.parent)
+    # Two evaluations that open the same block at once must see each other.
     with FileLock(path.with_suffix(".lock")):
         known = openings_of(path, opening)
+        # An evaluation that was interrupted after its opening and resumed has not looked twice.
         for place, earlier in enumerate(known):
             if earlier.evaluation_id == opening.evaluation_id:
                 return earlier, tuple(known[:place])

@@ -110,6 +110,7 @@ def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -
     """
     calibrated = np.array(logits, dtype=np.float64)
     steps = dict.fromkeys(truth.steps)  # in order of time
+    # Forward in time: a calibrator must not know the rates of the steps that it is applied to.
     seen = np.zeros(len(truth), dtype=bool)
     for step in steps:
         own = truth.steps == step

@@ -38,6 +38,7 @@ def cannot_win(
     if not candidates or any(len(candidate.logits) < MIN_SEEDS for candidate in candidates):
         return {}
     losses = {candidate.name: race_losses(candidate, truth) for candidate in candidates}
+    # The mean over the seeds: configurations race, whatever form is handed over later.
     leader = min(
         (candidate for candidate in candidates if candidate.may_win),
         key=lambda candidate: losses[candidate.name].mean(),

@@ -89,6 +89,7 @@ def _says(
         f"The best was found as trial {last.n_trials} of {n_measured}; the "
         f"{n_measured - last.n_trials} after it found nothing better."
     )
+    # A search whose best came late would likely have found a better one with more trials.
     if last.n_trials > 2 * n_measured / 3 and len(steps) > 1:
         gain = last.score - _best_by(steps, 2 * n_measured // 3)
         yield (

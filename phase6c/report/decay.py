@@ -60,6 +60,7 @@ def _steps_an_epoch(search: Search) -> int | None:
 def _largest_shrink(decayed: list[_Decayed], value: float, steps: int) -> float:
     """The largest share of a weight that the decay took off in a trial."""
     return max(
+        # A thousand steps of 1 - rate x decay, without the rounding of 1 minus a tiny number.
         -math.expm1(-trial.learning_rate * value * steps * trial.epochs)
         for trial in decayed
         if trial.weight_decay == value

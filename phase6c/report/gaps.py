@@ -85,6 +85,7 @@ def find_gaps(search: Search, best: Result) -> Iterator[Gap]:
 
 def _alike(own: Mapping[str, Value], other: Mapping[str, Value], but: str) -> bool:
     """Whether configurations differ in nothing but a field and the width that follows from it."""
+    # The width is solved anew for each shape: a trial with another width may be the very neighbour.
     left = {but, "d_model"} if but != "d_model" else {but}
     names = (own.keys() | other.keys()) - left
     return all(own.get(name) == other.get(name) for name in names)

@@ -162,6 +162,7 @@ def _best_points(p: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 def reliability(p: np.ndarray, y: np.ndarray) -> Table:
     """Predicted against observed in ten bins of equal mass, with Wilson intervals."""
+    # Bins of equal mass: rises are rare, and bins of equal width would leave the upper ones empty.
     edges = np.unique(np.quantile(p, np.linspace(0, 1, N_BINS + 1)[1:-1]))
     bins = np.searchsorted(edges, p, side="left")
     rows = []

@@ -100,6 +100,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_writable(folder, error) from error
+    # Only a folder that holds a report is cleaned: other files in it are somebody else's.
     if (folder / JSON_FILE).exists():
         for pattern in ("tables/*.csv", "plots/*.png"):
             for path in (*folder.glob(pattern), *folder.glob(f"*/{pattern}")):

@@ -94,6 +94,8 @@ def _says(panel: str, inside: Sequence[tuple[Reading, Study]]) -> list[str]:
     apart = [
         f"{name} above {other}" if first.low > second.high else f"{other} above {name}"
         for (name, first), (other, second) in combinations(values, 2)
+        # Intervals that do not overlap: cautious, since the studies share their days and their
+        # difference is known better than either.
         if first.low > second.high or second.low > first.high
     ]
     if len(values) < 2:

@@ -38,6 +38,7 @@ class Decisions:
             return "diverged", None
         measurements = (*known.measurements, measurement)
         cut = self._judge(known, measurements)
+        # After the rung has seen it: a trial that ends here still counts for those that come later.
         if self._has_ended(known, measurements):
             return "complete", None
         if cut is None:
@@ -79,6 +80,8 @@ class Decisions:
             curve = self._curve([epoch for epoch in trial.measurements if not epoch.diverged])
             if not trial.chosen or not len(curve):
                 continue
+            # An audited trial has left the rungs where it would have been stopped: its later epochs
+            # compete with nobody, and only teach the forecasts.
             last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
             for epoch in range(1, last + 1):
                 self._rungs.enter(trial.number, curve[:epoch])

@@ -71,6 +71,8 @@ class CurveModel:
         spread = max(float(np.var(np.concatenate([firsts, tops]))), _TINY)
         self._noise = max(_noise_variance(curves, spread), _MIN_NOISE * spread)
         self._mean = np.array([np.median(firsts), np.median(tops)])
+        # Wide and without correlation to begin with: the trials are to say how start and end hang
+        # together.
         self._covariance = 2 * spread * np.eye(2)
         self._log_shares = np.zeros(_N_SHAPES)
         sums = self._shapes.sums(curves)
@@ -171,6 +173,7 @@ class _Shapes:
 
 def _noise_variance(curves: Sequence[np.ndarray], otherwise: float) -> float:
     """The variance of values around their curve; a quarter of the spread without long curves."""
+    # A smooth curve nearly vanishes in its second differences, and what is left is noise.
     differences = [np.diff(curve, 2) for curve in curves if len(curve) > 2]
     if not differences:
         return otherwise / 4

@@ -47,6 +47,7 @@ class Rungs(ABC):
         # The very figure that Ray takes, so that equal scores are equal to both.
         self._percentile = (1 - 1 / reduction_factor) * 100
         self._n_epochs = n_epochs
+        # Fitted when it is first asked for: most epochs lie at no rung.
         self._fitted: CurveModel | None = None
 
     def learn(self, number: int, curve: np.ndarray) -> None:
@@ -130,6 +131,8 @@ class ForecastRungs(Rungs):
         model = self._model()
         if epoch < self._longest and epoch < self._grace(model):
             return None
+        # Rivals that have trained on are cut to the same age, so that nobody is judged by a longer
+        # curve.
         *rivals, own = model.forecast(self._prefixes([*others, number], epoch)).expected
         return self._below(float(own), np.array(rivals)) or self._hopeless(model, number)
 

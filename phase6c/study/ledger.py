@@ -56,6 +56,8 @@ class Ledger:
         trial = apply(self.trials.get(number), row)
         self._file.append(row)
         self.trials[number] = trial
+        # After the row is on disk: a listener that fails must not leave a decision that nobody
+        # wrote down.
         for listener in self._listeners:
             listener(row, trial)
         return trial
@@ -136,6 +138,8 @@ def _with_result(trial: Trial, row: Row) -> Trial:
         case "complete":
             update["state"] = "COMPLETE"
         case "diverged":
+            # The epoch itself says why it diverged; there is no traceback for numbers that are not
+            # finite.
             message = measurement.health.evidence[0]
             update |= {
                 "state": "FAILED",

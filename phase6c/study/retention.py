@@ -38,6 +38,8 @@ class Retention:
         folder = trial_folder(self._folder, trial.number)
         for name in (LAST_FILE, PREVIOUS_FILE):
             remove(folder / name)
+        # Sorted as it grows: ranking all trials anew after each of them would cost more with every
+        # trial.
         insort(self._kept, trial, key=self._rank)
         if len(self._kept) > self._config.keep:
             remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_WEIGHTS_FILE)

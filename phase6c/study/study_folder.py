@@ -35,6 +35,7 @@ def study_name(budget: str, sources: tuple[str, ...], data: DataConfig, kind: st
         parts.append(data.label)
     if data.rise != DataConfig(horizon_days=data.horizon_days, label=data.label).rise:
         parts.append(f"{data.rise:g}")
+    # Cut to the longest name that `_inside` accepts.
     return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:80]
 
 
@@ -136,6 +137,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
             )
         if resume:
             _check_ledger(folder)
+    # A run that was killed in its first second leaves a lock, a log and a half-written study.json.
     elif any(not _is_ours(entry.name) for entry in folder.iterdir()):
         raise FolderError(
             "A folder that holds no study.json is never written into",
@@ -184,6 +186,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         StorageError: It holds a study whose ledger is gone.
     """
     check_folder(folder, resume=resume, overwrite=overwrite)
+    # Not waited for: the other run may take hours, and its user should know at once.
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         make_folder(folder)
@@ -196,6 +199,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         raise not_writable(folder, error) from error
     try:
         check_folder(folder, resume=resume, overwrite=overwrite)
+        # Checked before and again under the lock: another run may have come in between.
         _tidy(folder, overwrite=overwrite)
         yield (folder / STUDY_FILE).exists()
     finally:

@@ -84,6 +84,7 @@ def _is_of_another_trial(path: Path, content: dict[str, Any]) -> bool:
         return False
     if not isinstance(stored, dict):
         return False
+    # Only what both name is compared: another version may have added fields.
     shared = stored.keys() & content.keys() - _MAY_CHANGE
     return any(stored[name] != content[name] for name in shared)
 
@@ -102,6 +103,8 @@ def write_epochs(
         logits: float32[window] per epoch, on the validation block.
         data: Data with the validation block.
     """
+    # All epochs are written anew each time: the file is whole at any moment, and after a restart
+    # from an older checkpoint it holds no epoch twice.
     lines = (
         json.dumps(measurement.model_dump(mode="json"), allow_nan=False)
         for measurement in measurements
@@ -154,6 +157,7 @@ def validation_frame(
     flat = np.concatenate(logits).astype(np.float64)
     return pd.DataFrame(
         {
+            # pandas knows no datetime64[D].
             "date": np.tile(block.dates.astype("datetime64[s]"), n),
             "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
             key: np.repeat(list(values), len(block.y)),

@@ -122,6 +122,7 @@ class StudyFiles:
 
     def _inside(self, name: str) -> Path:
         try:
+            # A study may come from a stranger: its links are followed, but not out of its folder.
             real = os.path.realpath(self._folder / name, strict=True)
         except OSError as error:
             raise MismatchError(name, "It must be there", error.strerror) from error

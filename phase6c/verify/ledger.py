@@ -50,6 +50,7 @@ def read_ledger(files: StudyFiles) -> StoredLedger:
         MismatchError: There is no ledger.
     """
     content = files.read(FILE_NAME)
+    # Read without the ledger's own reader: a check that shares the code shares its mistakes.
     end = content.rfind(b"\n") + 1
     rows, findings = _parse(content[:end])
     if end < len(content):

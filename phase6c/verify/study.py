@@ -60,6 +60,7 @@ def verify(folder: str | Path) -> Verification:
         )
     before = _ledger_bytes(files)
     report = _report(files)
+    # Nothing was appended meanwhile: no search is running, so that the faults are real.
     if report.ok or _ledger_bytes(files) == before:
         return report
     # A file that a running search was just writing does not look wrong twice.

@@ -200,6 +200,8 @@ def _check_weights(files: StudyFiles, name: str, n_params: int) -> Iterator[Find
         for tensor in sorted(header.values(), key=lambda tensor: tensor["data_offsets"]):
             start, stop = tensor["data_offsets"]
             size = math.prod(tensor["shape"])
+            # The format asks for tensors that follow each other without gaps: a gap could hide
+            # anything.
             if start != end or stop != start + size * _ITEM_BYTES[tensor["dtype"]]:
                 raise MismatchError(name, rule, f"one from {start} to {stop} after {end}")
             end, count = stop, count + size

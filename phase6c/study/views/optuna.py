@@ -98,6 +98,7 @@ def _distribution(axis: Axis, seen: set[Value]) -> BaseDistribution:
     low, high = min(numbers), max(numbers)
     is_wide = isinstance(axis, Grid) and high >= _LOG_SPAN * low
     log = low > 0 and (axis.log if isinstance(axis, Float) else is_wide)
+    # Optuna keeps integers and floats apart; a grid of integers would else be drawn as 2.0 and 4.0.
     if all(isinstance(number, int) for number in numbers):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(low, high, log=log)
@@ -162,6 +163,8 @@ def _tables(config: StudyConfig, trials: Sequence[Trial], times: Times) -> dict[
             _of(trial) | row
             for trial in trials
             if not (trial.chosen and trial.in_budget)
+            # A positive constraint makes a trial infeasible to Optuna, so that it never names it
+            # the best.
             for row in _pairs({"constraints": [1.0]})
         ],
     }

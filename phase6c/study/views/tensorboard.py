@@ -85,6 +85,8 @@ class Board:
             self._failed = True
 
     def _write_again(self, trial: Trial) -> None:
+        # TensorBoard adds the events of all files in a folder: with those of an earlier run, each
+        # epoch would stand twice.
         for stale in trial_folder(self._folder, trial.number).glob("events.out.tfevents.*"):
             stale.unlink()
         self._write(trial, ())
@@ -96,6 +98,7 @@ class Board:
     def _write_epoch(self, trial: Trial) -> None:
         latest = trial.measurements[-1]
         told = scalars(latest) | {"hparam/epochs": trial.epochs}
+        # The HParams table shows the last value of a tag, which must be that of the best epoch.
         if latest is trial.best(self._config.objective):
             told |= _hparam_metrics(latest)
         self._write(trial, _summaries(told), latest.epoch)

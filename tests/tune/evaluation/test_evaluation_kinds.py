@@ -15,6 +15,7 @@ from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.errors import DataError
 from phase6c.evaluation.card_files import JUDGED_PREDICTIONS_FILE
+from phase6c.evaluation.evaluated import Evaluated
 from phase6c.evaluation.fits import read_refit
 from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
@@ -22,7 +23,7 @@ from phase6c.study.trial_folder import REFIT_STATE_FILE
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import Evaluated, evaluate, run_evaluation
+from phase6c.tune.evaluation.run import evaluate, run_evaluation
 from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
