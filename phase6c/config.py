@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from phase6c.errors import ConfigError, StorageError
 
@@ -245,15 +246,20 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        problems = [
-            f"{_place(item['loc'])}: "
-            + item["msg"].removeprefix("Value error, ")
-            + (f" (found {item['input']!r})" if isinstance(item["input"], Value) else "")
-            for item in error.errors()
-        ]
+        problems = [_problem(kind, item) for item in error.errors()]
         raise ConfigError(
             "The configuration must be valid", "; ".join(problems), "Correct the named values."
         ) from error
+
+
+def _problem(kind: type[Record], item: ErrorDetails) -> str:
+    """One fault of a configuration, with the nearest known field where a name is unknown."""
+    if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
+        name = str(item["loc"][0])
+        near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.4)
+        return f"{name} is no known field" + (f", did you mean {near[0]}?" if near else "")
+    value = f" (found {item['input']!r})" if isinstance(item["input"], Value) else ""
+    return f"{_place(item['loc'])}: " + item["msg"].removeprefix("Value error, ") + value
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:

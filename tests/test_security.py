@@ -441,7 +441,8 @@ from phase6c.records import Health, Measurement, Metrics
 from phase6c.study.study_folder import LOG_FILE
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.runtime.session import run_job
+from phase6c.tune.search.run import search_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import tiny
 
@@ -470,7 +471,7 @@ if __name__ == "__main__":
     plan = plan_study(tiny.SPACE, phase6c.load_bars(sys.argv[2]), options)
     log = plan.folder / LOG_FILE
     with quiet_terminal(log) as console, library_messages(console, quiet=False):
-        run(plan, trainable=Leaking)
+        run_job(search_job(plan, Leaking))
 """
 DATA = "https://reader:canary-source@bars.test/x?api_key=canary-query/sp?token=canary-file.csv"
 ENVIRONMENT = {

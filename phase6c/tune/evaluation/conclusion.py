@@ -206,7 +206,7 @@ class Conclusion:
             raise StudyFailedError(
                 "Every training of the final model must succeed",
                 f"seed {fit.seed}: {error}",
-                "Run the same command with --resume to try it again.",
+                "Evaluate again with `resume=True` to try it again.",
             )
         return (path / FITTED_FILE).read_bytes()
 
@@ -237,7 +237,7 @@ class Conclusion:
             raise StorageError(
                 "What was chosen before the test block was opened must stay chosen",
                 f"{self._chosen_text} now, {opening.chosen} then",
-                "Files of the trainings have changed; evaluate again under another --name.",
+                "Files of the trainings have changed; evaluate again under another `name`.",
             )
         return opening, before
 
