@@ -7,13 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-try:
-    import click
-    from _app import exits_with_code
-except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
+import click
+
+from phase6c.commands.options import command, json_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +17,7 @@ if TYPE_CHECKING:
     from phase6c.analysis.audit import Audit
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@command
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--epoch", type=int, help="Of a file with several epochs.  [default: the last]")
 @click.option(
@@ -29,8 +25,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="The share of ones that the model was trained on, if known.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@exits_with_code
+@json_option
 def main(file: Path, *, epoch: int | None, train_base_rate: float | None, as_json: bool) -> None:
     """Says what is wrong with the probabilities in FILE, and which calibrator mends it.
 
@@ -100,7 +95,3 @@ def calibration_table(found: Audit) -> Table:
         figures = (judged.log_loss, judged.brier, judged.ece)
         table.add_row(kind, *(f"{one:.4f}" for one in figures), interval)
     return table
-
-
-if __name__ == "__main__":
-    main()

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 import sys
 
-try:
-    import click
-    from _app import TIERS, exits_with_code
-except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
+import click
+
+from phase6c.commands.options import TIERS, command, json_option
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@command
 @click.option(
     "--tier",
     default="a200",
     type=TIERS,
     help="The features of this tier; a200 has all.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@exits_with_code
+@json_option
 def main(tier: str, *, as_json: bool) -> None:
     """Prints every feature of a tier: name, family, lookback in days, needs, meaning."""
     from phase6c.data import catalogue
@@ -66,7 +61,3 @@ def show(rows: list[dict[str, object]]) -> None:
     with console.capture() as text:
         console.print(table)
     click.echo(text.get(), nl=False)
-
-
-if __name__ == "__main__":
-    main()

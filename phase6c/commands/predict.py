@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# One thread is enough for bars of a few tickers; numpy reads this at import.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import click
 
-try:
-    import click
-    from _app import exits_with_code
-except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
+from phase6c.commands.options import command, debug_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +20,15 @@ DATA_HELP = "sp500, nasdaq, files or folders: what the model was fitted on, or n
 OUT_HELP = "A .csv or .parquet file with the columns date, ticker and p."
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@command
 @click.argument("model_dir", type=click.Path(path_type=Path))
 @click.option("--data", "source", required=True, help=DATA_HELP)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=OUT_HELP)
-@click.option("--debug", is_flag=True, help="Stack traces on the terminal.")
-@exits_with_code
+@debug_option
 def main(model_dir: Path, source: str, out: Path, *, debug: bool) -> None:
     """Writes the probability of a rise after each day of the bars that has enough days before it.
 
-    MODEL_DIR is what evaluate.py has made, such as outputs/models/best.
+    MODEL_DIR is what evaluate has made, such as outputs/models/best.
     """
     from phase6c.data.bars import load_bars
     from phase6c.nn.saved_model import load_model
@@ -119,7 +110,3 @@ def show_limits(frame: pd.DataFrame, model: Model, bars: Bars) -> None:
         click.echo(
             f"{n_seen:,} of these days {verb} in the time that it was fitted on, to {through}."
         )
-
-
-if __name__ == "__main__":
-    main()

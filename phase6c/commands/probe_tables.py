@@ -1,28 +1,29 @@
-"""What a probe prints: its plan, and the paired differences that came of it."""
+"""The tables of a probe: its plan, and its paired differences."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from _app import duration_text
-from _tables import plain_table, resources_text
 from rich.table import Table
 
 from phase6c.analysis.contrasts import DOUBT, Contrast
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
+from phase6c.commands.plan_tables import resources_text
 from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
+from phase6c.terminal.tables import plain_table
 from phase6c.tune.probe.estimate import ProbeEstimate
 from phase6c.tune.probe.plan import ProbePlan, Run
 from phase6c.tune.probe.run import Probed
 from phase6c.tune.runtime.resources import Resources
+from phase6c.wording import duration_text
 
 
 def plan_document(
     plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
 ) -> dict[str, Any]:
-    """What --dry-run shows, as JSON."""
+    """The plan that --dry-run shows, as JSON."""
     return {
         "schema": "phase6c.probe_plan/1",
         "folder": str(plan.study.folder),
@@ -48,7 +49,7 @@ def _run_document(run: Run) -> dict[str, Any]:
 def plan_lines(
     plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
 ) -> list[str]:
-    """What would be trained, in words."""
+    """The planned runs and their cost, in words."""
     n_configurations = len(plan.runs) // len(plan.seeds)
     lines = [
         *map(_run_line, plan.runs[:n_configurations]),

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Draws are many small sums, which more threads only slow down; numpy reads this at import.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import click
 
-try:
-    import click
-    from _app import exits_with_code
-except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
+from phase6c.commands.options import command, debug_option, json_option
 
 if TYPE_CHECKING:
-    from phase6c.report.report import Report
+    from phase6c.document.document import Document
 
 DRAWS_HELP = "Of every bootstrap; 0 leaves the intervals and the correction out, and is fast."
 OUT_HELP = "Folder of the report [report/ in the study; outputs/report, of a file report_NAME]."
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@command
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY [STUDY ...]")
 @click.option("--draws", default=2000, type=click.IntRange(min=0), help=DRAWS_HELP)
 @click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--debug", is_flag=True, help="Stack traces on the terminal.")
-@exits_with_code
+@json_option
+@debug_option
 def main(
     studies: tuple[str, ...], draws: int, out: Path | None, *, as_json: bool, debug: bool
 ) -> None:
@@ -82,7 +72,7 @@ def is_older(path: Path, other: Path) -> bool:
     return not path.exists() or path.stat().st_mtime < other.stat().st_mtime
 
 
-def show(report: Report) -> None:
+def show(report: Document) -> None:
     """Prints what is said; the tables are in the files."""
     from rich.console import Console
 
@@ -93,7 +83,3 @@ def show(report: Report) -> None:
             console.print(f"\n[bold]{section.title}[/bold]")
             for line in section.says:
                 console.print(f"- {line}", markup=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,25 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-try:
-    import click
-    from _app import exits_with_code
+import click
 
-    from phase6c.errors import DataError
-except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
+from phase6c.commands.options import command, json_option
+from phase6c.errors import DataError
 
 if TYPE_CHECKING:
     from phase6c.verify.files import Finding
     from phase6c.verify.study import Verification
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@command
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@exits_with_code
+@json_option
 def main(study: Path, *, as_json: bool) -> None:
     """Checks the files of STUDY, a study's folder, against its ledger; changes nothing.
 
@@ -67,7 +61,3 @@ def show(report: Verification) -> None:
     n = len(report.findings)
     verdict = "all holds" if report.ok else f"{n} finding{'s' if n > 1 else ''}"
     click.echo(f"{report.n_trials} trials: {verdict}.")
-
-
-if __name__ == "__main__":
-    main()

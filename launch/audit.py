@@ -1,0 +1,11 @@
+"""`python launch/audit.py` is the command `phase6c audit`."""
+
+import sys
+
+try:
+    from phase6c.commands.audit import main
+except ImportError as missing:
+    sys.exit(f"phase6c is not installed here ({missing}); run 'make demo', or 'pip install .'.")
+
+if __name__ == "__main__":
+    main()
