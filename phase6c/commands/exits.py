@@ -171,5 +171,5 @@ def typed_command() -> list[str]:
         return sys.orig_argv
     # The system runs an installed script as the Python in its first line with the script's path.
     on_path = shutil.which(script.name)
-    is_on_path = on_path is not None and Path(on_path).samefile(script)
+    is_on_path = on_path is not None and os.path.realpath(on_path) == os.path.realpath(script)
     return [script.name if is_on_path else sys.argv[0], *sys.argv[1:]]

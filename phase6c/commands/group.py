@@ -14,7 +14,7 @@ COMMANDS = {
     "tune": "Search configurations within a parameter budget.",
     "probe": "Train a configuration again, and the same with one field changed.",
     "report": "Read studies, and say what they bear.",
-    "evaluate": "Train the best anew, walk forward; choose, calibrate and judge a model.",
+    "evaluate": "Train the best anew, walk forward; choose and judge a model.",
     "predict": "Write a model's probabilities for new bars.",
     "audit": "Say what is wrong with probabilities, and what mends it.",
     "verify": "Check a study's files against its ledger.",
