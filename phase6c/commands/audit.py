@@ -1,4 +1,4 @@
-"""Says what is wrong with probabilities, and which calibrator mends it."""
+"""Names the fault of probabilities, and the calibrator that mends it."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ def main(file: Path, *, epoch: int | None, train_base_rate: float | None, as_jso
     from phase6c.analysis.audit import audit
     from phase6c.analysis.predictions import load_predictions
 
-    found = audit(load_predictions(file, epoch), train_base_rate)
+    judged = audit(load_predictions(file, epoch), train_base_rate)
     if as_json:
-        click.echo(json.dumps({"schema": "phase6c.audit/1", **found.model_dump(mode="json")}))
+        click.echo(json.dumps({"schema": "phase6c.audit/1", **judged.model_dump(mode="json")}))
     else:
-        show(file, found)
+        show(file, judged)
 
 
-def show(file: Path, found: Audit) -> None:
+def show(file: Path, judged: Audit) -> None:
     """Prints the verdict, its evidence and repair, the figures, and the calibrators."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     # Written by click, because rich ends the process itself where nobody reads any more.
     with console.capture() as text:
-        console.print(f"{file.name}: {found.verdict}", style="bold")
-        for line in (*found.evidence, found.repair):
+        console.print(f"{file.name}: {judged.verdict}", style="bold")
+        for line in (*judged.evidence, judged.repair):
             console.print(line)
         console.print()
-        console.print(figures_text(found))
-        console.print(f"\nFitted on the earlier {found.n_fitted:,} rows, judged on the others:")
-        console.print(calibration_table(found))
-        for note in found.notes:
+        console.print(figures_text(judged))
+        console.print(f"\nFitted on the earlier {judged.n_fitted:,} rows, judged on the others:")
+        console.print(calibration_table(judged))
+        for note in judged.notes:
             console.print(note)
     click.echo(text.get(), nl=False)
 
 
-def figures_text(found: Audit) -> str:
-    """The main figures of all rows in words."""
-    all_rows = found.metrics
+def figures_text(judged: Audit) -> str:
+    """The main figures of all rows, in words."""
+    all_rows = judged.metrics
     figures = {
         "AUC": all_rows.auc,
         "log loss": all_rows.log_loss,
@@ -75,10 +75,10 @@ def figures_text(found: Audit) -> str:
     }
     known = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
     spread = f"probabilities {all_rows.pred_min:.3f} to {all_rows.pred_max:.3f}"
-    return f"{found.n_fitted + found.n_judged:,} rows: {', '.join([*known, spread])}."
+    return f"{judged.n_fitted + judged.n_judged:,} rows: {', '.join([*known, spread])}."
 
 
-def calibration_table(found: Audit) -> Table:
+def calibration_table(judged: Audit) -> Table:
     """A row for each kind of calibrator."""
     from rich.table import Table
 
@@ -86,12 +86,12 @@ def calibration_table(found: Audit) -> Table:
     table.add_column("calibration")
     for name in ("log loss", "Brier", "ECE", "saves [95% interval]"):
         table.add_column(name, justify="right")
-    for kind, judged in found.calibration.items():
-        if judged is None:
+    for kind, calibrated in judged.calibration.items():
+        if calibrated is None:
             table.add_row(kind, "-", "-", "-", "-")
             continue
-        saved = judged.saved
+        saved = calibrated.saved
         interval = f"{saved.value:+.4f} [{saved.low:+.4f}, {saved.high:+.4f}]" if saved else ""
-        figures = (judged.log_loss, judged.brier, judged.ece)
-        table.add_row(kind, *(f"{one:.4f}" for one in figures), interval)
+        figures = (calibrated.log_loss, calibrated.brier, calibrated.ece)
+        table.add_row(kind, *(f"{figure:.4f}" for figure in figures), interval)
     return table

@@ -1,4 +1,4 @@
-"""Trains the best of searches anew, walk forward, chooses one, calibrates and judges it."""
+"""Trains the best of searches anew, walk forward; chooses, calibrates and judges a model."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def make_plan(given: dict[str, Any]) -> EvaluationPlan:
 
 
 def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
-    """Prints what would be trained, and its cost; what is missing is named, not an error."""
+    """Prints the planned trainings and their cost; a missing resource is named, not an error."""
     from phase6c.commands.evaluation_tables import plan_document, plan_lines
     from phase6c.tune.evaluation.estimate import estimate_evaluation
 

@@ -1,4 +1,4 @@
-"""How every command ends: exit codes, one message per error, and the command that goes on."""
+"""How every command ends: its exit code, a single message, and the command that goes on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _INTERRUPTED = (
 
 
 def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
-    """Turns what a command raises into one message on stderr and its exit code."""
+    """Turns an error of a command into a single message on stderr and its exit code."""
 
     @wraps(command)
     def run(*args: P.args, **options: P.kwargs) -> None:
@@ -97,7 +97,7 @@ def _open_standard_streams() -> None:
 
 
 def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> None:
-    """Says what happened, if there is anyone to hear it, and leaves."""
+    """Prints the message, as far as stderr takes it, and leaves."""
     in_flags = translator()
     with suppress(OSError):
         if debug:
@@ -109,7 +109,7 @@ def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> No
 
 
 def _drop_unwritten() -> None:
-    """Keeps Python from failing again, at its exit, on what a full or closed stdout refused."""
+    """Keeps Python from failing again, at its exit, on text that a full stdout refused."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -124,7 +124,7 @@ def leave_at_once(
     *,
     resume: bool = True,
 ) -> None:
-    """Ends the process from any thread, where what runs can neither go on nor be waited for."""
+    """Ends the process from any thread, where its run can neither go on nor be waited for."""
     shown_cursor = "\x1b[?25h" if console.is_terminal else ""
     text = f"{shown_cursor}\nError: {translate(str(error))}\n{way_on(resume=resume)}\n"
     words.take_back()
@@ -136,12 +136,12 @@ def leave_at_once(
 
 @contextmanager
 def names_the_way_on(study_file: Path, *, resume: bool = True) -> Iterator[LastWords]:
-    """Adds the command that goes on to whatever ends a run that has begun.
+    """Adds the command that goes on to any error or signal that ends a run that has begun.
 
-    Yields what to take back before the process is left at once.
+    Yields the last words, to be taken back before the process is left at once.
 
     Args:
-        study_file: There once it has begun.
+        study_file: A file that is there once the run has begun.
         resume: Whether the command has a --resume, or goes on by itself.
     """
     vanished = (
@@ -159,7 +159,7 @@ def names_the_way_on(study_file: Path, *, resume: bool = True) -> Iterator[LastW
 
 
 def way_on(*, resume: bool) -> str:
-    """The command that goes on, in the words in which this one was typed."""
+    """The command that goes on, in the words in which the running command was typed."""
     given = [one for one in typed_command() if one not in ("--overwrite", "--resume")]
     return f"Go on with: {shlex.join([*given, *(['--resume'] if resume else [])])}"
 

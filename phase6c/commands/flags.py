@@ -1,4 +1,4 @@
-"""The library's messages name fields; whoever typed a command reads its flags instead."""
+"""The library's messages name fields; a user who typed a command reads its flags instead."""
 
 from __future__ import annotations
 

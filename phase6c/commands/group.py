@@ -16,7 +16,7 @@ COMMANDS = {
     "report": "Read studies, and say what they bear.",
     "evaluate": "Train the best anew, walk forward; choose and judge a model.",
     "predict": "Write a model's probabilities for new bars.",
-    "audit": "Say what is wrong with probabilities, and what mends it.",
+    "audit": "Name the fault of probabilities, and what mends it.",
     "verify": "Check a study's files against its ledger.",
     "features": "Print the catalogue of features.",
 }
@@ -44,7 +44,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The subcommand that was typed; of a misspelt one the error names the nearest."""
+        """The subcommand that was typed; the error of a misspelt name tells the nearest."""
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)
         if args[0] not in COMMANDS and near and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from phase6c.config import ModelConfig
 from phase6c.study.study_config import StudyConfig
 from phase6c.terminal.tables import plain_table
 from phase6c.tune.runtime.resources import Resources
@@ -43,12 +44,8 @@ def shapes_table(plan: StudyPlan) -> Table:
     table = plain_table(f"Shapes within {plan.space.budget_text()} parameters")
     for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
         table.add_column(name, justify="right")
-    shapes = sorted(
-        plan.space.shapes(plan.count), key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
-    )
-    for (n_layers, ratio), group in groupby(
-        shapes, key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
-    ):
+    shapes = sorted(plan.space.shapes(plan.count), key=_depth_and_ratio)
+    for (n_layers, ratio), group in groupby(shapes, key=_depth_and_ratio):
         alike = list(group)
         widths = sorted({model.d_model for model, _ in alike})
         counts = [count for _, count in alike]
@@ -60,6 +57,10 @@ def shapes_table(plan: StudyPlan) -> Table:
             f"{min(counts):,} to {max(counts):,}",
         )
     return table
+
+
+def _depth_and_ratio(shape: tuple[ModelConfig, int]) -> tuple[int, int]:
+    return shape[0].n_layers, shape[0].d_ff_ratio
 
 
 def rungs_table(plan: StudyPlan) -> Table:

@@ -28,7 +28,7 @@ OUT_HELP = "A .csv or .parquet file with the columns date, ticker and p."
 def main(model_dir: Path, source: str, out: Path, *, debug: bool) -> None:
     """Writes the probability of a rise after each day of the bars that has enough days before it.
 
-    MODEL_DIR is what evaluate has made, such as outputs/models/best.
+    MODEL_DIR is a folder that evaluate has made, such as outputs/models/best.
     """
     from phase6c.data.bars import load_bars
     from phase6c.nn.saved_model import load_model
@@ -78,7 +78,7 @@ def write(frame: pd.DataFrame, out: Path) -> None:
 
 
 def show(frame: pd.DataFrame, model: Model, out: Path) -> None:
-    """Prints what was written, and the newest probabilities."""
+    """Prints where the probabilities are, and the newest of them."""
     data = model.info.trial.data
     within = "day" if data.horizon_days == 1 else f"{data.horizon_days} days"
     noun, verb = ("probability", "is") if len(frame) == 1 else ("probabilities", "are")
@@ -92,7 +92,7 @@ def show(frame: pd.DataFrame, model: Model, out: Path) -> None:
 
 
 def show_limits(frame: pd.DataFrame, model: Model, bars: Bars) -> None:
-    """Prints what was not predicted, and what is not to be taken for a forecast."""
+    """Prints tickers without a probability, and days whose probability is no forecast."""
     from phase6c.wording import listed
 
     tickers = sorted(set(bars.frame["ticker"]))

@@ -1,4 +1,4 @@
-"""Trains matched contrasts: configurations and the same with one field changed, on equal seeds."""
+"""Trains matched contrasts: configurations, and the same with a field changed, on equal seeds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
 
 
 def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
-    """Prints what would be trained, and its cost; what is missing is named, not an error."""
+    """Prints the planned trainings and their cost; a missing resource is named, not an error."""
     from phase6c.commands.probe_tables import plan_document, plan_lines
     from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials

@@ -90,33 +90,33 @@ def result_table(probed: Probed) -> Table:
     for name in ("params", "seeds", "mean", "change", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", min_width=10)
-    for one in probed.contrasts:
-        table.add_row(*_cells(one))
+    for contrast in probed.contrasts:
+        table.add_row(*_cells(contrast))
     return table
 
 
 def repeats_table(probed: Probed) -> Table:
     """A row for each configuration that was trained with several seeds."""
-    found = repeats(of_study(probed.study))
-    table = plain_table(found.title)
-    for position, name in enumerate(found.columns):
+    repeated = repeats(of_study(probed.study))
+    table = plain_table(repeated.title)
+    for position, name in enumerate(repeated.columns):
         table.add_column(name, justify="right" if position else "left")
-    for row in found.rows:
+    for row in repeated.rows:
         table.add_row(*map(text, row))
     return table
 
 
-def _cells(one: Contrast) -> list[str]:
-    interval = one.interval
+def _cells(contrast: Contrast) -> list[str]:
+    interval = contrast.interval
     return [
-        one.base_label,
-        f"{one.name}\n{one.base_value} -> {one.value}",
-        f"{one.n_params:,}{'' if one.in_budget else '*'}",
-        f"{len(one.seeds)}/{len(one.seeds) + one.n_failed}",
-        _figure(one.mean),
-        _figure(one.difference, "+"),
+        contrast.base_label,
+        f"{contrast.name}\n{contrast.base_value} -> {contrast.value}",
+        f"{contrast.n_params:,}{'' if contrast.in_budget else '*'}",
+        f"{len(contrast.seeds)}/{len(contrast.seeds) + contrast.n_failed}",
+        _figure(contrast.mean),
+        _figure(contrast.difference, "+"),
         f"{interval.low:+.4f}, {interval.high:+.4f}" if interval else "-",
-        one.verdict,
+        contrast.verdict,
     ]
 
 

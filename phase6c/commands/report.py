@@ -1,4 +1,4 @@
-"""Reads studies and says what they bear; trains nothing."""
+"""Reads studies, and says what they bear; trains nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def folder_of(studies: tuple[str, ...]) -> Path:
 
 
 def refresh_optuna(studies: tuple[str, ...]) -> None:
-    """Makes optuna.db of each study again; that of a killed one is behind its ledger."""
+    """Makes optuna.db of each study again; after a kill, it is behind the ledger."""
     from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
     from phase6c.study.study import load_study
     from phase6c.study.study_config import OPTUNA_FILE, STUDY_FILE
@@ -73,7 +73,7 @@ def is_older(path: Path, other: Path) -> bool:
 
 
 def show(report: Document) -> None:
-    """Prints what is said; the tables are in the files."""
+    """Prints the sentences; the tables are in the files."""
     from rich.console import Console
 
     console = Console(highlight=False)

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:
-    """The resources of a run, and what is missing; this machine's CPUs where something is."""
+    """The resources of a run; or this machine's CPUs, and the message of a missing resource."""
     from phase6c.tune.runtime.resources import Resources, local_cpus
 
     try:
@@ -44,7 +44,7 @@ def check_gpu(
     given: dict[str, Any],
     remedy: str = "ask for less",
 ) -> None:
-    """A large budget on a CPU is started only by someone who has seen what it takes.
+    """A large budget on a CPU is started only by someone who has seen how long it takes.
 
     Args:
         plan: Names the budget.

@@ -34,7 +34,7 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
             space = importlib.import_module(module_name).SPACE
     except ConfigError:
         raise
-    except Exception as error:  # whatever a user's module raises
+    except Exception as error:  # of any kind, from a user's module
         raise _no_space(
             module_name, f"{error or 'nothing said'}, {type(error).__name__}"
         ) from error
@@ -70,7 +70,7 @@ def _no_space(module_name: str, found: str) -> ConfigError:
 
 @contextmanager
 def _importing_from_here() -> Iterator[None]:
-    """While open, a user's own module is found in the current folder; nothing else should be."""
+    """While open, a user's own module is looked for in the current folder, after all others."""
     here = str(Path.cwd())
     sys.path.append(here)
     try:

@@ -125,7 +125,7 @@ def make_plan(given: dict[str, Any]) -> StudyPlan:
 
 
 def show_plan(plan: StudyPlan, *, as_json: bool) -> None:
-    """Prints the plan and its cost; what is missing is named, not an error."""
+    """Prints the plan and its cost; a missing resource is named, not an error."""
     from rich.console import Console
 
     from phase6c.commands.plan_tables import (

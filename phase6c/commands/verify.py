@@ -53,7 +53,7 @@ def fields(finding: Finding) -> dict[str, str]:
 
 
 def show(report: Verification) -> None:
-    """Prints one line for each finding and note, and one on the whole."""
+    """Prints a line for each finding and note, and a line on the whole study."""
     for finding in report.findings:
         click.echo(str(finding))
     for note in report.notes:

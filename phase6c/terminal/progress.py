@@ -1,4 +1,4 @@
-"""The progress of a run: one live display on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Progress:
         )
 
     def __call__(self, row: Row, trial: Trial) -> None:
-        """Shows what the new row changes."""
+        """Shows the trials with the new row."""
         self._seen.add(trial.number)
         if self._live is not None:
             self._live.update(self._display())

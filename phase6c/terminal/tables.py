@@ -130,10 +130,10 @@ def _audit_lines(study: Study) -> list[str]:
 
 
 def _verdict(config: StudyConfig, corrected: float) -> str:
-    """Whether the search was worth more than a simpler model, as far as one block can tell."""
+    """Whether the search was worth more than a simpler model, as far as a block can tell."""
     objective = config.objective
-    values = {one.name: getattr(one.metrics, objective) for one in config.baselines}
-    name = max(values, key=lambda one: score(values[one], objective))
+    values = {each.name: getattr(each.metrics, objective) for each in config.baselines}
+    name = max(values, key=lambda name: score(values[name], objective))
     better = score(corrected, objective) > score(values[name], objective)
     word = "better" if better else "not better"
     return (
