@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from phase6c.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Value = bool | int | float | str
 Values = dict[str, Any]
@@ -253,13 +255,26 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
 
 
 def _problem(kind: type[Record], item: ErrorDetails) -> str:
-    """One fault of a configuration, with the nearest known field where a name is unknown."""
-    if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
-        name = str(item["loc"][0])
-        near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.4)
-        return f"{name} is no known field" + (f", did you mean {near[0]}?" if near else "")
-    value = f" (found {item['input']!r})" if isinstance(item["input"], Value) else ""
-    return f"{_place(item['loc'])}: " + item["msg"].removeprefix("Value error, ") + value
+    """What is wrong in a place; an unknown field is told with the nearest known one."""
+    place = _place(item["loc"])
+    if item["type"] == "extra_forbidden":
+        *outer, name = item["loc"]
+        near = _nearest(str(name), _fields_of(kind, outer))
+        return f"{place}: there is no such field" + (f" (did you mean {near}?)" if near else "")
+    message = item["msg"].removeprefix("Value error, ")
+    found = f" (found {item['input']!r})" if isinstance(item["input"], Value) else ""
+    return f"{place}: {message}{found}"
+
+
+def _fields_of(kind: type[Record], place: Iterable[int | str]) -> Iterable[str]:
+    """The fields of a record, or of a record that it holds."""
+    for name in place:
+        field = kind.model_fields.get(str(name))
+        inner = field and field.annotation
+        if not (isinstance(inner, type) and issubclass(inner, Record)):
+            return ()
+        kind = inner
+    return kind.model_fields
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
@@ -298,9 +313,13 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = sorted(known)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            remedy = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+            near = _nearest(name, known)
+            remedy = f"Did you mean {near}?" if near else f"Known: {', '.join(known)}."
             raise ConfigError(f"Every {what} must be a known one", name, remedy)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), None)
 
 
 def digest_of(data: object) -> str:

@@ -116,7 +116,7 @@ def _keep_epoch(table: RawTable, epoch: int | None) -> None:
     """Keeps the rows of one epoch, and says which."""
     if "epoch" not in table.cells:
         if epoch is not None:
-            table.fault("has no column epoch", "Leave --epoch out.")
+            table.fault("has no column epoch", "Leave `epoch` out.")
         return
     numbers = parse_numbers(table.cells["epoch"])
     bad = np.flatnonzero(~np.isfinite(numbers))

@@ -1,1 +1,1 @@
-"""Words, tables and progress for people who watch a terminal or a notebook."""
+"""What a person sees: the progress of a run, tables, and last words."""

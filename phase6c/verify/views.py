@@ -28,7 +28,7 @@ def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
         yield Finding(STUDY_FILE, rule, str(chosen), harmless=True)
     elif not config.complete and chosen >= config.n_trials and not unfinished:
         rule = "A study whose trials have all ended should be complete"
-        found = "it was ended before it could say so; --resume does"
+        found = "it was ended before it could say so; resuming it does"
         yield Finding(STUDY_FILE, rule, found, harmless=True)
 
 

@@ -26,7 +26,7 @@ from phase6c.study.ledger import Ledger, Listener, read_trials
 from phase6c.study.study_config import StudyConfig, write_study_config
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
-from phase6c.terminal.python_progress import Goal, progress_display
+from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.evaluation.conclusion import Conclusion
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions

@@ -22,7 +22,7 @@ from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import TRIALS_FILE, StudyConfig
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
-from phase6c.terminal.python_progress import Goal, progress_display
+from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.probe.bases import find_bases, reference_name
 from phase6c.tune.probe.options import ProbeStudyOptions
 from phase6c.tune.probe.plan import ProbePlan, by_digest

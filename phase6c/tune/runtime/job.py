@@ -22,7 +22,7 @@ from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.space import Space
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
-from phase6c.terminal.python_progress import Goal
+from phase6c.terminal.progress import Goal
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.resources import (
     Resources,

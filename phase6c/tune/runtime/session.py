@@ -24,7 +24,7 @@ from phase6c.study.study_config import StudyConfig, read_study_config, write_stu
 from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import Views
 from phase6c.study.views.tensorboard import Board
-from phase6c.terminal.python_progress import Goal
+from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
@@ -35,10 +35,6 @@ from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
-
-# Makes a listener that shows the progress, from the study, its ledger, the number of GPUs and of
-# trials side by side, and the goal.
-MakeDisplay = Callable[[StudyConfig, Ledger, int, int, Goal], Listener]
 
 
 def run_job(
@@ -126,9 +122,8 @@ class _Session(Generic[SearcherType, Result]):
                 listen = signals.enter_context(signals_request(self.halt, asked_again))
                 told = list(listeners)
                 if display is not None:
-                    side_by_side = resources.max_concurrent
-                    goal = self.job.goal
-                    told.append(display(config, ledger, resources.n_gpus, side_by_side, goal))
+                    counts = resources.n_gpus, resources.max_concurrent
+                    told.append(display(config, ledger, *counts, self.job.goal))
                 self._train(config, ledger, searcher, resources, told, listen)
             listen()  # Ray's end takes the handlers away
             return self.job.conclude(config, ledger, searcher, self.halt)

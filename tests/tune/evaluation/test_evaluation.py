@@ -184,7 +184,7 @@ def test_one_that_was_interrupted_goes_on_to_the_same_end(done, studies, tmp_pat
 
 def test_an_existing_one_is_neither_replaced_nor_mixed_with_another(done, studies):
     _, out = done
-    with pytest.raises(FolderError, match="--resume"):
+    with pytest.raises(FolderError, match="`resume=True`"):
         run_evaluation(studies, **SMALL, out=out)
     with pytest.raises(ConfigError, match="seeds: 2 -> 3"):
         run_evaluation(studies, **{**SMALL, "seeds": 3}, out=out, resume=True)

@@ -86,8 +86,8 @@ def test_a_base_is_found_in_its_study(study, base, numbers, caplog):
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        ("worst", "--base must be best, top:K, trial:N or reference:NAME"),
-        ("top:0", "--base must be"),
+        ("worst", "`base` must be best, top:K, trial:N or reference:NAME"),
+        ("top:0", "`base` must be"),
         ("trial:4", "has 4 trials"),
         ("reference:january_bets", "Did you mean january_best"),
     ],

@@ -221,7 +221,7 @@ def test_an_existing_study_is_refused_before_any_work(plan):
     planned = plan()
     planned.folder.mkdir(parents=True)
     write_study_config(planned.folder, planned.config)
-    with pytest.raises(FolderError, match="--resume"):
+    with pytest.raises(FolderError, match="resume=True"):
         plan()
     assert plan(resume=True).folder == plan(overwrite=True).folder == planned.folder
 
