@@ -16,12 +16,11 @@ import ray
 
 import phase6c
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.study.ledger import Ledger, Row
-from phase6c.study.study_config import StudyConfig
-from phase6c.tune.runtime.resources import Resources
+from phase6c.study.ledger import Row
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.search.run import search_job
 from search_spaces import tiny
 
 N_CPUS = 2
@@ -83,16 +82,13 @@ def search(trainable: type[NoOpTrainable], n_trials: int, searcher: str) -> tupl
     """Runs a whole search; its clock and its wall time, start-up and conclusion included."""
     clock = Clock()
 
-    def listener(config: StudyConfig, ledger: Ledger, resources: Resources) -> Clock:
-        return clock
-
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         options = SearchOptions(
             n_trials=n_trials, epochs=1, cpus=N_CPUS, searcher=searcher, out=out
         )
         plan = plan_study(tiny.SPACE, phase6c.load_bars("sp500"), options)
-        study = run(plan, [listener], trainable)
+        study = run_job(search_job(plan, trainable), [clock])
     assert len(clock.times) == len(study.trials) == n_trials
     ray.shutdown()
     return clock, time.perf_counter() - begun

@@ -1,106 +1,11 @@
-"""Says what is wrong with probabilities, and which calibrator mends it."""
+"""`python launch/audit.py` is the command `phase6c audit`."""
 
-from __future__ import annotations
-
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 try:
-    import click
-    from _app import exits_with_code
+    from phase6c.commands.audit import main
 except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from phase6c.analysis.audit import Audit
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--epoch", type=int, help="Of a file with several epochs.  [default: the last]")
-@click.option(
-    "--train-base-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="The share of ones that the model was trained on, if known.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@exits_with_code
-def main(file: Path, *, epoch: int | None, train_base_rate: float | None, as_json: bool) -> None:
-    """Says what is wrong with the probabilities in FILE, and which calibrator mends it.
-
-    FILE is CSV (.csv, .csv.gz) or Parquet with a label y (0 or 1) and a probability p in every
-    row. Rows are ordered by a column date where there is one, else as they stand; calibrators are
-    fitted on the earlier half and judged on the later.
-    """
-    from phase6c.analysis.audit import audit
-    from phase6c.analysis.predictions import load_predictions
-
-    found = audit(load_predictions(file, epoch), train_base_rate)
-    if as_json:
-        click.echo(json.dumps({"schema": "phase6c.audit/1", **found.model_dump(mode="json")}))
-    else:
-        show(file, found)
-
-
-def show(file: Path, found: Audit) -> None:
-    """Prints the verdict, its evidence and repair, the figures, and the calibrators."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    # Written by click, because rich ends the process itself where nobody reads any more.
-    with console.capture() as text:
-        console.print(f"{file.name}: {found.verdict}", style="bold")
-        for line in (*found.evidence, found.repair):
-            console.print(line)
-        console.print()
-        console.print(figures_text(found))
-        console.print(f"\nFitted on the earlier {found.n_fitted:,} rows, judged on the others:")
-        console.print(calibration_table(found))
-        for note in found.notes:
-            console.print(note)
-    click.echo(text.get(), nl=False)
-
-
-def figures_text(found: Audit) -> str:
-    """The main figures of all rows in words."""
-    all_rows = found.metrics
-    figures = {
-        "AUC": all_rows.auc,
-        "log loss": all_rows.log_loss,
-        "Brier": all_rows.brier,
-        "ECE": all_rows.ece,
-        "base rate": all_rows.base_rate,
-        "calibration slope": all_rows.calibration_slope,
-    }
-    known = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
-    spread = f"probabilities {all_rows.pred_min:.3f} to {all_rows.pred_max:.3f}"
-    return f"{found.n_fitted + found.n_judged:,} rows: {', '.join([*known, spread])}."
-
-
-def calibration_table(found: Audit) -> Table:
-    """A row for each kind of calibrator."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("calibration")
-    for name in ("log loss", "Brier", "ECE", "saves [95% interval]"):
-        table.add_column(name, justify="right")
-    for kind, judged in found.calibration.items():
-        if judged is None:
-            table.add_row(kind, "-", "-", "-", "-")
-            continue
-        saved = judged.saved
-        interval = f"{saved.value:+.4f} [{saved.low:+.4f}, {saved.high:+.4f}]" if saved else ""
-        figures = (judged.log_loss, judged.brier, judged.ece)
-        table.add_row(kind, *(f"{one:.4f}" for one in figures), interval)
-    return table
-
+    sys.exit(f"phase6c is not installed here ({missing}); run 'make demo', or 'pip install .'.")
 
 if __name__ == "__main__":
     main()

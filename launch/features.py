@@ -1,72 +1,11 @@
-"""Prints the catalogue of features."""
+"""`python launch/features.py` is the command `phase6c features`."""
 
-from __future__ import annotations
-
-import json
 import sys
 
 try:
-    import click
-    from _app import TIERS, exits_with_code
+    from phase6c.commands.features import main
 except ImportError as missing:
-    sys.exit(
-        f"phase6c is not installed here ({missing}); run 'make demo', or use .venv/bin/python."
-    )
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option(
-    "--tier",
-    default="a200",
-    type=TIERS,
-    help="The features of this tier; a200 has all.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@exits_with_code
-def main(tier: str, *, as_json: bool) -> None:
-    """Prints every feature of a tier: name, family, lookback in days, needs, meaning."""
-    from phase6c.data import catalogue
-
-    tiers = catalogue.TIERS
-    smallest = {name: own for own in reversed(tiers) for name in tiers[own]}
-    rows = [
-        {
-            "name": feature.name,
-            "family": feature.family,
-            "tier": smallest[feature.name],
-            "lookback_days": feature.lookback_days,
-            "needs": list(feature.needs),
-            "meaning": feature.meaning,
-        }
-        for feature in (catalogue.FEATURES[name] for name in tiers[tier])  # type: ignore[index]
-    ]
-    if as_json:
-        click.echo(json.dumps({"schema": "phase6c.features/1", "tier": tier, "features": rows}))
-        return
-    show(rows)
-
-
-def show(rows: list[dict[str, object]]) -> None:
-    """Prints the features as a table."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in ("feature", "tier", "family", "lookback", "needs", "meaning"):
-        table.add_column(name, justify="right" if name == "lookback" else "left")
-    for row in rows:
-        needs = row["needs"]
-        assert isinstance(needs, list)
-        days = f"{row['lookback_days']} d"
-        words = (row["name"], row["tier"], row["family"], days, " ".join(needs), row["meaning"])
-        table.add_row(*map(str, words))
-    # A pipe has no width of its own; lines are kept whole for it.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    # Written by click, because rich ends the process itself where nobody reads any more.
-    with console.capture() as text:
-        console.print(table)
-    click.echo(text.get(), nl=False)
-
+    sys.exit(f"phase6c is not installed here ({missing}); run 'make demo', or 'pip install .'.")
 
 if __name__ == "__main__":
     main()

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from phase6c.errors import Phase6cError
     from phase6c.nn.saved_model import Model, load_model
     from phase6c.nn.trainer import run_trial
+    from phase6c.records import Trial
     from phase6c.space.budget import Budget
     from phase6c.space.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
     from phase6c.statistics.calibrators import Calibrator
+    from phase6c.study.ledger import Listener
     from phase6c.study.study import Study, load_study
     from phase6c.tune.evaluation.run import run_evaluation
     from phase6c.tune.probe.run import run_probe
@@ -28,12 +30,14 @@ _HOMES = {
     "Float": "phase6c.space.space",
     "Grid": "phase6c.space.space",
     "Int": "phase6c.space.space",
+    "Listener": "phase6c.study.ledger",
     "Model": "phase6c.nn.saved_model",
     "Phase6cError": "phase6c.errors",
     "Rule": "phase6c.space.space",
     "Space": "phase6c.space.space",
     "Study": "phase6c.study.study",
     "TransformerTrainable": "phase6c.tune.runtime.trainable",
+    "Trial": "phase6c.records",
     "ZeroOr": "phase6c.space.space",
     "load_bars": "phase6c.data.bars",
     "load_model": "phase6c.nn.saved_model",
@@ -51,12 +55,14 @@ __all__ = [
     "Float",
     "Grid",
     "Int",
+    "Listener",
     "Model",
     "Phase6cError",
     "Rule",
     "Space",
     "Study",
     "TransformerTrainable",
+    "Trial",
     "ZeroOr",
     "__version__",
     "load_bars",

@@ -1,4 +1,4 @@
-"""Counts and lists as people say them."""
+"""Counts, lists and durations as people say them."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def times(n: int) -> str:
 def words(name: str) -> str:
     """A baseline's name as people read it."""
     return name.replace("_", " ")
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

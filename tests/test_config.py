@@ -114,6 +114,20 @@ def test_tokens_are_the_patches_of_a_window():
     assert TrialConfig.from_flat(FLAT).model.n_tokens == 4
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"teir": "a20"}, r"teir: there is no such field \(did you mean tier\?\)"),
+        ({"xyz": 1}, "xyz: there is no such field; |xyz: there is no such field. Correct"),
+    ],
+)
+def test_an_unknown_field_is_told_with_the_nearest(data, said):
+    with pytest.raises(ConfigError, match=said):
+        parse(DataConfig, data)
+    with pytest.raises(ConfigError, match=f"data.{said}"):
+        parse(TrialConfig, {"data": data, "model": {}, "optim": {}})
+
+
 def test_a_whole_record_that_is_wrong_is_named():
     with pytest.raises(ConfigError, match=r"together: .*test included"):
         parse(DataConfig, {"train_fraction": 0.9})

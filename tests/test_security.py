@@ -61,10 +61,11 @@ CALLS = {
     "importlib.import_module": None,
 }
 ALLOWED = {
-    ("phase6c/tune/faults.py", "pickle"),
-    ("phase6c/tune/faults.py", "pickle.loads"),
-    # The module of --space is the user's own code, and phase6c's public names come from phase6c.
-    ("launch/_spaces.py", "importlib.import_module"),
+    ("phase6c/tune/runtime/faults.py", "pickle"),
+    ("phase6c/tune/runtime/faults.py", "pickle.loads"),
+    # The module of --space is the user's own code; subcommands and public names are of phase6c.
+    ("phase6c/commands/spaces.py", "importlib.import_module"),
+    ("phase6c/commands/group.py", "importlib.import_module"),
     ("phase6c/__init__.py", "importlib.import_module"),
 }
 
@@ -433,15 +434,15 @@ def test_modules_that_lie_about_are_not_imported(tmp_path):
 
 LEAKING = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from _app import library_messages, quiet_terminal
 
 import phase6c
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.study.study_folder import LOG_FILE
+from phase6c.terminal.console import library_messages, quiet_terminal
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.runtime.session import run_job
+from phase6c.tune.search.run import search_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import tiny
 
@@ -465,12 +466,12 @@ class Leaking(TransformerTrainable):
 if __name__ == "__main__":
     options = SearchOptions(
         n_trials=3, epochs=1, cpus=1, data={"tier": "a20"}, scheduler="none",
-        pins={"precision": "float32"}, warm_start=sys.argv[3],
+        pins={"precision": "float32"}, warm_start=sys.argv[2],
     )
-    plan = plan_study(tiny.SPACE, phase6c.load_bars(sys.argv[2]), options)
+    plan = plan_study(tiny.SPACE, phase6c.load_bars(sys.argv[1]), options)
     log = plan.folder / LOG_FILE
     with quiet_terminal(log) as console, library_messages(console, quiet=False):
-        run(plan, trainable=Leaking)
+        run_job(search_job(plan, Leaking))
 """
 DATA = "https://reader:canary-source@bars.test/x?api_key=canary-query/sp?token=canary-file.csv"
 ENVIRONMENT = {
@@ -491,7 +492,7 @@ def leaked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     source.write_text(json.dumps([{"params": {"n_layers": 1}, "value": 0.7}]))
     (folder / "search.py").write_text(LEAKING)
     done = subprocess.run(
-        [sys.executable, "search.py", LAUNCH, DATA, source],
+        [sys.executable, "search.py", DATA, source],
         cwd=folder,
         env={**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The built wheel holds the library and nothing else, and CONTRACT's library block runs from it."""
+"""The built wheel holds the library and nothing else; library block and commands run from it."""
 
 from __future__ import annotations
 
@@ -89,18 +89,24 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert {name for name in names if name.endswith(".py")} == sources
 
 
-def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path):
+def run(folder, *words):
+    """What a command prints that runs in a folder outside of any checkout."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [python, "-c", LIBRARY_BLOCK],
+        [str(word) for word in words],
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
+
+
+def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path):
+    told = run(tmp_path, python, "-c", LIBRARY_BLOCK)
+    found = json.loads(told.splitlines()[-1])
     assert Path(found["package"]).is_relative_to(python.parents[1])
     assert Path(found["folder"]) == tmp_path / "outputs" / "phase6c_a100" / "hpo_tiny_h1"
     assert found["states"] == ["COMPLETE", "COMPLETE"]
@@ -109,3 +115,32 @@ def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path)
     assert {"number", "state", "params.learning_rate", "metrics.auc"} <= set(found["columns"])
     assert found["complete"]
     assert {"all_trials.json", "best_params.json", "study.json", "trial_000"} <= set(found["files"])
+
+
+@pytest.mark.timeout(600)
+def test_from_search_to_predictions_by_the_command_of_the_wheel(python, tmp_path):
+    phase6c, study = python.with_name("phase6c"), "outputs/phase6c_a100/first"
+    assert run(tmp_path, phase6c, "--version") == run(
+        tmp_path, python, "-m", "phase6c", "--version"
+    )
+    run(
+        tmp_path,
+        phase6c,
+        "tune",
+        "--budget",
+        "tiny",
+        "--trials",
+        2,
+        "--epochs",
+        2,
+        "--name",
+        "first",
+    )
+    run(tmp_path, phase6c, "report", study, "--draws", 0)
+    assert (tmp_path / study / "report" / "report.html").exists()
+    run(tmp_path, phase6c, "evaluate", study, "--top", 1, "--seeds", 1)
+    told = run(
+        tmp_path, phase6c, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.csv"
+    )
+    assert "after 2018-12-31" in told
+    assert (tmp_path / "p.csv").read_text().startswith("date,ticker,p\n")

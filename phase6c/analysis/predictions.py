@@ -117,7 +117,7 @@ def _keep_epoch(table: RawTable, epoch: int | None) -> None:
     """Keeps the rows of an epoch, and notes which."""
     if "epoch" not in table.cells:
         if epoch is not None:
-            table.fault("has no column epoch", "Leave --epoch out.")
+            table.fault("has no column epoch", "Leave `epoch` out.")
         return
     numbers = parse_numbers(table.cells["epoch"])
     bad = np.flatnonzero(~np.isfinite(numbers))

@@ -105,7 +105,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
             raise StorageError(
                 "All trials of a study must be measured on the same rows",
                 f"trial {trial.number} is not",
-                "Run verify.py on the study, and restore the trial's predictions from a copy.",
+                "Run phase6c verify on the study, and restore the trial's predictions from a copy.",
             )
         logits[trial.number] = rows["logit"].to_numpy()
     if block is None:

@@ -178,5 +178,5 @@ def searched_as(search: Search, probe: Result) -> int:
 def _command(search: Search, n_seeds: int) -> str | None:
     if search.study is None:
         return None
-    words = [".venv/bin/python", "launch/probe.py", "--base", f"top:{N_REPEATED}"]
+    words = ["phase6c", "probe", "--base", f"top:{N_REPEATED}"]
     return shlex.join([*words, "--seeds", str(n_seeds), str(search.path)])

@@ -50,7 +50,9 @@ def read_card(folder: Path) -> Values | None:
         card: Values = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StorageError(
-            "A card must be readable", f"{path}: {error}", "Delete it; --resume makes it again."
+            "A card must be readable",
+            f"{path}: {error}",
+            "Delete it; `resume=True` makes it again.",
         ) from error
     return card
 

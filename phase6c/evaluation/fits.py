@@ -56,7 +56,7 @@ def read_refit(folder: Path) -> Refit | None:
         raise StorageError(
             "The summary of a refit must be whole",
             f"{path}: {error}",
-            "Delete the file, and start the evaluation again under another --name.",
+            "Delete the file, and start the evaluation again under another `name`.",
         ) from error
 
 

@@ -146,5 +146,5 @@ def damaged(path: Path, found: str) -> StorageError:
     return StorageError(
         "The files of a model must be whole and fit each other",
         f"{path}: {found}",
-        "Restore it from a copy, or run its evaluation again with --resume, which writes it anew.",
+        "Restore it from a copy, or resume its evaluation, which writes it anew.",
     )

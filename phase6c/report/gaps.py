@@ -108,14 +108,12 @@ def _can_be_built(search: Search, params: Values) -> bool:
 def _command(search: Search, best: Result, name: str, values: tuple[Value, ...]) -> str | None:
     vary = f"{name}={','.join(map(setting, values))}"
     if search.study is not None:
-        words = [".venv/bin/python", "launch/probe.py", "--base", "best", "--vary", vary]
+        words = ["phase6c", "probe", "--base", "best", "--vary", vary]
         return shlex.join([*words, str(search.path)])
     reference = _as_reference(best.params)
     if reference is None:
         return None
-    return shlex.join(
-        [".venv/bin/python", "launch/probe.py", "--base", f"reference:{reference}", "--vary", vary]
-    )
+    return shlex.join(["phase6c", "probe", "--base", f"reference:{reference}", "--vary", vary])
 
 
 def _as_reference(params: Mapping[str, Value]) -> str | None:
@@ -142,7 +140,7 @@ def _says(search: Search, best: Result, untried: list[Gap]) -> Iterator[str]:
     if any(gap.command is None for gap in untried):
         yield (
             "A probe needs a study or one of the references; to go on from a file of trials, "
-            f"search with launch/tune.py --warm-start {search.path}."
+            f"search with phase6c tune --warm-start {search.path}."
         )
     else:
         yield (

@@ -86,8 +86,8 @@ def check_space(folder: Path, needed: int) -> None:
         raise StorageError(
             "The disk must have room for the whole search",
             f"{_text(room)} in {there}, and up to {_text(needed)} needed",
-            "Free space or choose another --out; fewer --trials, a smaller --keep and fewer trials"
-            " side by side need less.",
+            "Free space or choose another `out`; fewer `n_trials`, a smaller `keep` and fewer "
+            "trials side by side need less.",
         )
 
 

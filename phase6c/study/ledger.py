@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from phase6c.errors import StorageError
 from phase6c.records import Measurement, Stopped, Trial, TrialError
@@ -17,8 +17,24 @@ Row = dict[str, Any]
 # What becomes of a trial after an epoch.
 Decision = Literal["continue", "audit", "stop", "complete", "diverged"]
 Trials = dict[int, Trial]
-# Called after each new row with the row and the trial as it now is.
-Listener = Callable[[Row, Trial], None]
+
+
+class Listener(Protocol):
+    """Told of every row that is appended to a ledger; any function of these arguments is one.
+
+    It is called in the thread of the search, after the row is on disk and the study's own files
+    have been written. The search waits for it, so it has to be quick, and an exception that it
+    raises ends the run; what is finished by then is kept.
+    """
+
+    def __call__(self, row: Row, trial: Trial, /) -> None:
+        """Takes in one row.
+
+        Args:
+            row: The row as it stands in ledger.jsonl; `row["kind"]` is `trial`, `started`,
+                `result`, `retry` or `failed`, as `Ledger` describes them.
+            trial: The trial after the row, with all its measurements so far.
+        """
 
 
 class Ledger:

@@ -63,10 +63,10 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
         raise ConfigError(
             "A study's name must be letters, digits, '.', '_' and '-', at most 80",
             repr(name),
-            "Choose another --name.",
+            "Choose another `name`.",
         )
     if "\0" in str(out):
-        raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct --out.")
+        raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct `out`.")
     root = Path(out).absolute()
     folder = root / parent / name
     # A link on the way could lead a search, and its --overwrite, to folders that are not its own.
@@ -75,7 +75,7 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
         raise FolderError(
             "A study's folder must lie in the output root",
             f"{folder} leads to {target}",
-            "Name the place itself with --out, or choose another --name.",
+            "Name the place itself with `out`, or choose another `name`.",
         )
     return folder
 
@@ -125,7 +125,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if not folder.is_dir():
-        raise FolderError("A study's folder must be a folder", folder, "Choose another --name.")
+        raise FolderError("A study's folder must be a folder", folder, "Choose another `name`.")
     _check_links(folder)
     if (folder / STUDY_FILE).exists():
         if not (resume or overwrite):
@@ -133,7 +133,8 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
             raise FolderError(
                 "An existing study is neither changed nor replaced without being asked",
                 folder,
-                "Add --resume to go on, --overwrite to start over, or choose another --name.",
+                "Add `resume=True` to go on, `overwrite=True` to start over, or choose another "
+                "`name`.",
             )
         if resume:
             _check_ledger(folder)
@@ -142,7 +143,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise FolderError(
             "A folder that holds no study.json is never written into",
             folder,
-            "Choose another --out or --name, or empty it yourself.",
+            "Choose another `out` or `name`, or empty it yourself.",
         )
 
 
@@ -173,7 +174,7 @@ def _in_use(folder: Path) -> FolderError:
     return FolderError(
         "Only one run at a time may use a study's folder",
         folder,
-        "Wait for the other run to end, or choose another --name.",
+        "Wait for the other run to end, or choose another `name`.",
     )
 
 
@@ -215,7 +216,7 @@ def _not_writable(value: object) -> FolderError:
     return FolderError(
         "The output folder must be writable",
         value,
-        "Correct the permissions or choose another --out.",
+        "Correct the permissions or choose another `out`.",
     )
 
 
@@ -235,7 +236,7 @@ def _check_links(folder: Path) -> None:
         raise FolderError(
             "A study's files and folders must not be links",
             f"{', '.join(links)} in {folder}",
-            "Put what they lead to in their place, or choose another --name.",
+            "Put what they lead to in their place, or choose another `name`.",
         )
 
 
@@ -247,7 +248,7 @@ def _check_ledger(folder: Path) -> None:
         raise StorageError(
             "A study that has trials must have its ledger",
             f"{ledger} is missing or empty",
-            "Restore it from a copy, or start over with another --name.",
+            "Restore it from a copy, or start over with another `name`.",
         )
 
 

@@ -30,7 +30,7 @@ def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
         yield Finding(STUDY_FILE, rule, str(chosen), harmless=True)
     elif not config.complete and chosen >= config.n_trials and not unfinished:
         rule = "A study whose trials have all ended should be complete"
-        reason = "it was ended before it could say so; --resume does"
+        reason = "it was ended before it could say so; resuming it does"
         yield Finding(STUDY_FILE, rule, reason, harmless=True)
 
 

@@ -24,10 +24,11 @@ from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.records import Measurement
 from phase6c.space.space import Space
 from phase6c.tune.runtime import trainable
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.search.run import search_job
 from search_spaces import tiny
 
 EPOCHS = 9
@@ -107,7 +108,7 @@ def main() -> None:
     )
     try:
         plan = plan_study(SPACE, phase6c.load_bars("sp500"), options)
-        run(plan, trainable=Formula, leave=leave)
+        run_job(search_job(plan, Formula), leave=leave)
     except Phase6cError as error:
         leave(error)
 

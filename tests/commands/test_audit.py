@@ -19,7 +19,7 @@ KINDS = ["none", "intercept", "temperature", "platt", "isotonic"]
 
 @pytest.fixture(scope="module")
 def audit():
-    """Runs launch/audit.py in this process."""
+    """Runs `phase6c audit` in this process."""
     command = load_command("audit")
     return lambda *options: CliRunner().invoke(command, [str(one) for one in options])
 

@@ -1,4 +1,4 @@
-"""The commands evaluate.py and predict.py, as a user runs them."""
+"""The commands `evaluate` and `predict`, as a user runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from .conftest import LAUNCH, load_command, run_command
+from .conftest import load_command, run_command
 
 pytestmark = pytest.mark.ray
 
@@ -101,7 +101,6 @@ def test_what_cannot_be_is_refused_with_its_code(evaluated, folder):
 
 def test_a_dry_run_names_contenders_steps_and_cost_and_leaves_nothing(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [str(LAUNCH), *sys.path])
     command = load_command("evaluate")
     options = [STUDY, "--top", "2", "--name", "dry", "--dry-run"]
     shown = CliRunner().invoke(command, options)
@@ -118,7 +117,7 @@ CUT = ("--top", 1, "--seeds", 1, "--name", "cut", "--cpus", 2)
 
 def interrupted(folder: Path, number: signal.Signals, after: str, *options: object) -> str:
     """What an evaluation says on stderr that gets a signal once a line has said `after`."""
-    command = [sys.executable, LAUNCH / "evaluate.py", STUDY, *CUT, *options]
+    command = [sys.executable, "-m", "phase6c", "evaluate", STUDY, *CUT, *options]
     with subprocess.Popen(
         list(map(str, command)),
         cwd=folder,

@@ -1,4 +1,4 @@
-"""predict.py replaces nothing that it reads, and says which days and tickers its figures miss."""
+"""`phase6c predict` replaces no file that it reads, and says which days and tickers it misses."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import io
 import json
 import os
 import shlex
@@ -15,12 +13,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
-from phase6c.study.ledger import FILE_NAME, Ledger
 from phase6c.study.study import load_study
 from phase6c.study.study_config import write_study_config
-from phase6c.tune.runtime.resources import Resources
 from phase6c.verify.study import verify
 
 from .conftest import LAUNCH, load_command
@@ -36,9 +31,8 @@ def probe_command():
 
 @pytest.fixture
 def probe(probe_command, tmp_path, monkeypatch):
-    """Runs launch/probe.py in this process, in an empty folder."""
+    """Runs `phase6c probe` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(LAUNCH), *sys.path])
     return lambda *options: CliRunner().invoke(probe_command, [str(one) for one in options])
 
 
@@ -94,30 +88,6 @@ def test_a_dry_run_shows_every_run_and_its_cost_and_writes_nothing(probe, tmp_pa
     assert "january_best, n_heads 4: " in text
     assert "9 runs of 2 epochs on 3 seeds, of which 0 are there already" in text
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_progress_counts_the_probes_and_says_what_each_varies(
-    monkeypatch, tmp_path, study_config, birth, measured
-):
-    monkeypatch.syspath_prepend(str(LAUNCH))
-    progress = importlib.import_module("_progress")
-    ledger, lines = Ledger(tmp_path / FILE_NAME), Console(file=io.StringIO(), width=200)
-    result = measured(1, 0.6).model_dump(mode="json")
-    ledger.append("trial", 0, **birth())
-    ledger.append("result", 0, measurement=result, decision="complete")
-    resources = Resources(n_cpus=2, n_gpus=0, gpus_per_trial=0.0)
-    goal = progress.Goal(2, lambda trial: not trial.searched)
-    shown = progress.Progress(lines, None, study_config(), ledger, resources, goal)
-    ledger.listen(shown)
-    for number, varied in ((1, {}), (2, {"dropout": 0.3})):
-        ledger.append("trial", number, **birth(seed=5, source="probe", contrast_of=0, **varied))
-        ledger.append("result", number, measurement=result, decision="complete")
-    ledger.close()
-    first, second = lines.file.getvalue().splitlines()[1:]
-    assert first.startswith("trial 1 (probe of trial 0): complete")
-    assert "| 1 to do" in first
-    assert second.startswith("trial 2 (probe of trial 0: dropout 0.3): complete")
-    assert "| 0 to do" in second
 
 
 @pytest.mark.ray

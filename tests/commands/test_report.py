@@ -15,7 +15,7 @@ from .conftest import LAUNCH, load_command
 
 @pytest.fixture(scope="module")
 def report():
-    """Runs launch/report.py in this process."""
+    """Runs `phase6c report` in this process."""
     command = load_command("report")
     return lambda *options: CliRunner().invoke(command, [str(one) for one in options])
 
@@ -99,7 +99,6 @@ def test_neither_torch_nor_ray_is_imported(study):
     code = (
         "import runpy, sys\n"
         f"sys.argv = ['report.py', {str(study.folder)!r}, '--draws', '0']\n"
-        f"sys.path.insert(0, {str(LAUNCH)!r})\n"
         "try:\n"
         f"    runpy.run_path({str(LAUNCH / 'report.py')!r}, run_name='__main__')\n"
         "except SystemExit as ended:\n"

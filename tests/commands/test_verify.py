@@ -16,7 +16,7 @@ from .conftest import load_command
 
 @pytest.fixture(scope="module")
 def verify():
-    """Runs launch/verify.py in this process."""
+    """Runs `phase6c verify` in this process."""
     command = load_command("verify")
     return lambda *options: CliRunner().invoke(command, [str(one) for one in options])
 

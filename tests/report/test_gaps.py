@@ -54,8 +54,9 @@ def test_a_width_that_follows_from_the_depth_still_counts_as_next_to_it(
 
 def test_the_command_names_axis_values_and_study(search):
     words = shlex.split(found(search)["n_heads"].command)
-    assert words[1:] == [
-        "launch/probe.py",
+    assert words == [
+        "phase6c",
+        "probe",
         "--base",
         "best",
         "--vary",
@@ -89,7 +90,7 @@ def test_a_file_whose_best_is_no_reference_gets_no_command(tmp_path):
     path = tmp_path / "trials.json"
     path.write_text(json.dumps(trials))
     section = gaps(read_search(path))
-    assert f"launch/tune.py --warm-start {path}" in section.says[1]
+    assert f"phase6c tune --warm-start {path}" in section.says[1]
 
 
 def test_before_there_is_a_best_nothing_is_said(tmp_path, write_trials, study_config, trial_of):

@@ -49,7 +49,7 @@ def test_what_the_study_holds_already_counts(
     (study / "trial_000").mkdir(parents=True)
     (study / "trial_000" / "last.ckpt").write_bytes(b"0" * 500)
     check_space(study, 1500)
-    with pytest.raises(StorageError, match="--keep"):
+    with pytest.raises(StorageError, match="smaller `keep`"):
         check_space(study, 1501)
 
 

@@ -67,7 +67,7 @@ def test_a_study_lies_under_its_tier(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a b", "../up", "n" * 81, "a\n"])
 def test_a_name_that_could_lead_astray_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match="--name"):
+    with pytest.raises(ConfigError, match="another `name`"):
         study_path(tmp_path, "a20", name)
 
 
@@ -149,7 +149,10 @@ def test_an_interrupted_start_is_not_foreign(folder):
 
 def test_an_existing_study_needs_a_word(folder):
     store(folder)
-    with pytest.raises(FolderError, match="--resume to go on, --overwrite"), opened(folder):
+    with (
+        pytest.raises(FolderError, match="`resume=True` to go on, `overwrite=True`"),
+        opened(folder),
+    ):
         pass
     assert (folder / "trial_000" / "best.safetensors").exists()
 
@@ -167,7 +170,7 @@ def test_a_study_whose_ledger_is_gone_never_starts_over_silently(folder, is_empt
     (folder / LEDGER_FILE).write_text("") if is_empty else (folder / LEDGER_FILE).unlink()
     for _ in range(2):
         with (
-            pytest.raises(StorageError, match=r"missing or empty.*Restore it.*another --name"),
+            pytest.raises(StorageError, match=r"missing or empty.*Restore it.*another `name`"),
             opened(folder, resume=True),
         ):
             pass

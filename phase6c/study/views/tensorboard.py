@@ -79,7 +79,7 @@ class Board:
         except OSError as error:
             if not self._failed:
                 logger.warning(
-                    "TensorBoard's curves cannot be written (%s); --resume makes them again.",
+                    "TensorBoard's curves cannot be written (%s); `resume=True` makes them again.",
                     error.strerror or error,
                 )
             self._failed = True

@@ -177,7 +177,7 @@ def _weights(stages: Stages, fit: Fit) -> bytes:
         raise StudyFailedError(
             "Every training of the final model must succeed",
             f"seed {fit.seed}: {error}",
-            "Run the same command with --resume to try it again.",
+            "Evaluate again with `resume=True` to try it again.",
         )
     return (path / FITTED_FILE).read_bytes()
 
@@ -209,7 +209,7 @@ def _open_test(plan: EvaluationPlan, choice: ModelChoice) -> tuple[Opening, tupl
         raise StorageError(
             "What was chosen before the test block was opened must stay chosen",
             f"{chosen} now, {opening.chosen} then",
-            "Files of the trainings have changed; evaluate again under another --name.",
+            "Files of the trainings have changed; evaluate again under another `name`.",
         )
     return opening, before
 

@@ -29,7 +29,7 @@ def check_comparable(studies: Sequence[Study]) -> None:
         "bars": _bars,
         "features and labels": lambda study: study.config.data_digest[:12],
     }
-    remedy = "Evaluate them one by one, each with a --name."
+    remedy = "Evaluate them one by one, each with a `name`."
     check_same(studies, aspects, "that are evaluated together", remedy)
 
 

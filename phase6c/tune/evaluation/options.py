@@ -6,14 +6,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from phase6c.config import (
-    CalibrationKind,
-    Record,
-)
+from phase6c.config import CalibrationKind
+from phase6c.tune.runtime.job import RunOptions
 
 
-class EvaluationOptions(Record):
-    """How to evaluate; the same names as the options of `launch/evaluate.py`.
+class EvaluationOptions(RunOptions):
+    """How to evaluate; `gpus`, `gpus_per_trial`, `cpus` and `address` are those of RunOptions.
 
     Attributes:
         top: How many of the best trials of each study.
@@ -21,7 +19,6 @@ class EvaluationOptions(Record):
         folds: Of the walk forward.
         calibration: A kind of calibrator, or `auto`.
         name: Of the model's folder, `{out}/models/{name}`.
-        gpus, gpus_per_trial, cpus, address: See `SearchOptions`.
     """
 
     top: int = Field(default=3, ge=1)
@@ -31,7 +28,3 @@ class EvaluationOptions(Record):
     name: str = "best"
     out: str | Path = "outputs"
     resume: bool = False
-    gpus: int | None = Field(default=None, ge=0)
-    gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
-    address: str | None = None

@@ -18,7 +18,6 @@ from phase6c.data.walk import Walk
 from phase6c.errors import ConfigError, FolderError
 from phase6c.evaluation.openings import OPENINGS_FILE, HeldOutBlock, openings_of
 from phase6c.records import Trial
-from phase6c.space.space import Space
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.evaluation_config import Contender, EvaluationConfig
 from phase6c.study.study import Study, load_study
@@ -31,9 +30,7 @@ from phase6c.tune.evaluation.contenders import (
     find_contenders,
 )
 from phase6c.tune.evaluation.options import EvaluationOptions
-from phase6c.tune.runtime.job import drawn_seed
-from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import StudyPlan
+from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.tune.search.resume import check_same_data
 from phase6c.version import code_version
 from phase6c.wording import times
@@ -72,7 +69,8 @@ class EvaluationPlan:
         bars: All of them, the test block included.
         history: What is made of them.
         walk: What the trainings may see.
-        resume: Whether one that is there may be gone on with.
+        openings: The book of test openings.
+        resume: Whether an evaluation that is there may be gone on with.
     """
 
     folder: Path
@@ -80,6 +78,7 @@ class EvaluationPlan:
     bars: Bars
     history: History
     walk: Walk
+    openings: Path
     resume: bool
 
     @property
@@ -87,11 +86,6 @@ class EvaluationPlan:
         """What is compared, and how."""
         assert self.study.config.evaluation is not None
         return self.study.config.evaluation
-
-    @property
-    def openings(self) -> Path:
-        """The book of test openings."""
-        return self.folder.parent.parent / OPENINGS_FILE
 
     @property
     def test_block(self) -> HeldOutBlock:
@@ -135,6 +129,25 @@ class EvaluationPlan:
         """Trainings if no contender drops out, those of the final model included."""
         steps = len(self.contenders) * (len(self.walk.folds) + 1) + 1
         return steps * len(self.seeds)
+
+    def resumed(self, stored: StudyConfig) -> EvaluationPlan:
+        """The plan with the identity of the stored evaluation.
+
+        Raises:
+            DataError: The bars have changed.
+            ConfigError: Another evaluation is stored.
+        """
+        wanted = self.study.config
+        check_same_data(stored, wanted.data_digest, wanted.data_summary)
+        if stored.evaluation != wanted.evaluation:
+            raise ConfigError(
+                "An evaluation is resumed with the studies and options that it was started with",
+                "; ".join(_differences(stored.evaluation, self.config)),
+                "Give the stored ones, or start another evaluation with another `name`.",
+            )
+        kept = {"study_id": stored.study_id, "complete": stored.complete}
+        config = wanted.model_copy(update=kept)
+        return replace(self, study=replace(self.study, config=config))
 
     def disk_bytes(self, max_concurrent: int) -> int:
         """The size of the trainings' folder at its largest."""
@@ -192,37 +205,17 @@ def plan_evaluation(
         study=StudyPlan(
             folder=folder / FITS,
             config=config,
-            space=Space.from_description(config.space),
             data=data,
-            references=(),
-            options=_run_options(options),
-            precision_pinned=True,
+            options=options,
         ),
         bars=bars,
         history=history,
         walk=walk,
+        openings=Path(options.out).absolute() / OPENINGS_FILE,
         resume=options.resume,
     )
-    return resumed_evaluation(plan) if (folder / FITS / STUDY_FILE).exists() else plan
-
-
-def resumed_evaluation(plan: EvaluationPlan) -> EvaluationPlan:
-    """The plan with the identity of the one that is there.
-
-    Raises:
-        ConfigError: That is another evaluation.
-    """
-    stored = read_study_config(plan.study.folder)
-    wanted = plan.study.config
-    check_same_data(stored, wanted.data_digest, wanted.data_summary)
-    if stored.evaluation != wanted.evaluation:
-        raise ConfigError(
-            "An evaluation is resumed with the studies and options that it was started with",
-            "; ".join(_differences(stored.evaluation, plan.config)),
-            "Give the stored ones, or start another evaluation with --name.",
-        )
-    config = wanted.model_copy(update={"study_id": stored.study_id, "complete": stored.complete})
-    return replace(plan, study=replace(plan.study, config=config))
+    stored = folder / FITS / STUDY_FILE
+    return plan.resumed(read_study_config(stored.parent)) if stored.exists() else plan
 
 
 def key_of(trial: Trial) -> tuple[str, str]:
@@ -231,35 +224,33 @@ def key_of(trial: Trial) -> tuple[str, str]:
 
 
 def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig:
-    """The configuration of the trainings: the studies' own, with nothing left to search.
+    """The configuration of the trainings' study: the data of the searches, and no search.
 
     The largest budget, and its space, stand for all.
     """
-    largest = max(studies, key=budget_size).config
-    return studies[0].config.model_copy(
-        update={
-            "study_id": uuid.uuid4().hex,
-            "name": options.name,
-            "budget": largest.budget,
-            "space": largest.space,
-            "train": common_training(studies),
-            "n_trials": 0,
-            "scheduler": "none",
-            "adaptive_grace": False,
-            "audit_share": 0.0,
-            "time_budget_s": None,
-            "keep": 1,
-            "warm_start": None,
-            "value_corrected": None,
-            "complete": False,
-            "code_version": code_version(),
-            "evaluation": EvaluationConfig(
-                contenders=find_contenders(studies, options.top),
-                n_seeds=options.seeds,
-                n_folds=options.folds,
-                calibration=options.calibration,
-            ),
-        }
+    first, largest = studies[0].config, max(studies, key=budget_size).config
+    return StudyConfig(
+        study_id=uuid.uuid4().hex,
+        name=options.name,
+        budget=largest.budget,
+        space=largest.space,
+        sources=first.sources,
+        data=first.data,
+        data_digest=first.data_digest,
+        data_summary=first.data_summary,
+        train=common_training(studies),
+        n_trials=0,
+        searcher="none",
+        scheduler="none",
+        seed=first.seed,
+        keep=1,
+        code_version=code_version(),
+        evaluation=EvaluationConfig(
+            contenders=find_contenders(studies, options.top),
+            n_seeds=options.seeds,
+            n_folds=options.folds,
+            calibration=options.calibration,
+        ),
     )
 
 
@@ -273,14 +264,14 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         raise FolderError(
             "A folder that holds no evaluation is never written into",
             folder,
-            "Choose another --out or --name, or empty it yourself.",
+            "Choose another `out` or `name`, or empty it yourself.",
         )
     if (folder / FITS / STUDY_FILE).exists() and not resume:
         check_unused(folder / FITS)
         raise FolderError(
             "An existing evaluation is neither changed nor replaced without being asked",
             folder,
-            "Add --resume to go on, or choose another --name.",
+            "Add `resume=True` to go on, or choose another `name`.",
         )
     check_folder(folder / FITS, resume=resume, overwrite=False)
 
@@ -292,11 +283,6 @@ def _each_once(studies: str | Path | Sequence[str | Path]) -> list[Path]:
     if twice:
         raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")
     return places
-
-
-def _run_options(options: EvaluationOptions) -> SearchOptions:
-    names = ("gpus", "gpus_per_trial", "cpus", "address", "out", "name")
-    return parse(SearchOptions, {name: getattr(options, name) for name in names})
 
 
 def _differences(stored: EvaluationConfig | None, wanted: EvaluationConfig) -> Iterator[str]:

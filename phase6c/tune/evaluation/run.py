@@ -1,17 +1,18 @@
-"""Evaluations on Ray Tune: from the best trials of searches to one model and its card."""
+"""Evaluations on Ray: from the best trials of searches to one model and its card."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from ray import tune
 
-from phase6c.config import Values, parse
+from phase6c.config import CalibrationKind, Values, parse
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import make_card
@@ -22,37 +23,59 @@ from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.model_folder import check_whole
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.study.ledger import Ledger, read_trials
-from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
-from phase6c.study.study_folder import open_folder
+from phase6c.study.ledger import Ledger, Listener, read_trials
+from phase6c.study.study_config import StudyConfig, write_study_config
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
+from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
-from phase6c.tune.evaluation.plan import (
-    EvaluationPlan,
-    Fit,
-    key_of,
-    plan_evaluation,
-    resumed_evaluation,
-)
+from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of, plan_evaluation
 from phase6c.tune.evaluation.stages import Stages
-from phase6c.tune.runtime.ending import Leave, raise_early_end
+from phase6c.tune.runtime.ending import raise_early_end
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.runtime.session import MakeListener, Session
+from phase6c.tune.runtime.job import Job, StudyPlan
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
-from phase6c.tune.search.resume import warn_of_other_code
 
 logger = logging.getLogger(__name__)
 
 
-def run_evaluation(studies: str | Path | Sequence[str | Path], **options: Any) -> Evaluated:
-    """Trains the best of searches anew, chooses one, and judges it; as `launch/evaluate.py` does.
+def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
+    studies: str | Path | Sequence[str | Path],
+    /,
+    *,
+    top: int = 3,
+    seeds: int = 5,
+    folds: int = 5,
+    calibration: CalibrationKind = "auto",
+    name: str = "best",
+    out: str | Path = "outputs",
+    resume: bool = False,
+    gpus: int | None = None,
+    gpus_per_trial: float | None = None,
+    cpus: int | None = None,
+    address: str | None = None,
+    listeners: Sequence[Listener] = (),
+    progress: bool = True,
+    **unknown: Never,
+) -> Evaluated:
+    """Trains the best of searches anew, chooses one, and judges it on the test block.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier, or one alone.
-        **options: Fields of `EvaluationOptions`.
+        studies: Folders of studies of the same bars, blocks, label and tier, or one such folder.
+        top: Number of the best trials of each study that are compared.
+        seeds: Largest number of trainings of each configuration in each step.
+        folds: Number of folds of the walk forward.
+        calibration: A kind of calibrator, or `auto`.
+        name: Name of the model's folder, `{out}/models/{name}`.
+        out: Root folder of all outputs.
+        resume: Whether an evaluation that is there is gone on with.
+        gpus, gpus_per_trial, cpus, address: Machines, as in `run_study`.
+        listeners: Functions that are called with every new row of the ledger and its training.
+        progress: Whether the progress is shown on stderr, or in the notebook's cell.
+        **unknown: Refused; the message names the nearest keyword.
 
     Raises:
         ConfigError: An option cannot be used.
@@ -63,64 +86,92 @@ def run_evaluation(studies: str | Path | Sequence[str | Path], **options: Any) -
         StudyFailedError: No configuration could be trained.
         InterruptedStudyError: A signal ended it early.
     """
-    return evaluate(plan_evaluation(studies, parse(EvaluationOptions, options)))
+    given: Values = locals()
+    named = {field: given[field] for field in EvaluationOptions.model_fields}
+    plan = plan_evaluation(studies, parse(EvaluationOptions, {**named, **unknown}))
+    with progress_display(shown=progress) as display:
+        return run_job(EvaluationJob(plan), listeners, display)
 
 
-def evaluate(
-    plan: EvaluationPlan,
-    listeners: Iterable[MakeListener] = (),
-    trainable: type[tune.Trainable] = FitTrainable,
-    leave: Leave | None = None,
-) -> Evaluated:
-    """Runs a plan; see `run_evaluation`.
+@dataclass(frozen=True)
+class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
+    """The trainings of an evaluation on Ray.
 
-    Args:
+    Attributes:
         plan: The evaluation.
-        listeners, trainable, leave: See `Session`.
+        trainable: The class of Ray's that trains a configuration for one step.
     """
-    halt = Halt()
-    folder = plan.study.folder
-    with open_folder(folder, resume=plan.resume, overwrite=False) as is_there:
-        if is_there:
-            stored = read_study_config(folder)
-            plan = resumed_evaluation(plan)
-            card = read_card(plan.folder)
-            if stored.complete and card is not None and _is_whole(plan.folder):
-                logger.info("The evaluation is complete already; nothing is left to do.")
-                return Evaluated(plan.folder, card)
-            warn_of_other_code(stored, plan.study.config)
-            if has_opened(plan.openings, stored.study_id):
-                _check_outputs(folder)
-        elif plan.resume:
+
+    plan: EvaluationPlan
+    trainable: type[tune.Trainable] = FitTrainable
+
+    @property
+    def study(self) -> StudyPlan:
+        return self.plan.study
+
+    @property
+    def resume(self) -> bool:
+        return self.plan.resume
+
+    @property
+    def silent_epochs(self) -> int:
+        """The last epoch of a training has a refit of as many epochs behind it."""
+        return self.study.config.train.epochs
+
+    @property
+    def shared(self) -> Any:
+        return self.plan.walk
+
+    @property
+    def goal(self) -> Goal:
+        return Goal(self.plan.n_fits_at_most, lambda trial: True)
+
+    def resumed(self, stored: StudyConfig) -> EvaluationJob:
+        return replace(self, plan=self.plan.resumed(stored))
+
+    def known_result(self, stored: StudyConfig) -> Evaluated | None:
+        card = read_card(self.plan.folder)
+        if not stored.complete or card is None or not _is_whole(self.plan.folder):
+            return None
+        logger.info("The evaluation is complete already; nothing is left to do.")
+        return Evaluated(self.plan.folder, card)
+
+    def prepare(self, *, is_there: bool) -> None:
+        plan = self.plan
+        if is_there and has_opened(plan.openings, plan.study.config.study_id):
+            _check_outputs(plan.study.folder)
+        if plan.resume and not is_there:
             logger.warning("There is no evaluation in %s; a new one begins.", plan.folder)
         opened = plan.opened_before()
         if opened:
             logger.warning("%s; this evaluation will open it again.", opened)
         logger.info("Figures on the way are of the inner past blocks that choose the epochs.")
-        session = Session(plan.study, halt, listeners, trainable, leave, shared=plan.walk)
-        with session.run(partial(_make_searcher, plan, halt), plan.disk_bytes) as (
-            config,
-            ledger,
-            searcher,
-        ):
-            write_views(folder, config, ledger.trials)
-            raise_early_end(plan.study, halt, done=searcher.exhausted)
-            assert isinstance(searcher, EvaluationSearcher)
-            check = partial(raise_early_end, plan.study, halt, done=False)
-            return _conclude(searcher.course, config, check)
 
+    def disk_bytes(self, max_concurrent: int) -> int:
+        return self.plan.disk_bytes(max_concurrent)
 
-def _conclude(course: Stages, config: StudyConfig, check: Callable[[], None]) -> Evaluated:
-    """Judges; `check` ends it where a signal has come and the test block is still closed."""
-    plan = course.plan
-    evidence = conclude(course, check)
-    write_card(plan.folder, make_card(evidence), evidence)
-    config = config.model_copy(update={"complete": True})
-    write_study_config(plan.study.folder, config)
-    write_views(plan.study.folder, config, course.trials)
-    card = read_card(plan.folder)
-    assert card is not None
-    return Evaluated(plan.folder, card)
+    def make_searcher(
+        self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
+    ) -> EvaluationSearcher:
+        draws = Draws(horizon_days=config.data.horizon_days, seed=config.seed)
+        return EvaluationSearcher(self.plan, draws, ledger, payload, halt)
+
+    def conclude(
+        self, config: StudyConfig, ledger: Ledger, searcher: EvaluationSearcher, halt: Halt
+    ) -> Evaluated:
+        """Judges; a signal ends it as long as the test block is still closed."""
+        plan, folder = self.plan, self.study.folder
+        write_views(folder, config, ledger.trials)
+        raise_early_end(folder, halt, done=searcher.exhausted)
+        check = partial(raise_early_end, folder, halt, done=False)
+        evidence = conclude(searcher.course, check)
+        write_card(plan.folder, make_card(evidence), evidence)
+        config = config.model_copy(update={"complete": True})
+        write_study_config(folder, config)
+        write_views(folder, config, ledger.trials)
+        card = read_card(plan.folder)
+        assert card is not None
+        return Evaluated(plan.folder, card)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -131,10 +182,6 @@ def _is_whole(folder: Path) -> bool:
         logger.warning("%s. It is written anew.", error.value)
         return False
     return True
-
-
-def _draws(config: StudyConfig) -> Draws:
-    return Draws(horizon_days=config.data.horizon_days, seed=config.seed)
 
 
 class EvaluationSearcher(TrialSearcher):
@@ -235,11 +282,5 @@ def _check_outputs(folder: Path) -> None:
         raise StorageError(
             "What a training has left must be kept once the test block has been opened",
             f"files are missing in {', '.join(map(str, lost))}",
-            "Restore them from a copy, or evaluate again under another --name.",
+            "Restore them from a copy, or evaluate again under another `name`.",
         )
-
-
-def _make_searcher(
-    plan: EvaluationPlan, halt: Halt, config: StudyConfig, ledger: Ledger, payload: Values
-) -> EvaluationSearcher:
-    return EvaluationSearcher(plan, _draws(config), ledger, payload, halt)

@@ -13,7 +13,7 @@ from phase6c.records import Trial
 from phase6c.space.references import find_references
 from phase6c.study.ledger import Trials
 from phase6c.study.ranking import ranked
-from phase6c.tune.search.plan import StudyPlan, build_trial
+from phase6c.tune.runtime.job import StudyPlan
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +69,11 @@ def find_bases(base: str, plan: StudyPlan, trials: Trials) -> tuple[Base, ...]:
         return (_reference(form["reference"], plan, trials.values()),)
     if form["trial"]:
         found = [trial for trial in trials.values() if trial.number == int(form["trial"])]
-        rule, there = "--base trial:N must name a trial of the study", f"{len(trials)} trials"
+        rule, there = "A base trial:N must name a trial of the study", f"{len(trials)} trials"
     else:
         wanted = int(form["top"] or 1)
         found = ranked(trials.values(), plan.config)[:wanted]
-        rule, there = "--base best and top:K need a trial that may be called the best", "none"
+        rule, there = "The bases best and top:K need a trial that may be called the best", "none"
         if 0 < len(found) < wanted:
             logger.warning(
                 "Only %d trials may be called the best; %s takes them.", len(found), base
@@ -88,7 +88,7 @@ def _read(base: str) -> dict[str, str | None]:
     form = _FORM.fullmatch(base)
     if form is None:
         raise ConfigError(
-            "--base must be best, top:K, trial:N or reference:NAME", base, "Use --base best."
+            "`base` must be best, top:K, trial:N or reference:NAME", base, "Use `base=best`."
         )
     return form.groupdict()
 
@@ -103,7 +103,7 @@ def _reference(name: str, plan: StudyPlan, trials: Iterable[Trial]) -> Base:
     for trial in trials:
         if trial.source == "reference" and trial.name == name:
             return _of_trial(trial)
-    config, _ = build_trial(plan, plan.config.train, reference.values, 0)
+    config, _ = plan.build_trial(plan.config.train, reference.values, 0)
     return Base(None, name, config.model_copy(update={"seed": 0}), dict(reference.values))
 
 

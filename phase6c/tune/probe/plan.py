@@ -25,8 +25,7 @@ from phase6c.space.references import TOKENS
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.ledger import Trials
 from phase6c.tune.probe.bases import Base
-from phase6c.tune.runtime.job import drawn_seed
-from phase6c.tune.search.plan import StudyPlan
+from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.wording import listed
 
 # What can change while bars, blocks and epochs stay those of the study.
@@ -204,7 +203,7 @@ def _with(base: Base, name: str, value: Any) -> TrialConfig:
 
 
 def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
-    check_names(vary, settable_fields(), "--vary name")
+    check_names(vary, settable_fields(), "varied field")
     others = [name for name in vary if name not in VARIABLE]
     if others:
         raise ConfigError(
@@ -215,5 +214,5 @@ def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
         )
     empty = [name for name, values in vary.items() if not values]
     if empty:
-        rule, remedy = "A varied field needs values", "Use --vary n_heads=2,4."
+        rule, remedy = "A varied field needs values", "Use `vary={'n_heads': [2, 4]}`."
         raise ConfigError(rule, ", ".join(empty), remedy)

@@ -1,73 +1,87 @@
-"""Matched contrasts on Ray Tune: a configuration and its variants, all epochs, paired seeds."""
+"""Matched contrasts on Ray: a configuration and its variants, all epochs, paired seeds."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from ray import tune
 
 from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.probed import Probed
-from phase6c.config import Value, Values, check_names, parse
+from phase6c.config import DataConfig, Objective, Value, Values, check_names, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
-from phase6c.study.ledger import Ledger, Trials, read_trials
+from phase6c.study.ledger import Ledger, Listener, Trials, read_trials
 from phase6c.study.study import load_study
-from phase6c.study.study_config import TRIALS_FILE, StudyConfig, read_study_config
-from phase6c.study.study_folder import open_folder
+from phase6c.study.study_config import TRIALS_FILE, StudyConfig
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
+from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.probe.bases import find_bases, reference_name
+from phase6c.tune.probe.options import ProbeStudyOptions
 from phase6c.tune.probe.plan import ProbePlan, by_digest
 from phase6c.tune.probe.study import own_study, stored_study
-from phase6c.tune.runtime.ending import Leave, raise_early_end
+from phase6c.tune.runtime.ending import raise_early_end
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.runtime.session import MakeListener, Session
+from phase6c.tune.runtime.job import Job, RunOptions, StudyPlan
+from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
-from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.remarks import remarks
-from phase6c.tune.search.resume import warn_of_other_code
+from phase6c.tune.search.precision_and_baselines import with_precision_and_baselines
+from phase6c.tune.search.remarks import data_remarks
 
 logger = logging.getLogger(__name__)
 
 N_SEEDS = 3
-# What may be asked for where the study is there already; the rest stands in it.
-RUN_OPTIONS = ("gpus", "gpus_per_trial", "cpus", "address")
-# What a study of its own is made from besides.
-STUDY_OPTIONS = ("data", "epochs", "objective", "seed", "out", "name", "keep")
 
 
-def run_probe(
+def run_probe(  # noqa: PLR0913 - every keyword is named and typed
     source: str | Path | Bars,
     /,
     base: str,
     vary: Mapping[str, Sequence[Value]],
     *,
     seeds: int = N_SEEDS,
-    **options: Any,
+    gpus: int | None = None,
+    gpus_per_trial: float | None = None,
+    cpus: int | None = None,
+    address: str | None = None,
+    data: DataConfig | Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    objective: Objective | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    name: str | None = None,
+    keep: int | None = None,
+    listeners: Sequence[Listener] = (),
+    progress: bool = True,
+    **unknown: Never,
 ) -> Probed:
-    """Trains matched contrasts; what `launch/probe.py` calls.
+    """Trains matched contrasts.
 
     Every configuration is trained for all epochs under the same seeds, whatever its curve; all
     fields but the varied one stay as they are, d_model too. What the study has already is not
     trained again, so the same call goes on where it was interrupted.
 
     Args:
-        source: The folder of a study; or bars, for a study of the probe's own.
+        source: Folder of a study; or bars, for a study of the probe's own.
         base: `best`, `top:K`, `trial:N` or `reference:NAME`; with bars a reference.
         vary: The values to try of each field, one field at a time; none to repeat the base alone.
-        seeds: How many; more of them begin with the same.
-        **options: `gpus`, `gpus_per_trial`, `cpus` and `address` of SearchOptions; with bars also
-            `data`, `epochs`, `objective`, `seed`, `out`, `name` and `keep`.
+        seeds: Number of seeds of every configuration; more of them begin with the same.
+        gpus, gpus_per_trial, cpus, address: Machines, as in `run_study`.
+        data, epochs, objective, seed, out, name, keep: With bars only, as in `run_study`; a
+            study that is there has settled them.
+        listeners: Functions that are called with every new row of the ledger and its trial.
+        progress: Whether the progress is shown on stderr, or in the notebook's cell.
+        **unknown: Refused; the message names the nearest keyword.
 
     Raises:
         ConfigError: An option, the base or a value cannot be used.
@@ -77,7 +91,12 @@ def run_probe(
         StudyFailedError: No probe reached a value.
         InterruptedStudyError: A signal ended it early.
     """
-    return probe(plan_probe(source, base, vary, seeds=seeds, **options))
+    given: Values = locals()
+    named = {field: given[field] for field in ProbeStudyOptions.model_fields}
+    options = {field: value for field, value in named.items() if value is not None} | unknown
+    plan = plan_probe(source, base, vary, seeds=seeds, **options)
+    with progress_display(shown=progress) as display:
+        return run_job(ProbeJob(plan), listeners, display)
 
 
 def plan_probe(
@@ -100,18 +119,18 @@ def plan_probe(
         raise ConfigError("A probe needs two seeds at least, to tell luck apart", seeds, "Use 3.")
     name = reference_name(base)
     if not isinstance(source, Bars):
-        _check_options(options, RUN_OPTIONS)
-        study = stored_study(Path(source), parse(SearchOptions, options), keeps_cache=keeps_cache)
+        _check_settled_by_study(options)
+        study = stored_study(Path(source), parse(RunOptions, options), keeps_cache=keeps_cache)
     elif name is None:
         raise ConfigError(
             "Without a study, only a reference can be probed",
             base,
-            "Name a study's folder, or use --base reference:january_best.",
+            "Name a study's folder, or use `base=reference:january_best`.",
         )
     else:
-        _check_options(options, (*RUN_OPTIONS, *STUDY_OPTIONS))
-        study = own_study(source, name, parse(SearchOptions, options), keeps_cache=keeps_cache)
-    values = {field: tuple(one) for field, one in vary.items()}
+        asked = parse(ProbeStudyOptions, options)
+        study = own_study(source, name, asked, keeps_cache=keeps_cache)
+    values = {field: tuple(listed) for field, listed in vary.items()}
     plan = ProbePlan(study, find_bases(base, study, known_trials(study.folder)), values, seeds)
     plan.check()
     return plan
@@ -123,51 +142,68 @@ def known_trials(folder: Path) -> Trials:
     return read_trials(ledger) if ledger.exists() else {}
 
 
-def probe(
-    plan: ProbePlan,
-    listeners: Iterable[MakeListener] = (),
-    trainable: type[tune.Trainable] = TransformerTrainable,
-    leave: Leave | None = None,
-) -> Probed:
-    """Runs a plan; see `run_probe`.
+@dataclass(frozen=True)
+class ProbeJob(Job["ProbeSearcher", Probed]):
+    """The trainings of a probe on Ray.
 
-    Args:
+    Attributes:
         plan: The contrasts.
-        listeners, trainable, leave: See `Session`.
+        trainable: The class of Ray's that trains a trial.
     """
-    halt = Halt()
-    folder = plan.study.folder
-    for remark in remarks(plan.study):
-        logger.warning(remark)
-    with open_folder(folder, resume=True, overwrite=False) as is_there:
-        trials = known_trials(folder)
-        if is_there:
-            plan = _as_stored(plan, read_study_config(folder))
-            if not plan.missing(trials):
-                logger.info("All of this is trained already.")
-                return _conclude(plan)
-        session = Session(plan.study, halt, listeners, trainable, leave)
-        make_searcher = partial(_make_searcher, plan, halt)
-        with session.run(make_searcher, partial(plan.disk_bytes, trials)) as (
-            config,
-            ledger,
-            searcher,
-        ):
-            write_views(folder, config, ledger.trials)
-            write_optuna(folder, config, ledger.trials)
-            done = searcher.exhausted and plan.is_done(ledger.trials)
-            raise_early_end(plan.study, halt, done=done)
-            return _conclude(plan)
+
+    plan: ProbePlan
+    trainable: type[tune.Trainable] = TransformerTrainable
+
+    @property
+    def study(self) -> StudyPlan:
+        return self.plan.study
+
+    @property
+    def goal(self) -> Goal:
+        known = known_trials(self.study.folder)
+        ended = {number for number, trial in known.items() if trial.finished}
+        missing = len(self.plan.missing(known))
+        return Goal(missing, lambda trial: trial.source == "probe" and trial.number not in ended)
+
+    def resumed(self, stored: StudyConfig) -> ProbeJob:
+        """The same contrasts, with the study as it is now that nobody else may change it."""
+        config = stored.model_copy(update={"code_version": self.study.config.code_version})
+        study = replace(self.study, config=config, precision_known=True)
+        return replace(self, plan=replace(self.plan, study=study))
+
+    def known_result(self, stored: StudyConfig) -> Probed | None:
+        if self.plan.missing(known_trials(self.study.folder)):
+            return None
+        logger.info("All of this is trained already.")
+        return _conclusion(self.plan)
+
+    def prepare(self, *, is_there: bool) -> None:
+        for remark in data_remarks(self.study):
+            logger.warning(remark)
+
+    def settled_config(self, resources: Resources) -> StudyConfig:
+        shape = self.plan.runs[0].config.model
+        return with_precision_and_baselines(self.study, shape, resources)
+
+    def disk_bytes(self, max_concurrent: int) -> int:
+        return self.plan.disk_bytes(known_trials(self.study.folder), max_concurrent)
+
+    def make_searcher(
+        self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
+    ) -> ProbeSearcher:
+        return ProbeSearcher(self.plan, ledger, payload, halt)
+
+    def conclude(
+        self, config: StudyConfig, ledger: Ledger, searcher: ProbeSearcher, halt: Halt
+    ) -> Probed:
+        folder, trials = self.study.folder, ledger.trials
+        write_views(folder, config, trials)
+        write_optuna(folder, config, trials)
+        raise_early_end(folder, halt, done=searcher.exhausted and self.plan.is_done(trials))
+        return _conclusion(self.plan)
 
 
-def _as_stored(plan: ProbePlan, stored: StudyConfig) -> ProbePlan:
-    """The plan with the study as it is now that nobody else may change it."""
-    config = stored.model_copy(update={"code_version": plan.study.config.code_version})
-    warn_of_other_code(stored, config)
-    return replace(plan, study=replace(plan.study, config=config, precision_pinned=True))
-
-
-def _conclude(plan: ProbePlan) -> Probed:
+def _conclusion(plan: ProbePlan) -> Probed:
     """The contrasts that were asked for.
 
     Raises:
@@ -225,21 +261,15 @@ class ProbeSearcher(TrialSearcher):
         """Nothing: what to train is settled."""
 
 
-def _make_searcher(
-    plan: ProbePlan, halt: Halt, config: StudyConfig, ledger: Ledger, payload: Values
-) -> ProbeSearcher:
-    return ProbeSearcher(plan, ledger, payload, halt)
-
-
-def _check_options(options: Mapping[str, Any], allowed: Sequence[str]) -> None:
+def _check_settled_by_study(options: Mapping[str, Any]) -> None:
     """Checks that nothing is asked for that the study has settled.
 
     Raises:
         ConfigError: Something is.
     """
-    others = sorted(options.keys() - set(allowed))
+    others = sorted(options.keys() - set(RunOptions.model_fields))
     if others:
-        check_names(others, SearchOptions.model_fields, "option")
+        check_names(others, ProbeStudyOptions.model_fields, "option")
         raise ConfigError(
             "A probe takes its data, epochs and seed from its study",
             ", ".join(others),

@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from phase6c.config import TrainConfig
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.space.references import TOKENS, find_references
 from phase6c.space.space import Space
-from phase6c.study.study_config import read_study_config
-from phase6c.study.study_folder import cache_path, check_folder, output_root, study_name
-from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import StudyPlan, plan_study
-from phase6c.tune.search.resume import check_same_data
+from phase6c.study.study_config import STUDY_FILE, read_study_config
+from phase6c.study.study_folder import (
+    cache_path,
+    check_folder,
+    output_root,
+    study_name,
+    study_path,
+)
+from phase6c.tune.probe.options import ProbeStudyOptions
+from phase6c.tune.runtime.job import RunOptions, StudyPlan, new_study_config
+from phase6c.tune.search.resume import check_resumable, check_same_data
 from phase6c.version import code_version
 
+# Fields of a study that its probes depend on.
+_SETTLED = ("space", "data", "data_digest", "data_summary", "seed", "keep")
 
-def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = True) -> StudyPlan:
+
+def stored_study(folder: Path, options: RunOptions, *, keeps_cache: bool = True) -> StudyPlan:
     """A study that is there, with the bars that it names.
 
     Args:
@@ -41,16 +51,13 @@ def stored_study(folder: Path, options: SearchOptions, *, keeps_cache: bool = Tr
     return StudyPlan(
         folder=folder,
         config=config.model_copy(update={"code_version": code_version()}),
-        space=Space.from_description(config.space),
         data=data,
-        references=(),
         options=options,
-        precision_pinned=True,
     )
 
 
 def own_study(
-    bars: Bars, reference: str, options: SearchOptions, *, keeps_cache: bool = True
+    bars: Bars, reference: str, options: ProbeStudyOptions, *, keeps_cache: bool = True
 ) -> StudyPlan:
     """A study without a search, for the probes of a reference; one that is there is gone on with.
 
@@ -68,9 +75,39 @@ def own_study(
     (found,) = find_references([reference])
     space = Space(name=found.name, axes={}, fixed=found.values, rules=(TOKENS,))
     name = options.name or study_name(found.name, bars.sources, options.data, kind="probe")
-    settled = {"name": name, "resume": True, "scheduler": "none", "searcher": "random"}
-    options = options.model_copy(update=settled)
-    plan = plan_study(space, bars, options, cache_path(options.out) if keeps_cache else None)
-    # Of a search of no trials none is left to do.
-    config = plan.config.model_copy(update={"n_trials": 0, "complete": True})
-    return replace(plan, config=config)
+    folder = study_path(options.out, options.data.tier, name)
+    check_folder(folder, resume=True, overwrite=False)
+    data = prepare_search_data(bars, options.data, cache_path(options.out) if keeps_cache else None)
+    data.check_context(int(space.fixed["context_days"]))
+    train = TrainConfig(epochs=options.epochs, objective=options.objective)
+    config = new_study_config(
+        space,
+        bars,
+        data,
+        options.data,
+        train,
+        name=name,
+        seed=options.seed,
+        keep=options.keep,
+        complete=True,  # without a search, none is left to do
+    )
+    plan = StudyPlan(
+        folder=folder, config=config, data=data, options=options, precision_known=False
+    )
+    return resumed_own(plan) if (folder / STUDY_FILE).exists() else plan
+
+
+def resumed_own(plan: StudyPlan) -> StudyPlan:
+    """The plan with the stored study, which must be of the same configuration.
+
+    Raises:
+        ConfigError: Another study is there.
+        DataError: The bars have changed.
+    """
+    stored = read_study_config(plan.folder)
+    wanted = plan.config
+    train = wanted.train.model_copy(update={"precision": stored.train.precision})
+    compared = {"train": train, **{name: getattr(wanted, name) for name in _SETTLED}}
+    check_resumable(stored, stored.model_copy(update=compared))
+    config = stored.model_copy(update={"code_version": wanted.code_version})
+    return replace(plan, config=config, precision_known=True)

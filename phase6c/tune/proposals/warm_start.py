@@ -99,7 +99,7 @@ def _read_study(folder: Path, data: DataConfig) -> list[Told]:
         raise ConfigError(
             "A search is warm-started from a study of the same label",
             f"{study.config.data.label} in {folder}, {data.label} here",
-            "Name another study, or search with its --label.",
+            "Name another study, or search with its label.",
         )
     return list(_told(study))
 

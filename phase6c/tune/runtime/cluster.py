@@ -113,7 +113,7 @@ def _connect(address: str | None) -> None:
         raise ResourceError(
             "A Ray cluster must be running at the address",
             f"{address}: {str(error).splitlines()[0]}",
-            "Start it with 'ray start --head', or leave --address out.",
+            "Start it with 'ray start --head', or leave `address` out.",
         ) from error
 
 

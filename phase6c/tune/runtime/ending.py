@@ -5,53 +5,51 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from ray.tune import Stopper
 
 from phase6c.config import Values
-from phase6c.errors import InterruptedStudyError, StudyFailedError
-from phase6c.study.study import Study
-from phase6c.study.study_config import TRIALS_FILE
+from phase6c.errors import InterruptedStudyError
 from phase6c.tune.runtime.halt import GRACE_S, PREEMPTED, Halt, exit_code_of
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
-from phase6c.tune.search.plan import StudyPlan
 
 logger = logging.getLogger(__name__)
 
 _WAY_ON = (
-    "Everything finished is kept; the same command goes on, with --resume where it has that option."
+    "Everything finished is kept; the same call goes on, with `resume=True` where it takes that."
 )
 # Ends this process, from any thread and within a signal's handler.
 Leave = Callable[[InterruptedStudyError], None]
 
 
-def interrupted(plan: StudyPlan, signal_number: int) -> InterruptedStudyError:
+def interrupted(folder: Path, signal_number: int) -> InterruptedStudyError:
     """What to raise for a signal."""
     return InterruptedStudyError(
         "The run was ended by a signal",
-        f"{signal.Signals(signal_number).name}; the study is in {plan.folder}",
+        f"{signal.Signals(signal_number).name}; the study is in {folder}",
         _WAY_ON,
         exit_code_of(signal_number),
     )
 
 
-def end_now(plan: StudyPlan, leave: Leave | None, signal_number: int) -> None:
+def end_now(folder: Path, leave: Leave | None, signal_number: int) -> None:
     """Ends the process, or at least the run, without waiting for anything.
 
     Raises:
         InterruptedStudyError: There is nothing to leave by.
     """
-    error = interrupted(plan, signal_number)
+    error = interrupted(folder, signal_number)
     if leave is None:
         raise error
     leave(error)
 
 
-def end_without_ray(plan: StudyPlan, halt: Halt, leave: Leave | None, gone: str) -> None:
+def end_without_ray(folder: Path, halt: Halt, leave: Leave | None, gone: str) -> None:
     """Ends the process before Ray does, or at least asks the run to end."""
     error = InterruptedStudyError(
         "Ray must be there as long as trials run",
-        f"{gone}; the study is in {plan.folder}",
+        f"{gone}; the study is in {folder}",
         _WAY_ON,
         PREEMPTED,
     )
@@ -62,28 +60,12 @@ def end_without_ray(plan: StudyPlan, halt: Halt, leave: Leave | None, gone: str)
         leave(error)
 
 
-def raise_early_end(plan: StudyPlan, halt: Halt, *, done: bool) -> None:
+def raise_early_end(folder: Path, halt: Halt, *, done: bool) -> None:
     """Raises what ended a run early; a signal that came when all was done ended nothing."""
     if halt.error is not None:
         raise halt.error
     if halt.signal_number is not None and not done:
-        raise interrupted(plan, halt.signal_number)
-
-
-def with_a_value(study: Study) -> Study:
-    """The study, unless it is complete and nothing came of it.
-
-    Raises:
-        StudyFailedError: No trial reached a value.
-    """
-    if study.config.complete and study.best is None:
-        causes = sorted({trial.error.message for trial in study.trials if trial.error})
-        raise StudyFailedError(
-            "At least one trial must reach a value",
-            "; ".join(causes[:3]) or "none was eligible",
-            f"See {study.folder / TRIALS_FILE}; with more --trials, --resume goes on.",
-        )
-    return study
+        raise interrupted(folder, halt.signal_number)
 
 
 class HaltStopper(Stopper):

@@ -1,8 +1,236 @@
-"""What runs on Ray: a search, probes or an evaluation."""
+"""What runs on Ray is a job: a search, probes, or an evaluation."""
 
 from __future__ import annotations
 
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
 import numpy as np
+from pydantic import Field
+from ray import tune
+
+from phase6c.config import DataConfig, Record, TrainConfig, TrialConfig, Values
+from phase6c.data.bars import Bars
+from phase6c.data.windows import SearchData
+from phase6c.nn.model import count_parameters
+from phase6c.space.budget import Budget, CountParameters
+from phase6c.space.space import Space
+from phase6c.study.ledger import Ledger
+from phase6c.study.study_config import StudyConfig
+from phase6c.terminal.progress import Goal
+from phase6c.tune.runtime.halt import Halt
+from phase6c.tune.runtime.resources import (
+    Resources,
+    local_cpus,
+    local_gpu_memory_gib,
+    plan_resources,
+)
+from phase6c.tune.runtime.trial_searcher import TrialSearcher
+from phase6c.version import code_version
+
+SearcherType = TypeVar("SearcherType", bound=TrialSearcher)
+Result = TypeVar("Result")
+
+
+class RunOptions(Record):
+    """The machines that a job may use.
+
+    Attributes:
+        gpus: Number of GPUs; None for all there are.
+        gpus_per_trial: Share of a GPU for each trial; None for the share that the budget's memory
+            needs.
+        cpus: Number of CPUs; None for all there are.
+        address: Address of a running Ray cluster; None for a Ray of our own.
+    """
+
+    gpus: int | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    address: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan:
+    """A study whose trials are to be run: where it stands, on what data, with which machines.
+
+    Attributes:
+        folder: Folder of the study.
+        config: Content of study.json, apart from what only the run can know.
+        data: Windows that the trials train on and are measured on.
+        options: Machines that the run may use.
+        precision_known: Whether the precision is given or stored, rather than to be measured.
+    """
+
+    folder: Path
+    config: StudyConfig
+    data: SearchData
+    options: RunOptions
+    precision_known: bool = True
+
+    @cached_property
+    def count(self) -> CountParameters:
+        """The exact parameter count of a shape with the features at hand."""
+        return partial(count_parameters, n_features=len(self.data.feature_names))
+
+    @cached_property
+    def budget(self) -> Budget | None:
+        """The parameter budget; None where the width is free."""
+        described = self.config.space["budget"]
+        return None if described is None else Budget.model_validate(described)
+
+    def in_budget(self, n_params: int) -> bool:
+        """Whether a count lies in the budget; any does where the width is free."""
+        return self.budget is None or self.budget.contains(n_params)
+
+    def resources(self, cluster: tuple[int, int] | None = None) -> Resources:
+        """The share of this machine, or of a cluster with (CPUs, GPUs), that the run uses.
+
+        Raises:
+            ConfigError: More than one GPU a trial.
+            ResourceError: More is asked for than there is.
+        """
+        memory = local_gpu_memory_gib() if cluster is None else []
+        cpus, gpus = cluster or (local_cpus(), len(memory))
+        return plan_resources(
+            self.budget,
+            gpus=self.options.gpus,
+            gpus_per_trial=self.options.gpus_per_trial,
+            cpus=self.options.cpus,
+            available_gpus=gpus,
+            available_cpus=cpus,
+            gpu_memory_gib=min(memory, default=None),
+        )
+
+    def build_trial(
+        self, train: TrainConfig, values: Mapping[str, Any], number: int
+    ) -> tuple[TrialConfig, int]:
+        """Completes flat values to the configuration of trial `number`, with its exact count."""
+        base = {**self.config.data.model_dump(), **train.model_dump()}
+        seed = drawn_seed(self.config.seed, number)
+        config = TrialConfig.from_flat({**base, **values, "seed": seed})
+        return config, self.count(config.model)
+
+
+class Job(ABC, Generic[SearcherType, Result]):
+    """Trials that are run on Ray until there are no more, and what is concluded from them.
+
+    `run_job` runs it: the folder is held, what is stored there is gone on with, Ray is started,
+    the searcher hands out trials, and the job concludes.
+
+    Attributes:
+        trainable: The class of Ray's that trains a trial.
+    """
+
+    trainable: type[tune.Trainable]
+
+    @property
+    @abstractmethod
+    def study(self) -> StudyPlan:
+        """The study that the trials belong to."""
+
+    @property
+    def resume(self) -> bool:
+        """Whether a study that is there may be gone on with."""
+        return True
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether a study that is there is replaced."""
+        return False
+
+    @property
+    def time_budget_s(self) -> float | None:
+        """Seconds after which the job asks itself to end."""
+        return None
+
+    @property
+    def silent_epochs(self) -> int:
+        """Number of epochs whose time a healthy worker may need for a single report."""
+        return 1
+
+    @property
+    @abstractmethod
+    def goal(self) -> Goal:
+        """How many trials are to be finished, as far as can be told."""
+
+    @property
+    def shared(self) -> Any:
+        """The object that all workers see; the trainable's `setup` takes it as `data`."""
+        return self.study.data
+
+    @abstractmethod
+    def resumed(self, stored: StudyConfig) -> Self:
+        """The same job, with what the stored study has settled.
+
+        Raises:
+            DataError: The bars have changed.
+            ConfigError: The stored study is another one.
+        """
+
+    @abstractmethod
+    def known_result(self, stored: StudyConfig) -> Result | None:
+        """The result of a stored study with nothing left to do; None where something is left."""
+
+    def prepare(self, *, is_there: bool) -> None:
+        """Says and checks what the user should know before anything is trained."""
+
+    def settled_config(self, resources: Resources) -> StudyConfig:
+        """The study's configuration with what only the run can know."""
+        return self.study.config
+
+    @abstractmethod
+    def disk_bytes(self, max_concurrent: int) -> int:
+        """The size of the study's folder at its largest, with so many trials side by side."""
+
+    @abstractmethod
+    def make_searcher(
+        self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
+    ) -> SearcherType:
+        """The searcher that hands out the trials; see `TrialSearcher` for the arguments."""
+
+    @abstractmethod
+    def conclude(
+        self, config: StudyConfig, ledger: Ledger, searcher: SearcherType, halt: Halt
+    ) -> Result:
+        """Writes the final files, and raises what ended the run early; signals are heard on."""
+
+
+def new_study_config(
+    space: Space,
+    bars: Bars,
+    data: SearchData,
+    data_config: DataConfig,
+    train: TrainConfig,
+    **fields: Any,
+) -> StudyConfig:
+    """The configuration of a new study, with an identity of its own; without a search in it.
+
+    Args:
+        space: Space of the trials' configurations.
+        bars, data, data_config: Bars, and the windows that were made of them.
+        train: Training of every trial.
+        **fields: Further fields of StudyConfig.
+    """
+    settled = {
+        "study_id": uuid.uuid4().hex,
+        "budget": space.budget.name if space.budget else space.name,
+        "space": space.describe(),
+        "sources": bars.sources,
+        "data": data_config,
+        "data_digest": data.digest,
+        "data_summary": data.summary.model_dump(mode="json"),
+        "train": train,
+        "n_trials": 0,
+        "searcher": "none",
+        "scheduler": "none",
+        "code_version": code_version(),
+    }
+    return StudyConfig.model_validate(settled | fields)
 
 
 def drawn_seed(*entropy: int) -> int:

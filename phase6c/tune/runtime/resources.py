@@ -66,16 +66,16 @@ def plan_resources(
     """
     if gpus_per_trial is not None and not 0 < gpus_per_trial <= 1:
         raise ConfigError(
-            "--gpus-per-trial must lie above 0 and be at most 1: a trial trains on one GPU",
+            "`gpus_per_trial` must lie above 0 and be at most 1: a trial trains on one GPU",
             gpus_per_trial,
             "Use 1 or less.",
         )
     for name, wanted, there in (("gpus", gpus, available_gpus), ("cpus", cpus, available_cpus)):
         if wanted is not None and wanted > there:
             raise ResourceError(
-                f"--{name} must not be more than there are",
+                f"`{name}` must not be more than there are",
                 f"{wanted} asked for, {there} there",
-                f"Leave --{name} out to use all there are.",
+                f"Leave `{name}` out to use all there are.",
             )
     n_gpus = available_gpus if gpus is None else gpus
     share = gpus_per_trial or _gpu_share(budget, gpu_memory_gib)

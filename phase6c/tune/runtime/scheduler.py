@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 from ray.tune.experiment import Trial as RayTrial
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from phase6c.config import Values
 from phase6c.errors import ResourceError, StudyFailedError
@@ -21,7 +21,6 @@ from phase6c.tune.runtime.faults import Fault, fault_of, hung
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
 from phase6c.tune.runtime.ray_private import survive_any_error, workers
-from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
 
@@ -32,26 +31,21 @@ SILENCE_S = 600.0
 SAME_BUG_LIMIT = 3
 
 
-class RungScheduler(AsyncHyperBandScheduler):
+class RungScheduler(FIFOScheduler):
     """ASHA over trial numbers; it writes each result with its decision to the ledger.
 
     Args:
         ledger: Trials that it holds already refill the rungs.
         config: The study's rungs, epochs and objective.
         halt: Once requested, each trial ends with its epoch and stays unfinished.
+        silent_epochs: Number of epochs whose time a healthy worker may need for a single report.
     """
 
-    def __init__(self, ledger: Ledger, config: StudyConfig, halt: Halt) -> None:
-        super().__init__(
-            time_attr="epoch",
-            metric=METRIC,
-            mode="max",
-            max_t=config.train.epochs,
-            grace_period=min(config.grace_epochs, config.train.epochs),
-            reduction_factor=config.reduction_factor,
-        )
+    def __init__(
+        self, ledger: Ledger, config: StudyConfig, halt: Halt, silent_epochs: int = 1
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self._ledger = ledger
-        self._config = config
         self._halt = halt
         # Workers lost since the trial's last epoch, and since the last epoch of any.
         self._retries: Counter[int] = Counter()
@@ -59,9 +53,7 @@ class RungScheduler(AsyncHyperBandScheduler):
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
-        # The last epoch of an evaluation's training has a refit of as many epochs behind it.
-        silent = config.train.epochs if config.evaluation else 1
-        self._watch = HangWatch(factor=FACTOR * silent)
+        self._watch = HangWatch(factor=FACTOR * silent_epochs)
         for trial in ledger.trials.values():
             for one in trial.measurements:
                 self._watch.learn(one.duration_s, trial.n_params)
@@ -71,15 +63,6 @@ class RungScheduler(AsyncHyperBandScheduler):
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
         return {}
-
-    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
-        """Nothing: there is one bracket, and it is keyed by our numbers."""
-
-    def on_trial_remove(self, tune_controller: Any, trial: RayTrial) -> None:
-        """Nothing: a removed trial keeps its place in the rungs."""
-
-    def on_trial_complete(self, tune_controller: Any, trial: RayTrial, result: Values) -> None:
-        """Nothing: every end is decided in `on_trial_result`."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
         """Looks after the workers, since Ray asks in each turn of its loop; the choice is Ray's."""

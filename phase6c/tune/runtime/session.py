@@ -1,14 +1,14 @@
-"""One run of a study's trials on Ray Tune, whoever chooses them: a search, or probes."""
+"""Runs a job on Ray Tune: the one shell of searches, probes and evaluations."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic
 
 import ray
 from ray import tune
@@ -20,113 +20,146 @@ from phase6c.storage.disk import check_space
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener
 from phase6c.study.retention import Retention
-from phase6c.study.study_config import StudyConfig, write_study_config
+from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
+from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import Views
 from phase6c.study.views.tensorboard import Board
+from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
+from phase6c.tune.runtime.job import Job, Result, SearcherType
 from phase6c.tune.runtime.ray_watch import watched_ray
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.scheduler import RungScheduler
-from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
-from phase6c.tune.search.plan import StudyPlan
-from phase6c.tune.search.precision_and_baselines import with_precision_and_baselines
 
 logger = logging.getLogger(__name__)
 
-# Makes a further listener once the study's configuration and ledger are there.
-MakeListener = Callable[[StudyConfig, Ledger, Resources], Listener]
-# Makes who chooses the trials, with what every worker needs beside its trial.
-MakeSearcher = Callable[[StudyConfig, Ledger, Values], TrialSearcher]
 
+def run_job(
+    job: Job[SearcherType, Result],
+    listeners: Sequence[Listener] = (),
+    display: MakeDisplay | None = None,
+    leave: Leave | None = None,
+) -> Result:
+    """Runs a job to its end, or goes on with what is stored of it.
 
-@dataclass(frozen=True)
-class Session:
-    """A study whose folder is held, ready to run trials.
-
-    Attributes:
-        plan: The study.
-        halt: Asks for an early end.
+    Args:
+        job: The search, the probes or the evaluation.
         listeners: Told of every row of the ledger, after the study's own files are written.
-        trainable: What runs one trial.
+        display: Makes one more listener, which shows the progress.
         leave: Called where the run can neither go on nor be waited for: Ray is gone, which ends
             this process within a minute whatever is done here, or a second signal came. Unless
             given, the run is asked to end, and the second signal raises its error.
-        shared: What all trials see; the study's search data unless given.
+
+    Raises:
+        FolderError: The study's folder may not be used.
+        ConfigError: A stored study is another one than the job's.
+        DataError: The bars of a stored study have changed.
+        ResourceError: A GPU or cluster is not there.
+        StorageError: A file cannot be read or written.
+        StudyFailedError: No trial reached a value.
+        InterruptedStudyError: A signal ended the run early.
     """
+    halt = Halt(job.time_budget_s)
+    folder = job.study.folder
+    with open_folder(folder, resume=job.resume, overwrite=job.overwrite) as is_there:
+        if is_there:
+            stored = read_study_config(folder)
+            job = job.resumed(stored)
+            known = job.known_result(stored)
+            if known is not None:
+                return known
+            _warn_of_other_code(stored, job.study.config)
+        job.prepare(is_there=is_there)
+        return _Session(job, halt, leave).run(listeners, display)
 
-    plan: StudyPlan
+
+def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
+    """Says if a study is gone on with by another version of the code."""
+    if stored.code_version != config.code_version:
+        logger.warning(
+            "The study was last run by another version of the code (%s, now %s); each trial's"
+            " code_version says which one trained it.",
+            stored.code_version,
+            config.code_version,
+        )
+
+
+@dataclass(frozen=True)
+class _Session(Generic[SearcherType, Result]):
+    """A job whose folder is held."""
+
+    job: Job[SearcherType, Result]
     halt: Halt
-    listeners: Iterable[MakeListener] = ()
-    trainable: type[tune.Trainable] = TransformerTrainable
-    leave: Leave | None = None
-    shared: Any = None
+    leave: Leave | None
 
-    @contextmanager
-    def run(
-        self, make_searcher: MakeSearcher, disk_bytes: Callable[[int], int]
-    ) -> Iterator[tuple[StudyConfig, Ledger, TrialSearcher]]:
-        """Runs trials until there are no more or the end is asked for; signals are heard on.
-
-        Args:
-            make_searcher: Makes who chooses the trials.
-            disk_bytes: The size of the study's folder at its largest, with so many trials side
-                by side.
-
-        Yields:
-            The study's configuration, its ledger and the searcher as they are now, to conclude.
-        """
-        address = self.plan.options.address
+    def run(self, listeners: Iterable[Listener], display: MakeDisplay | None) -> Result:
+        """Runs trials until there are no more or the end is asked for, and concludes."""
+        study = self.job.study
+        address = study.options.address
         own_ray = address is None and not ray.is_initialized()
-        planned = self.plan.resources() if own_ray else None
+        planned = study.resources() if own_ray else None
         if planned is not None:
-            check_space(self.plan.folder, disk_bytes(planned.max_concurrent))
+            self._check_space(planned)
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
+        # Signals are heard until the end of the conclusion, which may take minutes.
         with ExitStack() as signals:
             with (
                 ray_cluster(address, planned),
-                watched_ray(partial(end_without_ray, self.plan, self.halt, self.leave)),
+                watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
             ):
-                resources = planned or self.plan.resources(cluster_counts())
+                resources = planned or study.resources(cluster_counts())
                 if planned is None:
-                    check_space(self.plan.folder, disk_bytes(resources.max_concurrent))
-                config = with_precision_and_baselines(self.plan, resources)
-                write_study_config(self.plan.folder, config)
-                ledger = Ledger(self.plan.folder / LEDGER_NAME)
-                searcher = make_searcher(config, ledger, self._payload(config))
-                asked_again = partial(end_now, self.plan, self.leave)
+                    self._check_space(resources)
+                config = self.job.settled_config(resources)
+                write_study_config(study.folder, config)
+                ledger = Ledger(study.folder / LEDGER_NAME)
+                payload = self._payload(config)
+                searcher = self.job.make_searcher(config, ledger, payload, self.halt)
+                asked_again = partial(end_now, study.folder, self.leave)
                 listen = signals.enter_context(signals_request(self.halt, asked_again))
-                self._run(config, ledger, searcher, resources, listen)
+                told = list(listeners)
+                if display is not None:
+                    counts = resources.n_gpus, resources.max_concurrent
+                    told.append(display(config, ledger, *counts, self.job.goal))
+                self._train(config, ledger, searcher, resources, told, listen)
             listen()  # Ray's end takes the handlers away
-            yield config, ledger, searcher
+            return self.job.conclude(config, ledger, searcher, self.halt)
+
+    def _check_space(self, resources: Resources) -> None:
+        check_space(self.job.study.folder, self.job.disk_bytes(resources.max_concurrent))
 
     def _payload(self, config: StudyConfig) -> Values:
-        """What every worker needs beside its trial."""
+        """The entries of a worker's config beside its trial."""
         names = ("study_id", "data_digest", "code_version")
         return {
-            "study_folder": str(self.plan.folder),
+            "study_folder": str(self.job.study.folder),
             "study_id": config.study_id,
             "provenance": {name: getattr(config, name) for name in names},
         }
 
-    def _run(
+    def _train(
         self,
         config: StudyConfig,
         ledger: Ledger,
         searcher: TrialSearcher,
         resources: Resources,
+        listeners: Iterable[Listener],
         listen: Callable[[], None],
     ) -> None:
-        folder = self.plan.folder
+        folder = self.job.study.folder
         board = Board(folder, config, ledger.trials)
-        for listener in (board, Retention(folder, config, ledger), Views(folder, config, ledger)):
+        own: tuple[Listener, ...] = (
+            board,
+            Retention(folder, config, ledger),
+            Views(folder, config, ledger),
+        )
+        for listener in (*own, *listeners):
             ledger.listen(listener)
-        for make in self.listeners:
-            ledger.listen(make(config, ledger, resources))
         stopper = HaltStopper(self.halt, searcher, listen)
-        scheduler = RungScheduler(ledger, config, self.halt)
+        scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
         try:
             with tempfile.TemporaryDirectory() as staging:
                 self._tuner(staging, searcher, scheduler, stopper, resources).fit()
@@ -154,9 +187,7 @@ class Session:
         resources: Resources,
     ) -> tune.Tuner:
         share = {"cpu": 1, "gpu": resources.gpus_per_trial}
-        trainable = tune.with_parameters(
-            self.trainable, data=self.plan.data if self.shared is None else self.shared
-        )
+        trainable: Any = tune.with_parameters(self.job.trainable, data=self.job.shared)
         return tune.Tuner(
             tune.with_resources(trainable, share),
             tune_config=tune.TuneConfig(

@@ -156,5 +156,5 @@ def _check_shared(folder: Path, study_id: str) -> None:
         raise ResourceError(
             "Every node must see the study's folder at the same path",
             folder,
-            "Mount it on all nodes, or name a shared one with --out.",
+            "Mount it on all nodes, or name a shared `out`.",
         )

@@ -7,7 +7,7 @@ import statistics
 from phase6c.config import ModelConfig, Record
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch
-from phase6c.tune.search.plan import StudyPlan
+from phase6c.tune.search.plan import SearchPlan
 
 # Weights, gradients and two moments in float32.
 _TRAINING_BYTES = 16
@@ -37,7 +37,7 @@ class SearchEstimate(Record):
     disk_gib: float
 
 
-def estimate(plan: StudyPlan, resources: Resources) -> SearchEstimate:
+def estimate(plan: SearchPlan, resources: Resources) -> SearchEstimate:
     """Measures one training step of one layer on this machine and counts the rest."""
     shape, n_params = _median_shape(plan)
     step_s = measured_step_s(plan.data, shape, plan.config.train)
@@ -56,7 +56,7 @@ def estimate(plan: StudyPlan, resources: Resources) -> SearchEstimate:
     )
 
 
-def _median_shape(plan: StudyPlan) -> tuple[ModelConfig, int]:
+def _median_shape(plan: SearchPlan) -> tuple[ModelConfig, int]:
     """The shape whose work per window, parameters times tokens, is the median of the space."""
     shapes = plan.space.shapes(plan.count)
     middle = statistics.median_low(count * model.n_tokens for model, count in shapes)

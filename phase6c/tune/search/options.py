@@ -12,7 +12,6 @@ from ray.tune.search import Searcher
 from phase6c.config import (
     DataConfig,
     Objective,
-    Record,
     TrainConfig,
     TrialConfig,
     Values,
@@ -23,10 +22,11 @@ from phase6c.config import (
 )
 from phase6c.space.space import Space
 from phase6c.study.study_config import SchedulerName, SearcherName
+from phase6c.tune.runtime.job import RunOptions
 
 
-class SearchOptions(Record):
-    """How to search; the same names as the options of `launch/tune.py`.
+class SearchOptions(RunOptions):
+    """How to search; `gpus`, `gpus_per_trial`, `cpus` and `address` are those of RunOptions.
 
     Attributes:
         n_trials: Sampled and warm-started trials in all.
@@ -37,10 +37,6 @@ class SearchOptions(Record):
         pins: Flat configuration values that are fixed.
         references: Names to run first, beside those of the space.
         warm_start: Folder of an earlier study, or a file of trials, to take over from.
-        gpus: How many to use; None for all there are.
-        gpus_per_trial: None for the share that the budget's memory needs.
-        cpus: How many to use; None for all there are.
-        address: Of a running Ray cluster; None for a Ray of our own.
         name: Of the study; None for one made from budget, horizon and data.
     """
 
@@ -58,10 +54,6 @@ class SearchOptions(Record):
     pins: Mapping[str, Any] = {}
     references: tuple[str, ...] = ()
     warm_start: str | Path | None = None
-    gpus: int | None = Field(default=None, ge=0)
-    gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
-    address: str | None = None
     seed: int = Field(default=0, ge=0)
     out: str | Path = "outputs"
     name: str | None = None
@@ -86,7 +78,7 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
         ConfigError: A name is unknown or a value out of range.
     """
     sections = field_sections()
-    check_names(options.pins, settable_fields(), "--set name")
+    check_names(options.pins, settable_fields(), "pinned field")
     data = options.data.model_dump()
     train: Values = {"epochs": options.epochs, "objective": options.objective}
     if options.ranges:

@@ -6,7 +6,8 @@ from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
 from phase6c.study.study_config import WarmStart
-from phase6c.tune.search.plan import StudyPlan
+from phase6c.tune.runtime.job import StudyPlan
+from phase6c.tune.search.plan import SearchPlan
 from phase6c.wording import listed
 
 # With more parameters than this for each training window, a model can learn them by heart.
@@ -17,8 +18,21 @@ MIN_RARER_CLASS = 20
 MIN_TICKER_SHARE = 0.5
 
 
-def remarks(plan: StudyPlan) -> list[str]:
-    """A sentence each: on the bars, the model, what is taken over, the space."""
+def remarks(plan: SearchPlan) -> list[str]:
+    """Sentences on the bars, the model, what is taken over, and the space."""
+    lines = data_remarks(plan)
+    if plan.config.warm_start is not None:
+        lines.append(_taken_over(plan.config.warm_start))
+    if plan.space.n_points() < plan.config.n_trials:
+        lines.append(
+            f"The space holds {plan.space.n_points():.0f} points at most, fewer than "
+            f"{plan.config.n_trials} trials; the search ends when they are used up."
+        )
+    return lines
+
+
+def data_remarks(plan: StudyPlan) -> list[str]:
+    """Sentences on the bars, and on the size of the model for so many windows."""
     summary = plan.data.summary
     lines = list(summary.notes)
     if summary.tickers_without_rows:
@@ -36,18 +50,11 @@ def remarks(plan: StudyPlan) -> list[str]:
         )
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
-    budget, ratio = plan.space.budget, plan.parameters_per_window
-    if budget is not None and ratio is not None and ratio > MAX_PARAMETERS_PER_WINDOW:
+    budget, n_windows = plan.budget, len(plan.data.train)
+    if budget is not None and budget.n_params > MAX_PARAMETERS_PER_WINDOW * n_windows:
         lines.append(
-            f"{budget.n_params:,} parameters for {len(plan.data.train):,} training windows: a "
+            f"{budget.n_params:,} parameters for {n_windows:,} training windows: a "
             "model of this size can learn them by heart. Add tickers or choose a smaller budget."
-        )
-    if plan.config.warm_start is not None:
-        lines.append(_taken_over(plan.config.warm_start))
-    if plan.space.n_points() < plan.config.n_trials:
-        lines.append(
-            f"The space holds {plan.space.n_points():.0f} points at most, fewer than "
-            f"{plan.config.n_trials} trials; the search ends when they are used up."
         )
     return lines
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
 from phase6c.study.study_config import StudyConfig, WarmStart
-
-logger = logging.getLogger(__name__)
 
 _MAY_CHANGE = {
     "study_id",
@@ -53,7 +50,7 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
         raise ConfigError(
             "A study is resumed with the options that it was started with",
             "; ".join(differences),
-            "Give the stored options, or start another study with --name.",
+            "Give the stored options, or start another study with another `name`.",
         )
 
 
@@ -67,10 +64,12 @@ def check_same_data(stored: StudyConfig, digest: str, summary: Values) -> None:
         return
     if stored.data_summary.get("bars_digest") == summary.get("bars_digest"):
         rule = "A study needs code that makes the same of its bars"
-        remedy = "Use the code that it was started with, or start another study with --name."
+        remedy = (
+            "Use the code that it was started with, or start another study with another `name`."
+        )
     else:
         rule = "A study needs the bars that it was started with"
-        remedy = "Restore the file, or start another study with --name."
+        remedy = "Restore the file, or start another study with another `name`."
     raise DataError(rule, f"digest {digest[:12]}, stored {stored.data_digest[:12]}", remedy)
 
 
@@ -110,14 +109,3 @@ def _has_grown(before: Values | None, after: Values | None) -> bool:
     if not before or not after or before["kind"] != "grid" or after["kind"] != "grid":
         return False
     return set(before["values"]) <= set(after["values"])
-
-
-def warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:
-    """Says if a study is gone on with by another version of the code."""
-    if stored.code_version != config.code_version:
-        logger.warning(
-            "The study was last run by another version of the code (%s, now %s); each trial's"
-            " code_version says which one trained it.",
-            stored.code_version,
-            config.code_version,
-        )

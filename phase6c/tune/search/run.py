@@ -1,49 +1,121 @@
-"""Runs a planned search on Ray Tune, from its first trial or from where it ended."""
+"""A search: its job on Ray, and the function that Python users call."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, Never
 
+import numpy as np
 from ray import tune
+from ray.tune.search import Searcher
 
 from phase6c.analysis.correction import correct_best
-from phase6c.config import Values, parse
+from phase6c.config import DataConfig, Objective, Values, parse
 from phase6c.data.bars import Bars
-from phase6c.errors import ConfigError
+from phase6c.errors import ConfigError, StudyFailedError
+from phase6c.space.shapes import model_of
 from phase6c.space.space import Space
-from phase6c.study.ledger import Ledger, Trials
+from phase6c.study.ledger import Ledger, Listener, Trials
 from phase6c.study.study import Study, load_study
-from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
-from phase6c.study.study_folder import cache_path, open_folder
+from phase6c.study.study_config import (
+    TRIALS_FILE,
+    SchedulerName,
+    SearcherName,
+    StudyConfig,
+    write_study_config,
+)
+from phase6c.study.study_folder import cache_path
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
+from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.proposals.proposals import Proposals, make_sampler
 from phase6c.tune.proposals.samplers import RaySampler
-from phase6c.tune.runtime.ending import Leave, raise_early_end, with_a_value
+from phase6c.tune.runtime.ending import raise_early_end
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.runtime.session import MakeListener, Session
+from phase6c.tune.runtime.job import Job
+from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import StudyPlan, build_trial, plan_study, resumed_search
+from phase6c.tune.search.plan import SearchPlan, plan_study
+from phase6c.tune.search.precision_and_baselines import with_precision_and_baselines
 from phase6c.tune.search.remarks import remarks
-from phase6c.tune.search.resume import warn_of_other_code
 from phase6c.tune.search.searcher import StudySearcher
 
 logger = logging.getLogger(__name__)
 
 
-def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
-    """Searches a space on bars; what `launch/tune.py` calls.
+def run_study(  # noqa: PLR0913 - every keyword is named and typed
+    space: Space,
+    bars: Bars,
+    /,
+    *,
+    data: DataConfig | Mapping[str, Any] | None = None,
+    n_trials: int = 50,
+    epochs: int = 27,
+    grace_period: int | Literal["auto"] = "auto",
+    audit_share: float = 0.05,
+    reduction_factor: float = 3.0,
+    objective: Objective = "auc",
+    searcher: SearcherName | Searcher = "optuna",
+    scheduler: SchedulerName = "asha",
+    time_budget_s: float | None = None,
+    ranges: bool = False,
+    pins: Mapping[str, Any] = {},
+    references: Sequence[str] = (),
+    warm_start: str | Path | None = None,
+    gpus: int | None = None,
+    gpus_per_trial: float | None = None,
+    cpus: int | None = None,
+    address: str | None = None,
+    seed: int = 0,
+    out: str | Path = "outputs",
+    name: str | None = None,
+    keep: int = 10,
+    resume: bool = False,
+    overwrite: bool = False,
+    listeners: Sequence[Listener] = (),
+    progress: bool = True,
+    **unknown: Never,
+) -> Study:
+    """Searches a space on bars.
 
     Args:
-        space: What is searched, such as `search_spaces.budget_2m.SPACE`.
-        bars: As `phase6c.load_bars` returns them.
-        **options: Fields of SearchOptions, such as `n_trials=50, gpus=4` or
-            `data={"tier": "a50", "horizon_days": 5, "label": "close"}`; `searcher` also takes
-            any searcher of Ray Tune's, such as `searcher=AxSearch()`.
+        space: Space that is searched, such as `search_spaces.budget_2m.SPACE`.
+        bars: Bars as `phase6c.load_bars` returns them.
+        data: Features, label and horizon, such as
+            `{"tier": "a50", "horizon_days": 5, "label": "close"}`; None for the defaults.
+        n_trials: Number of sampled and warm-started trials in all.
+        epochs: Number of epochs of a trial that is never stopped.
+        grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
+        audit_share: Share of the trials that a rung would stop and that are finished all the same.
+        reduction_factor: Of so many trials at a rung, the best goes on.
+        objective: Metric of the validation block that is optimised.
+        searcher: Name of the sampler, or a searcher of Ray Tune's that was made without a space;
+            it is told `score`, the larger the better.
+        scheduler: `asha` stops weak trials, `none` stops none.
+        time_budget_s: Seconds after which the search ends; None for no limit.
+        ranges: Whether the grids of the training axes become ranges.
+        pins: Fixed values of configuration fields, by their flat names.
+        references: Names of references that run first, beside those of the space.
+        warm_start: Folder of an earlier study, or a file of trials, to take over from.
+        gpus: Number of GPUs; None for all there are.
+        gpus_per_trial: Share of a GPU for each trial; None for what the budget's memory needs.
+        cpus: Number of CPUs; None for all there are.
+        address: Address of a running Ray cluster; None for a Ray of our own.
+        seed: Seed of the search; all others follow from it.
+        out: Root folder of all outputs.
+        name: Name of the study; None for a name made from budget, horizon and data.
+        keep: Number of trials whose best weights are kept.
+        resume: Whether a study that is there is gone on with.
+        overwrite: Whether a study that is there is replaced.
+        listeners: Functions that are called with every new row of the ledger and its trial.
+        progress: Whether the progress is shown on stderr, or in the notebook's cell.
+        **unknown: Refused; the message names the nearest keyword.
 
     Returns:
         The study; its files are in `study.folder`.
@@ -56,7 +128,9 @@ def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.
     """
-    asked = parse(SearchOptions, options)
+    given: Values = locals() | {"data": data or {}}
+    named = {field: given[field] for field in SearchOptions.model_fields}
+    asked = parse(SearchOptions, {**named, **unknown})
     for value, kind, example in (
         (space, Space, "search_spaces.tiny.SPACE"),
         (bars, Bars, 'phase6c.load_bars("sp500")'),
@@ -64,91 +138,144 @@ def run_study(space: Space, bars: Bars, /, **options: Any) -> Study:
         if not isinstance(value, kind):
             rule = f"run_study takes a Space and Bars; {kind.__name__} is missing"
             raise ConfigError(rule, type(value).__name__, f"Give it {example}.")
-    return run(plan_study(space, bars, asked, cache_path(asked.out)))
+    job = search_job(plan_study(space, bars, asked, cache_path(asked.out)))
+    with progress_display(shown=progress) as display:
+        return run_job(job, listeners, display)
 
 
-def run(
-    plan: StudyPlan,
-    listeners: Iterable[MakeListener] = (),
-    trainable: type[tune.Trainable] = TransformerTrainable,
-    leave: Leave | None = None,
-) -> Study:
-    """Runs a plan; see `run_study`.
+@dataclass(frozen=True)
+class SearchJob(Job[StudySearcher, Study]):
+    """A search on Ray.
 
-    Args:
+    Attributes:
         plan: The search.
-        listeners, trainable, leave: See `Session`.
+        trainable: The class of Ray's that trains a trial.
+        sampler: Proposes configurations; None for uniform draws.
     """
-    options = plan.options
-    halt = Halt(options.time_budget_s)
-    for remark in remarks(plan):
-        logger.warning(remark)
-    sampler = make_sampler(options.searcher, plan.space)
-    with open_folder(plan.folder, resume=options.resume, overwrite=options.overwrite) as known:
-        if known:
-            stored = read_study_config(plan.folder)
-            plan = resumed_search(plan)
-            if stored.complete and plan.config.n_trials <= stored.n_trials:
-                logger.info("The search is complete already; nothing is left to do.")
-                return with_a_value(load_study(plan.folder))
-            warn_of_other_code(stored, plan.config)
-        elif options.resume:
-            logger.warning("There is no study to go on with in %s; a new one begins.", plan.folder)
-        session = Session(plan, halt, listeners, trainable, leave)
-        make_searcher = partial(_make_searcher, plan, sampler, halt)
-        with session.run(make_searcher, plan.disk_bytes) as (config, ledger, searcher):
-            ended = _conclude(plan, config, ledger.trials, exhausted=searcher.exhausted)
-            raise_early_end(plan, halt, done=ended.complete)
-            return with_a_value(load_study(plan.folder))
+
+    plan: SearchPlan
+    trainable: type[tune.Trainable]
+    sampler: RaySampler | None
+
+    @property
+    def study(self) -> SearchPlan:
+        return self.plan
+
+    @property
+    def resume(self) -> bool:
+        return self.plan.options.resume
+
+    @property
+    def overwrite(self) -> bool:
+        return self.plan.options.overwrite
+
+    @property
+    def time_budget_s(self) -> float | None:
+        return self.plan.options.time_budget_s
+
+    @property
+    def goal(self) -> Goal:
+        return Goal(self.plan.config.n_trials, lambda trial: trial.chosen)
+
+    def resumed(self, stored: StudyConfig) -> SearchJob:
+        return replace(self, plan=self.plan.resumed(stored))
+
+    def known_result(self, stored: StudyConfig) -> Study | None:
+        if not stored.complete or self.plan.config.n_trials > stored.n_trials:
+            return None
+        logger.info("The search is complete already; nothing is left to do.")
+        return _with_a_value(load_study(self.plan.folder))
+
+    def prepare(self, *, is_there: bool) -> None:
+        for remark in remarks(self.plan):
+            logger.warning(remark)
+        if self.resume and not is_there:
+            folder = self.plan.folder
+            logger.warning("There is no study to go on with in %s; a new one begins.", folder)
+
+    def settled_config(self, resources: Resources) -> StudyConfig:
+        plan = self.plan
+        values = plan.space.sample(np.random.default_rng(plan.config.seed), plan.count)
+        return with_precision_and_baselines(plan, model_of(values), resources)
+
+    def disk_bytes(self, max_concurrent: int) -> int:
+        return self.plan.disk_bytes(max_concurrent)
+
+    def make_searcher(
+        self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
+    ) -> StudySearcher:
+        plan = self.plan
+        # A probe counts as tried by nobody: its seed and its length are not those of a search.
+        known = (ledger.trials[number] for number in sorted(ledger.trials))
+        proposals = Proposals(
+            plan.space,
+            plan.count,
+            self.sampler,
+            config.objective,
+            config.seed,
+            [trial for trial in known if trial.searched],
+            config.warm_start,
+        )
+        return StudySearcher(
+            ledger,
+            proposals,
+            partial(plan.build_trial, config.train),
+            plan.references,
+            config.n_trials,
+            plan.in_budget,
+            payload,
+            halt,
+        )
+
+    def conclude(
+        self, config: StudyConfig, ledger: Ledger, searcher: StudySearcher, halt: Halt
+    ) -> Study:
+        folder, trials = self.plan.folder, ledger.trials
+        config = _ended(folder, config, trials, exhausted=searcher.exhausted)
+        write_study_config(folder, config)
+        write_views(folder, config, trials)
+        write_optuna(folder, config, trials)
+        raise_early_end(folder, halt, done=config.complete)
+        return _with_a_value(load_study(folder))
 
 
-def _make_searcher(
-    plan: StudyPlan,
-    sampler: RaySampler | None,
-    halt: Halt,
-    config: StudyConfig,
-    ledger: Ledger,
-    payload: Values,
-) -> StudySearcher:
-    # A probe counts as tried by nobody: its seed and its length are not those of a search.
-    known = (ledger.trials[number] for number in sorted(ledger.trials))
-    proposals = Proposals(
-        plan.space,
-        plan.count,
-        sampler,
-        config.objective,
-        config.seed,
-        [trial for trial in known if trial.searched],
-        config.warm_start,
-    )
-    build = partial(build_trial, plan, config.train)
-    return StudySearcher(
-        ledger,
-        proposals,
-        build,
-        plan.references,
-        config.n_trials,
-        plan.in_budget,
-        payload,
-        halt,
-    )
+def search_job(
+    plan: SearchPlan, trainable: type[tune.Trainable] = TransformerTrainable
+) -> SearchJob:
+    """A planned search, ready for `run_job`.
+
+    Raises:
+        ConfigError: The searcher does not take the space.
+    """
+    return SearchJob(plan, trainable, make_sampler(plan.options.searcher, plan.space))
 
 
-def _conclude(
-    plan: StudyPlan, config: StudyConfig, trials: Trials, *, exhausted: bool
-) -> StudyConfig:
-    """Writes the final files."""
+def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool) -> StudyConfig:
+    """The configuration at the end of a run: whether it is complete, and the corrected best."""
     unfinished = any(trial.searched and not trial.finished for trial in trials.values())
     chosen = sum(trial.chosen for trial in trials.values())
     if exhausted:
         logger.info("The space holds nothing new after %d trials.", chosen)
     done = exhausted or chosen >= config.n_trials
     config = config.model_copy(update={"complete": done and not unfinished})
-    if config.complete:
-        corrected = correct_best(plan.folder, config, trials.values())
-        value = corrected.value.value if corrected else None
-        config = config.model_copy(update={"value_corrected": value})
-    write_study_config(plan.folder, config)
-    write_views(plan.folder, config, trials)
-    write_optuna(plan.folder, config, trials)
-    return config
+    if not config.complete:
+        return config
+    corrected = correct_best(folder, config, trials.values())
+    value = corrected.value.value if corrected else None
+    return config.model_copy(update={"value_corrected": value})
+
+
+def _with_a_value(study: Study) -> Study:
+    """The study, unless it is complete and nothing came of it.
+
+    Raises:
+        StudyFailedError: No trial reached a value.
+    """
+    if study.config.complete and study.best is None:
+        causes = sorted({trial.error.message for trial in study.trials if trial.error})
+        raise StudyFailedError(
+            "At least one trial must reach a value",
+            "; ".join(causes[:3]) or "none was eligible",
+            f"See {study.folder / TRIALS_FILE}; with more `n_trials`, `resume=True` goes on.",
+        )
+    return study

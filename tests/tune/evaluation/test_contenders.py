@@ -83,7 +83,7 @@ def test_an_existing_evaluation_is_left_alone_and_one_that_runs_is_in_use(search
     options = EvaluationOptions(out=out)
     with pytest.raises(FolderError, match="existing evaluation") as raised:
         plan_evaluation(study, options)
-    assert raised.value.remedy == "Add --resume to go on, or choose another --name."
+    assert raised.value.remedy == "Add `resume=True` to go on, or choose another `name`."
     with (
         open_folder(fits, resume=True, overwrite=False),
         pytest.raises(FolderError, match="one run at a time"),

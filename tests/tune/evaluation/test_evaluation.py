@@ -33,8 +33,9 @@ from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import evaluate, run_evaluation
+from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.evaluation.stages import Stages
+from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
@@ -162,15 +163,15 @@ def test_the_test_block_is_opened_once_and_a_second_opening_is_told_of_the_first
 def test_one_that_was_interrupted_goes_on_to_the_same_end(done, studies, tmp_path):
     plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path))
 
-    def stop_early(config, ledger, resources):
-        def listen(row, trial):
-            if row["kind"] == "result" and sum(one.finished for one in ledger.trials.values()) == 5:
-                os.kill(os.getpid(), signal.SIGINT)
+    ended = []
 
-        return listen
+    def stop_early(row, trial):
+        ended.extend([trial.number] if trial.finished else [])
+        if row["kind"] == "result" and len(ended) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(InterruptedStudyError):
-        evaluate(plan, [stop_early])
+        run_evaluation(studies, **SMALL, out=tmp_path, listeners=[stop_early])
     n_before = sum(one.finished for one in load_study(plan.study.folder).trials)
     assert not (tmp_path / OPENINGS_FILE).exists()
     resumed = run_evaluation(studies, **SMALL, out=tmp_path, resume=True)
@@ -183,7 +184,7 @@ def test_one_that_was_interrupted_goes_on_to_the_same_end(done, studies, tmp_pat
 
 def test_an_existing_one_is_neither_replaced_nor_mixed_with_another(done, studies):
     _, out = done
-    with pytest.raises(FolderError, match="--resume"):
+    with pytest.raises(FolderError, match="`resume=True`"):
         run_evaluation(studies, **SMALL, out=out)
     with pytest.raises(ConfigError, match="seeds: 2 -> 3"):
         run_evaluation(studies, **{**SMALL, "seeds": 3}, out=out, resume=True)
@@ -343,7 +344,8 @@ def test_a_failed_training_drops_its_contender_and_the_rest_go_on(studies, tmp_p
     flag = tmp_path / "fails"
     flag.touch()
     options = {"top": 1, "seeds": 1, "out": tmp_path}
-    evaluated = evaluate(plan_evaluation(studies, EvaluationOptions(**options)), (), FailsOnce)
+    plan = plan_evaluation(studies, EvaluationOptions(**options))
+    evaluated = run_job(EvaluationJob(plan, FailsOnce))
     outcomes = [
         row["outcome"] for row in evaluated.card["sections"]["choice"]["tables"]["contenders"]
     ]

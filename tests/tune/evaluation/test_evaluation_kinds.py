@@ -23,7 +23,8 @@ from phase6c.study.trial_folder import REFIT_STATE_FILE
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import evaluate, run_evaluation
+from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
+from phase6c.tune.runtime.session import run_job
 from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
@@ -120,7 +121,7 @@ def test_a_worker_that_is_killed_in_a_refit_costs_nothing_but_time(made_bars, tm
     cards = {}
     for name, kind in (("whole", FitTrainable), ("killed", KilledInItsRefit)):
         plan = plan_evaluation([study], EvaluationOptions(**SMALL, out=tmp_path, name=name))
-        cards[name] = evaluate(plan, (), kind)
+        cards[name] = run_job(EvaluationJob(plan, kind))
     fits = cards["killed"].folder / FITS
     killed = fits / (fits / "killed").read_text()
     assert read_refit(killed).epochs > 1

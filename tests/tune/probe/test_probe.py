@@ -25,7 +25,7 @@ from phase6c.tune.probe.run import ProbeSearcher, known_trials, plan_probe, run_
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import build_trial, plan_study
+from phase6c.tune.search.plan import plan_study
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
@@ -50,7 +50,7 @@ def study(tmp_path: Path, sp500: Bars, measured) -> Path:
             "d_model": 64,
             "learning_rate": 10.0 ** -(number + 2),
         }
-        config, n_params = build_trial(plan, plan.config.train, values, number)
+        config, n_params = plan.build_trial(plan.config.train, values, number)
         ledger.append(
             "trial",
             number,
@@ -86,8 +86,8 @@ def test_a_base_is_found_in_its_study(study, base, numbers, caplog):
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        ("worst", "--base must be best, top:K, trial:N or reference:NAME"),
-        ("top:0", "--base must be"),
+        ("worst", "`base` must be best, top:K, trial:N or reference:NAME"),
+        ("top:0", "`base` must be"),
         ("trial:4", "has 4 trials"),
         ("reference:january_bets", "Did you mean january_best"),
     ],

@@ -21,7 +21,8 @@ from phase6c.statistics.health import Health
 from phase6c.records import Measurement, Metrics
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.runtime.session import run_job
+from phase6c.tune.search.run import search_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import budget_2m
 
@@ -53,7 +54,7 @@ if __name__ == "__main__":
     )
     from dataclasses import replace
     space = replace(budget_2m.SPACE, references=())
-    run(plan_study(space, phase6c.load_bars("sp500"), options), trainable=Timed)
+    run_job(search_job(plan_study(space, phase6c.load_bars("sp500"), options), Timed))
     cluster.shutdown()
 """
 

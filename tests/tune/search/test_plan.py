@@ -11,7 +11,7 @@ from phase6c.space.axes import Choice, Grid
 from phase6c.space.references import find_references
 from phase6c.study.study_config import write_study_config
 from phase6c.tune.search.options import SearchOptions
-from phase6c.tune.search.plan import build_trial, longest_context, plan_study
+from phase6c.tune.search.plan import longest_context, plan_study
 from phase6c.tune.search.run import run_study
 from search_spaces import budget_2m, january_2m, tiny
 
@@ -129,9 +129,9 @@ def test_a_pinned_axis_is_fixed_for_every_trial(plan):
 
 
 def test_precision_is_measured_unless_it_is_pinned(plan):
-    assert not plan().precision_pinned
+    assert not plan().precision_known
     pinned = plan(pins={"precision": "bfloat16"})
-    assert pinned.precision_pinned
+    assert pinned.precision_known
     assert pinned.config.train.precision == "bfloat16"
 
 
@@ -221,7 +221,7 @@ def test_an_existing_study_is_refused_before_any_work(plan):
     planned = plan()
     planned.folder.mkdir(parents=True)
     write_study_config(planned.folder, planned.config)
-    with pytest.raises(FolderError, match="--resume"):
+    with pytest.raises(FolderError, match="resume=True"):
         plan()
     assert plan(resume=True).folder == plan(overwrite=True).folder == planned.folder
 
@@ -229,7 +229,7 @@ def test_an_existing_study_is_refused_before_any_work(plan):
 def test_a_trial_has_a_seed_of_its_own_and_an_exact_count(plan):
     planned = plan(pins={"batch_size": 32, "horizon_days": 3}, seed=5)
     values = tiny.SPACE.sample(np.random.default_rng(0), planned.count)
-    built = [build_trial(planned, planned.config.train, values, number) for number in (0, 1, 0)]
+    built = [planned.build_trial(planned.config.train, values, number) for number in (0, 1, 0)]
     config, n_params = built[0]
     assert built[0] == built[2]
     assert config.seed != built[1][0].seed

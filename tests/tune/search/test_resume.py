@@ -61,7 +61,7 @@ def test_what_would_mix_two_searches_is_refused_with_the_difference(
 ):
     with pytest.raises(ConfigError, match=difference) as caught:
         check_resumable(study_config(), study_config(**changed))
-    assert "start another study with --name" in str(caught.value)
+    assert "start another study with another `name`" in str(caught.value)
 
 
 def test_all_differences_are_named_at_once(study_config):

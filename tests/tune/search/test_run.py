@@ -33,10 +33,11 @@ from phase6c.study.ranking import value_of
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import write_study_config
 from phase6c.study.trial_folder import read_predictions, trial_folder
+from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
-from phase6c.tune.search.run import run
+from phase6c.tune.search.run import search_job
 from search_spaces import tiny
 
 # Workers cannot import the tests: what they run of this file travels with them.
@@ -139,7 +140,8 @@ NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3
 def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
     def start(trainable: type[TransformerTrainable], **options: Any) -> Study:
         given = {"n_trials": 5, "epochs": 2, "out": str(tmp_path), "scheduler": "none", **options}
-        return run(plan_study(tiny.SPACE, sp500, SearchOptions(**given)), trainable=trainable)
+        plan = plan_study(tiny.SPACE, sp500, SearchOptions(**given))
+        return run_job(search_job(plan, trainable))
 
     return start
 

@@ -6,16 +6,18 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import search_spaces
 from phase6c.config import check_names
 from phase6c.errors import ConfigError
 
 if TYPE_CHECKING:
     from phase6c.space.space import Space
+
+# The package with a module for each budget. It is found by name: phase6c imports no recipe.
+RECIPES = "search_spaces"
 
 
 def find_space(budget: str | None, module_name: str | None) -> Space:
@@ -26,32 +28,36 @@ def find_space(budget: str | None, module_name: str | None) -> Space:
     """
     from phase6c.space.space import Space
 
-    if module_name is None:
-        known = {
-            name.removeprefix("budget_"): f"search_spaces.{name}"
-            for _, name, _ in pkgutil.iter_modules(search_spaces.__path__)
-            if name != "common"
-        }
-        if budget is None:
-            raise ConfigError(
-                "A search needs --budget or --space",
-                None,
-                f"Use --budget {' or '.join(sorted(known))}.",
-            )
-        check_names([budget], known, "budget")
-        module_name = known[budget]
+    module_name = module_name or _module_of(budget)
     try:
-        with _importing_from_here() if module_name is not None else nullcontext():
+        with _importing_from_here():
             space = importlib.import_module(module_name).SPACE
     except ConfigError:
         raise
-    except Exception as error:  # whatever a user's module raises
+    except Exception as error:  # of any kind, from a user's module
         raise _no_space(
             module_name, f"{error or 'nothing said'}, {type(error).__name__}"
         ) from error
     if not isinstance(space, Space):
         raise _no_space(module_name, f"SPACE is a {type(space).__name__}")
     return space
+
+
+def _module_of(budget: str | None) -> str:
+    """`search_spaces.budget_NAME`, or `search_spaces.NAME`."""
+    known = {
+        name.removeprefix("budget_"): f"{RECIPES}.{name}"
+        for _, name, _ in pkgutil.iter_modules(importlib.import_module(RECIPES).__path__)
+        if name != "common"
+    }
+    if budget is None:
+        raise ConfigError(
+            "A search needs --budget or --space",
+            None,
+            f"Use --budget {' or '.join(sorted(known))}.",
+        )
+    check_names([budget], known, "budget")
+    return known[budget]
 
 
 def _no_space(module_name: str, found: str) -> ConfigError:
@@ -64,7 +70,7 @@ def _no_space(module_name: str, found: str) -> ConfigError:
 
 @contextmanager
 def _importing_from_here() -> Iterator[None]:
-    """While open, a user's own module is found in the current folder; nothing else should be."""
+    """While open, a user's own module is looked for in the current folder, after all others."""
     here = str(Path.cwd())
     sys.path.append(here)
     try:

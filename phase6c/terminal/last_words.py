@@ -1,4 +1,4 @@
-"""What is said for a process that ends without a word: killed, or ended by Ray from within."""
+"""A word for a process that ends without its own: killed, or ended by Ray from within."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from types import TracebackType
 
-# Waits for the end of its stdin; whoever ends as it should has said so before.
+# Waits for the end of its stdin; a process that ends as it should writes there before.
 _WAITING = "import sys; sys.stdin.read() or sys.stderr.write(sys.argv[1])"
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-LAUNCH = Path(__file__).parents[2] / "launch"
 SCRIPT = """
 import os, signal, sys
-from _last_words import LastWords
+from phase6c.terminal.last_words import LastWords
 
 with LastWords("Go on with: this") as words:
     print("begun", flush=True)
@@ -24,7 +21,6 @@ with LastWords("Go on with: this") as words:
 def ended(end: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(end=end)],
-        env={**os.environ, "PYTHONPATH": str(LAUNCH)},
         capture_output=True,
         text=True,
         check=False,

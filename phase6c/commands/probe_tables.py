@@ -1,28 +1,29 @@
-"""What a probe prints: its plan, and the paired differences that came of it."""
+"""The tables of a probe: its plan, and its paired differences."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from _app import duration_text
-from _tables import plain_table, resources_text
 from rich.table import Table
 
 from phase6c.analysis.contrasts import DOUBT, Contrast
+from phase6c.analysis.probed import Probed
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
+from phase6c.commands.plan_tables import resources_text
 from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
+from phase6c.terminal.tables import plain_table
 from phase6c.tune.probe.estimate import ProbeEstimate
 from phase6c.tune.probe.plan import ProbePlan, Run
-from phase6c.tune.probe.run import Probed
 from phase6c.tune.runtime.resources import Resources
+from phase6c.wording import duration_text
 
 
 def plan_document(
     plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
 ) -> dict[str, Any]:
-    """What --dry-run shows, as JSON."""
+    """The plan that --dry-run shows, as JSON."""
     return {
         "schema": "phase6c.probe_plan/1",
         "folder": str(plan.study.folder),
@@ -48,7 +49,7 @@ def _run_document(run: Run) -> dict[str, Any]:
 def plan_lines(
     plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
 ) -> list[str]:
-    """What would be trained, in words."""
+    """The planned runs and their cost, in words."""
     n_configurations = len(plan.runs) // len(plan.seeds)
     lines = [
         *map(_run_line, plan.runs[:n_configurations]),
@@ -89,33 +90,33 @@ def result_table(probed: Probed) -> Table:
     for name in ("params", "seeds", "mean", "change", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", min_width=10)
-    for one in probed.contrasts:
-        table.add_row(*_cells(one))
+    for contrast in probed.contrasts:
+        table.add_row(*_cells(contrast))
     return table
 
 
 def repeats_table(probed: Probed) -> Table:
     """A row for each configuration that was trained with several seeds."""
-    found = repeats(of_study(probed.study))
-    table = plain_table(found.title)
-    for position, name in enumerate(found.columns):
+    repeated = repeats(of_study(probed.study))
+    table = plain_table(repeated.title)
+    for position, name in enumerate(repeated.columns):
         table.add_column(name, justify="right" if position else "left")
-    for row in found.rows:
+    for row in repeated.rows:
         table.add_row(*map(text, row))
     return table
 
 
-def _cells(one: Contrast) -> list[str]:
-    interval = one.interval
+def _cells(contrast: Contrast) -> list[str]:
+    interval = contrast.interval
     return [
-        one.base_label,
-        f"{one.name}\n{one.base_value} -> {one.value}",
-        f"{one.n_params:,}{'' if one.in_budget else '*'}",
-        f"{len(one.seeds)}/{len(one.seeds) + one.n_failed}",
-        _figure(one.mean),
-        _figure(one.difference, "+"),
+        contrast.base_label,
+        f"{contrast.name}\n{contrast.base_value} -> {contrast.value}",
+        f"{contrast.n_params:,}{'' if contrast.in_budget else '*'}",
+        f"{len(contrast.seeds)}/{len(contrast.seeds) + contrast.n_failed}",
+        _figure(contrast.mean),
+        _figure(contrast.difference, "+"),
         f"{interval.low:+.4f}, {interval.high:+.4f}" if interval else "-",
-        one.verdict,
+        contrast.verdict,
     ]
 
 

@@ -1,25 +1,25 @@
-"""The tables that a search prints: its data, its plan, and what came of it."""
+"""The tables of a search and of an evaluation: the data, and the results."""
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from _app import duration_text
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from phase6c.config import DataConfig
+from phase6c.data.summary import DataSummary
+from phase6c.document.section import text
 from phase6c.records import Metrics, score
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.views.json_files import best_params
-from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.search.estimate import SearchEstimate
-from phase6c.tune.search.plan import StudyPlan
-from phase6c.tune.search.remarks import remarks
+from phase6c.wording import words
 
 
 def plain_table(title: str) -> Table:
@@ -28,10 +28,8 @@ def plain_table(title: str) -> Table:
     return Table(title=Text(f"\n{title}"), title_justify="left", box=None, padding=(0, 1, 0, 0))
 
 
-def data_table(plan: StudyPlan) -> Table:
-    """Dates, rows and base rates of the blocks; of test no base rate."""
-    summary = plan.data.summary
-    data = plan.config.data
+def data_table(summary: DataSummary, data: DataConfig) -> Table:
+    """Dates, rows and base rates of the blocks, without the base rate of the test block."""
     table = plain_table(f"{_tickers(summary.tickers)}: {data.target}, {data.tier}")
     for name in ("block", "first day", "last day", "windows", "base rate"):
         table.add_column(name, justify="left" if name == "block" else "right")
@@ -45,119 +43,6 @@ def data_table(plan: StudyPlan) -> Table:
 def _tickers(names: tuple[str, ...]) -> str:
     """The first few, and how many there are."""
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} ... ({len(names)})"
-
-
-def plan_document(
-    plan: StudyPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
-) -> dict[str, Any]:
-    """What --dry-run shows, as JSON."""
-    shapes = [
-        {**model.model_dump(exclude={"dropout", "pooling", "n_heads"}), "n_params": count}
-        for model, count in plan.space.shapes(plan.count)
-    ]
-    return {
-        "schema": "phase6c.plan/1",
-        "folder": str(plan.folder),
-        "config": plan.config.model_dump(mode="json", by_alias=True),
-        "references": [reference.name for reference in plan.references],
-        "shapes": shapes,
-        "rungs": plan.rung_plan.model_dump(mode="json"),
-        "resources": resources.model_dump(),
-        "estimate": estimated.model_dump(mode="json"),
-        "remarks": remarks(plan),
-        "missing": missing,
-    }
-
-
-def shapes_table(plan: StudyPlan) -> Table:
-    """The solved widths and exact counts, a row per depth and feed-forward ratio."""
-    table = plain_table(f"Shapes within {plan.space.budget_text()} parameters")
-    for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
-        table.add_column(name, justify="right")
-    shapes = sorted(
-        plan.space.shapes(plan.count), key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
-    )
-    for (n_layers, ratio), group in groupby(
-        shapes, key=lambda one: (one[0].n_layers, one[0].d_ff_ratio)
-    ):
-        found = list(group)
-        widths = sorted({model.d_model for model, _ in found})
-        counts = [count for _, count in found]
-        table.add_row(
-            str(n_layers),
-            str(ratio),
-            str(len(found)),
-            ", ".join(map(str, widths)),
-            f"{min(counts):,} to {max(counts):,}",
-        )
-    return table
-
-
-def rungs_table(plan: StudyPlan) -> Table:
-    """Which share of the trials is expected to reach which epoch."""
-    rungs = plan.rung_plan
-    expected, without = rungs.epochs_expected, rungs.epochs_without_rungs
-    table = plain_table(f"Rungs: {expected:,.0f} of {without:,} epochs")
-    table.add_column("up to epoch", justify="right")
-    table.add_column("trials expected", justify="right")
-    for rung in rungs.rungs:
-        table.add_row(str(rung.epoch), f"{rung.n_trials:g}")
-    return table
-
-
-def plan_lines(
-    plan: StudyPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
-) -> list[str]:
-    """The rest of a dry run in words."""
-    config = plan.config
-    shape = estimated.shape
-    lines = [
-        f"study      {plan.folder}",
-        f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
-        f"objective {config.objective}, seed {config.seed}",
-        f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
-        f"rungs      {_rungs_text(config)}",
-        f"references {', '.join(one.name for one in plan.references) or 'none'}",
-        f"resources  {resources_text(resources)}",
-        f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
-        f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
-        f"({estimated.n_params:,} parameters), from one measured step on this machine",
-        f"memory     about {estimated.memory_gib:.1f} GiB without activations",
-        f"disk       about {estimated.disk_gib:.2f} GiB at most",
-    ]
-    if missing:
-        lines.append(f"missing    {missing}")
-    return lines
-
-
-def resources_text(resources: Resources) -> str:
-    """What trials get, in words."""
-    device = (
-        f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
-        if resources.n_gpus
-        else f"CPU only, {resources.n_cpus} of them"
-    )
-    return f"{device}; {resources.max_concurrent} trials side by side"
-
-
-def _rungs_text(config: StudyConfig) -> str:
-    """When trials may be stopped, and how many of them are finished all the same."""
-    if config.scheduler == "none":
-        return "none, every trial trains to its end"
-    grace = f"grace until epoch {config.grace_epochs}"
-    if config.adaptive_grace:
-        grace = (
-            f"grace at most until epoch {config.grace_epochs}, shorter where the search's own "
-            "early epochs rank trials well"
-        )
-    return f"{grace}; {100 * config.audit_share:g}% of those below go on to the end, as an audit"
-
-
-def windows_text(plan: StudyPlan) -> str:
-    """Features and parameters per training window, in words."""
-    data, ratio = plan.data, plan.parameters_per_window
-    text = f"{len(data.train):,} training windows of {len(data.feature_names)} features"
-    return f"{text}." if ratio is None else f"{text}, {ratio:,.0f} parameters for each."
 
 
 def closing_table(study: Study) -> Table:
@@ -180,7 +65,7 @@ def closing_table(study: Study) -> Table:
             name = trial.name or f"trial {trial.number}"
             _add(table, name, trial.n_params, measured.metrics, measured.health.verdict)
     for baseline in study.config.baselines:
-        _add(table, baseline.name.replace("_", " "), None, baseline.metrics, "")
+        _add(table, words(baseline.name), None, baseline.metrics, "")
     return table
 
 
@@ -231,7 +116,7 @@ def closing_lines(study: Study) -> list[str]:
 
 
 def _audit_lines(study: Study) -> list[str]:
-    """What the rungs cost, in one line; none where nothing was audited."""
+    """A line on the cost of the rungs; none where nothing was audited."""
     audit = audit_rungs(study.trials, study.config)
     if audit is None:
         return []
@@ -245,14 +130,14 @@ def _audit_lines(study: Study) -> list[str]:
 
 
 def _verdict(config: StudyConfig, corrected: float) -> str:
-    """Whether the search was worth more than a simpler model, as far as one block can tell."""
+    """Whether the search was worth more than a simpler model, as far as a block can tell."""
     objective = config.objective
-    values = {one.name: getattr(one.metrics, objective) for one in config.baselines}
-    name = max(values, key=lambda one: score(values[one], objective))
+    values = {each.name: getattr(each.metrics, objective) for each in config.baselines}
+    name = max(values, key=lambda name: score(values[name], objective))
     better = score(corrected, objective) > score(values[name], objective)
     word = "better" if better else "not better"
     return (
-        f"That is {word} than {name.replace('_', ' ')} ({values[name]:.4f}) on the same rows; "
+        f"That is {word} than {words(name)} ({values[name]:.4f}) on the same rows; "
         "one block and one seed do not settle it."
     )
 
@@ -274,3 +159,17 @@ def result_document(study: Study) -> dict[str, Any]:
         "states": dict(Counter(trial.state for trial in study.trials if trial.searched)),
         "rung_audit": audit.model_dump(mode="json") if audit else None,
     }
+
+
+def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    """A table of card.json, cut to the columns that fit into a terminal of 80."""
+    table = plain_table(title)
+    table.add_column("model", no_wrap=True)
+    for name in ("log loss", "gain over best", "AUC"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        loss = f"{row['log loss']['value']:.4f}"
+        figures = (row["gain over best baseline"], row["AUC"])
+        estimates = (one and Estimate.model_validate(one) for one in figures)
+        table.add_row(row["model"], loss, *map(text, estimates))
+    return table

@@ -1,4 +1,4 @@
-"""The progress of a run: one live display on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
-from _app import duration_text
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -16,25 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from phase6c.records import Trial
-from phase6c.study.ledger import Ledger, Row
+from phase6c.study.ledger import Ledger, Listener, Row
 from phase6c.study.ranking import best_trial
 from phase6c.study.study_config import StudyConfig
-from phase6c.tune.runtime.resources import Resources
-
-
-@contextmanager
-def display(console: Console) -> Iterator[Live | None]:
-    """A live display on a terminal; None where lines are printed instead."""
-    if not console.is_terminal:
-        yield None
-        return
-    # What others print is not for the terminal: it stays on its way to the log.
-    quiet = {"redirect_stdout": False, "redirect_stderr": False}
-    with Live(console=console, refresh_per_second=4, **quiet) as live:
-        yield live
-
-
-_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAILED")
+from phase6c.wording import duration_text, words
 
 
 class Goal(NamedTuple):
@@ -44,13 +29,56 @@ class Goal(NamedTuple):
     counts: Callable[[Trial], bool]
 
 
+# Makes a listener that shows the progress, from the study, its ledger, the number of GPUs, the
+# number of trials side by side, and the goal.
+MakeDisplay = Callable[[StudyConfig, Ledger, int, int, Goal], Listener]
+
+
+@contextmanager
+def progress_display(*, shown: bool) -> Iterator[MakeDisplay | None]:
+    """The progress of a job that Python code has started, on stderr; None if it is not wanted.
+
+    In a notebook, as in a file, it is plain lines: a live display would need widgets there.
+    """
+    if not shown:
+        yield None
+        return
+    console = Console(stderr=True, highlight=False, force_jupyter=False)
+    with progress_on(console) as make:
+        yield make
+
+
+@contextmanager
+def progress_on(console: Console) -> Iterator[MakeDisplay]:
+    """A live display on a terminal, plain lines elsewhere."""
+    if not console.is_terminal:
+        yield partial(Progress, console, None)
+        return
+    live = Live(
+        console=console,
+        refresh_per_second=4,
+        # Output of other code is not for the terminal: it stays on its way to the log.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with live:
+        yield partial(Progress, console, live)
+
+
+_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAILED")
+
+
 class Progress:
     """A listener of the ledger that shows how far a search or a probe is.
 
     Args:
         console: Where to show it.
         live: The display to update; None for plain lines.
-        goal: What is to be done; the trials of the search unless given.
+        config: The study's configuration, baselines included.
+        ledger: Tells the trials.
+        n_gpus: GPUs that the run uses.
+        max_concurrent: How many trials run side by side.
+        goal: The trials to be finished.
     """
 
     def __init__(
@@ -59,27 +87,28 @@ class Progress:
         live: Live | None,
         config: StudyConfig,
         ledger: Ledger,
-        resources: Resources,
-        goal: Goal | None = None,
+        n_gpus: int,
+        max_concurrent: int,
+        goal: Goal,
     ) -> None:
-        self._goal = goal or Goal(config.n_trials, lambda trial: trial.chosen)
+        self._goal = goal
         self._console = console
         self._live = live
         self._config = config
         self._ledger = ledger
         self._began = time.monotonic()
-        # Of this run; others may be unfinished too.
+        # Trials of this run; an earlier run may have left unfinished ones.
         self._seen: set[int] = set()
         self._finished_before = self._counts()["finished"]
-        device = f"{resources.n_gpus} GPUs" if resources.n_gpus else "CPU"
+        device = f"{n_gpus} GPUs" if n_gpus else "CPU"
         self._console.print(
-            f"Training on {device}, {resources.max_concurrent} trials side by side, "
+            f"Training on {device}, {max_concurrent} trials side by side, "
             f"{config.train.precision}.",
             markup=False,
         )
 
     def __call__(self, row: Row, trial: Trial) -> None:
-        """Shows what the new row changes."""
+        """Shows the trials with the new row."""
         self._seen.add(trial.number)
         if self._live is not None:
             self._live.update(self._display())
@@ -88,7 +117,7 @@ class Progress:
 
     def _counts(self) -> Counter[str]:
         trials = self._ledger.trials.values()
-        counts = Counter(trial.state for trial in trials)
+        counts: Counter[str] = Counter(trial.state for trial in trials)
         counts["finished"] = sum(trial.finished for trial in trials)
         counts["left"] = self._goal.total - sum(
             trial.finished and self._goal.counts(trial) for trial in trials
@@ -112,12 +141,12 @@ class Progress:
         return f"trial {best.number}: {objective} {measured.value:.4f}"
 
     def _best_so_far(self) -> str:
-        """For a line; trainings of an evaluation are of different dates, and none is the best."""
+        """The end of a line; trainings of an evaluation differ in their dates: none is the best."""
         return "" if self._config.evaluation else f"best {self._best()} | "
 
     def _baseline(self) -> str:
         values = [
-            (baseline.name.replace("_", " "), getattr(baseline.metrics, self._config.objective))
+            (words(baseline.name), getattr(baseline.metrics, self._config.objective))
             for baseline in self._config.baselines
         ]
         return ", ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
@@ -147,9 +176,9 @@ class Progress:
         states = "   ".join(f"{state.lower()} {counts[state]}" for state in _STATES)
         best = Text(f"best so far  {self._best()}", style="green")
         baselines = Text(f"baselines    {self._baseline()}")
-        # Trainings of an evaluation are of different dates: none of them is the best.
-        standing = [] if self._config.evaluation else [best, baselines]
-        return Group(head, Text(states), *standing, self._running())
+        # Trainings of an evaluation differ in their dates: none of them is the best.
+        compared = [] if self._config.evaluation else [best, baselines]
+        return Group(head, Text(states), *compared, self._running())
 
     def _running(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -1,0 +1,64 @@
+"""The frame of every command, and the options that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import click
+
+from phase6c.commands.exits import exits_with_code
+from phase6c.config import Label, Objective, Tier
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def choice(words: Any) -> click.Choice[str]:
+    """The words of a Literal type."""
+    return click.Choice(get_args(words))
+
+
+COUNT = click.IntRange(min=1)
+SEED = click.IntRange(min=0)
+TIERS, LABELS, OBJECTIVES = choice(Tier), choice(Label), choice(Objective)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+debug_option = click.option("--debug", is_flag=True, help="Stack traces on the terminal.")
+
+_RESOURCE_OPTIONS = (
+    click.option("--gpus", default="auto", help="How many GPUs, or auto."),
+    click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget]."),
+    click.option("--cpus", type=COUNT, help="How many CPUs [all]."),
+    click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own]."),
+)
+_RUN_OPTIONS = (
+    click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same."),
+    click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing."),
+    json_option,
+    click.option("--quiet", is_flag=True, help="Only warnings, errors and the result."),
+    click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal."),
+)
+
+
+def command(function: Callable[..., None]) -> click.Command:
+    """A command of phase6c: -h, defaults in its help, and an exit code for every end."""
+    settings = {"help_option_names": ["-h", "--help"], "show_default": True}
+    return click.command(context_settings=settings)(exits_with_code(function))
+
+
+def resource_options(function: Function) -> Function:
+    """Adds the options of GPUs, CPUs and a cluster."""
+    return _with_options(function, _RESOURCE_OPTIONS)
+
+
+def run_options(function: Function) -> Function:
+    """Adds the options of a command that trains: whether to start, and its output."""
+    return _with_options(function, _RUN_OPTIONS)
+
+
+def _with_options(
+    function: Function, options: tuple[Callable[[Function], Function], ...]
+) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,113 @@
+"""What the commands that train share: resources, the terminal, and handing over the result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from phase6c.commands.exits import leave_at_once, names_the_way_on
+from phase6c.commands.flags import translator
+from phase6c.errors import ResourceError, StorageError
+from phase6c.wording import duration_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from phase6c.tune.runtime.job import Job, Result, SearcherType, StudyPlan
+    from phase6c.tune.runtime.resources import Resources
+
+
+def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:
+    """The resources of a run; or this machine's CPUs, and the message of a missing resource."""
+    from phase6c.tune.runtime.resources import Resources, local_cpus
+
+    try:
+        return plan.resources(), None
+    except ResourceError as error:
+        missing = translator()(str(error))
+        return Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0), missing
+
+
+def check_gpu(
+    plan: StudyPlan,
+    what: str,
+    needed_s: Callable[[Resources], float],
+    given: dict[str, Any],
+    remedy: str = "ask for less",
+) -> None:
+    """A large budget on a CPU is started only by someone who has seen how long it takes.
+
+    Args:
+        plan: Names the budget.
+        what: The work that is about to start, in words.
+        needed_s: How long it would take without a GPU.
+        given: The options of the command.
+        remedy: Another way out than --yes.
+
+    Raises:
+        ResourceError: The budget needs a GPU, and there is none; or fewer than were asked for.
+    """
+    if given["address"] is not None:
+        return
+    resources, budget = plan.resources(), plan.budget
+    if budget is None or budget.laptop or resources.n_gpus or given["yes"]:
+        return
+    needed = duration_text(needed_s(resources))
+    raise ResourceError(
+        f"{what} of the budget {budget.name} needs a GPU",
+        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
+        f"Add --yes to do it all the same, {remedy}, or use --address.",
+    )
+
+
+def run_on_terminal(
+    job: Job[SearcherType, Result],
+    given: dict[str, Any],
+    *,
+    opening: Iterable[RenderableType] = (),
+    resume: bool = True,
+) -> Result:
+    """Runs a job with a progress display, while Ray's own output goes to the study's run.log.
+
+    Args:
+        job: The job.
+        given: The options of the command.
+        opening: Shown before the progress.
+        resume: Whether the command takes --resume to go on.
+    """
+    from phase6c.study.study_config import STUDY_FILE
+    from phase6c.study.study_folder import LOG_FILE
+    from phase6c.terminal.console import library_messages, quiet_terminal
+    from phase6c.terminal.progress import progress_on
+    from phase6c.tune.runtime.session import run_job
+
+    folder, translate = job.study.folder, translator()
+    with (
+        names_the_way_on(folder / STUDY_FILE, resume=resume) as words,
+        quiet_terminal(None if given["debug"] else folder / LOG_FILE) as console,
+        library_messages(console, quiet=given["quiet"], translate=translate),
+    ):
+        leave = partial(leave_at_once, console, words, translate, resume=resume)
+        if given["quiet"]:
+            return run_job(job, leave=leave)
+        for shown in opening:
+            console.print(shown, markup=False)
+        with progress_on(console) as display:
+            return run_job(job, (), display, leave)
+
+
+@contextmanager
+def handing_over(remedy: str) -> Iterator[None]:
+    """Says where the result is if stdout does not take the text that is printed meanwhile.
+
+    Raises:
+        StorageError: stdout is full or closed.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        raise StorageError("stdout must take the result", error.strerror, remedy) from error

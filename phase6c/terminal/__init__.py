@@ -1,0 +1,1 @@
+"""What a person sees: the progress of a run, tables, and last words."""

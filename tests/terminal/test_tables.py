@@ -1,0 +1,56 @@
+"""What a search shows when it has ended, audited trials told apart."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from phase6c.study.study import Study
+from phase6c.terminal import tables
+
+BELOW = {"epoch": 1, "value": 0.5, "cutoff": 0.6}
+
+
+@pytest.fixture
+def study(tmp_path, study_config, trial_of):
+    """Three trials that the rungs let through, two that they stopped, and those given."""
+
+    def build(*more):
+        trials = [trial_of(n, 0.6 + n / 100) for n in range(3)]
+        trials += [trial_of(n, 0.5, state="PRUNED", stopped=BELOW) for n in (3, 4)]
+        return Study(tmp_path, study_config(audit_share=0.5), (*trials, *more))
+
+    return build
+
+
+def text_of(shown):
+    console = Console(file=io.StringIO(), width=200)
+    console.print(shown)
+    return console.file.getvalue()
+
+
+def test_the_audit_is_told_in_one_line_and_in_the_document(study, trial_of):
+    audited = [trial_of(n, 0.5, 0.55, audited=True, stopped=BELOW) for n in (5, 6)]
+    found = study(*audited)
+    (line,) = [line for line in tables.closing_lines(found) if "Audit" in line]
+    assert line == (
+        "Audit of the rungs: 2 of 4 trials below a rung were finished all the same; 0 became as "
+        "good as the best 1/3 of those let through, which makes 0% to 66% of all below "
+        "(95% interval)."
+    )
+    document = tables.result_document(found)["rung_audit"]
+    assert (document["n_stopped"], document["n_audited"], document["n_good"]) == (4, 2, 0)
+    assert document["good_share"] == pytest.approx([0, 0.6576], abs=1e-4)
+
+
+def test_where_nothing_was_audited_nothing_is_said_of_it(study):
+    assert not [line for line in tables.closing_lines(study()) if line.startswith("Audit")]
+    assert tables.result_document(study())["rung_audit"] is None
+
+
+@pytest.mark.parametrize(("audited", "name"), [(True, "epoch 2, audited"), (False, "epoch 2 ")])
+def test_a_best_trial_that_was_audited_is_marked(study, trial_of, audited, name):
+    best = trial_of(7, 0.5, 0.9, audited=audited, stopped=BELOW if audited else None)
+    assert f"trial 7, {name}" in text_of(tables.closing_table(study(best)))
