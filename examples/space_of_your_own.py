@@ -20,9 +20,7 @@ SPACE = Space(
         "pooling": Choice.of("mean", "last"),
     },
     fixed={"d_ff_ratio": 2, "patch_days": 2, "shortcut": True, "weight_decay": 1e-3},
-    rules=(
-        Rule("three layers want dropout", lambda v: v["n_layers"] < 3 or v["dropout"] > 0),
-    ),
+    rules=(Rule("three layers want dropout", lambda v: v["n_layers"] < 3 or v["dropout"] > 0),),
 )
 
 

@@ -45,9 +45,9 @@ def test_keywords_have_the_defaults_of_the_options(door, options):
 
 
 def test_a_misspelt_keyword_names_the_nearest(sp500):
-    with pytest.raises(ConfigError, match="n_trial.*n_trials"):
+    with pytest.raises(ConfigError, match=r"n_trial.*n_trials"):
         run_study(tiny.SPACE, sp500, n_trial=3)
-    with pytest.raises(ConfigError, match="seed.*seeds"):
+    with pytest.raises(ConfigError, match=r"seed.*seeds"):
         run_evaluation("nowhere", seed=3)
     with pytest.raises(ConfigError, match=r"epoch.*epochs"):
         run_probe(sp500, "reference:january_best", {}, epoch=3)
