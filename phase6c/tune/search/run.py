@@ -101,10 +101,10 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         time_budget_s: Seconds after which the search ends; None for no limit.
         ranges: Whether the grids of the training axes become ranges.
         pins: Fixed values of configuration fields, by their flat names.
-        references: Names of references that run first, beside those of the space.
+        references: Names of references that run first, beside the references of the space.
         warm_start: Folder of an earlier study, or a file of trials, to take over from.
         gpus: Number of GPUs; None for all there are.
-        gpus_per_trial: Share of a GPU for each trial; None for what the budget's memory needs.
+        gpus_per_trial: Share of a GPU for each trial; None for the need of the budget's memory.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
         seed: Seed of the search; all others follow from it.
@@ -148,9 +148,9 @@ class SearchJob(Job[StudySearcher, Study]):
     """A search on Ray.
 
     Attributes:
-        plan: The search.
-        trainable: The class of Ray's that trains a trial.
-        sampler: Proposes configurations; None for uniform draws.
+        plan: Plan of the search.
+        trainable: Class of Ray's that trains a trial.
+        sampler: Sampler that proposes configurations; None for uniform draws.
     """
 
     plan: SearchPlan
@@ -205,7 +205,7 @@ class SearchJob(Job[StudySearcher, Study]):
         self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
     ) -> StudySearcher:
         plan = self.plan
-        # A probe counts as tried by nobody: its seed and its length are not those of a search.
+        # A probe counts as tried by nobody: its seed and its length differ from a search's.
         known = (ledger.trials[number] for number in sorted(ledger.trials))
         proposals = Proposals(
             plan.space,
@@ -251,13 +251,14 @@ def search_job(
 
 
 def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool) -> StudyConfig:
-    """The configuration at the end of a run: whether it is complete, and the corrected best."""
+    """The configuration at the end of a run, with its completeness and the corrected best."""
     unfinished = any(trial.searched and not trial.finished for trial in trials.values())
     chosen = sum(trial.chosen for trial in trials.values())
     if exhausted:
         logger.info("The space holds nothing new after %d trials.", chosen)
     done = exhausted or chosen >= config.n_trials
     config = config.model_copy(update={"complete": done and not unfinished})
+    # The best is corrected for the choice among all trials, so only at the end.
     if not config.complete:
         return config
     corrected = correct_best(folder, config, trials.values())
@@ -266,7 +267,7 @@ def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool
 
 
 def _with_a_value(study: Study) -> Study:
-    """The study, unless it is complete and nothing came of it.
+    """The study, unless it is complete and without a value.
 
     Raises:
         StudyFailedError: No trial reached a value.
