@@ -120,7 +120,7 @@ def _contender(
     """A trial with the data of the first study, and a training as long as all others."""
     config = study.config_of(trial)
     own = {name: getattr(train, name) for name in ("epochs", "patience_epochs", "objective")}
-    # Studies of the same rows may describe them in different words, which would make digests differ.
+    # Studies may describe the same rows in different words, which would make digests differ.
     update = {"seed": 0, "data": first.config.data, "train": config.train.model_copy(update=own)}
     best = trial.best(study.config.objective)
     return Contender(
