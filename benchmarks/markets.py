@@ -77,7 +77,7 @@ def _ticker(
             "volume": rng.lognormal(12, 0.3, n),
         }
     )
-    # The chance stands at the day that knows it: drift and deviation are those of the next return.
+    # The chance stands at the day that knows it: drift and deviation are the next return's.
     chance = norm.sf((np.log1p(RISE) - drift[1:]) / deviation[1:])
     return bars, pd.DataFrame({"date": dates, "ticker": name, "chance": chance})
 

@@ -98,6 +98,7 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
         StudyFailedError: No configuration could be trained.
         InterruptedStudyError: A signal ended it early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in EvaluationOptions.model_fields}
     plan = plan_evaluation(studies, parse(EvaluationOptions, {**named, **unknown}))
@@ -143,6 +144,7 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
 
     def known_result(self, stored: StudyConfig) -> Evaluated | None:
         card = read_card(self.plan.folder)
+        # A model that was damaged since is written again from its trainings.
         if not stored.complete or card is None or not _is_whole(self.plan.folder):
             return None
         logger.info("The evaluation is complete already; nothing is left to do.")

@@ -81,6 +81,7 @@ class Stages:
         stage = [Fit(contender, CAL, seed) for seed in self.plan.seeds for contender in self.left]
         yield stage
         self._drop_failed(stage, len(self.plan.seeds))
+        # The walk forward and the cal block: all that the choice may look at.
         past = self.plan.walk.past
         while self.choice is None or self._drop_diverged():
             candidates = [self.candidate(left, past, self.plan.seeds) for left in self.left]

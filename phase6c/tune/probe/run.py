@@ -103,6 +103,7 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
         StudyFailedError: No probe reached a value.
         InterruptedStudyError: A signal ended it early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in ProbeStudyOptions.model_fields}
     options = {field: value for field, value in named.items() if value is not None} | unknown
@@ -172,6 +173,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
 
     @property
     def goal(self) -> Goal:
+        # Counted before the first row of this run, so that earlier probes are no part of the goal.
         known = known_trials(self.study.folder)
         ended = {number for number, trial in known.items() if trial.finished}
         missing = len(self.plan.missing(known))
@@ -194,6 +196,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
             logger.warning(remark)
 
     def settled_config(self, resources: Resources) -> StudyConfig:
+        # The base's own shape, as the first run trains it.
         shape = self.plan.runs[0].config.model
         return with_precision_and_baselines(self.study, shape, resources)
 

@@ -100,6 +100,7 @@ def _read_study(folder: Path, data: DataConfig) -> list[Told]:
             "Name another.",
         )
     study = load_study(folder)
+    # Tier, horizon and bars may differ; another label makes another question of them.
     if study.config.data.label != data.label:
         raise ConfigError(
             "A search is warm-started from a study of the same label",
@@ -119,6 +120,7 @@ def _told(study: Study) -> Iterator[Told]:
     }
     for trial in study.trials:
         collapsed = trial.error is not None and trial.error.kind in ("diverged", "oom")
+        # Without any score, the worst score of a collapsed trial is not known.
         if not scores or not (trial.number in scores or collapsed):
             continue
         best = value_of(trial, objective) if eligible(trial, study.config) else None

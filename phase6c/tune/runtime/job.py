@@ -219,6 +219,7 @@ def new_study_config(
         **fields: Further fields of StudyConfig.
     """
     settled = {
+        # By it a worker knows that it sees the driver's own folder.
         "study_id": uuid.uuid4().hex,
         "budget": space.budget.name if space.budget else space.name,
         "space": space.describe(),

@@ -90,6 +90,7 @@ def plan_resources(
 
 
 def _gpu_share(budget: Budget | None, gpu_memory_gib: float | None) -> float:
+    # A free width may need any memory, and so may a GPU of unknown size be too small to share.
     if budget is None or gpu_memory_gib is None:
         return 1.0
     fitting = int(gpu_memory_gib / budget.gpu_memory_gib)

@@ -121,6 +121,7 @@ class _Session(Generic[SearcherType, Result]):
                 if planned is None:
                     self._check_space(resources)
                 config = self.job.settled_config(resources)
+                # Before the first row of the ledger, which means nothing without its configuration.
                 write_study_config(study.folder, config)
                 ledger = Ledger(study.folder / LEDGER_NAME)
                 payload = self._payload(config)
@@ -135,6 +136,7 @@ class _Session(Generic[SearcherType, Result]):
                     told.append(display(config, ledger, resources.n_gpus, side_by_side, goal))
                 self._train(config, ledger, searcher, resources, told, listen)
             listen()  # Ray's end takes the handlers away
+            # Without Ray, which could end this process while the final files are written.
             return self.job.conclude(config, ledger, searcher, self.halt)
 
     def _check_space(self, resources: Resources) -> None:

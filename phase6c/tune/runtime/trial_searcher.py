@@ -69,6 +69,7 @@ class TrialSearcher(Searcher, ABC):
         if number is None:
             # FINISHED is final, and a trial that still runs may have to be handed out again.
             return None if self._live else Searcher.FINISHED
+        # On disk before Ray hears of it: whatever dies from here on, the number is not lost.
         trial = self._ledger.append("started", number)
         self._live[trial_id] = number
         return {
@@ -94,6 +95,7 @@ class TrialSearcher(Searcher, ABC):
         if number is None:
             return
         trial = self._ledger.trials[number]
+        # The worker was lost or the run is ending; the scheduler has written which.
         if not trial.finished:
             self._waiting.append(number)
         else:

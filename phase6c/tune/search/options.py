@@ -34,7 +34,7 @@ class SearchOptions(RunOptions):
         epochs: Number of epochs of a trial that is never stopped.
         grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
         audit_share: Share of the trials that a rung would stop and that are finished all the same.
-        reduction_factor: Of so many trials at a rung, the best goes on.
+        reduction_factor: Number of trials at a rung of which a single trial goes on.
         objective: Metric of the validation block that is optimised.
         searcher: Name of the sampler; in Python also a searcher of Ray Tune's that was given no
             space of its own. It is told `score`, the larger the better.
@@ -102,6 +102,7 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
             train[name] = value
         else:
             space = space.pin(name, _checked(name, value))
+    # Only now, since two pins may be valid together and not alone.
     parsed = parse(DataConfig, data), parse(TrainConfig, train)
     return space, *parsed, "precision" in options.pins
 

@@ -93,7 +93,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         epochs: Number of epochs of a trial that is never stopped.
         grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
         audit_share: Share of the trials that a rung would stop and that are finished all the same.
-        reduction_factor: Of so many trials at a rung, the best goes on.
+        reduction_factor: Number of trials at a rung of which a single trial goes on.
         objective: Metric of the validation block that is optimised.
         searcher: Name of the sampler, or a searcher of Ray Tune's that was made without a space;
             it is told `score`, the larger the better.
@@ -128,6 +128,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals() | {"data": data or {}}
     named = {field: given[field] for field in SearchOptions.model_fields}
     asked = parse(SearchOptions, {**named, **unknown})
@@ -175,6 +176,7 @@ class SearchJob(Job[StudySearcher, Study]):
 
     @property
     def goal(self) -> Goal:
+        # References come on top of the trials that were asked for.
         return Goal(self.plan.config.n_trials, lambda trial: trial.chosen)
 
     def resumed(self, stored: StudyConfig) -> SearchJob:
@@ -195,6 +197,7 @@ class SearchJob(Job[StudySearcher, Study]):
 
     def settled_config(self, resources: Resources) -> StudyConfig:
         plan = self.plan
+        # Drawn by the study's seed: the precision is measured on the same shape in every run.
         values = plan.space.sample(np.random.default_rng(plan.config.seed), plan.count)
         return with_precision_and_baselines(plan, model_of(values), resources)
 
