@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import ray
 
 import phase6c
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study.ledger import Ledger, Row
 from phase6c.study.study_config import StudyConfig
@@ -30,7 +31,7 @@ N_SECONDS = 40
 SLEEP_S = 1.0
 
 
-class NoOpTrainable(phase6c.TransformerTrainable):
+class NoOpRun(TrialRun):
     """Trains nothing: one fixed measurement, with the worker's process in its evidence."""
 
     sleep_s = 0.0
@@ -47,14 +48,22 @@ class NoOpTrainable(phase6c.TransformerTrainable):
             health=Health(verdict="healthy", evidence=(str(os.getpid()),)),
             duration_s=self.sleep_s,
         )
-        self._measurements.append(measurement)
+        self.measurements.append(measurement)
         return measurement
 
 
-class OneSecondTrainable(NoOpTrainable):
+class OneSecondRun(NoOpRun):
     """Trains nothing, for a second."""
 
     sleep_s = SLEEP_S
+
+
+class NoOpTrainable(phase6c.TransformerTrainable):
+    run_type = NoOpRun
+
+
+class OneSecondTrainable(phase6c.TransformerTrainable):
+    run_type = OneSecondRun
 
 
 @dataclass
