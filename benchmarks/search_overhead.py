@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 import ray
 
 import phase6c
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study.ledger import Row
 from phase6c.tune.runtime.session import run_job
@@ -33,8 +34,8 @@ N_SECONDS = 40
 SLEEP_S = 1.0
 
 
-class NoOpTrainable(phase6c.TransformerTrainable):
-    """Trains nothing: a fixed measurement, with the worker's process in its evidence."""
+class NoOpRun(TrialRun):
+    """Trains nothing: one fixed measurement, with the worker's process in its evidence."""
 
     sleep_s = 0.0
 
@@ -50,14 +51,22 @@ class NoOpTrainable(phase6c.TransformerTrainable):
             health=Health(verdict="healthy", evidence=(str(os.getpid()),)),
             duration_s=self.sleep_s,
         )
-        self._measurements.append(measurement)
+        self.measurements.append(measurement)
         return measurement
 
 
-class OneSecondTrainable(NoOpTrainable):
+class OneSecondRun(NoOpRun):
     """Trains nothing, for a second."""
 
     sleep_s = SLEEP_S
+
+
+class NoOpTrainable(phase6c.TransformerTrainable):
+    run_type = NoOpRun
+
+
+class OneSecondTrainable(phase6c.TransformerTrainable):
+    run_type = OneSecondRun
 
 
 @dataclass
@@ -82,7 +91,9 @@ class Clock:
         raise RuntimeError(f"only {len(known)} of {n_workers} workers took part")
 
 
-def search(trainable: type[NoOpTrainable], n_trials: int, searcher: str) -> tuple[Clock, float]:
+def search(
+    trainable: type[phase6c.TransformerTrainable], n_trials: int, searcher: str
+) -> tuple[Clock, float]:
     """Runs a whole search; its clock and its wall time, start-up and conclusion included."""
     clock = Clock()
     begun = time.perf_counter()

@@ -209,7 +209,7 @@ def test_features_of_another_version_are_refused(sp500, tmp_path):
 
 def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
     _, trainer = make_model(tmp_path, sp500)
-    weights = trainer.weights(0)
+    weights = trainer.lanes[0].weights()
     weights["positions"][0, 0] = float("nan")
     (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
     write_checksums(tmp_path, ["model_3.safetensors"])
