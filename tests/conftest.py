@@ -42,6 +42,24 @@ DAYS = pd.date_range("2012-01-02", periods=N_DAYS, freq="B")
 
 
 @pytest.fixture(scope="session")
+def two_cpus() -> Iterator[None]:
+    """A Ray of two CPUs that all searches of this process share, so that each starts none."""
+    # Only where it is needed: ray is loaded within seconds.
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=0,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
 def measured() -> Callable[..., Measurement]:
     """One epoch with a value; None is a divergence."""
 
