@@ -121,7 +121,7 @@ def test_a_sum_of_axes_shows_no_interaction_in_most_studies():
 
 def test_statistics_of_a_search_load_neither_torch_nor_ray():
     modules = ("effects", "importance", "interactions", "winner")
-    imports = "; ".join(f"import phase6c.report.{name}" for name in modules)
+    imports = "; ".join(f"import phase6c.analysis.{name}" for name in modules)
     code = f"import sys; {imports}; print(*({{'torch', 'ray'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
