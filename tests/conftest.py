@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
@@ -21,6 +22,10 @@ from phase6c.study.study_config import BASELINES_FILE, StudyConfig, write_study_
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
+
+# An example may take as long as a busy machine makes it.
+settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("phase6c")
 
 VALUES = {
     "n_layers": 2,
