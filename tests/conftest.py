@@ -10,6 +10,7 @@ import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
@@ -25,6 +26,9 @@ from search_spaces import tiny
 
 # Before any test imports the room: shapes and types at its borders are checked at every call.
 jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
+# An example may take as long as a busy machine makes it.
+settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("phase6c")
 
 VALUES = {
     "n_layers": 2,
@@ -43,6 +47,24 @@ VALUES = {
 
 N_DAYS = 400
 DAYS = pd.date_range("2012-01-02", periods=N_DAYS, freq="B")
+
+
+@pytest.fixture(scope="session")
+def two_cpus() -> Iterator[None]:
+    """A Ray of two CPUs that all searches of this process share, so that each starts none."""
+    # Only where it is needed: ray is loaded within seconds.
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=0,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

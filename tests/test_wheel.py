@@ -117,7 +117,6 @@ def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path)
     assert {"all_trials.json", "best_params.json", "study.json", "trial_000"} <= set(found["files"])
 
 
-@pytest.mark.timeout(600)
 def test_from_search_to_predictions_by_the_command_of_the_wheel(python, tmp_path):
     phase6c, study = python.with_name("phase6c"), "outputs/phase6c_a100/first"
     assert run(tmp_path, phase6c, "--version") == run(

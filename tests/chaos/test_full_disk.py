@@ -12,7 +12,7 @@ import pytest
 
 from .victim import real
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.chaos
 
 
 @pytest.fixture

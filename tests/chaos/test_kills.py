@@ -16,7 +16,7 @@ from phase6c.study.ledger import FILE_NAME
 
 from .victim import configurations, n_repeated, outcomes, real, rungs, scripted
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(7200)]
 
 N_KILLS = 10
 N_MOMENTS = 20

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from .victim import Victim, n_repeated, real, scripted
+from .victim import Victim, children, n_repeated, real, scripted
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.chaos
 
 # Starts a cluster, says where it is, and does what it is told, a line each.
 CLUSTER = """
@@ -58,12 +58,6 @@ class Cluster:
     def _read(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
-
-
-def children(pid: int) -> dict[str, int]:
-    """The processes that a driver has started, by name."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return {Path(f"/proc/{one}/comm").read_text().strip(): int(one) for one in found.stdout.split()}
 
 
 @pytest.mark.parametrize("name", ["gcs_server", "raylet"])

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from .victim import Victim, real
+from phase6c.tune.runtime.halt import GRACE_S
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+from .victim import Victim, children, real
+
+pytestmark = pytest.mark.chaos
 
 CODES = {
     signal.SIGINT: 130,
@@ -29,25 +31,20 @@ def victim(tmp_path: Path) -> Victim:
     return real(tmp_path)
 
 
-def n_rays() -> int:
-    found = subprocess.run(
-        ["pgrep", "-fc", "gcs_server"], capture_output=True, text=True, check=False
-    )
-    return int(found.stdout)
-
-
 @pytest.mark.parametrize("group", [False, True], ids=["driver", "group"])
 @pytest.mark.parametrize("number", CODES, ids=lambda one: one.name)
 def test_a_signal_ends_a_search_that_then_goes_on(
     victim: Victim, number: signal.Signals, group: bool
 ) -> None:
     victim.start()
+    started = time.monotonic()
     victim.wait_for_results(5)
+    sent = time.monotonic()
     victim.send(number, group=group)
-    began = time.monotonic()
     code, errors = victim.end()
     assert code == CODES[number], errors
-    assert time.monotonic() - began < 60
+    # Beside the grace of running epochs it takes no longer than the start did, Ray's included.
+    assert time.monotonic() - sent < GRACE_S + 3 * (sent - started)
     assert number.name in errors
     assert str(victim.folder) in errors
     assert errors.splitlines()[-1].endswith("--resume")
@@ -79,21 +76,20 @@ def test_a_signal_during_the_start_up_is_heard(victim: Victim, delay_s: float) -
     victim.send(signal.SIGTERM, group=True)
     code, errors = victim.end()
     # The interpreter itself, before the command's first line, knows the signal's own way only.
-    assert code == 143 or (delay_s < 1 and code == -signal.SIGTERM), errors
+    assert code == 143 or (code == -signal.SIGTERM and not errors), errors
     victim.check()
 
 
 def test_rays_processes_end_with_a_killed_driver(victim: Victim) -> None:
-    before = n_rays()
     victim.start()
     victim.wait_for_results(2)
+    started = children(victim.process.pid)
+    assert {"gcs_server", "raylet"} <= started.keys()
     victim.send(signal.SIGKILL)
     _, errors = victim.end()
     assert errors.splitlines()[-1].endswith("--resume")
-    deadline = time.monotonic() + 30
-    while n_rays() > before and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert n_rays() <= before
+    while any(Path(f"/proc/{pid}").exists() for pid in started.values()):
+        time.sleep(0.1)
 
 
 def test_what_nohup_ignores_is_ignored(tmp_path: Path) -> None:
@@ -114,7 +110,7 @@ def test_a_terminal_that_goes_away_does_not_end_the_search(tmp_path: Path) -> No
     os.close(writer)
     os.read(reader, 1)
     os.close(reader)
-    assert search.wait(timeout=300) == 0
+    assert search.wait() == 0
     victim.check()
 
 

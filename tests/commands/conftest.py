@@ -35,7 +35,6 @@ def run_command(folder: Path, name: str, *options: object) -> subprocess.Complet
         check=False,
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=280,
     )
 
 

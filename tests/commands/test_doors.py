@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from phase6c.commands.exits import way_on
 from phase6c.commands.group import COMMANDS, main
 from phase6c.version import __version__
 
+from ..support.pace import cost
 from .conftest import LAUNCH
 
 SCRIPT = Path(sys.executable).with_name("phase6c")
@@ -27,13 +27,13 @@ FEATURES = {
     **{door: [*words, "features"] for door, words in DOORS.items()},
     "python launch/features.py": [sys.executable, LAUNCH / "features.py"],
 }
-# The aim is 0.5 s; a busy machine gets more.
-MAX_HELP_S = 1.5
+# About half a second.
+MAX_HELP_COST = 75
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, check=False, timeout=60
+        [str(word) for word in words], capture_output=True, text=True, check=False
     )
 
 
@@ -95,15 +95,15 @@ def test_completion_knows_subcommands_and_options():
 
 
 def test_the_help_imports_nothing_heavy_and_is_fast():
-    begun = time.perf_counter()
     code = (
         "import sys; from phase6c.commands.group import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "print(*{'pydantic', 'numpy', 'rich', 'ray'} & set(sys.modules))"
     )
-    done = run(sys.executable, "-c", code)
-    assert done.stdout.splitlines()[-1] == ""
-    assert time.perf_counter() - begun < MAX_HELP_S
+    shown = []
+    spent = cost(lambda: shown.append(run(sys.executable, "-c", code)))
+    assert shown[0].stdout.splitlines()[-1] == ""
+    assert spent < MAX_HELP_COST
 
 
 @pytest.mark.parametrize(

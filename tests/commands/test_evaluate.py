@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +35,6 @@ def evaluated(folder) -> subprocess.CompletedProcess[str]:
     return run_command(folder, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 2)
 
 
-@pytest.mark.timeout(600)
 def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folder):
     assert evaluated.returncode == 0, evaluated.stderr
     assert "the transformer" in evaluated.stdout
@@ -46,7 +44,6 @@ def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folde
     assert "to do" in evaluated.stderr
 
 
-@pytest.mark.timeout(600)
 def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, folder):
     assert evaluated.returncode == 0
     done = run_command(
@@ -65,19 +62,19 @@ def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, fold
     pd.testing.assert_series_equal(pd.read_parquet(folder / "p.parquet")["p"], frame["p"])
 
 
-@pytest.mark.timeout(600)
 def test_the_card_comes_as_json_too_and_a_finished_evaluation_is_not_run_again(evaluated, folder):
     assert evaluated.returncode == 0
     options = (STUDY, "--top", 1, "--seeds", 1, "--cpus", 2, "--resume", "--json")
-    begun = time.monotonic()
+    ledger = folder / "outputs/models/best/fits/ledger.jsonl"
+    before = ledger.read_bytes()
     done = run_command(folder, "evaluate", *options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["schema"] == "phase6c.card/1"
-    assert time.monotonic() - begun < 90
+    assert "Starting Ray" not in done.stderr
+    assert ledger.read_bytes() == before
     assert len((folder / "outputs/test_openings.jsonl").read_text().splitlines()) == 1
 
 
-@pytest.mark.timeout(600)
 def test_what_cannot_be_is_refused_with_its_code(evaluated, folder):
     assert evaluated.returncode == 0
     model = "outputs/models/best"
@@ -137,7 +134,6 @@ def interrupted(folder: Path, number: signal.Signals, after: str, *options: obje
     return told
 
 
-@pytest.mark.timeout(600)
 def test_signals_end_it_with_their_code_and_the_command_that_goes_on(folder):
     """The second comes where Ray has gone and the baselines are fitted."""
     assert "--resume" in interrupted(folder, signal.SIGINT, "complete at epoch")

@@ -21,7 +21,6 @@ from phase6c.verify.study import verify
 from .conftest import LAUNCH, load_command
 
 JANUARY = ("--base", "reference:january_best", "--vary", "n_heads=2,4")
-LIMIT_S = 240.0
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +103,12 @@ def test_a_probe_ended_by_ctrl_c_goes_on_by_the_same_command(tmp_path: Path) -> 
         text=True,
         start_new_session=True,
     )
-    ledger, deadline = folder / "ledger.jsonl", time.monotonic() + LIMIT_S
+    ledger = folder / "ledger.jsonl"
     while not (ledger.exists() and '"kind": "result"' in ledger.read_text()):
         assert first.poll() is None
-        assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(first.pid, signal.SIGINT)
-    output, errors = first.communicate(timeout=LIMIT_S)
+    output, errors = first.communicate()
     assert (first.returncode, output) == (130, ""), errors
     assert errors.splitlines()[-1] == f"Go on with: {shlex.join(command)}"
     assert not verify(folder).findings
@@ -122,7 +120,6 @@ def test_a_probe_ended_by_ctrl_c_goes_on_by_the_same_command(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=LIMIT_S,
     )
     assert second.returncode == 0, second.stderr
     result = json.loads(second.stdout)

@@ -17,7 +17,6 @@ from phase6c.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "launch/tune.py"), "--budget", "tiny", "--name", "one"]
-LIMIT_S = 120.0
 
 pytestmark = pytest.mark.ray
 
@@ -33,22 +32,19 @@ def start(*options: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_results(ledger: Path, n_results: int) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        if ledger.exists() and ledger.read_text().count('"kind": "result"') >= n_results:
-            return
+def wait_for_results(search: subprocess.Popen[str], ledger: Path, n_results: int) -> None:
+    while not (ledger.exists() and ledger.read_text().count('"kind": "result"') >= n_results):
+        assert search.poll() is None, f"it ended before {n_results} results"
         time.sleep(0.05)
-    pytest.fail(f"no {n_results} results in {ledger} after {LIMIT_S} s")
 
 
 def test_search_ended_by_ctrl_c_goes_on_where_it_ended(tmp_path: Path) -> None:
     options = ("--trials", "5", "--epochs", "4", "--scheduler", "none", "--quiet")
     first = start(*options, folder=tmp_path)
     study_folder = tmp_path / "outputs/phase6c_a100/one"
-    wait_for_results(study_folder / "ledger.jsonl", 3)
+    wait_for_results(first, study_folder / "ledger.jsonl", 3)
     os.killpg(first.pid, signal.SIGINT)
-    output, errors = first.communicate(timeout=LIMIT_S)
+    output, errors = first.communicate()
     assert first.returncode == 130, errors
     assert output == ""
     ending, message, way_on = errors.splitlines()
@@ -60,7 +56,7 @@ def test_search_ended_by_ctrl_c_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert not shown.config.complete
 
     second = start(*options, "--resume", "--json", folder=tmp_path)
-    output, errors = second.communicate(timeout=LIMIT_S)
+    output, errors = second.communicate()
     assert second.returncode == 0, errors
     result = json.loads(output)
     assert result["complete"]
@@ -75,7 +71,7 @@ def test_search_ended_by_ctrl_c_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 def test_the_terminal_gets_the_result_and_not_rays_noise(tmp_path: Path) -> None:
     done = start("--trials", "2", "--epochs", "1", folder=tmp_path)
-    output, errors = done.communicate(timeout=LIMIT_S)
+    output, errors = done.communicate()
     assert done.returncode == 0, errors
     for expected in ("logistic regression", "gradient boosting", "tensorboard --logdir"):
         assert expected in output

@@ -7,7 +7,6 @@ import pytest
 from phase6c.study.retention import Retention
 from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, trial_folder
 from phase6c.study.views import json_files as views
-from phase6c.study.views.json_files import Views
 
 FILES = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}
 
@@ -81,7 +80,7 @@ def test_views_are_written_at_once_and_then_now_and_then(
 ):
     now = 1.0
     monkeypatch.setattr(views.time, "monotonic", lambda: now)
-    ledger.listen(Views(tmp_path, study_config(), ledger))
+    ledger.listen(views.Views(tmp_path, study_config(), ledger))
 
     def seen():
         trials = json.loads((tmp_path / "all_trials.json").read_text())["trials"]

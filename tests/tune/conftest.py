@@ -1,4 +1,4 @@
-"""Real searches on one Ray that all tests of this folder share, and schedulers without one."""
+"""Real searches, and schedulers without Ray."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import ray
 
 import phase6c
 from phase6c.data.bars import Bars, load_bars
@@ -36,21 +35,6 @@ def search(sp500: Bars, tmp_path: Path) -> Search:
         return phase6c.run_study(space, sp500, **{**small, **options})
 
     return run
-
-
-@pytest.fixture(scope="module")
-def two_cpus() -> Iterator[None]:
-    """A Ray of two CPUs, so that not every search starts its own."""
-    ray.init(
-        address="local",
-        num_cpus=2,
-        num_gpus=0,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-    )
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture
