@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +24,7 @@ from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
 
 # Before any test imports the room: shapes and types at its borders are checked at every call.
-# jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
+jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 
 VALUES = {
     "n_layers": 2,
