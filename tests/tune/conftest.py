@@ -31,7 +31,7 @@ def search(sp500: Bars, tmp_path: Path) -> Search:
     """Runs a small search of the tiny space; every option can be set by name."""
 
     def run(space: Any = tiny.SPACE, **options: Any) -> Study:
-        small = {"n_trials": 5, "epochs": 3, "out": str(tmp_path), "cpus": 2}
+        small = {"n_trials": 5, "epochs": 3, "out": str(tmp_path), "cpus": 1}
         return phase6c.run_study(space, sp500, **{**small, **options})
 
     return run

@@ -28,12 +28,12 @@ from search_spaces import tiny
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
-SMALL = {"top": 1, "seeds": 1, "cpus": 2}
+SMALL = {"top": 1, "seeds": 1, "cpus": 1}
 
 
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
     """The folder of a small search."""
-    small = {"n_trials": 2, "epochs": 2, "cpus": 2, "out": str(out), "data": data} | options
+    small = {"n_trials": 2, "epochs": 2, "cpus": 1, "out": str(out), "data": data} | options
     return phase6c.run_study(tiny.SPACE, load_bars(source), **small).folder
 
 
