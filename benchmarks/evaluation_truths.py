@@ -1,4 +1,4 @@
-"""Whole evaluations of made-up markets whose truth is known: what they claim, and how calibrated.
+"""Whole evaluations of made-up markets with known chances: their claims, and their calibration.
 
     .venv/bin/python benchmarks/evaluation_truths.py [claims|calibration]
 
@@ -21,7 +21,7 @@ from markets import RISE, Kind, Market, make_market
 
 import phase6c
 from phase6c.config import DataConfig
-from phase6c.tune.evaluation.run import Evaluated
+from phase6c.evaluation.evaluated import Evaluated
 from search_spaces import tiny
 
 DATA = DataConfig(tier="a20", label="close", threshold=RISE)
@@ -42,27 +42,27 @@ def evaluated(market: Market, folder: Path, seed: int, **search: Any) -> Evaluat
 
 
 def claims(kind: Kind) -> None:
-    """What is said of markets of a kind."""
+    """Prints the sentence of the card for each market of a kind."""
     for seed in range(N_MARKETS):
         with tempfile.TemporaryDirectory() as folder:
             market = make_market(kind, **SMALL, seed=seed)
-            found = evaluated(market, Path(folder), seed, n_trials=6, epochs=8)
-        print(f"{kind} {seed}: {found.card['sentence']}", flush=True)
+            evaluation = evaluated(market, Path(folder), seed, n_trials=6, epochs=8)
+        print(f"{kind} {seed}: {evaluation.card['sentence']}", flush=True)
 
 
 def calibration() -> None:
-    """Calibrated against true probabilities, in bins of equal mass of the test block."""
+    """Prints calibrated beside true probabilities, in bins of equal mass of the test block."""
     market = make_market("volatility", **LARGE, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        found = evaluated(market, Path(folder), 0, n_trials=4, epochs=3)
-        stored = pd.read_parquet(found.folder / "predictions.parquet")
+        evaluation = evaluated(market, Path(folder), 0, n_trials=4, epochs=3)
+        stored = pd.read_parquet(evaluation.folder / "predictions.parquet")
     test = stored[stored["step"] == "test"].merge(market.chance, on=["date", "ticker"])
     bins = pd.qcut(test["p"], N_BINS, labels=False, duplicates="drop")
     means = test.groupby(bins)[["p", "chance"]].mean()
     off = (means["p"] - means["chance"]).abs()
     print(means.assign(off=off).round(4).to_string())
     print(f"{len(test):,} test rows: at most {off.max():.4f} off in a bin")
-    print(found.card["sentence"])
+    print(evaluation.card["sentence"])
     print(f"mean absolute error of single days {np.abs(test['p'] - test['chance']).mean():.4f}")
 
 

@@ -1,4 +1,4 @@
-"""Time and memory of all 200 features: one ticker, and panels of generated tickers.
+"""Time and memory of all 200 features: a single ticker, and panels of generated tickers.
 
 Repeat with: .venv/bin/python benchmarks/feature_panel.py
 """
@@ -45,8 +45,8 @@ def generated(n_tickers: int) -> Bars:
     return Bars(frame, ("generated",), "0" * 64)
 
 
-def one_ticker() -> None:
-    """Each tier's median, and the slowest features on their own."""
+def single_ticker() -> None:
+    """Prints the median time of each tier, and the slowest features on their own."""
     frame = generated(1).frame
     for tier in TIERS:
         print(f"{tier}: {median_s(frame, tier_features(tier, frame.columns)):.3f} s", flush=True)
@@ -67,7 +67,7 @@ def median_s(frame: pd.DataFrame, features: Sequence[Feature]) -> float:
 
 
 def panel(n_tickers: int) -> None:
-    """One panel in this process, with the peak of its memory."""
+    """Makes a panel in this process, and prints the time and the peak of its memory."""
     bars = generated(n_tickers)
     before = peak_gib()
     begun = time.perf_counter()
@@ -80,6 +80,7 @@ def panel(n_tickers: int) -> None:
 
 
 def peak_gib() -> float:
+    # Linux counts in KiB.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -87,6 +88,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         panel(int(sys.argv[1]))
     else:
-        one_ticker()
+        single_ticker()
+        # Each panel has a process of its own, since the peak of a process's memory never falls.
         for number in PANELS:
             subprocess.run([sys.executable, __file__, str(number)], check=True)

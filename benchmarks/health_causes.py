@@ -14,6 +14,7 @@ import numpy as np
 
 from phase6c.statistics.health import diagnose
 
+# The tests judge the detector by the same generated predictions.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from causes import AUCS, CAUSES, VERDICTS, cells, drawn, ideal_power
 
@@ -34,23 +35,24 @@ def main() -> None:
 
 
 def table(cause: str, repeats: int) -> float:
-    """Prints the share of the right verdict in each cell; returns their mean."""
+    """Prints the share of the right verdict in each cell; returns the mean of the shares."""
     print(f"\n{cause} -> {VERDICTS[cause]}, %")
     print(f"{'rows':>6}{'base rate':>11}" + "".join(f"{f'AUC {auc}':>10}" for auc in AUCS))
-    found, knowable, shares = [], [], {}
+    everywhere, knowable, shares = [], [], {}
     for cell in cells(cause):
-        rng = np.random.default_rng([list(CAUSES).index(cause), *(int(100 * one) for one in cell)])
+        key = [int(100 * number) for number in cell]
+        rng = np.random.default_rng([list(CAUSES).index(cause), *key])
         verdicts = [diagnose(*drawn(cause, *cell, rng)).verdict for _ in range(repeats)]
         share = verdicts.count(VERDICTS[cause]) / repeats
         ideal = ideal_power(cause, *cell) if VERDICTS[cause] == "miscalibrated" else 1.0
-        found.append(share)
+        everywhere.append(share)
         knowable += [share] if ideal >= KNOWABLE else []
         shares[cell] = f"{100 * share:.1f}{'*' if ideal < KNOWABLE else ' '}"
     for n, rate in dict.fromkeys(cell[:2] for cell in shares):
         row = "".join(f"{shares[n, rate, auc]:>10}" for auc in AUCS)
         print(f"{n:>6}{rate:>11}{row}")
     print(f"without *: mean {statistics.mean(knowable):.1%}, least {min(knowable):.1%}")
-    return statistics.mean(found)
+    return statistics.mean(everywhere)
 
 
 def median_ms() -> float:

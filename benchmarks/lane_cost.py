@@ -1,4 +1,4 @@
-"""What the lane axis costs: one lane against the same model of plain torch modules.
+"""Cost of the lane axis: a single lane against the same model of plain torch modules.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/lane_cost.py
 """
@@ -42,10 +42,10 @@ def main() -> None:
             context_days=16,
             patch_days=2,
         )
-        for what, fused in itertools.product((steps, updates), (False, True)):
-            ours, plain = interleaved(*what(config, fused))
+        for part, fused in itertools.product((steps, updates), (False, True)):
+            ours, plain = interleaved(*part(config, fused))
             adamw = "fused AdamW" if fused else "AdamW"
-            name = f"d_model {width}, {what.__name__}, {adamw}"
+            name = f"d_model {width}, {part.__name__}, {adamw}"
             print(f"{name:36}{ours:12.2f}{plain:12.2f}{ours / plain:8.3f}")
 
 
@@ -59,7 +59,8 @@ def steps(config: ModelConfig, fused: bool) -> tuple[Work, Work]:
 
     def plain_step() -> None:
         reference.zero_grad()
-        functional.binary_cross_entropy_with_logits(plain(windows[0]), y[0]).backward()
+        loss = functional.binary_cross_entropy_with_logits(plain(windows[0]), y[0])
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(plain.parameters(), OPTIM.clip_norm)
         reference.step()
 
@@ -97,11 +98,12 @@ def plain_of(config: ModelConfig, fused: bool) -> tuple[PlainTransformer, torch.
     )
 
 
-def interleaved(one: Work, other: Work) -> tuple[float, float]:
+def interleaved(first: Work, second: Work) -> tuple[float, float]:
     """Median milliseconds of each, measured in turn so that a busy machine hits both alike."""
+    # The first five repeats warm caches up and do not count.
     times: tuple[list[float], list[float]] = ([], [])
     for repeat in range(REPEATS + 5):
-        for work, own in zip((one, other), times, strict=True):
+        for work, own in zip((first, second), times, strict=True):
             begun = time.perf_counter()
             work()
             if repeat >= 5:

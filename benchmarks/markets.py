@@ -16,17 +16,17 @@ RISE = 0.01
 _DAILY = 0.01
 # GARCH(1, 1): weights of the last shock and of the variance before it.
 _ALPHA, _BETA = 0.10, 0.87
-# The drift, in volatilities, on days whose earlier returns agree in sign; its opposite on others.
+# The drift, in daily volatilities, where the earlier returns agree in sign; else its opposite.
 _DRIFT = 1.0
 _LAGS = (3, 6)
 
 
 class Market(NamedTuple):
-    """Bars of several tickers, and what was true of them.
+    """Bars of several tickers, and the true chance of a rise after each day.
 
     Attributes:
         bars: Columns date, ticker, open, high, low, close, volume.
-        chance: Columns date, ticker, chance: of a close 1% higher a day later.
+        chance: Columns date, ticker, chance: the chance of a close 1% higher a day later.
     """
 
     bars: pd.DataFrame
@@ -48,7 +48,7 @@ def make_market(kind: Kind, n_tickers: int, n_days: int, seed: int) -> Market:
     """
     rng = np.random.default_rng(seed)
     dates = pd.bdate_range("2000-01-03", periods=n_days)
-    parts = [_ticker(kind, f"made_{one:02d}", dates, rng) for one in range(n_tickers)]
+    parts = [_ticker(kind, f"made_{number:02d}", dates, rng) for number in range(n_tickers)]
     bars, chances = (pd.concat(part, ignore_index=True) for part in zip(*parts, strict=True))
     return Market(bars, chances)
 
@@ -77,16 +77,17 @@ def _ticker(
             "volume": rng.lognormal(12, 0.3, n),
         }
     )
+    # The chance stands at the day that knows it: drift and deviation are the next return's.
     chance = norm.sf((np.log1p(RISE) - drift[1:]) / deviation[1:])
     return bars, pd.DataFrame({"date": dates, "ticker": name, "chance": chance})
 
 
 def _next_day(kind: Kind, returns: np.ndarray, deviation: float) -> tuple[float, float]:
-    """Deviation and drift of the return after these."""
+    """Deviation and drift of the return after these returns."""
     if kind == "volatility":
         variance = _ALPHA * returns[-1] ** 2 + _BETA * deviation**2
         return float((variance + (1 - _ALPHA - _BETA) * _DAILY**2) ** 0.5), 0.0
     if kind == "non_linear" and len(returns) > max(_LAGS):
-        one, other = (returns[-1 - lag] for lag in _LAGS)
-        return _DAILY, _DRIFT * _DAILY * float(np.sign(one * other))
+        late, early = (returns[-1 - lag] for lag in _LAGS)
+        return _DAILY, _DRIFT * _DAILY * float(np.sign(late * early))
     return _DAILY, 0.0

@@ -1,4 +1,4 @@
-"""The same model in plain torch modules, for one lane: what ours is held against."""
+"""The same model in plain torch modules and without lanes, to hold the lane model against."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class PlainBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop(self.mix(self.attend(functional.layer_norm(x, x.shape[-1:]))))
         inner = functional.gelu(self.up(functional.layer_norm(x, x.shape[-1:])))
-        return x + self.drop(self.down(inner))
+        fed: Tensor = self.drop(self.down(inner))
+        return x + fed
 
     def attend(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
@@ -52,7 +53,7 @@ class PlainTransformer(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = functional.layer_norm(x, x.shape[-1:])
-        logits = self.head(x.mean(1) if self.config.pooling == "mean" else x[:, -1])
+        logits: Tensor = self.head(x.mean(1) if self.config.pooling == "mean" else x[:, -1])
         if self.shortcut is not None:
             logits = logits + self.shortcut(windows[:, -1])
         return logits.squeeze(-1)

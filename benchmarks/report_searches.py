@@ -24,7 +24,7 @@ _HEALTHY = Health(verdict="healthy")
 
 
 class Design(NamedTuple):
-    """Who chose the configurations, and who stopped them."""
+    """The searcher that chooses configurations, and the scheduler that stops them."""
 
     searcher: str
     scheduler: str
@@ -36,12 +36,13 @@ UNIFORM = Design("random", "none")
 
 
 def searched(truth: Truth, n_trials: int, seed: int, design: Design = TPE) -> Search:
-    """Runs a search of so many trials, four side by side, and reads it as a report does."""
+    """Runs a search of `n_trials`, four side by side, and reads it as a report does."""
     space, config = truth.space, _config(truth.space, n_trials, seed, design)
     proposals = Proposals(space, count, make_sampler(design.searcher, space), "auc", seed)
     decisions, rng = Decisions(config), np.random.default_rng([seed, 2])
     trials: dict[int, Trial] = {}
     curves: dict[int, np.ndarray] = {}
+    # A worker that has no trial yet stands at -1; staggered, so that no two ask at once.
     events: list[tuple[float, int]] = [(worker / N_WORKERS, -1) for worker in range(N_WORKERS)]
     while events:
         clock, number = heapq.heappop(events)
@@ -63,6 +64,7 @@ def searched(truth: Truth, n_trials: int, seed: int, design: Design = TPE) -> Se
 
 def _after_epoch(trial: Trial, curve: np.ndarray, decisions: Decisions) -> Trial:
     epoch = trial.epochs + 1
+    # Not validated: a run of the benchmark makes some hundred thousand measurements.
     measurement = Measurement.model_construct(
         epoch=epoch,
         value=float(curve[epoch - 1]),

@@ -2,7 +2,7 @@
 
 Run: OMP_NUM_THREADS=1 python benchmarks/report_statistics.py [N_STUDIES]; 200 take some 18 minutes
 Aims: intervals of effects cover the truth in 90 to 98 % although TPE and rungs chose the trials,
-at most 1.5 times as wide as those of a uniform design; no winner in at least 95 % of studies of
+at most 1.5 times as wide as under a uniform design; no winner in at least 95 % of studies of
 equal configurations; a winner that is four seed deviations better is named in at least 80 %.
 
 The true effects are the additive functions that come nearest to the score of a whole training,
@@ -41,7 +41,7 @@ from phase6c.space.space import Space
 
 DESIGNS = {"TPE + rungs": TPE, "uniform + rungs": UNIFORM_STOPPED, "uniform, whole": UNIFORM}
 SIZES = (30, 30, 30, 30, 50, 50, 50, 50, 50, 200)
-# Studies that nothing here was tried out on.
+# The statistics were tried out on studies with lower numbers, so these are new to them.
 FIRST_SEED = 1000
 LIFT = 4.0
 
@@ -51,41 +51,42 @@ def true_effects(truth: Truth, seed: int = 0) -> dict[str, np.ndarray]:
     drawn = uniform(truth.space)
     values = whole_values(truth.curves(drawn, np.random.default_rng(seed)))
     levels = {name: levels_of(axis) for name, axis in truth.space.axes.items()}
-    parts = [one.weights([row[name] for row in drawn]) for name, one in levels.items()]
+    parts = [level.weights([row[name] for row in drawn]) for name, level in levels.items()]
     design = np.hstack([np.ones((len(drawn), 1)), *parts])
-    found = np.linalg.lstsq(design, values, rcond=None)[0][1:]
-    found[~design[:, 1:].any(axis=0)] = np.nan
+    coefficients = np.linalg.lstsq(design, values, rcond=None)[0][1:]
+    coefficients[~design[:, 1:].any(axis=0)] = np.nan
     ends = np.cumsum([part.shape[1] for part in parts])[:-1]
-    return dict(zip(levels, np.split(found, ends), strict=True))
+    return dict(zip(levels, np.split(coefficients, ends), strict=True))
 
 
 def judged(search: Search, truth: dict[str, np.ndarray]) -> list[Values]:
-    """One row for each value with an effect: its interval against the truth."""
-    found: list[Values] = []
+    """A row for each value with an effect: its interval against the truth."""
+    rows: list[Values] = []
     for axis in effects(search).axes:
-        found += _judged_axis(search, axis, truth[axis.axis])
-    return found
+        rows += _judged_axis(search, axis, truth[axis.axis])
+    return rows
 
 
-def _judged_axis(search: Search, found: AxisEffects, truth: np.ndarray) -> list[Values]:
-    levels = levels_of(search.axes[found.axis])
-    known = np.array([row.effect is not None for row in found.rows])
+def _judged_axis(search: Search, estimated: AxisEffects, truth: np.ndarray) -> list[Values]:
+    levels = levels_of(search.axes[estimated.axis])
+    known = np.array([row.effect is not None for row in estimated.rows])
     if not known.any():
         return []
+    # A report's effects are deviations from their mean over the values that were tried.
     true = truth - truth[known] @ levels.shares[known] / levels.shares[known].sum()
     kind = "range" if not levels.listed else "grid" if levels.ordered else "choice"
     null = bool(np.abs(true[known]).max() < 2e-4)
     return [
         {
-            "axis": found.axis,
+            "axis": estimated.axis,
             "kind": kind,
             "null": null,
-            "matters": found.matters,
+            "matters": estimated.matters,
             "covered": row.effect.low <= value <= row.effect.high,
             "width": row.effect.high - row.effect.low,
             "error": row.effect.value - value,
         }
-        for row, value in zip(found.rows, true, strict=True)
+        for row, value in zip(estimated.rows, true, strict=True)
         if row.effect is not None
     ]
 
@@ -96,7 +97,7 @@ def study(
     designs: Iterable[str] = DESIGNS,
     n_trials: int | None = None,
 ) -> list[Values]:
-    """The rows of one study under each design; the families take turns."""
+    """The rows of a study under each design; the families take turns."""
     rng = np.random.default_rng([FIRST_SEED, number])
     family = family or FAMILIES[number % len(FAMILIES)]
     n = n_trials or int(rng.choice(SIZES))
@@ -114,7 +115,15 @@ def study(
 
 @dataclass
 class Equal:
-    """Equal configurations, but for one of those started that is so many seed deviations better."""
+    """Equal configurations, but for a started one that is better by `lift` seed deviations.
+
+    Attributes:
+        truth: Scores of the equal configurations.
+        lift: Number of seed deviations by which the best configuration is better.
+        position: Number of configurations that are asked for before the best one.
+        best: Best configuration, once it has been asked for.
+        n_asked: Number of configurations asked for so far.
+    """
 
     truth: MadeUp
     lift: float
@@ -131,8 +140,8 @@ class Equal:
             self.best = configurations[0]
         self.n_asked += 1
         lift = self.lift * self.truth.seed_deviation
-        lifts = np.array([lift if one == self.best else 0.0 for one in configurations])
-        return self.truth.curves(configurations, rng) + lifts[:, None]
+        lifts = np.array([lift if values == self.best else 0.0 for values in configurations])
+        return np.asarray(self.truth.curves(configurations, rng) + lifts[:, None])
 
 
 def winners(number: int, lift: float) -> Values:
@@ -150,25 +159,27 @@ def winners(number: int, lift: float) -> Values:
     search = replace(searched(truth, n, FIRST_SEED + number), study=None)
     repeated = with_repeats(search, truth, rng)
     first, second = find_winner(search), find_winner(repeated)
+    assert first is not None
+    assert second is not None
     named = {"single": _names(first, search, truth), "repeats": _names(second, search, truth)}
     return {"lift": lift, **named, "any single": first.wins, "any repeats": second.wins}
 
 
 def with_repeats(search: Search, truth: Truth, rng: np.random.Generator) -> Search:
     """The search and whole trainings of its best configurations with new seeds."""
-    top = sorted(search.results, key=lambda one: -one.score)[:N_REPEATED]
-    params = [one.params for one in top for _ in range(N_SEEDS)]
-    values = whole_values(truth.curves([dict(one) for one in params], rng))
+    top = sorted(search.results, key=lambda result: -result.score)[:N_REPEATED]
+    params = [result.params for result in top for _ in range(N_SEEDS)]
+    values = whole_values(truth.curves([dict(point) for point in params], rng))
     first = len(search.results)
     probes = [
-        Result(first + number, one, (float(value),), source="probe")
-        for number, (one, value) in enumerate(zip(params, values, strict=True))
+        Result(first + number, point, (float(value),), source="probe")
+        for number, (point, value) in enumerate(zip(params, values, strict=True))
     ]
     return replace(search, results=(*search.results, *probes))
 
 
-def _names(found: Winner, search: Search, truth: Equal) -> bool:
-    return found.wins and search.results[found.best].params == truth.best
+def _names(winner: Winner, search: Search, truth: Equal) -> bool:
+    return winner.wins and search.results[winner.best].params == truth.best
 
 
 def table(rows: pd.DataFrame, by: str) -> str:
@@ -177,15 +188,15 @@ def table(rows: pd.DataFrame, by: str) -> str:
     for key, own in rows.groupby(by, sort=False):
         cells = []
         for name in DESIGNS:
-            one = own[own["design"] == name]
-            error = np.sqrt((one["error"] ** 2).mean())
-            cells.append(f"{one['covered'].mean():.1%}, {one['width'].median():.4f}, {error:.4f}")
+            cell = own[own["design"] == name]
+            error = np.sqrt((cell["error"] ** 2).mean())
+            cells.append(f"{cell['covered'].mean():.1%}, {cell['width'].median():.4f}, {error:.4f}")
         lines.append(f"{key!s:14}" + "".join(f"{cell:>34}" for cell in cells))
     return "\n".join(lines)
 
 
 def ratios(rows: pd.DataFrame) -> str:
-    """Of the median widths in a study, TPE against a uniform design of as many trials."""
+    """Ratios of the median widths in a study: TPE against uniform designs of as many trials."""
     widths = rows.groupby(["study", "design"])["width"].median().unstack()
     first, *others = DESIGNS
     lines = [
@@ -206,20 +217,20 @@ def false_alarms(rows: pd.DataFrame) -> str:
     null = own[own["null"]].groupby(["study", "axis"])["matters"].first()
     studies = own.groupby("study")[["family", "interacts"]].first()
     lines = [f"axes without effect that are said to matter: {null.mean():.1%} of {len(null)}"]
-    for family, one in studies.groupby("family", sort=False)["interacts"]:
-        lines.append(f"interactions told, {family}: {one.mean():.0%} of {len(one)} studies")
+    for family, told in studies.groupby("family", sort=False)["interacts"]:
+        lines.append(f"interactions told, {family}: {told.mean():.0%} of {len(told)} studies")
     return "\n".join(lines)
 
 
 def winner_table(rows: pd.DataFrame) -> str:
-    """How often a winner is named, and the right one."""
+    """Shares of searches in which a winner is named, and in which it is the right trial."""
     lines = []
     for lift, own in rows.groupby("lift"):
-        what = f"one {lift:g} seed deviations better" if lift else "equal configurations"
+        truth = f"one {lift:g} seed deviations better" if lift else "equal configurations"
         for kind, words in (("single", "the search alone"), ("repeats", "its best repeated")):
             wins, right = own[f"any {kind}"].mean(), own[kind].mean()
             named = f"a winner in {wins:.1%} of {len(own)}, the right one in {right:.1%}"
-            lines.append(f"{what}, {words}: {named}")
+            lines.append(f"{truth}, {words}: {named}")
     return "\n".join(lines)
 
 
@@ -238,7 +249,7 @@ def main() -> None:
     print(ratios(rows), false_alarms(pd.concat([rows, pd.DataFrame(recorded)])), sep="\n")
     print(flush=True)
     made = [partial(winners, lift=lift) for lift in (0.0, LIFT)]
-    print(winner_table(pd.DataFrame([one(n) for one in made for n in range(n_studies)])))
+    print(winner_table(pd.DataFrame([make(n) for make in made for n in range(n_studies)])))
     print(f"\n{(time.process_time() - begun) / 60:.0f} minutes of one core")
 
 

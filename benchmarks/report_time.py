@@ -36,7 +36,7 @@ _BORN = {"measurements", "state", "stopped", "audited", "error", "attempts", "nu
 
 
 def write(folder: Path, study: Study) -> None:
-    """Writes what a report reads of a study."""
+    """Writes the files of a study that a report reads."""
     write_study_config(folder, study.config)
     ledger = Ledger(folder / LEDGER_NAME)
     for trial in study.trials:
@@ -62,14 +62,14 @@ def write(folder: Path, study: Study) -> None:
 
 
 def append(ledger: Ledger, trial: Trial) -> None:
-    """The rows of one trial."""
+    """Appends the rows of a trial."""
     ledger.append("trial", trial.number, **trial.model_dump(mode="json", exclude=_BORN))
-    for one in trial.measurements:
-        content = {"measurement": one.model_dump(mode="json"), "decision": "continue"}
-        if trial.stopped and trial.stopped.epoch == one.epoch:
+    for measurement in trial.measurements:
+        content = {"measurement": measurement.model_dump(mode="json"), "decision": "continue"}
+        if trial.stopped and trial.stopped.epoch == measurement.epoch:
             stopped = trial.stopped.model_dump(mode="json")
             content |= {"decision": "audit" if trial.audited else "stop", "stopped": stopped}
-        elif one.epoch == trial.epochs and trial.state == "COMPLETE":
+        elif measurement.epoch == trial.epochs and trial.state == "COMPLETE":
             content["decision"] = "complete"
         ledger.append("result", trial.number, **content)
 

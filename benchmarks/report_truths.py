@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -50,12 +50,18 @@ count = partial(count_parameters, n_features=30)
 
 
 class Truth(Protocol):
-    """What configurations would score."""
+    """The scores that configurations would reach."""
 
-    space: Space
+    @property
+    def space(self) -> Space:
+        """The space of the configurations."""
 
     def curves(self, configurations: Sequence[Values], rng: np.random.Generator) -> np.ndarray:
         """float[configuration, epoch] of whole trainings, each with a seed of its own."""
+
+
+# Two axes, and a function of each.
+Pair = tuple[str, str, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -63,18 +69,19 @@ class MadeUp:
     """Scores by a formula: a function of each axis, and products of two.
 
     Attributes:
-        space: What is searched.
-        mains: Of each axis, float[position] from its first to its last value.
-        pairs: Two axes, and a function of each.
-        seed_deviation: Of the final score between seeds.
-        epoch_deviation: Of each epoch's score around its curve.
-        gap: By how much the first epoch lies below the last, the median over configurations.
-        slow_axis: The time constant falls from 12 to 2 epochs along it; None draws it around 3.
+        space: Space of the configurations.
+        mains: Main effect of each axis, float[position] from its first to its last value.
+        pairs: Two axes, and a function of each; the products of the functions are added.
+        seed_deviation: Deviation of the final score between seeds.
+        epoch_deviation: Deviation of each epoch's score around its curve.
+        gap: Distance of the first epoch below the last, the median over configurations.
+        slow_axis: Axis along which the time constant falls from 12 to 2 epochs; None draws the
+            time constant around 3.
     """
 
     space: Space
     mains: dict[str, np.ndarray]
-    pairs: tuple[tuple[str, str, np.ndarray, np.ndarray], ...] = ()
+    pairs: tuple[Pair, ...] = ()
     seed_deviation: float = 0.005
     epoch_deviation: float = 0.001
     gap: float = 0.02
@@ -82,27 +89,27 @@ class MadeUp:
 
     def curves(self, configurations: Sequence[Values], rng: np.random.Generator) -> np.ndarray:
         at = {
-            name: unit_positions(axis, [one[name] for one in configurations])
+            name: unit_positions(axis, [values[name] for values in configurations])
             for name, axis in self.space.axes.items()
         }
         n = len(configurations)
         final = _BASE + self.seed_deviation * rng.standard_normal(n)
-        for name, values in self.mains.items():
-            final += read(values, at[name])
-        for one, other, first, second in self.pairs:
-            final += read(first, at[one]) * read(second, at[other])
+        for name, effect in self.mains.items():
+            final += read(effect, at[name])
+        for axis, other, first, second in self.pairs:
+            final += read(first, at[axis]) * read(second, at[other])
         gap = self.gap * np.exp(rng.normal(0, 0.3, n))
         constant = np.exp(rng.normal(np.log(3.0), 0.5, n))
         if self.slow_axis is not None:
             constant = 2.0 * 6.0 ** (1 - at[self.slow_axis])
         decay = np.exp(-np.arange(N_EPOCHS) / constant[:, None])
         noise = self.epoch_deviation * rng.standard_normal((n, N_EPOCHS))
-        return final[:, None] - gap[:, None] * decay + noise
+        return np.asarray(final[:, None] - gap[:, None] * decay + noise)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """Real learning curves of every configuration of a small grid on one ticker."""
+    """Real learning curves of every configuration of a small grid on a ticker."""
 
     ticker: str
     space: Space = _RECORDED
@@ -110,7 +117,7 @@ class Recorded:
     def curves(self, configurations: Sequence[Values], rng: np.random.Generator) -> np.ndarray:
         known = _recorded(self.ticker)
         return np.array(
-            [known[tuple(one[axis] for axis in _RECORDED_AXES)] for one in configurations]
+            [known[tuple(values[axis] for axis in _RECORDED_AXES)] for values in configurations]
         )
 
 
@@ -125,31 +132,31 @@ def _recorded(ticker: str) -> dict[tuple[Any, ...], np.ndarray]:
 
 
 def unit_positions(axis: Axis, values: Sequence[Value]) -> np.ndarray:
-    """Where values stand on their axis, 0 to 1; choices in the order of the axis."""
+    """Positions of values on their axis, 0 to 1; choices in the order of the axis."""
     domain = axis.domain
     if isinstance(domain, Continuous):
         low, high = domain.low, domain.high
-        raw = np.array([float(axis.encode(one)) for one in values])
+        raw = np.array([float(axis.encode(value)) for value in values])
         if domain.log:
             raw, low, high = np.log(raw), np.log(low), np.log(high)
-        return (raw - low) / (high - low)
+        return np.asarray((raw - low) / (high - low))
     points = list(axis.points or ())
     where = {point: n / max(len(points) - 1, 1) for n, point in enumerate(points)}
-    return np.array([where[one] for one in values])
+    return np.array([where[value] for value in values])
 
 
-def read(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+def read(effect: np.ndarray, at: np.ndarray) -> np.ndarray:
     """A function of an axis at positions from 0 to 1."""
-    return np.interp(at * (len(values) - 1), np.arange(len(values)), values)
+    return np.asarray(np.interp(at * (len(effect) - 1), np.arange(len(effect)), effect))
 
 
 def draw_truth(family: str, space_name: str, rng: np.random.Generator) -> Truth:
     """A score of a family.
 
-    `smooth`: functions with one optimum, all axes; `sparse`: three axes matter; `rough`: cliffs and
-    values of their own; `interacting`: a third of the variance in four pairs of axes; `speed`: how
-    fast a configuration learns depends on an axis; RECORDED: real curves of a small grid, whose
-    axes interact strongly.
+    `smooth`: functions with a single optimum, all axes; `sparse`: three axes matter; `rough`:
+    cliffs and values of their own; `interacting`: a third of the variance in four pairs of axes;
+    `speed`: how fast a configuration learns depends on an axis; RECORDED: real curves of a small
+    grid, whose axes interact strongly.
     """
     if family == RECORDED:
         return Recorded(str(rng.choice(["sp500", "nasdaq"])))
@@ -176,12 +183,13 @@ def draw_truth(family: str, space_name: str, rng: np.random.Generator) -> Truth:
     )
 
 
-def _pairs(space: Space, shares: np.ndarray, rng: np.random.Generator) -> Any:
+def _pairs(space: Space, shares: np.ndarray, rng: np.random.Generator) -> Iterator[Pair]:
+    """Four products of two axes; axes that matter more are drawn more often."""
     chances = shares / 2 + 0.5 / len(shares)
     for _ in range(4):
-        one, other = rng.choice(list(space.axes), 2, replace=False, p=chances)
-        first, second = (_function(space.axes[name], rng, rough=False) for name in (one, other))
-        yield str(one), str(other), 0.35 * _DEVIATION * first, second
+        axis, other = rng.choice(list(space.axes), 2, replace=False, p=chances)
+        first, second = (_function(space.axes[name], rng, rough=False) for name in (axis, other))
+        yield str(axis), str(other), 0.35 * _DEVIATION * first, second
 
 
 def _function(axis: Axis, rng: np.random.Generator, *, rough: bool) -> np.ndarray:
@@ -197,14 +205,14 @@ def _function(axis: Axis, rng: np.random.Generator, *, rough: bool) -> np.ndarra
         values = -(np.abs(at - rng.uniform(-0.2, 1.2)) ** rng.choice([1, 2])) * rng.choice(
             [1, 1, -1]
         )
-    return (values - values.mean()) / max(float(values.std()), 1e-9)
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
 
 
 def uniform(space: Space) -> list[Values]:
-    """Uniform draws of a space; of the recorded one all it has."""
+    """Uniform draws of a space; all points of the recorded grid."""
     if space is _RECORDED:
         return [dict(zip(_RECORDED_AXES, key, strict=True)) for key in _recorded("sp500")]
-    return _drawn(next(name for name, one in SPACES.items() if one is space))
+    return _drawn(next(name for name, known in SPACES.items() if known is space))
 
 
 @cache
@@ -221,4 +229,4 @@ def whole_values(curves: np.ndarray) -> np.ndarray:
     last_rise = np.maximum.accumulate(np.where(rose, np.arange(n), 0), axis=1)
     over = np.arange(n) - last_rise >= PATIENCE_EPOCHS
     over[:, -1] = True
-    return best[np.arange(len(curves)), over.argmax(axis=1)]
+    return np.asarray(best[np.arange(len(curves)), over.argmax(axis=1)])

@@ -1,4 +1,4 @@
-"""What a search costs beyond its trials: no-op and one-second trials through the product's run.
+"""Cost of a search beyond its trials: no-op and one-second trials through the product's run.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/search_overhead.py
 Aims, on two CPUs: 0.1 s a no-op trial; 1.14 times the least that one-second trials can take.
@@ -11,10 +11,12 @@ import platform
 import tempfile
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import ray
 
 import phase6c
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study.ledger import Row
 from phase6c.tune.runtime.session import run_job
@@ -23,21 +25,24 @@ from phase6c.tune.search.plan import plan_study
 from phase6c.tune.search.run import search_job
 from search_spaces import tiny
 
+if TYPE_CHECKING:
+    from phase6c.nn.trainer import Trainer
+
 N_CPUS = 2
 N_NO_OPS = 100
 N_SECONDS = 40
 SLEEP_S = 1.0
 
 
-class NoOpTrainable(phase6c.TransformerTrainable):
+class NoOpRun(TrialRun):
     """Trains nothing: one fixed measurement, with the worker's process in its evidence."""
 
     sleep_s = 0.0
 
-    def _make_trainer(self):
-        return None
+    def _make_trainer(self) -> Trainer:
+        return cast("Trainer", None)  # No epoch ever asks for it.
 
-    def _train_epoch(self):
+    def _train_epoch(self) -> Measurement:
         time.sleep(self.sleep_s)
         measurement = Measurement(
             epoch=1,
@@ -46,14 +51,22 @@ class NoOpTrainable(phase6c.TransformerTrainable):
             health=Health(verdict="healthy", evidence=(str(os.getpid()),)),
             duration_s=self.sleep_s,
         )
-        self._measurements.append(measurement)
+        self.measurements.append(measurement)
         return measurement
 
 
-class OneSecondTrainable(NoOpTrainable):
+class OneSecondRun(NoOpRun):
     """Trains nothing, for a second."""
 
     sleep_s = SLEEP_S
+
+
+class NoOpTrainable(phase6c.TransformerTrainable):
+    run_type = NoOpRun
+
+
+class OneSecondTrainable(phase6c.TransformerTrainable):
+    run_type = OneSecondRun
 
 
 @dataclass
@@ -69,7 +82,7 @@ class Clock:
             self.workers.append(trial.measurements[-1].health.evidence[0])
 
     def since(self, n_workers: int) -> tuple[float, int]:
-        """Seconds from the first result after which so many workers are up, and results since."""
+        """Seconds since `n_workers` were up, as a result of each shows, and results since then."""
         known: set[str] = set()
         for position, worker in enumerate(self.workers):
             known.add(worker)
@@ -78,10 +91,11 @@ class Clock:
         raise RuntimeError(f"only {len(known)} of {n_workers} workers took part")
 
 
-def search(trainable: type[NoOpTrainable], n_trials: int, searcher: str) -> tuple[Clock, float]:
+def search(
+    trainable: type[phase6c.TransformerTrainable], n_trials: int, searcher: str
+) -> tuple[Clock, float]:
     """Runs a whole search; its clock and its wall time, start-up and conclusion included."""
     clock = Clock()
-
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         options = SearchOptions(

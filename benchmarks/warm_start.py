@@ -1,11 +1,11 @@
-"""What a warm start gains when its source fits and costs when it misleads, without training.
+"""Gain of a warm start whose source fits, and cost of a misleading source, without training.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/warm_start.py [N_SEEDS] [tiny|2m]
 Aims: with a source that fits, the cold start's final regret is reached in at least 30 % fewer
-trials; one that misleads costs at most 5 % of the trials.
+trials; a source that misleads costs at most 5 % of the trials.
 
-A made-up score takes the place of a training: a quadratic around an optimum on every axis, one
-pair of axes interacting, with noise. Sources are cold searches of related scores.
+A made-up score takes the place of a training: a quadratic around an optimum on every axis, a
+single pair of axes interacting, with noise. Sources are cold searches of related scores.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Score:
     """-(distance to the optimum)^2 over the axes' positions from 0 to 1; larger is better.
 
     Attributes:
-        space: Whose axes are scored.
-        optimum: float[axis].
-        weights: float[axis], with the sum 1: lognormal, so that a few axes matter most.
-        pair: The two axes that interact.
-        sign: -1 for a score that is best where this one is worst.
+        space: Space whose axes are scored.
+        optimum: Position of the optimum, float[axis].
+        weights: Weight of each axis, with the sum 1: lognormal, so that a few axes matter most.
+        pair: Numbers of the two axes that interact.
+        sign: Sign of the score; -1 makes the worst configuration the best.
     """
 
     space: Space
@@ -62,18 +62,19 @@ class Score:
 
     def __call__(self, values: Values) -> float:
         away = positions(self.space, values) - self.optimum
-        one, other = self.pair
-        mixed = math.sqrt(self.weights[one] * self.weights[other]) * away[one] * away[other]
+        a, b = self.pair
+        mixed = math.sqrt(self.weights[a] * self.weights[b]) * away[a] * away[b]
         return -self.sign * float(self.weights @ away**2 + 0.5 * mixed)
 
 
 def positions(space: Space, values: Values) -> np.ndarray:
-    """float[axis] from 0 to 1; of a choice, whether it is the first."""
-    found = []
+    """float[axis] from 0 to 1; 1 for the first value of a choice, else 0."""
+    at = []
     for name, axis in space.axes.items():
         first = columns(axis, values[name])[0]
-        found.append(first if axis.edges is None else first + 0.5)
-    return np.array(found)
+        # Columns of an ordered axis are centred at 0.
+        at.append(first if axis.edges is None else first + 0.5)
+    return np.array(at)
 
 
 def draw_score(space: Space, rng: np.random.Generator) -> Score:
@@ -105,12 +106,12 @@ def whole_choices(space: Space, optimum: np.ndarray) -> np.ndarray:
 def search(
     score: Score, seed: int, noise: float, warm_start: WarmStart | None = None
 ) -> list[tuple[Values, float, float]]:
-    """(values, true score, measured score) of every trial of one search."""
+    """(values, true score, measured score) of every trial of a search."""
     space = score.space
     sampler = make_sampler("optuna", space)
     proposals = Proposals(space, count, sampler, "auc", seed, (), warm_start)
     rng = np.random.default_rng([seed, 1])
-    found = []
+    trials = []
     for number in range(N_TRIALS):
         start = proposals.next_start()
         values = start or proposals.next(number)
@@ -120,12 +121,12 @@ def search(
         trial = ended(number, values, measured, "warm_start" if start else "sampled")
         proposals.reserve(TrialConfig.model_validate(trial.config))
         proposals.learn(trial)
-        found.append((values, true, measured))
-    return found
+        trials.append((values, true, measured))
+    return trials
 
 
 def ended(number: int, values: Values, value: float, source: str) -> Trial:
-    """A complete trial of one epoch."""
+    """A complete trial of a single epoch."""
     measurement = Measurement(
         epoch=1,
         value=value,
@@ -139,9 +140,9 @@ def ended(number: int, values: Values, value: float, source: str) -> Trial:
     return Trial.model_validate(born | told)
 
 
-def regrets(found: list[tuple[Values, float, float]], best: float) -> np.ndarray:
-    """float[trial]: what the configuration that looks best so far falls short of the best."""
-    true, measured = (np.array(column) for column in list(zip(*found, strict=True))[1:])
+def regrets(trials: list[tuple[Values, float, float]], best: float) -> np.ndarray:
+    """float[trial]: distance of the configuration that looks best so far below the best."""
+    true, measured = (np.array(column) for column in list(zip(*trials, strict=True))[1:])
     chosen = [int(np.argmax(measured[: n + 1])) for n in range(len(measured))]
     return best - true[chosen]
 
@@ -172,20 +173,20 @@ def curves(space_name: str, seed: int) -> np.ndarray:
     score = draw_score(SPACES[space_name], np.random.default_rng([seed, 2]))
     best, deviation = best_score(score)
     noise = NOISE_SHARE * deviation
-    found = [regrets(search(score, one, noise), best) for one in (seed, seed + 2_000_000)]
+    rows = [regrets(search(score, cold, noise), best) for cold in (seed, seed + 2_000_000)]
     for kind in KINDS:
         source = related(score, kind, np.random.default_rng([seed, 3]))
         told = [
-            Told(one[0], one[2], one[2], frozenset(one[0]))
-            for one in search(source, seed + 1_000_000, noise)
+            Told(values, measured, measured, frozenset(values))
+            for values, _, measured in search(source, seed + 1_000_000, noise)
         ]
         warm_start = take_over(told, kind, score.space, count)
-        found.append(regrets(search(score, seed, noise, warm_start), best))
-    return np.array(found) / deviation
+        rows.append(regrets(search(score, seed, noise, warm_start), best))
+    return np.array(rows) / deviation
 
 
 def reaching(curve: np.ndarray, goal: float) -> float:
-    """After how many trials the regret is down to the goal, interpolated; all where it never is."""
+    """Number of trials until the regret is down to the goal, interpolated; all if it never is."""
     reached = np.flatnonzero(curve <= goal)
     if not len(reached):
         return float(len(curve))
@@ -225,7 +226,7 @@ def main() -> None:
     print(f"{cold[:, -1].mean():.3f} deviations of the scores")
     print(f"{'source':18}{'regret':>8}{'trials saved':>20}{'trials lost':>20}")
     for kind, warm in zip(KINDS, np.moveaxis(all_curves[:, 2:], 1, 0), strict=True):
-        figures = "".join(f"{interval(one, cold, warm):>20}" for one in (saved, lost))
+        figures = "".join(f"{interval(share, cold, warm):>20}" for share in (saved, lost))
         print(f"{kind:18}{warm[:, -1].mean():8.3f}{figures}")
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from phase6c.data.bars import load_bars
     from phase6c.errors import Phase6cError
     from phase6c.nn.saved_model import Model, load_model
-    from phase6c.nn.trainer import run_trial
+    from phase6c.nn.trial_run import run_trial
     from phase6c.records import Trial
     from phase6c.space.budget import Budget
     from phase6c.space.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr
@@ -45,7 +45,7 @@ _HOMES = {
     "run_evaluation": "phase6c.tune.evaluation.run",
     "run_probe": "phase6c.tune.probe.run",
     "run_study": "phase6c.tune.search.run",
-    "run_trial": "phase6c.nn.trainer",
+    "run_trial": "phase6c.nn.trial_run",
 }
 
 __all__ = [

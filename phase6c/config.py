@@ -1,4 +1,4 @@
-"""What a trial is made of: frozen configurations, nested in Python, flat at the search border."""
+"""The configuration of a trial: frozen records, nested in Python, flat at the search border."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ MIN_FRACTION = 0.01
 class Record(BaseModel):
     """A frozen value with JSON both ways; an unknown key is an error."""
 
+    # No infinity and no NaN: records are written as strict JSON, which knows neither.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: the identity of this value."""
@@ -87,17 +91,18 @@ class OptimConfig(Record):
 
 
 class DataConfig(Record):
-    """What is predicted, from which features, on which dates.
+    """Label, features and date blocks.
 
     Attributes:
-        tier: Which of the nested sets of features.
-        horizon_days: Within how many days the price must rise.
+        tier: Name of the nested set of features.
+        horizon_days: Number of days within which the price must rise.
         label: high, close or vol; see `phase6c.data.labels`.
-        threshold: The rise to reach, as a fraction of the close, for high and close; None for 1 %
+        threshold: Rise to reach, as a fraction of the close, for high and close; None for 1 %
             times the root of the horizon.
-        vol_multiple: The rise to reach in volatilities, for vol; None for one.
+        vol_multiple: Rise to reach in volatilities, for vol; None for a single volatility.
         scaling: Whether all tickers share their features' mean and deviation.
-        train_fraction, val_fraction, cal_fraction: Of the dates; the rest is the test block.
+        train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
+            rest.
     """
 
     tier: Tier = "a100"
@@ -117,6 +122,8 @@ class DataConfig(Record):
             return 1.0 if self.vol_multiple is None else self.vol_multiple
         if self.threshold is not None:
             return self.threshold
+        # Prices diffuse: with the root of the horizon, the share of rises stays about the same for
+        # all horizons.
         return float(0.01 * self.horizon_days**0.5)
 
     @property
@@ -128,7 +135,7 @@ class DataConfig(Record):
 
     @property
     def target(self) -> str:
-        """What is predicted: the goal and its horizon."""
+        """The goal and its horizon, as people read them."""
         return f"{self.goal} in {self.horizon_days} d"
 
     @property
@@ -143,7 +150,7 @@ class DataConfig(Record):
 
     @property
     def test_fraction(self) -> float:
-        """What the other blocks leave."""
+        """The share of the dates that the other blocks leave."""
         return 1.0 - self.train_fraction - self.val_fraction - self.cal_fraction
 
     @model_validator(mode="after")
@@ -169,11 +176,11 @@ class TrainConfig(Record):
     """How long and in what pieces a trial is trained.
 
     Attributes:
-        epochs: At most.
-        patience_epochs: A trial is complete after this many epochs without a better one.
+        epochs: Largest number of epochs.
+        patience_epochs: A trial is complete after so many epochs without a better epoch.
         batch_size: Windows per step.
-        precision: Of matrix products.
-        objective: What the best epoch is chosen by.
+        precision: Type of numbers in matrix products.
+        objective: Metric that the best epoch is chosen by.
     """
 
     epochs: int = Field(default=27, ge=1)
@@ -184,7 +191,7 @@ class TrainConfig(Record):
 
 
 class TrialConfig(Record):
-    """Everything that one training run depends on, except its bars."""
+    """Everything that a training depends on, except its bars."""
 
     model: ModelConfig
     optim: OptimConfig
@@ -192,8 +199,17 @@ class TrialConfig(Record):
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0)] = 0
 
+    def __repr__(self) -> str:
+        model, optim = self.model, self.optim
+        return (
+            f"TrialConfig(n_layers={model.n_layers}, d_model={model.d_model}, "
+            f"n_heads={model.n_heads}, context_days={model.context_days}, "
+            f"patch_days={model.patch_days}, learning_rate={optim.learning_rate:g}, "
+            f"{self.data.target}, seed={self.seed})"
+        )
+
     def flat(self) -> Values:
-        """The same configuration under the flat names of the search border."""
+        """The configuration under the flat names of the search border."""
         nested = self.model_dump()
         return {
             name: nested[section][name] if section else nested[name]
@@ -201,8 +217,14 @@ class TrialConfig(Record):
         }
 
     def identity(self, searched: Iterable[str]) -> str:
-        """What makes it the same as another: the model, the optimiser and what is searched."""
+        """A digest that equal configurations share.
+
+        Model and optimiser count, and of data and training the fields that are searched: seeds
+        and fields that a study holds fixed make no other configuration.
+        """
         flat = self.flat()
+        # A trial that differs from another in its seed alone would tell the searcher the same point
+        # twice.
         names = {*ModelConfig.model_fields, *OptimConfig.model_fields, *searched}
         return digest_of({name: flat[name] for name in names})
 
@@ -244,7 +266,7 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 
 def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
-    """Validates `data`; all that is wrong with it comes in one ConfigError."""
+    """Validates `data`; a single ConfigError names all its faults."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -278,7 +300,7 @@ def _fields_of(kind: type[Record], place: Iterable[int | str]) -> Iterable[str]:
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
-    """Validates what a file holds.
+    """Validates the content of a file.
 
     Raises:
         ConfigError: Another version of the code wrote it.
@@ -309,7 +331,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Raises ConfigError for the first name that is not known, naming the nearest one."""
+    """Raises ConfigError for the first name that is not known, naming the nearest known name."""
     known = sorted(known)
     for name in names:
         if name not in known:
@@ -319,10 +341,13 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
+    # A low cutoff: a wrong guess costs the reader a glance, no guess a search through all names.
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), None)
 
 
 def digest_of(data: object) -> str:
     """SHA-256 of canonical JSON: sorted keys, no spaces, no NaN."""
+    # Sorted and without spaces: the same content has the same digest, whoever wrote it and in
+    # whichever order.
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

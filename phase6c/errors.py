@@ -7,9 +7,9 @@ class Phase6cError(Exception):
     """One message in three parts: the rule, the value that breaks it, and the remedy.
 
     Args:
-        rule: What must hold, as a sentence without its full stop.
-        value: What was found instead.
-        remedy: What the reader can do about it, as a sentence.
+        rule: Rule that must hold, as a sentence without its full stop.
+        value: Value that breaks the rule.
+        remedy: Sentence about a way out.
     """
 
     exit_code: int = 1
@@ -21,8 +21,8 @@ class Phase6cError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        found = "" if self.value is None else f"; found: {self.value}"
-        return f"{self.rule}{found}." + (f" {self.remedy}" if self.remedy else "")
+        value = "" if self.value is None else f"; found: {self.value}"
+        return f"{self.rule}{value}." + (f" {self.remedy}" if self.remedy else "")
 
 
 class ConfigError(Phase6cError):
@@ -74,5 +74,6 @@ class InterruptedStudyError(Phase6cError):
 
     def __init__(self, rule: str, value: object, remedy: str, exit_code: int) -> None:
         super().__init__(rule, value, remedy)
-        self.args = (rule, value, remedy, exit_code)  # what a copy is made from
+        # A copied or unpickled exception is made anew from these arguments.
+        self.args = (rule, value, remedy, exit_code)
         self.exit_code = exit_code

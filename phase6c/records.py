@@ -1,4 +1,4 @@
-"""What a search leaves behind: measurements, trials and their states."""
+"""The records of a search: measurements, trials and their states."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from phase6c.config import Objective, Record, TrainConfig
+from phase6c.notebook import as_html, as_rows
+from phase6c.wording import counted
 
+# INFEASIBLE is read and never written: shapes that cannot be are not in the space.
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
 Source = Literal["sampled", "reference", "warm_start", "probe", "evaluation"]
-# What the search itself chooses, within its number of trials.
+# Sources of the trials that the search itself chooses, within its number of trials.
 CHOSEN: tuple[Source, ...] = ("sampled", "warm_start")
 ErrorKind = Literal["diverged", "oom", "worker_lost", "bug"]
 Verdict = Literal[
@@ -25,7 +28,7 @@ Verdict = Literal[
 
 
 class Metrics(Record):
-    """How good one epoch's validation probabilities are; null where a figure is undefined."""
+    """The quality of an epoch's validation probabilities; null where a figure is undefined."""
 
     auc: float | None = None
     average_precision: float | None = None
@@ -53,20 +56,29 @@ class Metrics(Record):
     auc_direction: float | None = None
     loss_train: float | None = None
 
+    def __repr__(self) -> str:
+        names = ("auc", "log_loss", "skill", "ece", "base_rate", "pred_min", "pred_max")
+        figures = ((name, getattr(self, name)) for name in names)
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures if value is not None)
+        return f"Metrics({told or 'none of the main figures'})"
+
 
 class Health(Record):
-    """What the probabilities of one epoch look like, and the likely cause if they look ill."""
+    """The verdict on an epoch's probabilities, and the evidence for the likely cause."""
 
     verdict: Verdict
     evidence: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Health({self.verdict!r}, {counted(len(self.evidence), 'piece')} of evidence)"
+
 
 class Measurement(Record):
-    """One epoch of one trial.
+    """An epoch of a trial.
 
     Attributes:
-        micro_batch_size: How many windows went through the model at once where the memory did
-            not suffice for a batch; None where it did.
+        micro_batch_size: Number of windows that went through the model at once where the memory
+            did not suffice for a batch; None where it did.
     """
 
     epoch: int
@@ -76,6 +88,10 @@ class Measurement(Record):
     duration_s: float
     micro_batch_size: int | None = None
 
+    def __repr__(self) -> str:
+        value = "no value" if self.value is None else f"value {self.value:.4f}"
+        return f"Measurement(epoch {self.epoch}, {value}, {self.health.verdict})"
+
     @property
     def diverged(self) -> bool:
         """Whether the epoch has no value."""
@@ -83,7 +99,7 @@ class Measurement(Record):
 
 
 class Baseline(Record):
-    """What a simpler model reaches on the same rows."""
+    """The figures of a simpler model on the same rows."""
 
     name: str
     metrics: Metrics
@@ -91,14 +107,14 @@ class Baseline(Record):
 
 
 class Stopped(Record):
-    """Where a rung stopped a trial, or would have stopped one that is audited.
+    """The rung that stopped a trial, or would have stopped an audited trial.
 
     Attributes:
-        epoch: Of the rung.
-        value: What was compared: the best value so far, or where the grace is adaptive the
+        epoch: Epoch of the rung.
+        value: Value that was compared: the best so far, or where the grace is adaptive the
             forecast of the value at the last epoch.
-        cutoff: What it had to reach.
-        forecast: The value to expect, had the trial trained to the end.
+        cutoff: Value to be reached.
+        forecast: Value to expect, had the trial trained to the end.
     """
 
     epoch: int
@@ -115,12 +131,13 @@ class TrialError(Record):
 
 
 class Trial(Record):
-    """One configuration and all that is known of it.
+    """A configuration and all that is known of it.
 
     Attributes:
-        contrast_of: Of a probe, the trial whose configuration it varies or repeats; its own
-            number where that configuration was never a trial of the study.
-        step: Of an evaluation, what it is fitted for: fold_1, fold_2 ..., cal or test.
+        contrast_of: Number of the trial that a probe varies or repeats; the probe's own number
+            where that configuration was never a trial of the study.
+        step: Step that a training of an evaluation is fitted for: fold_1, fold_2 ..., cal or
+            test.
     """
 
     number: int
@@ -141,15 +158,45 @@ class Trial(Record):
     code_version: str | None = None
     measurements: tuple[Measurement, ...] = ()
 
+    def __repr__(self) -> str:
+        objective = self._objective
+        best = self.best(objective)
+        reached = f"no value in {counted(self.epochs, 'epoch')}"
+        if best:
+            reached = f"{objective} {best.value:.4f} at epoch {best.epoch} of {self.epochs}"
+        return (
+            f"Trial({self.number}{f' {self.name}' if self.name else ''}, {self.state.lower()}, "
+            f"{self.source}, {reached}, {counted(self.n_params, 'parameter')})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The trial in a notebook: its fields, and the metrics of its best epoch."""
+        best = self.best(self._objective)
+        fields = self.summary(self._objective)
+        others = {name: fields.pop(name) or {} for name in ("params", "metrics")}
+        health, error = best and best.health, self.error
+        fields |= {
+            "stopped": self.stopped and f"at epoch {self.stopped.epoch}",
+            "health": health and (health.verdict, *health.evidence),
+            "error": error and f"{error.kind}: {error.message}",
+        }
+        return as_html(repr(self), as_rows(fields | others["params"] | others["metrics"]))
+
+    @property
+    def _objective(self) -> Objective:
+        """The metric that its best epoch is chosen by, as its configuration says."""
+        objective: Objective = self.config.get("train", {}).get("objective", "auc")
+        return objective
+
     @property
     def epochs(self) -> int:
-        """How many epochs were measured."""
+        """The number of epochs that were measured."""
         return len(self.measurements)
 
     @property
     def duration_s(self) -> float:
         """Seconds of all epochs."""
-        return sum(one.duration_s for one in self.measurements)
+        return sum(epoch.duration_s for epoch in self.measurements)
 
     @property
     def finished(self) -> bool:
@@ -158,17 +205,17 @@ class Trial(Record):
 
     @property
     def chosen(self) -> bool:
-        """Whether the search itself chose it, within its number of trials; a reference is not."""
+        """Whether the search itself chose the trial, within its number of trials."""
         return self.source in CHOSEN
 
     @property
     def searched(self) -> bool:
-        """Whether it is the search's own, references included; a probe is not."""
+        """Whether the trial is the search's own, references included; a probe is not."""
         return self.chosen or self.source == "reference"
 
     def varied_from(self, base: Trial) -> dict[str, Any]:
         """The fields in which its configuration differs from another's, with its own values."""
-        own, others = (_sections(one.config) for one in (self, base))
+        own, others = (_sections(trial.config) for trial in (self, base))
         return {name: value for name, value in own.items() if others.get(name) != value}
 
     def best(self, objective: Objective) -> Measurement | None:
@@ -197,10 +244,11 @@ def _sections(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_complete(measurements: Sequence[Measurement], train: TrainConfig) -> bool:
-    """Whether a trial has had all its epochs, or none of the latest ones was a better one."""
+    """Whether a trial has had all its epochs, or none of the latest epochs was a better one."""
     if len(measurements) >= train.epochs:
         return True
-    scores = [score(one.value, train.objective) for one in measurements]
+    # The first of equal best epochs counts: a plateau is no progress.
+    scores = [score(epoch.value, train.objective) for epoch in measurements]
     return len(scores) - 1 - scores.index(max(scores)) >= train.patience_epochs
 
 
@@ -208,14 +256,15 @@ def best_measurement(
     measurements: Iterable[Measurement], objective: Objective
 ) -> Measurement | None:
     """The epoch with the best value; the earliest of equals, None where none has a value."""
-    finite = [one for one in measurements if one.value is not None]
-    return max(finite, key=lambda one: score(one.value, objective), default=None)
+    finite = [epoch for epoch in measurements if epoch.value is not None]
+    return max(finite, key=lambda epoch: score(epoch.value, objective), default=None)
 
 
 def score(value: float | None, objective: Objective) -> float:
-    """The value turned so that larger is better; an undefined one is the worst."""
+    """The value turned so that larger is better; an undefined value is the worst."""
     if value is None:
         return float("-inf")
+    # Of AUC more is better; log loss and refinement are losses.
     return value if objective == "auc" else -value
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, as "1 row" or "2,000 rows"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def more(count: int, noun: str) -> str:
     """So many more of them, as "2 more rows"."""
     return f"{count} more {noun}{'s' * (count > 1)}"

@@ -1,1 +1,1 @@
-"""Search spaces: one small module per budget, data rather than code."""
+"""Search spaces: a small module for each budget, data rather than code."""

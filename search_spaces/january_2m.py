@@ -1,4 +1,4 @@
-"""January's own axes with a free width: what it called 2M and never counted."""
+"""January's own axes with a free width: it called its models 2M and never counted them."""
 
 from phase6c.space.axes import Grid
 from phase6c.space.references import TOKENS, WINDOW

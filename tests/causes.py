@@ -86,7 +86,8 @@ def healthy(y: np.ndarray, base_rate: float, auc: float, rng: Rng) -> np.ndarray
     """The exact log-odds of the labels, given a binormal score with this AUC."""
     distance = np.sqrt(2) * ndtri(auc)
     score = rng.standard_normal(len(y)) + distance * y
-    return logit(base_rate) + distance * score - distance**2 / 2
+    planted: np.ndarray = logit(base_rate) + distance * score - distance**2 / 2
+    return planted
 
 
 def logit(p: float) -> float:
@@ -114,7 +115,8 @@ def underconfident(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:
 
 
 def prior_shift(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:
-    return logits + rng.choice([-1, 1]) * np.log(log_uniform(2, 10, rng))
+    planted: np.ndarray = logits + rng.choice([-1, 1]) * np.log(log_uniform(2, 10, rng))
+    return planted
 
 
 def double_sigmoid(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:
@@ -131,7 +133,8 @@ def undertrained(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:
 
 def saturated(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:
     factor = 10 / np.quantile(np.abs(logits), 1 - rng.uniform(0.3, 0.95))
-    return logits * max(10, factor)
+    planted: np.ndarray = logits * max(10, factor)
+    return planted
 
 
 def constant(logits: np.ndarray, centre: float, rng: Rng) -> np.ndarray:

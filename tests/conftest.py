@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +25,8 @@ from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
 
+# Before any test imports the room: shapes and types at its borders are checked at every call.
+jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 # An example may take as long as a busy machine makes it.
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("phase6c")

@@ -55,7 +55,8 @@ def make_model(
         code_version="0",
         feature_code_digest=feature_code_digest(),
     )
-    weights = {seed: weights_bytes(trainer.weights(lane)) for lane, seed in enumerate(seeds)}
+    lanes = zip(seeds, trainer.lanes, strict=True)
+    weights = {seed: weights_bytes(lane.weights()) for seed, lane in lanes}
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder, info, StoredScaler.of(data), CALIBRATOR, weights)
     return data, trainer

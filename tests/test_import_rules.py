@@ -24,6 +24,7 @@ ROOMS = (
     "phase6c.errors",
     "phase6c.version",
     "phase6c.wording",
+    "phase6c.notebook",
     "phase6c.config",
     "phase6c.records",
     "phase6c.storage",

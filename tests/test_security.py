@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ from phase6c.data.catalogue import tier_features
 from phase6c.data.panel import feature_panel, panel_digest
 from phase6c.errors import ConfigError, DataError, FolderError, Phase6cError, StorageError
 from phase6c.nn.checkpoint import load_checkpoint
+from phase6c.nn.lane import Lane
 from phase6c.space.budget import CountParameters
 from phase6c.storage.files import read_lines, write_json
 from phase6c.study.ledger import FILE_NAME as LEDGER_FILE
@@ -254,7 +255,7 @@ def test_a_pickle_behind_the_right_checksum_is_no_checkpoint(tmp_path, plant, ca
         path = tmp_path / LAST_FILE
         path.write_bytes(hashlib.sha256(payload).digest() + payload)
         caplog.clear()
-        assert load_checkpoint(tmp_path, SimpleNamespace(state_dict=dict)) is None
+        assert load_checkpoint(tmp_path, Mock(spec=Lane)) is None
         assert str(path) in caplog.text
 
 
@@ -436,6 +437,7 @@ LEAKING = """
 import sys
 
 import phase6c
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.study.study_folder import LOG_FILE
 from phase6c.terminal.console import library_messages, quiet_terminal
@@ -447,20 +449,24 @@ from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import tiny
 
 
-class Leaking(TransformerTrainable):
+class LeakingRun(TrialRun):
     def _make_trainer(self):
         return None
 
     def _train_epoch(self):
-        if self._folder.name == "trial_001":
+        if self.folder.name == "trial_001":
             where = "https://reader:canary-url@bars.test"
             raise RuntimeError(f"no login at {where} with password=canary-error")
         measurement = Measurement(
             epoch=1, value=0.6, metrics=Metrics(auc=0.6), health=Health(verdict="healthy"),
             duration_s=1.0,
         )
-        self._measurements.append(measurement)
+        self.measurements.append(measurement)
         return measurement
+
+
+class Leaking(TransformerTrainable):
+    run_type = LeakingRun
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Replays searches over known learning curves and compares methods by regret against time.
 
 Repeat with: make bench-search
-It takes an hour of one core for each two dozen seeds; two workers halve that.
+It takes an hour of a single core for each two dozen seeds; two workers halve that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+# numpy reads this when it is imported, and so do the processes that are started below.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -26,7 +27,7 @@ from tasks import Task, generated, recorded
 
 SEARCHES = Path(__file__).parent / "searches.parquet"
 
-# A search costs the time of so many whole trainings, shared among its workers.
+# The time of a search, in whole trainings; its workers share it.
 FULL_TRAININGS = 15
 N_WORKERS = (2, 8)
 TICKERS = ("sp500", "nasdaq")
@@ -48,7 +49,7 @@ METHODS: dict[str, Make] = {
     "Optuna TPE + successive halving": lambda task, seed, _: PlainOptuna(task, seed),
     "Optuna TPE, full fidelity": lambda task, seed, _: ray_optuna(task, seed, None),
 }
-# Here a trial ends early by a rung alone.
+# Without patience, so that a rung alone can stop a trial early.
 KEEPING: dict[str, Make] = {
     OURS: lambda task, seed, workers: Phase6c(task, seed, workers, patience=task.epochs),
     **{name: make for name, make in METHODS.items() if name.startswith("Ray")},
@@ -57,13 +58,18 @@ KEEPING: dict[str, Make] = {
 
 @dataclass(frozen=True)
 class Search:
-    """What came of one replayed search.
+    """Outcome of a replayed search.
 
     Attributes:
-        end: Regret when its time is over, 0 to 1.
-        area: Mean regret over its time; 1 before the first result.
-        n_trials: Configurations started.
-        epochs_share: Trained epochs, as a share of those of all started trials.
+        family: Kind of the learning curves: recorded, generated or keeping.
+        task: Name of the task.
+        n_workers: Number of trials side by side.
+        seed: Number of the search among the searches of its task.
+        method: Name of the method.
+        end: Regret when the time of the search is over, 0 to 1.
+        area: Mean regret over the time of the search; 1 before the first result.
+        n_trials: Number of configurations started.
+        epochs_share: Trained epochs, as a share of the whole trainings of all started trials.
         kept_best: Whether the best of the started trials had all its epochs.
     """
 
@@ -83,7 +89,7 @@ Job = tuple[str, str, int, int, str]
 
 
 def jobs(n_seeds: int) -> list[Job]:
-    """(family, task, workers, seed, method) of every search; all of a seed before the next."""
+    """(family, task, workers, seed, method) of every search; a whole seed before the next."""
     on_grid = (
         ("recorded", name, workers, seed, method)
         for seed, name, workers, method in product(range(n_seeds), TICKERS, N_WORKERS, METHODS)
@@ -105,7 +111,7 @@ def jobs(n_seeds: int) -> list[Job]:
 
 @cache
 def task_of(name: str) -> Task:
-    """The recorded curves of a ticker, or generated ones of this family and seed."""
+    """The recorded curves of a ticker, or generated curves of the family and seed in the name."""
     if name in TICKERS:
         return recorded(name)
     family, seed = name.split("_")
@@ -113,7 +119,7 @@ def task_of(name: str) -> Task:
 
 
 def replay(job: Job) -> Search:
-    """Runs one search; its seed is the same for all methods, so that they compare in pairs."""
+    """Runs a search; its seed is the same for all methods, so that they compare in pairs."""
     family, name, n_workers, number, method = job
     task = task_of(name)
     seed = zlib.crc32(f"{name}/{n_workers}/{number}".encode())
@@ -155,7 +161,7 @@ def interval(values: np.ndarray) -> str:
 
 
 def regret_table(searches: pd.DataFrame) -> str:
-    """Mean regrets of each method, and ours minus its own in pairs."""
+    """Mean regrets of each method, and phase6c's regrets minus the method's in pairs."""
     lines = [
         "| workers | method | at the end | area | phase6c minus it, end | area | trials |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -176,7 +182,7 @@ def regret_table(searches: pd.DataFrame) -> str:
 
 
 def keeping_table(searches: pd.DataFrame) -> str:
-    """How often the best of the started trials was kept, and at what cost."""
+    """Share of searches that kept the best of their started trials, and its cost in epochs."""
     lines = ["| method | best kept | epochs |", "| --- | --- | --- |"]
     for method, rows in searches.groupby("method", sort=False):
         kept, share = rows["kept_best"].mean(), rows["epochs_share"].mean()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import optuna
@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 from tasks import Task
 
-from phase6c.config import DataConfig, TrainConfig, TrialConfig
+from phase6c.config import DataConfig, TrainConfig, TrialConfig, Value
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
@@ -31,11 +31,17 @@ from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trial_searcher import METRIC
 from phase6c.tune.search.searcher import StudySearcher
 
+if TYPE_CHECKING:
+    from ray.tune.execution.tune_controller import TuneController
+    from ray.tune.experiment import Trial as RayTrial
+
 N_FEATURES = 100
 REDUCTION_FACTOR = 3
 _HEALTHY = Health(verdict="healthy")
-# Where there is such a folder, a ledger costs no disk.
+# Linux keeps this folder in memory, where a ledger that is written row by row costs no disk.
 _MEMORY = Path("/dev/shm")  # noqa: S108
+# ASHA is handed Tune's controller and never looks at it.
+_CONTROLLER = cast("TuneController", None)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -78,32 +84,34 @@ class RaySearch:
     def start(self) -> tuple[Any, Mapping[str, Any]] | None:
         trial_id = str(self._n_started)
         raw = self._searcher.suggest(trial_id)
-        if raw is None or raw == Searcher.FINISHED:
+        # Ray declares a dict or None, but a searcher without further points returns FINISHED.
+        if not isinstance(raw, dict):
             return None
         self._n_started += 1
         axes = self._task.space.axes
         values = {name: axis.decode(raw[name]) for name, axis in axes.items()}
+        # Ray's own Trial would make folders; ASHA reads nothing of it but these fields.
         trial = SimpleNamespace(trial_id=trial_id, config=values, evaluated_params=values)
         if self._scheduler is not None:
-            self._scheduler.on_trial_add(None, trial)
+            self._scheduler.on_trial_add(_CONTROLLER, cast("RayTrial", trial))
         return trial, self._task.space.complete(values, self._count) or values
 
     def report(self, handle: Any, epoch: int, score: float) -> bool:
         result = {METRIC: score, "training_iteration": epoch}
         action = TrialScheduler.CONTINUE
         if self._scheduler is not None:
-            action = self._scheduler.on_trial_result(None, handle, result)
+            action = self._scheduler.on_trial_result(_CONTROLLER, handle, result)
         if epoch < self._task.epochs and action == TrialScheduler.CONTINUE:
             self._searcher.on_trial_result(handle.trial_id, result)
             return True
         if self._scheduler is not None:
-            self._scheduler.on_trial_complete(None, handle, result)
+            self._scheduler.on_trial_complete(_CONTROLLER, handle, result)
         self._searcher.on_trial_complete(handle.trial_id, result=result)
         return False
 
 
 def ray_optuna(task: Task, seed: int, grace: float | None) -> RaySearch:
-    """OptunaSearch with its own defaults; `grace` in epochs, or a share of them below one."""
+    """OptunaSearch with its own defaults; `grace` in epochs, or below 1 a share of all epochs."""
     domains = {name: ray_domain(axis) for name, axis in task.space.axes.items()}
     space = OptunaSearch.convert_search_space(domains)
     searcher = OptunaSearch(space, metric=METRIC, mode="max", seed=seed)
@@ -116,7 +124,7 @@ def random_asha(task: Task, seed: int, grace: float | None) -> RaySearch:
 
 
 def ray_asha(task: Task, grace: float | None) -> AsyncHyperBandScheduler | None:
-    """Ray's ASHA; None is no rungs at all."""
+    """Ray's ASHA; without a grace no rungs at all."""
     if grace is None:
         return None
     return AsyncHyperBandScheduler(
@@ -129,7 +137,7 @@ def ray_asha(task: Task, grace: float | None) -> AsyncHyperBandScheduler | None:
 
 
 def grace_epochs(task: Task, grace: float) -> int:
-    """Epochs of a grace that may be a share."""
+    """Number of epochs of a grace that may be a share of them."""
     return max(1, int(np.ceil(grace * task.epochs if grace < 1 else grace)))
 
 
@@ -165,7 +173,7 @@ class PlainOptuna:
         return False
 
 
-def suggest(trial: optuna.Trial, name: str, axis: Any) -> Any:
+def suggest(trial: optuna.Trial, name: str, axis: Axis) -> Value:
     """Draws an axis in Optuna's own way."""
     match axis.domain:
         case Steps(n):
@@ -173,7 +181,8 @@ def suggest(trial: optuna.Trial, name: str, axis: Any) -> Any:
         case Continuous(low, high, log):
             return trial.suggest_float(name, low, high, log=log)
         case Categories(values):
-            return trial.suggest_categorical(name, values)
+            # Optuna allows for None among the values, an axis does not.
+            return cast("Value", trial.suggest_categorical(name, values))
 
 
 class Phase6c:

@@ -1,7 +1,7 @@
 """Records learning curves of a whole grid of tiny transformers, for searches to be replayed over.
 
 Repeat with: .venv/bin/python benchmarks/replay/record.py
-It takes about three hours of one core; what is recorded is kept and gone on with.
+It takes about three hours of a single core; a second run goes on from the recorded chunks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+# numpy and torch read this when they are imported, and so do the processes started below.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -48,7 +49,7 @@ SPACE = Space(
     budget=tiny.BUDGET,
     fixed={"n_heads": 4, "d_ff_ratio": 2, "context_days": 16},
 )
-# Trained a second time with other seeds: one shape in four.
+# Number of shapes that are trained a second time with other seeds, to tell luck from merit.
 N_REPEATED_SHAPES = 4
 
 Chunk = tuple[str, int, int]
@@ -61,7 +62,7 @@ def points(axes: dict[str, Axis]) -> list[dict[str, Any]]:
 
 
 def chunks() -> Iterator[Chunk]:
-    """(ticker, repeat, shape): what is trained side by side and kept in one file."""
+    """(ticker, repeat, shape) of each chunk, which is trained side by side and kept in a file."""
     shapes = range(len(points(SHAPE_AXES)))
     for repeat, numbers in ((0, shapes), (1, shapes[:: len(shapes) // N_REPEATED_SHAPES])):
         for number, ticker in itertools.product(numbers, TICKERS):
@@ -69,7 +70,7 @@ def chunks() -> Iterator[Chunk]:
 
 
 def record(chunk: Chunk) -> str:
-    """Trains all settings of one shape as lanes of one model and writes their curves."""
+    """Trains all settings of a shape as lanes of a single model and writes their curves."""
     import torch
 
     from phase6c.data.bars import load_bars

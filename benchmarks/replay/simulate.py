@@ -1,4 +1,4 @@
-"""Searches in simulated time: workers train recorded curves, and a method says what and how far."""
+"""Searches in simulated time: workers train known curves, a method chooses and stops them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tasks import Task
 
 @dataclass
 class Run:
-    """One configuration that a method has started."""
+    """A configuration that a method has started.
+
+    Attributes:
+        handle: Name that the method knows the configuration by.
+        scores: Score of each epoch of a whole training.
+        epoch_s: Simulated seconds of an epoch.
+        epochs: Number of epochs trained so far.
+    """
 
     handle: Any
     scores: np.ndarray
@@ -25,7 +32,7 @@ class Method(Protocol):
     """A searcher with its rungs."""
 
     def start(self) -> tuple[Any, Mapping[str, Any]] | None:
-        """A handle and the flat values to train next; None for "not now"."""
+        """A handle and the flat values to train next; None while there is nothing to train."""
 
     def report(self, handle: Any, epoch: int, score: float) -> bool:
         """Takes a score; whether the trial goes on."""
@@ -33,11 +40,11 @@ class Method(Protocol):
 
 @dataclass
 class History:
-    """What came of a search.
+    """Course of a search.
 
     Attributes:
         times: Simulated seconds at which the best score rose.
-        bests: What it rose to.
+        bests: Best score from each of these times on.
         runs: Every configuration started, in order.
     """
 
@@ -47,7 +54,7 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """All that were trained."""
+        """Number of epochs trained by all runs."""
         return sum(run.epochs for run in self.runs)
 
     def best_at(self, times: np.ndarray) -> np.ndarray:
@@ -62,13 +69,14 @@ def simulate(
     """Runs a search until its time is over, or all its trials have ended.
 
     Args:
-        task: Whose curves are trained.
-        method: What decides.
-        n_workers: Trials side by side.
+        task: Task with the curves that are trained.
+        method: Method that chooses and stops configurations.
+        n_workers: Number of trials side by side.
         budget_s: Simulated seconds of the search.
-        n_trials: At most so many are started.
+        n_trials: Largest number of trials that are started; None for no limit.
     """
     history, clock, order = History(), 0.0, 0
+    # Between events of the same time the order of entry decides, since runs do not compare.
     events: list[tuple[float, int, Run]] = []
     idle = n_workers
     while True:

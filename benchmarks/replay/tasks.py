@@ -1,4 +1,4 @@
-"""What searches are replayed over: recorded and generated learning curves."""
+"""Tasks for replayed searches: recorded and generated learning curves."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pandas as pd
 from record import SPACE as RECORDED_SPACE
 from record import TABLE
 
+from phase6c.config import Value
 from phase6c.space.axes import Float
 from phase6c.space.space import Space
 
 # (score of each epoch, larger is better; seconds of an epoch)
 Curve = tuple[np.ndarray, float]
 
-_GENERATED_SHAPE = {
+_GENERATED_SHAPE: dict[str, Value] = {
     "n_layers": 1,
     "d_model": 16,
     "n_heads": 2,
@@ -41,13 +42,13 @@ class Task:
     """A space whose configurations have known learning curves.
 
     Attributes:
-        name: For tables and seeds.
-        space: What is searched.
-        epochs: Of a whole curve.
-        curve: Of a configuration's flat values.
-        best: The best score of any configuration at any epoch.
-        worst: The lowest best score of any configuration: regret is measured between the two.
-        full_s: The mean seconds of a whole training.
+        name: Name of the task in tables and seeds.
+        space: Space of the configurations.
+        epochs: Number of epochs of a whole curve.
+        curve: Function from a configuration's flat values to its curve.
+        best: Best score of any configuration at any epoch.
+        worst: Lowest best score of any configuration; regret is measured between the two.
+        full_s: Mean seconds of a whole training.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Task:
 
 
 def recorded(ticker: str, repeat: int = 0) -> Task:
-    """The curves of every configuration of the recorded grid on one ticker."""
+    """The curves of every configuration of the recorded grid on a ticker."""
     table = _table()
     own = table[(table["ticker"] == ticker) & (table["repeat"] == repeat)]
     axes = list(RECORDED_SPACE.axes)
@@ -91,7 +92,7 @@ def _table() -> pd.DataFrame:
 
 
 def generated(name: str, seed: int, epochs: int = 100) -> Task:
-    """Curves by a formula: `slow` learners among fast ones, `crossing` ones, or plain ones.
+    """Curves by a formula: slow learners among fast learners, crossing curves, or plain curves.
 
     The final score falls with the distance from an optimum that the seed places; every epoch has
     noise of its own. Time constants in epochs: `slow`, 30 or 3 with equal chance, whatever the
@@ -106,13 +107,15 @@ def generated(name: str, seed: int, epochs: int = 100) -> Task:
         unit = []
         for axis, key in zip(axes, _GENERATED_AXES, strict=True):
             low, high, value = (
-                np.log(one) if axis.log else one for one in (axis.low, axis.high, values[key])
+                np.log(number) if axis.log else number
+                for number in (axis.low, axis.high, values[key])
             )
             unit.append((value - low) / (high - low))
         return np.array(unit)
 
     def curve(values: Mapping[str, Any]) -> Curve:
         point = position(values)
+        # The seed follows from the configuration, so that a curve is the same whenever it is asked.
         own = np.random.default_rng([salt, *np.frombuffer(point.tobytes(), dtype=np.uint32)])
         final = 1.0 - float(np.sqrt(np.mean((point - centre) ** 2)))
         if name == "slow":

@@ -1,4 +1,4 @@
-"""What is wrong with given probabilities, and what each calibrator makes of them later on."""
+"""The diagnosis of given probabilities, and how good they are after each calibrator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import CalibratorKind, Record
 from phase6c.records import Metrics, Verdict
-from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, row_weights
+from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, resampled
 from phase6c.statistics.calibrators import KINDS, Calibrator
 from phase6c.statistics.health import UNDERCONFIDENT_SLOPE, diagnose
 from phase6c.statistics.logits import log_losses, sigmoid
@@ -34,10 +34,10 @@ REPAIRS: dict[Verdict, str] = {
 
 
 class Judged(Record):
-    """How good the later half's probabilities are after one calibrator.
+    """The quality of the later half's probabilities after a calibrator.
 
     Attributes:
-        log_loss, brier, ece: As in `Metrics`.
+        log_loss, brier, ece: Figures as in `Metrics`.
         saved: How much less log loss than without calibration [nats], with a 95% interval by the
             stationary bootstrap over days, or over rows where there are no dates.
     """
@@ -49,16 +49,16 @@ class Judged(Record):
 
 
 class Audit(Record):
-    """What probabilities look like, and how they could be calibrated.
+    """The state of probabilities, and ways to calibrate them.
 
     Attributes:
-        verdict, evidence: As in `Health`, of all rows.
-        repair: What would mend it, a sentence or two.
-        metrics: Of all rows, as they stand; `skill` is against the base rate in training, or else
-            of the earlier half.
-        calibration: By kind, fitted on the earlier half and judged on the later; None where the
-            earlier half does not determine it.
-        n_fitted, n_judged: Rows of the halves; a day is never cut.
+        verdict, evidence: Diagnosis of all rows, as in `Health`.
+        repair: Sentence or two about a way to mend them.
+        metrics: Metrics of all rows, as they stand; `skill` is against the base rate in training,
+            or else of the earlier half.
+        calibration: Figures by kind, fitted on the earlier half and judged on the later; None
+            where the earlier half does not determine the calibrator.
+        n_fitted, n_judged: Numbers of rows in the halves; a day is never cut.
         notes: Sentences on how the rows were read, and what they cannot tell.
     """
 
@@ -101,6 +101,7 @@ def audit(predictions: LabelledPredictions, train_base_rate: float | None = None
 def compare(predictions: LabelledPredictions, cut: int) -> dict[CalibratorKind, Judged | None]:
     """Every kind of calibrator, fitted on the rows before `cut` and judged on the others."""
     y, logits = predictions.y, predictions.logits
+    # Fitted on the past and judged on what follows, as a calibrator is used.
     fitted: dict[CalibratorKind, np.ndarray] = {"none": logits[cut:]}
     if len(np.unique(y[:cut])) == 2:
         for kind in KINDS:
@@ -127,15 +128,18 @@ def _saved(
 ) -> dict[CalibratorKind, Estimate | None]:
     """Log loss without calibration minus that with it, on the same draws of days."""
     plain = log_losses(fitted["none"], y)
-    gains = {kind: plain - log_losses(one, y) for kind, one in fitted.items() if kind != "none"}
+    gains = {
+        kind: plain - log_losses(calibrated, y)
+        for kind, calibrated in fitted.items()
+        if kind != "none"
+    }
     if not gains:
         return {}
-    # One chunk of draws at a time, as all of them would not fit in memory.
-    drawn = [
-        [mean_score(gain)(weights) for gain in gains.values()]
-        for weights in row_weights(days, horizon_days=1, draws=DRAWS, seed=0)
-    ]
-    draws: np.ndarray = np.concatenate(drawn, axis=1)
+
+    def means(weights: np.ndarray) -> np.ndarray:
+        return np.stack([mean_score(gain)(weights) for gain in gains.values()])
+
+    draws = resampled(means, days, horizon_days=1, draws=DRAWS, seed=0)
     return {
         kind: estimate(float(gain.mean()), own)
         for (kind, gain), own in zip(gains.items(), draws, strict=True)
@@ -143,11 +147,12 @@ def _saved(
 
 
 def _middle(predictions: LabelledPredictions) -> int:
-    """How many rows the earlier half has: whole days, and one row or more on either side."""
+    """How many rows the earlier half has: whole days, and at least a row on either side."""
     n, days = len(predictions.y), predictions.days
     if days is None or days[0] == days[-1]:
         return n // 2
     starts = np.flatnonzero(days[1:] != days[:-1]) + 1
+    # A day that was cut would stand on both sides, with tickers that move together.
     return int(starts[np.abs(starts - n / 2).argmin()])
 
 
@@ -157,7 +162,7 @@ def _inside(rate: float, n: int) -> float:
 
 
 def _reversed(metrics: Metrics) -> str | None:
-    """What to look for where the scores rank the wrong way round: a slope below zero."""
+    """Advice for scores that rank the wrong way round: their slope lies below zero."""
     slope = metrics.calibration_slope
     if slope is None or slope > -1 / UNDERCONFIDENT_SLOPE or metrics.auc is None:
         return None
@@ -168,12 +173,12 @@ def _reversed(metrics: Metrics) -> str | None:
 
 
 def _repair(verdict: Verdict, calibration: dict[CalibratorKind, Judged | None]) -> str:
-    """What mends it; of a shifted prior also why a temperature does not, in this file's losses."""
+    """Advice for a verdict; for a shifted prior also why a temperature is no remedy, in figures."""
     text = REPAIRS[verdict]
     losses = [calibration[kind] for kind in ("none", "temperature", "platt")]
     if verdict not in ("prior_shift", "double_sigmoid") or None in losses:
         return text
-    none, temperature, platt = (f"{one.log_loss:.4f}" for one in losses if one is not None)
+    none, temperature, platt = (f"{judged.log_loss:.4f}" for judged in losses if judged is not None)
     return (
         f"{text} A temperature cannot repair a shifted prior, as it keeps every probability on its"
         " side of 0.5; an affine map of the logit (platt) can: log loss on the later half"
@@ -182,7 +187,7 @@ def _repair(verdict: Verdict, calibration: dict[CalibratorKind, Judged | None]) 
 
 
 def _doubts(logits: np.ndarray, y: np.ndarray, cut: int, verdict: Verdict) -> list[str]:
-    """What the rows are too few to tell."""
+    """Sentences about figures for which the rows are too few."""
     if verdict == "one_class":
         return []
     halves = {"earlier": y[:cut], "later": y[cut:]}

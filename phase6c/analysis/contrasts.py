@@ -1,4 +1,4 @@
-"""What probes show: a trial against the same with one field changed, on the same seeds."""
+"""Contrasts of probes: a trial against the same trial with a field changed, on the same seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
 from phase6c.records import Trial, score
-from phase6c.statistics.bootstrap import PairedInterval, paired_interval, row_weights
+from phase6c.statistics.bootstrap import PairedInterval, paired_interval, resampled
 from phase6c.statistics.selection import score_of
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study
@@ -25,7 +25,7 @@ DOUBT = (
 
 
 class Pair(NamedTuple):
-    """A contrast to look for: the number of a trial, and a value for one field of it."""
+    """A contrast to look for: the number of a trial, and another value for a field of it."""
 
     base: int
     name: str
@@ -33,20 +33,21 @@ class Pair(NamedTuple):
 
 
 class Contrast(Record):
-    """A trial's configuration against the same with one field changed.
+    """A trial's configuration against the same configuration with a field changed.
 
     Attributes:
-        base: The number of the trial.
-        base_label: What tables call it.
-        name, base_value, value: The field, as the trial has it and as it was changed.
-        n_params, in_budget: Of the changed one.
-        seeds: Those on which both reached a value, ascending.
-        trials, base_trials: The numbers of the probes, a pair for each seed.
-        n_failed: On how many further seeds one of the two failed.
-        mean, base_mean: Of the values; null where all failed.
-        difference: The one less the other, in the objective's own direction.
-        interval: Of the difference; null with fewer than two seeds or without predictions.
-        verdict: Whether the changed one is better, as far as the interval tells.
+        base: Number of the trial.
+        base_label: Name of the trial in tables.
+        name, base_value, value: Field, its value in the trial and its changed value.
+        n_params, in_budget: Size of the changed configuration.
+        seeds: Seeds on which both sides reached a value, ascending.
+        trials, base_trials: Numbers of the probes, a pair for each seed.
+        n_failed: Number of further seeds on which either side failed.
+        mean, base_mean: Mean values of both sides; null where all failed.
+        difference: Mean of the changed side less that of the base, in the objective's direction.
+        interval: Interval of the difference; null with fewer than two seeds or without
+            predictions.
+        verdict: Whether the changed configuration is better, as far as the interval tells.
     """
 
     base: int
@@ -66,6 +67,12 @@ class Contrast(Record):
     interval: PairedInterval | None
     verdict: str
 
+    def __repr__(self) -> str:
+        low_high = self.interval and f" [{self.interval.low:.4f}, {self.interval.high:.4f}]"
+        difference = "" if self.difference is None else f"{self.difference:+.4f}{low_high or ''}, "
+        change = f"{self.name} {self.value} for {self.base_value}"
+        return f"Contrast({self.base_label}, {change}: {difference}{self.verdict})"
+
 
 def contrasts(
     study: Study, pairs: Iterable[Pair] | None = None, *, draws: int = 1000
@@ -73,19 +80,20 @@ def contrasts(
     """The contrasts of a study, from its ledger and its probes' validation predictions.
 
     Args:
-        study: With probes.
-        pairs: Which ones; those without a run of their own are left out. Unless given, all that
-            the probes allow.
-        draws: Resamples of the validation days.
+        study: Study with probes.
+        pairs: Contrasts to look for; pairs without a run of their own are left out. Unless given,
+            all that the probes allow.
+        draws: Number of resamples of the validation days.
 
     Raises:
         StorageError: A file of predictions cannot be read.
     """
     runs = _runs(study.trials)
     wanted = recorded_pairs(study) if pairs is None else pairs
-    matched = [found for pair in wanted if (found := _match(study, runs, pair))]
-    resampled = _resampled(study, {trial for one in matched for trial in one.numbers}, draws)
-    return tuple(_contrast(one, resampled, study.config.objective) for one in matched)
+    matched = [runs_of for pair in wanted if (runs_of := _match(study, runs, pair))]
+    numbers = {number for runs_of_pair in matched for number in runs_of_pair.numbers}
+    drawn = _scores_drawn(study, numbers, draws)
+    return tuple(_contrast(both, drawn, study.config.objective) for both in matched)
 
 
 def recorded_pairs(study: Study) -> tuple[Pair, ...]:
@@ -95,7 +103,7 @@ def recorded_pairs(study: Study) -> tuple[Pair, ...]:
     bases = [trial for trial in study.trials if trial.number in numbers]
     changes = ((base.number, probe.varied_from(base)) for base, probe in product(bases, probes))
     single = ((number, *change.popitem()) for number, change in changes if len(change) == 1)
-    return tuple(dict.fromkeys(Pair(*one) for one in single))
+    return tuple(dict.fromkeys(Pair(*pair) for pair in single))
 
 
 # Probes that have ended, by configuration without the seed, then by seed.
@@ -103,7 +111,7 @@ _Runs = Mapping[str, Mapping[int, Trial]]
 
 
 class _Matched(NamedTuple):
-    """The runs of a pair: one that changes the field, and both sides, seed by seed."""
+    """The runs of a pair: an example of the changed field, and both sides, seed by seed."""
 
     pair: Pair
     base: Trial
@@ -118,7 +126,7 @@ class _Matched(NamedTuple):
 
 
 def _runs(trials: Iterable[Trial]) -> _Runs:
-    """Of a run that was repeated, the one that completed, else the last."""
+    """The probes that have ended; of a repeated run the completed repetition, else the last."""
     runs: dict[str, dict[int, Trial]] = {}
     for trial in trials:
         if trial.finished and trial.source == "probe":
@@ -134,11 +142,11 @@ def _identity(config: TrialConfig) -> str:
 
 
 def _match(study: Study, runs: _Runs, pair: Pair) -> _Matched | None:
-    """The runs of a pair; None where there is none that changes the field."""
+    """The runs of a pair; None where no run changes the field."""
     base = next(trial for trial in study.trials if trial.number == pair.base)
     config = parse(TrialConfig, base.config)
     changed = TrialConfig.from_flat({**config.flat(), pair.name: pair.value})
-    own, others = (runs.get(_identity(one), {}) for one in (changed, config))
+    own, others = (runs.get(_identity(sought), {}) for sought in (changed, config))
     if not own:
         return None
     both = sorted(own.keys() & others.keys())
@@ -153,26 +161,32 @@ def _match(study: Study, runs: _Runs, pair: Pair) -> _Matched | None:
     )
 
 
-def _resampled(study: Study, numbers: Iterable[int], draws: int) -> dict[int, np.ndarray]:
+def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int, np.ndarray]:
     """The scores [draw] of these trials' best epochs on resamples of the validation days."""
     by_number = {trial.number: trial for trial in study.trials}
-    found = {number: _best_rows(study, by_number[number]) for number in sorted(numbers)}
-    tables = {number: rows for number, rows in found.items() if rows is not None}
-    if not tables:
-        return {}
+    best_rows = {number: _best_rows(study, by_number[number]) for number in sorted(numbers)}
+    tables = {number: rows for number, rows in best_rows.items() if rows is not None}
     objective = study.config.objective
     scores = {
-        number: score_of(rows["logit"].to_numpy(), rows["y"].to_numpy(), objective)
+        number: score
         for number, rows in tables.items()
+        if (score := score_of(rows["logit"].to_numpy(), rows["y"].to_numpy(), objective))
     }
-    chunks = row_weights(
+    if not scores:
+        return {}
+
+    def of_all(weights: np.ndarray) -> np.ndarray:
+        return np.stack([score(weights) for score in scores.values()])
+
+    # The same draws of days for all trials, so that differences between them are paired.
+    drawn = resampled(
+        of_all,
         next(iter(tables.values()))["date"].to_numpy(),
         horizon_days=study.config.data.horizon_days,
         draws=draws,
         seed=study.config.seed,
     )
-    parts = [{number: one(rows) for number, one in scores.items() if one} for rows in chunks]
-    return {number: np.concatenate([part[number] for part in parts]) for number in parts[0]}
+    return dict(zip(scores, drawn, strict=True))
 
 
 def _best_rows(study: Study, trial: Trial) -> pd.DataFrame | None:
@@ -184,26 +198,28 @@ def _best_rows(study: Study, trial: Trial) -> pd.DataFrame | None:
     return predictions[predictions["epoch"] == best.epoch]
 
 
-def _contrast(one: _Matched, resampled: Mapping[int, np.ndarray], objective: Objective) -> Contrast:
-    mean, base_mean = _mean(one.own, objective), _mean(one.others, objective)
-    interval = _interval(one, resampled, objective)
+def _contrast(
+    matched: _Matched, scores: Mapping[int, np.ndarray], objective: Objective
+) -> Contrast:
+    mean, base_mean = _mean(matched.own, objective), _mean(matched.others, objective)
+    interval = _interval(matched, scores, objective)
     return Contrast(
-        base=one.base.number,
-        base_label=one.base.name or f"trial {one.base.number}",
-        name=one.pair.name,
-        base_value=parse(TrialConfig, one.base.config).flat()[one.pair.name],
-        value=one.pair.value,
-        n_params=one.example.n_params,
-        in_budget=one.example.in_budget,
-        seeds=tuple(trial.seed for trial in one.own),
-        trials=tuple(trial.number for trial in one.own),
-        base_trials=tuple(trial.number for trial in one.others),
-        n_failed=one.n_failed,
+        base=matched.base.number,
+        base_label=matched.base.name or f"trial {matched.base.number}",
+        name=matched.pair.name,
+        base_value=parse(TrialConfig, matched.base.config).flat()[matched.pair.name],
+        value=matched.pair.value,
+        n_params=matched.example.n_params,
+        in_budget=matched.example.in_budget,
+        seeds=tuple(trial.seed for trial in matched.own),
+        trials=tuple(trial.number for trial in matched.own),
+        base_trials=tuple(trial.number for trial in matched.others),
+        n_failed=matched.n_failed,
         mean=mean,
         base_mean=base_mean,
         difference=None if mean is None or base_mean is None else mean - base_mean,
         interval=interval,
-        verdict=_verdict(one, interval, objective),
+        verdict=_verdict(matched, interval, objective),
     )
 
 
@@ -213,21 +229,21 @@ def _mean(trials: Iterable[Trial], objective: Objective) -> float | None:
 
 
 def _interval(
-    one: _Matched, resampled: Mapping[int, np.ndarray], objective: Objective
+    matched: _Matched, scores: Mapping[int, np.ndarray], objective: Objective
 ) -> PairedInterval | None:
-    """Of the difference in the objective's own direction."""
-    if len(one.own) < 2 or not one.numbers <= resampled.keys():
+    """The interval of the difference, in the objective's own direction."""
+    if len(matched.own) < 2 or not matched.numbers <= scores.keys():
         return None
-    pairs = list(zip(one.own, one.others, strict=True))
+    pairs = list(zip(matched.own, matched.others, strict=True))
     gains = [value_of(own, objective) - value_of(other, objective) for own, other in pairs]
-    drawn = [resampled[own.number] - resampled[other.number] for own, other in pairs]
+    drawn = [scores[own.number] - scores[other.number] for own, other in pairs]
     sign = score(1.0, objective)
     return paired_interval([sign * gain for gain in gains], sign * np.stack(drawn))
 
 
-def _verdict(one: _Matched, interval: PairedInterval | None, objective: Objective) -> str:
+def _verdict(matched: _Matched, interval: PairedInterval | None, objective: Objective) -> str:
     if interval is None:
-        n_pairs = len(one.own)
+        n_pairs = len(matched.own)
         return "failed" if not n_pairs else "one seed" if n_pairs == 1 else "no predictions"
     if not interval.excludes_zero:
         return "cannot be told from zero"

@@ -28,11 +28,11 @@ def correct_best(
     """Corrects with the validation predictions that the eligible trials have stored.
 
     Args:
-        folder: Of the study.
-        config: Names objective, horizon and seed.
-        trials: Those that are not eligible are left out.
-        rivals: float[window] logits by name, to compare the chosen one with.
-        draws: Resamples.
+        folder: Folder of the study.
+        config: Configuration, for objective, horizon and seed.
+        trials: Trials; only eligible trials count.
+        rivals: float[window] logits by name, to compare the chosen candidate with.
+        draws: Number of resamples.
 
     Returns:
         None where the best trial has no predictions; others without them are left out.
@@ -43,13 +43,16 @@ def correct_best(
     ]
     if not stored or stored[0][1] is None:
         return None
-    found = [(number, predictions) for number, predictions in stored if predictions is not None]
+    with_predictions = [
+        (number, predictions) for number, predictions in stored if predictions is not None
+    ]
     candidates = [
         Candidate(number, int(str(epoch)), rows["logit"].to_numpy())
-        for number, predictions in found
+        for number, predictions in with_predictions
         for epoch, rows in predictions.groupby("epoch")
     ]
-    _, first = found[0]
+    _, first = with_predictions[0]
+    # All trials are measured on the same rows, in the same order: any epoch tells dates and labels.
     block = first[first["epoch"] == 1]
     return correct(
         candidates,

@@ -1,11 +1,11 @@
 """An additive model of scores with interactions, for configurations that a search chose itself.
 
 A Gaussian process over configurations. Its kernel has a term for each axis, whose functions have
-mean zero over the axis, and one for all their products together (additive Gaussian processes,
+mean zero over the axis, and a term for all their products together (additive Gaussian processes,
 Duvenaud, Nickisch & Rasmussen, 2011; orthogonal, Lu, Boukouvalas & Hensman, 2022). What is known
 of an axis depends on which configurations were tried, not on why they were: a likelihood needs no
 correction for the sampler. The products keep a crowd of like configurations from counting as so
-many independent ones.
+many independent configurations.
 
 The intervals cover their axis's values on average (Nychka, 1988), since the variances are
 integrated over: sampled around their mode, with importance weights.
@@ -26,13 +26,13 @@ _N_PROPOSED = 128
 _N_SETTINGS = 40
 # The proposals are wider than the normal approximation, so that the weights stay even.
 _WIDENING = 1.2
-# Of the logarithms of variances: two deviations either way are a factor of 50.
+# Deviation of the logarithms of variances: two deviations either way are a factor of 50.
 _LOG_DEVIATION = 2.0
 _REACH = 4 * _LOG_DEVIATION
 # The variances are learned from a part of many trials, to bound the time.
 _MAX_LEARNED = 300
 _INTERCEPT_VARIANCE = 100.0
-# Of a product of axes, against those of one fewer.
+# Weight of a product of axes, against the products of an axis fewer.
 _HIGHER_ORDER = 0.3
 # Shares of an ordered axis's variance: smooth, a random walk, each value's own.
 _ORDERED_PARTS = (0.6, 0.3, 0.1)
@@ -51,12 +51,12 @@ class Priors:
 
 @dataclass(frozen=True)
 class Variances:
-    """Of the scores, in squared units.
+    """Variances of the scores, in squared units.
 
     Attributes:
-        mains: float[axis], then of each pair of axes that has one of its own.
-        interaction: Of all products of axes together.
-        noise: Of equal configurations.
+        mains: float[axis], then a value for each pair of axes with a variance of its own.
+        interaction: Variance of all products of axes together.
+        noise: Variance between equal configurations.
     """
 
     mains: np.ndarray
@@ -65,13 +65,13 @@ class Variances:
 
     @property
     def interaction_share(self) -> float:
-        """Of the variance between configurations."""
+        """The share of the products in the variance between configurations."""
         return self.interaction / (self.interaction + float(self.mains.sum()))
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What the trials leave possible, as equally likely samples.
+    """The effects that the trials leave possible, as equally likely samples.
 
     Attributes:
         effects: float[sample, level], of all axes side by side.
@@ -86,15 +86,15 @@ class Posterior:
 
 
 class EffectModel:
-    """The model of one set of trials.
+    """The model of a set of trials.
 
     Args:
-        levels: Of each axis.
+        levels: Levels of each axis.
         weights: float[trial, level] of each axis.
         scores: float[trial].
-        unit: The deviation that the priors are in units of.
+        unit: Deviation that the priors are in units of.
         covariates: float[trial, covariate] that the scores depend on linearly, in their unit.
-        priors: Of the deviations.
+        priors: Medians of the deviations.
         pairs: Positions of two axes each, whose product has a variance of its own.
     """
 
@@ -113,12 +113,14 @@ class EffectModel:
         self._priors = priors
         given = np.zeros((len(scores), 0)) if covariates is None else covariates / unit
         self._covariates = given - given.mean(axis=0)
-        self._covariances = [prior_covariance(one) for one in levels.values()]
+        self._covariances = [prior_covariance(axis_levels) for axis_levels in levels.values()]
         both = list(zip(weights.values(), self._covariances, strict=True))
         self._cross = [own @ covariance for own, covariance in both]
         grams = np.array([own @ covariance @ own.T for own, covariance in both])
         self._products = products(grams)
-        self.grams = np.array([*grams, *(grams[one] * grams[other] for one, other in pairs)])
+        self.grams = np.array([*grams, *(grams[first] * grams[other] for first, other in pairs)])
+        # Intercept and slopes have known prior variances: they need no entry among the variances
+        # that are learned.
         self._fixed = _INTERCEPT_VARIANCE + priors.slope**2 * self._covariates @ self._covariates.T
         medians = [priors.main] * len(self.grams) + [priors.interaction, priors.noise]
         self._centre = 2 * np.log(medians)
@@ -127,12 +129,12 @@ class EffectModel:
         """Samples effects and slopes."""
         settings = [_variances(logs) for logs in self._settings(rng)]
         n = N_SAMPLES // len(settings)
-        both = np.concatenate([self._coefficients(one, rng, n) for one in settings])
-        n_levels = sum(len(one) for one in self._covariances)
+        both = np.concatenate([self._coefficients(setting, rng, n) for setting in settings])
+        n_levels = sum(len(matrix) for matrix in self._covariances)
         return Posterior(
             effects=both[:, :n_levels] * self._unit,
             slopes=both[:, n_levels:],
-            interaction=np.repeat([one.interaction_share for one in settings], n),
+            interaction=np.repeat([setting.interaction_share for setting in settings], n),
         )
 
     def likeliest(self, rng: np.random.Generator) -> Variances:
@@ -145,8 +147,13 @@ class EffectModel:
         mode, factor = learned.mode()
         steps = rng.standard_normal((_N_PROPOSED, len(mode)))
         proposed = mode + _WIDENING * steps @ factor.T
-        weights = np.array([-learned.loss(one)[0] for one in proposed]) + (steps**2).sum(axis=1) / 2
+        weights = (
+            np.array([-learned.loss(setting)[0] for setting in proposed])
+            + (steps**2).sum(axis=1) / 2
+        )
         shares = np.exp(weights - weights.max())
+        # Systematic resampling: settings in proportion to their weights, with the least chance in
+        # it.
         places = (np.arange(_N_SETTINGS) + rng.random()) / _N_SETTINGS * shares.sum()
         chosen = np.searchsorted(np.cumsum(shares), places)
         settings: np.ndarray = proposed[np.minimum(chosen, _N_PROPOSED - 1)]
@@ -158,28 +165,29 @@ class EffectModel:
 
         slope = self._priors.slope**2
         alone = variances.mains[: len(self._cross)]
-        mains = [one * own for one, own in zip(alone, self._cross, strict=True)]
+        mains = [variance * own for variance, own in zip(alone, self._cross, strict=True)]
         cross = np.hstack([*mains, slope * self._covariates])
-        own = [one * k for one, k in zip(alone, self._covariances, strict=True)]
+        own = [variance * k for variance, k in zip(alone, self._covariances, strict=True)]
         prior = block_diag(*own, slope * np.eye(self._covariates.shape[1]))
         factor = cho_factor(self.covariance(variances), lower=True, overwrite_a=True)
         solved = cho_solve(factor, np.column_stack([self.y, cross]))
         mean = cross.T @ solved[:, 0]
+        # Rounding may leave tiny negative eigenvalues, with which a Cholesky factor does not exist.
         values, vectors = np.linalg.eigh(prior - cross.T @ solved[:, 1:])
         root = vectors * np.sqrt(np.maximum(values, 0))
         return np.asarray(mean + rng.standard_normal((n, len(mean))) @ root.T)
 
     def covariance(self, variances: Variances) -> np.ndarray:
-        """float[trial, trial], of the scores in squared units."""
+        """float[trial, trial], covariance of the scores in squared units."""
         total: np.ndarray = self._fixed + variances.interaction * self._products
-        for one, gram in zip(variances.mains, self.grams, strict=True):
-            total += one * gram
+        for variance, gram in zip(variances.mains, self.grams, strict=True):
+            total += variance * gram
         total[np.diag_indices_from(total)] += variances.noise
         return total
 
 
 class _Likelihood:
-    """How likely the logarithms of the variances are, from all trials or a part of many."""
+    """The likelihood of the logarithms of the variances, from all trials or a part of many."""
 
     def __init__(self, model: EffectModel, rng: np.random.Generator) -> None:
         n = len(model.y)
@@ -187,7 +195,7 @@ class _Likelihood:
         if n > _MAX_LEARNED:
             rows = np.sort(rng.choice(n, _MAX_LEARNED, replace=False))
         part = np.ix_(rows, rows)
-        grams = [one[part] for one in (*model.grams, model._products)]
+        grams = [gram[part] for gram in (*model.grams, model._products)]
         self._terms = np.array([*grams, np.eye(len(rows))])
         self.y, self._fixed, self._centre = model.y[rows], model._fixed[part], model._centre
 
@@ -208,18 +216,20 @@ class _Likelihood:
         """The likeliest logarithms, and a factor of their covariance (expected information)."""
         from scipy.optimize import minimize
 
-        bounds = [(one - _REACH, one + _REACH) for one in self._centre]
+        bounds = [(centre - _REACH, centre + _REACH) for centre in self._centre]
         mode = minimize(self.loss, self._centre, jac=True, method="L-BFGS-B", bounds=bounds).x
         own = np.exp(mode)
         inverse = np.linalg.inv(self._fixed + np.tensordot(own, self._terms, 1))
         scaled = (inverse @ self._terms) * own[:, None, None]
-        flat, turned = (one.reshape(len(own), -1) for one in (scaled, scaled.transpose(0, 2, 1)))
+        flat, turned = (
+            terms.reshape(len(own), -1) for terms in (scaled, scaled.transpose(0, 2, 1))
+        )
         information = flat @ turned.T / 2 + np.eye(len(own)) / _LOG_DEVIATION**2
         return np.asarray(mode), np.linalg.cholesky(np.linalg.inv(information))
 
 
 def prior_covariance(levels: Levels) -> np.ndarray:
-    """float[level, level] of an axis's effects: of mean zero and variance one over its values."""
+    """float[level, level], covariance of an axis's effects, of mean 0 and variance 1 over it."""
     n = len(levels.rows)
     if not levels.ordered or n == 2:
         return _centred(np.eye(n), levels.shares)
@@ -233,7 +243,7 @@ def prior_covariance(levels: Levels) -> np.ndarray:
 
 
 def products(grams: np.ndarray) -> np.ndarray:
-    """float[trial, trial] of all products of two axes and more, of variance one.
+    """float[trial, trial], covariance of all products of two axes and more, of variance 1.
 
     Args:
         grams: float[axis, trial, trial], of each axis alone.

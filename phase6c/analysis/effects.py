@@ -1,4 +1,4 @@
-"""What each value of each axis did: its trials as they are, and adjusted for what was tried."""
+"""The effect of each value of each axis: its trials as they are, and adjusted for the sampler."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Row(Record):
     """A value of an axis.
 
     Attributes:
-        value: It, or the middle of a bin of a range.
+        value: Value, or the middle of a bin of a range.
         span: First and last value of the bin; null for a single value.
-        n_trials: Trials of the search that have it and a score.
-        n_failed: Further ones that failed.
-        mean, best: Of their scores as they stand, stopped ones included; larger is better.
-        interval: Of the mean, Student's, as if the trials had been drawn; null below two.
-        effect: What the value adds to the expected score of a whole training, against the mean
-            over the values tried, all other axes being equal; null where it cannot be told.
+        n_trials: Number of the search's trials that have the value and a score.
+        n_failed: Number of further trials that failed.
+        mean, best: Mean and best score as they stand, stopped trials included; larger is better.
+        interval: Student's interval of the mean, as if the trials had been drawn; null below two.
+        effect: Gain of the value in the expected score of a whole training, against the mean over
+            the values tried, all other axes being equal; null where it cannot be told.
     """
 
     value: Value
@@ -50,15 +50,15 @@ class AxisEffects(Record):
     """An axis.
 
     Attributes:
-        axis: Its name.
-        rows: Its values in their order.
+        axis: Name of the axis.
+        rows: Values in their order.
         matters: Whether any two of its values can be told apart.
-        apart: The pairs of values that can, the better one first; all others that were tried
-            cannot. All pairs of the axis hold together with 95 % confidence.
-        best_value: With the largest effect.
-        not_worse: The values that cannot be told apart from that, itself included.
-        best_edge: The edge of the axis that the best single trial lies on.
-        effect_edge: The edge that the largest effect lies on.
+        apart: Pairs of values that can be told apart, the better value first; no other pair that
+            was tried can. All pairs of the axis hold together with 95 % confidence.
+        best_value: Value with the largest effect.
+        not_worse: Values that cannot be told apart from the best value, itself included.
+        best_edge: Edge of the axis that the best single trial lies on.
+        effect_edge: Edge that the largest effect lies on.
     """
 
     axis: str
@@ -75,12 +75,12 @@ class Effects(Record):
     """All axes of a search.
 
     Attributes:
-        objective: What the scores are of, turned so that larger is better.
-        n_trials: The search's trials with a score.
-        n_stopped: Those of them that did not train to the end.
-        n_failed: Trials without a score; they are in no mean and no effect.
-        n_untold: Trials left out of the effects, as they do not tell a value of every axis.
-        axes: The axis with the widest spread of effects first; that is not a ranking.
+        objective: Objective, of which the scores are, turned so that larger is better.
+        n_trials: Number of the search's trials with a score.
+        n_stopped: Number of these trials that did not train to the end.
+        n_failed: Number of trials without a score; they are in no mean and no effect.
+        n_untold: Number of trials left out of the effects, as they do not tell every axis.
+        axes: Axes, the widest spread of effects first; that is not a ranking.
     """
 
     objective: Objective
@@ -95,41 +95,46 @@ def effects(search: Search, seed: int = 0) -> Effects:
     """The tables of all axes.
 
     Args:
-        search: Trials that others than the search chose are left out.
-        seed: Of the samples that the intervals are made from.
+        search: Search; trials that others than the search chose are left out.
+        seed: Seed of the samples that the intervals are made from.
     """
     results = measured(search)
-    told = [one for one in results if tells(one, search.axes)]
+    told = [result for result in results if tells(result, search.axes)]
     levels = {name: levels_of(axis) for name, axis in search.axes.items()}
     samples = _samples(told, levels, np.random.default_rng(seed))
-    failed = [one for one in search.results if one.chosen and one.state == "FAILED"]
-    found = [_axis(name, one, results, failed, samples.get(name)) for name, one in levels.items()]
+    failed = [result for result in search.results if result.chosen and result.state == "FAILED"]
+    axes = [
+        _axis(name, axis_levels, results, failed, samples.get(name))
+        for name, axis_levels in levels.items()
+    ]
     return Effects(
         objective=search.objective,
         n_trials=len(results),
-        n_stopped=sum(one.state != "COMPLETE" for one in results),
+        n_stopped=sum(result.state != "COMPLETE" for result in results),
         n_failed=len(failed),
         n_untold=len(results) - len(told),
-        axes=tuple(sorted(found, key=_spread, reverse=True)),
+        axes=tuple(sorted(axes, key=_spread, reverse=True)),
     )
 
 
 def _samples(
     told: Sequence[Result], levels: Mapping[str, Levels], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """float[sample, level] of each axis; of levels never tried NaN."""
+    """float[sample, level] of each axis; NaN at levels that were never tried."""
     if len(told) < _MIN_TRIALS:
         return {}
-    values = {name: [one.params[name] for one in told] for name in levels}
-    tried = {name: _tried(one, values[name]) for name, one in levels.items()}
-    varied = {name: one for name, one in levels.items() if tried[name].sum() > 1}
+    values = {name: [result.params[name] for result in told] for name in levels}
+    tried = {name: _tried(axis_levels, values[name]) for name, axis_levels in levels.items()}
+    varied = {name: axis_levels for name, axis_levels in levels.items() if tried[name].sum() > 1}
     if not varied:
         return {}
-    weights = {name: one.weights(values[name]) for name, one in varied.items()}
+    weights = {name: axis_levels.weights(values[name]) for name, axis_levels in varied.items()}
     drawn = sample_effects(varied, weights, scores_by_epoch(told), rng)
-    ends = np.cumsum([len(one.rows) for one in varied.values()])[:-1]
+    ends = np.cumsum([len(axis_levels.rows) for axis_levels in varied.values()])[:-1]
     parts = zip(varied.items(), np.split(drawn, ends, axis=1), strict=True)
-    return {name: _against_tried(part, one, tried[name]) for (name, one), part in parts}
+    return {
+        name: _against_tried(part, axis_levels, tried[name]) for (name, axis_levels), part in parts
+    }
 
 
 def _tried(levels: Levels, values: Sequence[Value]) -> np.ndarray:
@@ -137,6 +142,8 @@ def _tried(levels: Levels, values: Sequence[Value]) -> np.ndarray:
     return np.bincount(levels.rows_of(values), minlength=len(levels.rows)) > 0
 
 
+# Effects are told against the values that were tried: of the others the trials say nothing, and the
+# model falls back on its prior there.
 def _against_tried(drawn: np.ndarray, levels: Levels, tried: np.ndarray) -> np.ndarray:
     shares = np.where(tried, levels.shares, 0.0)
     against = drawn - (drawn @ shares / shares.sum())[:, None]
@@ -151,13 +158,15 @@ def _axis(
     samples: np.ndarray | None,
 ) -> AxisEffects:
     scores = _by_level(name, levels, results)
-    n_failed = [len(one) for one in _by_level(name, levels, failed)]
+    n_failed = [len(level_scores) for level_scores in _by_level(name, levels, failed)]
     rows = tuple(
         _row(level, np.array(scores[n]), n_failed[n], None if samples is None else samples[:, n])
         for n, level in enumerate(levels.rows)
     )
-    bests = [max(one, default=float("-inf")) for one in scores]
+    bests = [max(level_scores, default=float("-inf")) for level_scores in scores]
     sizes = [row.effect.value if row.effect else float("-inf") for row in rows]
+    # The axis's top and its rivals come from samples of the model; the plain means beside them do
+    # not.
     apart = () if samples is None else _apart(samples)
     top = int(np.argmax(sizes)) if samples is not None else None
     worse = {low for high, low in apart if high == top}
@@ -176,12 +185,18 @@ def _axis(
 
 def _by_level(name: str, levels: Levels, results: Sequence[Result]) -> list[list[float]]:
     """The scores at each level."""
-    own = [one for one in results if name in one.params and levels.axis.contains(one.params[name])]
-    found: list[list[float]] = [[] for _ in levels.rows]
+    own = [
+        result
+        for result in results
+        if name in result.params and levels.axis.contains(result.params[name])
+    ]
+    by_level: list[list[float]] = [[] for _ in levels.rows]
     if own:
-        for row, one in zip(levels.rows_of([one.params[name] for one in own]), own, strict=True):
-            found[row].append(one.score)
-    return found
+        for row, result in zip(
+            levels.rows_of([result.params[name] for result in own]), own, strict=True
+        ):
+            by_level[row].append(result.score)
+    return by_level
 
 
 def _row(level: Level, scores: np.ndarray, n_failed: int, samples: np.ndarray | None) -> Row:
@@ -208,7 +223,7 @@ def _of_mean(scores: np.ndarray) -> Ends | None:
 
 
 def _apart(samples: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """The pairs of levels that differ, the better one first.
+    """The pairs of levels that differ, the better level first.
 
     All pairs hold together: a difference must exceed the largest that any pair's samples have
     around their mean in 95 % of them, each in units of its own deviation.
@@ -218,11 +233,13 @@ def _apart(samples: np.ndarray) -> tuple[tuple[int, int], ...]:
     differences = samples[:, pairs[:, 0]] - samples[:, pairs[:, 1]]
     means, deviations = differences.mean(axis=0), differences.std(axis=0)
     largest = (np.abs(differences - means) / deviations).max(axis=1)
+    # The largest of all pairs' deviations is what the largest difference must beat (as Tukey's
+    # range).
     limit = np.quantile(largest, CONFIDENCE)
     told = np.flatnonzero(np.abs(means) > limit * deviations)
     return tuple(
-        (int(one), int(other)) if means[n] > 0 else (int(other), int(one))
-        for n, (one, other) in zip(told, pairs[told], strict=True)
+        (int(first), int(other)) if means[n] > 0 else (int(other), int(first))
+        for n, (first, other) in zip(told, pairs[told], strict=True)
     )
 
 
@@ -234,6 +251,6 @@ def _edge(levels: Levels, row: int) -> Side | None:
     return "upper" if row == len(levels.rows) - 1 else None
 
 
-def _spread(one: AxisEffects) -> float:
-    known = [row.effect.value for row in one.rows if row.effect]
+def _spread(axis: AxisEffects) -> float:
+    known = [row.effect.value for row in axis.rows if row.effect]
     return max(known) - min(known) if known else 0.0

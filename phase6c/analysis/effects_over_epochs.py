@@ -1,8 +1,8 @@
 """The scores of trials at the ages where a search stops them, and effects passed on between ages.
 
-Trials of one age are compared. What the effects are at the next age is learned from those that got
-there, given what they scored before: since that is also what stopped the others, the ones that
-went on tell it without bias (monotone missing data: Rubin, 1976; Little & Rubin, 2002, ch. 7).
+Trials of equal age are compared. The effects at the next age are learned from the trials that got
+there, given their scores before: since these scores also stopped the other trials, the survivors
+tell of the effects without bias (monotone missing data: Rubin, 1976; Little & Rubin, 2002, ch. 7).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from phase6c.analysis.effect_model import EffectModel, Priors
 from phase6c.analysis.levels import Levels
 from phase6c.analysis.trials import Result
 
-# Only the most frequent ages are told apart; a trial of another counts at the one before.
+# Only the most frequent ages are told apart; a trial of another age counts at the age before.
 _MAX_RUNGS = 3
 # What changes between two ages is less than what shows at the first.
 _LATER = Priors(main=0.05, interaction=0.2, noise=0.3, slope=0.5)
@@ -26,20 +26,20 @@ _TINY = 1e-12
 def scores_by_epoch(results: Sequence[Result]) -> list[np.ndarray]:
     """float[trial] for each age, the last that of a whole training; NaN where not reached.
 
-    Each is the best score so far. A trial that completed early stays what it is.
+    Each is the best score so far. A trial that completed early keeps its score.
     """
-    stops = Counter(len(one.curve) for one in results if one.state == "PRUNED")
+    stops = Counter(len(result.curve) for result in results if result.state == "PRUNED")
     rungs = sorted(epoch for epoch, _ in stops.most_common(_MAX_RUNGS))
     return [_at(results, epoch) for epoch in (*rungs, None)]
 
 
 def _at(results: Sequence[Result], epoch: int | None) -> np.ndarray:
-    found = []
-    for one in results:
-        complete = one.state == "COMPLETE"
-        reached = complete or (epoch is not None and len(one.curve) >= epoch)
-        found.append(max(one.curve[:epoch]) if reached else np.nan)
-    return np.array(found)
+    bests = []
+    for result in results:
+        complete = result.state == "COMPLETE"
+        reached = complete or (epoch is not None and len(result.curve) >= epoch)
+        bests.append(max(result.curve[:epoch]) if reached else np.nan)
+    return np.array(bests)
 
 
 def sample_effects(
@@ -51,10 +51,10 @@ def sample_effects(
     """float[sample, level], the effects at the last age that any trial reached.
 
     Args:
-        levels: Of each axis.
+        levels: Levels of each axis.
         weights: float[trial, level] of each axis.
         ages: float[trial] of each age, NaN where not reached.
-        rng: Of the samples.
+        rng: Generator of the samples.
     """
     reached = [scores for scores in ages if np.isfinite(scores).any()]
     first, there = reached[0], np.isfinite(reached[0])
@@ -66,10 +66,12 @@ def sample_effects(
         rise, known = (scores - before)[there], before[there][:, None]
         model = EffectModel(levels, _rows(weights, there), rise, unit, known, _LATER)
         later = model.sample(rng)
+        # The effect at this age is the effect on the rise, and the earlier effect, carried on as
+        # far as the rise follows the earlier score.
         effects = later.effects + (1 + later.slopes) * effects
         before = scores
     return effects
 
 
 def _rows(weights: Mapping[str, np.ndarray], there: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: one[there] for name, one in weights.items()}
+    return {name: rows[there] for name, rows in weights.items()}

@@ -1,4 +1,4 @@
-"""What each trial would have reached, had it trained to its end."""
+"""The scores that trials would have reached, had they trained to their end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class FinalScores:
     """Trials with a value, judged at equal age.
 
     Attributes:
-        results: Those that have a value; what failed has none.
-        expected: float[trial], its score, or of an unfinished trial the forecast of it.
-        deviation: float[trial], of the forecast; 0 where there is nothing to forecast.
+        results: Trials with a value; a trial that failed has none.
+        expected: float[trial], the score, or of an unfinished trial its forecast.
+        deviation: float[trial], deviation of the forecast; 0 where there is nothing to forecast.
     """
 
     results: tuple[Result, ...]
@@ -28,13 +28,13 @@ class FinalScores:
 
 
 def final_scores(search: Search) -> FinalScores:
-    """The search's own trials that have a value, the unfinished ones with their forecasts."""
+    """The search's own trials that have a value, unfinished trials with their forecasts."""
     results = tuple(measured(search))
     if not results:
         return FinalScores((), np.zeros(0), np.zeros(0))
-    curves = [np.array(one.curve) for one in results]
+    curves = [np.array(result.curve) for result in results]
     forecast = CurveModel(curves, search.n_epochs).forecast(curves)
-    complete = np.array([one.state == "COMPLETE" for one in results])
+    complete = np.array([result.state == "COMPLETE" for result in results])
     return FinalScores(
         results,
         np.where(complete, forecast.best, forecast.expected),
@@ -43,11 +43,15 @@ def final_scores(search: Search) -> FinalScores:
 
 
 def measured(search: Search) -> Sequence[Result]:
-    """The trials that the search chose and that did not fail, with at least one epoch."""
-    return [one for one in search.results if one.chosen and one.curve and one.state != "FAILED"]
+    """The trials that the search chose and that did not fail, with an epoch at least."""
+    return [
+        result
+        for result in search.results
+        if result.chosen and result.curve and result.state != "FAILED"
+    ]
 
 
-def tells(one: Result, axes: Mapping[str, Axis]) -> bool:
+def tells(result: Result, axes: Mapping[str, Axis]) -> bool:
     """Whether a trial has a value of every axis."""
     items = axes.items()
-    return all(name in one.params and axis.contains(one.params[name]) for name, axis in items)
+    return all(name in result.params and axis.contains(result.params[name]) for name, axis in items)

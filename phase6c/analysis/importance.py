@@ -1,4 +1,4 @@
-"""How much each axis matters, by two measures of Optuna's, with the doubt that the trials leave."""
+"""The importance of each axis, by two measures of Optuna's, with the doubt that trials leave."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ Shares = dict[str, float]
 
 
 class Importance(Record):
-    """An axis by one measure, as a share of all axes' sum.
+    """The importance of an axis by a measure, as a share of all axes' sum.
 
     Attributes:
-        axis: Its name.
-        share: With the percentile interval of resampled trials; a bare figure without draws.
+        axis: Name of the axis.
+        share: Share, with the percentile interval of resampled trials; a bare figure without
+            draws.
     """
 
     axis: str
@@ -46,15 +47,15 @@ class Importance(Record):
 
 
 class Measure(Record):
-    """One measure of importance.
+    """A measure of importance.
 
     Attributes:
         name: `PED-ANOVA`: how differently the best tenth of the trials is spread over the axis
             (Watanabe, Bansal & Hutter, IJCAI 2023). `fANOVA`: the share of a forest's variance
             that the axis explains alone (Hutter, Hoos & Leyton-Brown, ICML 2014).
-        axes: The largest share first; their order means nothing where intervals overlap.
-        leading: Those whose interval overlaps that of the first; empty without draws.
-        says: What that bears, in a sentence.
+        axes: Axes, the largest share first; their order means nothing where intervals overlap.
+        leading: Axes whose interval overlaps that of the first; empty without draws.
+        says: Finding in a sentence.
     """
 
     name: str
@@ -64,12 +65,12 @@ class Measure(Record):
 
 
 def importance(search: Search, draws: int, seed: int = 0) -> tuple[Measure, ...]:
-    """Both measures of a search's own trials, the unfinished ones with their forecasts.
+    """Both measures of a search's own trials, unfinished trials with their forecasts.
 
     Args:
-        search: Trials that do not tell every axis are left out.
-        draws: Resamples of the trials at most; 0 for no intervals.
-        seed: Of resamples and forests.
+        search: Search; trials that do not tell every axis are left out.
+        draws: Largest number of resamples of the trials; 0 for no intervals.
+        seed: Seed of resamples and forests.
 
     Returns:
         Nothing with fewer than 10 trials or without differences among them.
@@ -91,11 +92,13 @@ class _Resample(optuna.Study):
     """A study with other trials; the evaluators ask it for nothing else of its own."""
 
     def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+        # Resampling by adding trials to a new study would check and copy each of them: most of the
+        # time.
         self.__dict__.update(study.__dict__)
         self._resampled = list(trials)
 
     def get_trials(self, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
-        """The resampled ones, all of them complete."""
+        """The resampled trials, all of them complete."""
         return self._resampled
 
 
@@ -107,9 +110,9 @@ def _measure(
     seed: int,
 ) -> Measure:
     point = _shares(evaluate(study))
-    drawn = [_shares(evaluate(one)) for one in _resamples(study, draws, seed)]
+    drawn = [_shares(evaluate(resample)) for resample in _resamples(study, draws, seed)]
     axes = [Importance(axis=axis, share=_share(axis, point, drawn)) for axis in point]
-    axes.sort(key=lambda one: point[one.axis], reverse=True)
+    axes.sort(key=lambda importance: point[importance.axis], reverse=True)
     leading = tuple(_leading(axes))
     return Measure(name=name, axes=tuple(axes), leading=leading, says=_says(name, axes, leading))
 
@@ -122,18 +125,22 @@ def _resamples(study: optuna.Study, draws: int, seed: int) -> Iterator[optuna.St
         yield _Resample(study, [trials[row] for row in rows])
 
 
-def _shares(found: Mapping[str, float]) -> Shares:
-    total = sum(found.values())
-    return {axis: float(one) / total if total > 0 else 0.0 for axis, one in found.items()}
+def _shares(parts: Mapping[str, float]) -> Shares:
+    total = sum(parts.values())
+    return {axis: float(part) / total if total > 0 else 0.0 for axis, part in parts.items()}
 
 
 def _share(axis: str, point: Shares, drawn: Sequence[Shares]) -> Estimate | float:
-    known = estimate(point[axis], np.array([one[axis] for one in drawn]))
+    known = estimate(point[axis], np.array([shares[axis] for shares in drawn]))
     return known if known is not None else point[axis]
 
 
 def _leading(axes: Sequence[Importance]) -> Iterator[str]:
-    known = [(one.axis, one.share) for one in axes if isinstance(one.share, Estimate)]
+    known = [
+        (importance.axis, importance.share)
+        for importance in axes
+        if isinstance(importance.share, Estimate)
+    ]
     return (axis for axis, share in known if share.high >= known[0][1].low)
 
 
@@ -153,16 +160,16 @@ def _says(name: str, axes: Sequence[Importance], leading: Sequence[str]) -> str:
 def _trials(search: Search) -> list[FrozenTrial]:
     """Complete trials of Optuna's, of raw values that keep the order of an axis."""
     known = final_scores(search)
-    axes = {name: one for name, one in search.axes.items() if len(levels_of(one).rows) > 1}
+    axes = {name: axis for name, axis in search.axes.items() if len(levels_of(axis).rows) > 1}
     distributions = {name: _distribution(axis) for name, axis in axes.items()}
     return [
         create_trial(
-            params={name: axis.encode(one.params[name]) for name, axis in axes.items()},
+            params={name: axis.encode(result.params[name]) for name, axis in axes.items()},
             distributions=distributions,
             value=float(value),
         )
-        for one, value in zip(known.results, known.expected, strict=True)
-        if tells(one, axes)
+        for result, value in zip(known.results, known.expected, strict=True)
+        if tells(result, axes)
     ]
 
 

@@ -30,8 +30,8 @@ class Interaction(Record):
 
     Attributes:
         axes: Their names.
-        p_value: How often the strongest of the pairs looks at least so strong where none is but
-            those before it.
+        p_value: Share of simulations without a further interaction in which the strongest pair
+            looks at least as strong.
     """
 
     axes: tuple[str, str]
@@ -42,11 +42,11 @@ class Interactions(Record):
     """All pairs of axes.
 
     Attributes:
-        share: Of the variance between configurations, what no sum over axes explains.
-        n_pairs: That were tested together.
-        strongest: The pairs in the order of their evidence, those told and the next one.
-        told: The pairs that are no noise, at 5 % error for all of them together; five at most.
-        says: What that bears, in a sentence.
+        share: Share of the variance between configurations that no sum over axes explains.
+        n_pairs: Number of pairs that were tested together.
+        strongest: Pairs in the order of their evidence: the pairs told, and the next.
+        told: Pairs that are no noise, at 5 % error for all of them together; five at most.
+        says: Finding in a sentence.
     """
 
     share: Estimate
@@ -58,7 +58,7 @@ class Interactions(Record):
 
 @dataclass(frozen=True)
 class _Trials:
-    """What the model is made of."""
+    """The trials as the model takes them."""
 
     levels: dict[str, Levels]
     weights: dict[str, np.ndarray]
@@ -73,12 +73,12 @@ def interactions(search: Search, seed: int = 0) -> Interactions | None:
     """Tests each pair of axes for a variance of its own beside the axes' sum.
 
     A score test of the variance component (Lin, Biometrika 84, 1997); the strongest pair is
-    compared with the strongest in scores simulated without any interaction. One that is told
-    joins the model, and the strongest of the others is tested, up to the first that is not.
+    compared with the strongest in scores simulated without any interaction. A pair that stands out
+    joins the model, and the strongest of the others is tested, up to the first that does not.
 
     Args:
-        search: Its own trials are used, the unfinished ones with their forecasts.
-        seed: Of the simulation.
+        search: Search; its own trials are used, unfinished trials with their forecasts.
+        seed: Seed of the simulation.
 
     Returns:
         None with fewer than 20 trials or two axes.
@@ -94,13 +94,13 @@ def interactions(search: Search, seed: int = 0) -> Interactions | None:
     told: list[Pair] = []
     while len(told) < min(_MAX_TOLD, len(pairs)):
         pair, p_value = _strongest(
-            trials.model(told), [one for one in pairs if one not in told], rng
+            trials.model(told), [candidate for candidate in pairs if candidate not in told], rng
         )
         strongest.append(Interaction(axes=(names[pair[0]], names[pair[1]]), p_value=p_value))
         if p_value > ERROR_RATE:
             break
         told.append(pair)
-    named = tuple(one.axes for one in strongest[: len(told)])
+    named = tuple(interaction.axes for interaction in strongest[: len(told)])
     low, high = np.quantile(shares, TAILS)
     return Interactions(
         share=Estimate(value=float(np.median(shares)), low=float(low), high=float(high)),
@@ -114,16 +114,18 @@ def interactions(search: Search, seed: int = 0) -> Interactions | None:
 def _varied(search: Search, rng: np.random.Generator) -> _Trials:
     """The trials that tell every axis, or a part of many, with the axes that vary among them."""
     known = final_scores(search)
-    rows = np.array([n for n, one in enumerate(known.results) if tells(one, search.axes)], int)
+    rows = np.array(
+        [n for n, result in enumerate(known.results) if tells(result, search.axes)], int
+    )
     if len(rows) > _MAX_TRIALS:
         rows = np.sort(rng.choice(rows, _MAX_TRIALS, replace=False))
     levels = {name: levels_of(axis) for name, axis in search.axes.items()}
     weights = {
-        name: one.weights([known.results[row].params[name] for row in rows])
-        for name, one in levels.items()
+        name: axis_levels.weights([known.results[row].params[name] for row in rows])
+        for name, axis_levels in levels.items()
         if len(rows)
     }
-    varied = [name for name, one in weights.items() if np.ptp(one, axis=0).any()]
+    varied = [name for name, shares in weights.items() if np.ptp(shares, axis=0).any()]
     return _Trials(
         {name: levels[name] for name in varied},
         {name: weights[name] for name in varied},
@@ -135,16 +137,18 @@ def _strongest(
     model: EffectModel, pairs: Sequence[Pair], rng: np.random.Generator
 ) -> tuple[Pair, float]:
     """The pair with the most evidence beyond the model's own pairs, and its p value."""
-    found = model.likeliest(rng)
-    without = replace(found, interaction=0.0, noise=found.noise + found.interaction)
+    likeliest = model.likeliest(rng)
+    # Under the null hypothesis the products of axes are noise like any other.
+    without = replace(likeliest, interaction=0.0, noise=likeliest.noise + likeliest.interaction)
     covariance = model.covariance(without)
     inverse = np.linalg.inv(covariance)
     noise = rng.standard_normal((len(covariance), _N_SIMULATED))
     drawn = np.linalg.cholesky(covariance) @ noise
+    # The simulated scores are centred as the model centres the real scores.
     alphas = inverse @ np.column_stack([model.y, drawn - drawn.mean(axis=0)])
     strengths = np.empty((len(pairs), alphas.shape[1]))
-    for row, (one, other) in zip(strengths, pairs, strict=True):
-        product = model.grams[one] * model.grams[other]
+    for row, (first, other) in zip(strengths, pairs, strict=True):
+        product = model.grams[first] * model.grams[other]
         scaled = inverse @ product
         spread = np.sqrt(np.sum(scaled * scaled.T) / 2)
         row[:] = (np.sum(alphas * (product @ alphas), axis=0) - np.trace(scaled)) / 2 / spread
@@ -156,5 +160,5 @@ def _strongest(
 def _says(told: Sequence[tuple[str, str]], n_pairs: int) -> str:
     if not told:
         return f"None of the {n_pairs} pairs of axes shows an interaction beyond noise."
-    named = "; ".join(f"{one} with {other}" for one, other in told)
+    named = "; ".join(f"{first} with {other}" for first, other in told)
     return f"At 5 % error for all {n_pairs} pairs together, these interact: {named}."

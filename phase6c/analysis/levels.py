@@ -19,10 +19,10 @@ _N_BINS = 8
 
 @dataclass(frozen=True)
 class Level:
-    """One row: a value, or a bin of neighbouring ones.
+    """A row of a table: a value, or a bin of neighbouring values.
 
     Attributes:
-        value: It, or the middle of the bin on the axis's own scale.
+        value: Value, or the middle of the bin on the axis's own scale.
         span: First and last value of the bin; None for a single value.
     """
 
@@ -35,8 +35,8 @@ class Levels:
     """The rows of an axis in their order.
 
     Attributes:
-        axis: Whose they are.
-        rows: Its values, or equal bins of its own scale where they are too many to list.
+        axis: Axis of the values.
+        rows: Values of the axis, or equal bins of its own scale where they are too many to list.
         shares: float[level], how likely each is when values are drawn uniformly.
     """
 
@@ -66,17 +66,17 @@ class Levels:
         first = 1 if isinstance(self.axis, ZeroOr) else 0
         centres = self._centres[first:]
         raw = np.array([_raw(self.axis, value) for value in values])
-        found = np.zeros((len(values), len(self.rows)))
-        found[:, first:] = _hats(raw, centres)
+        weights = np.zeros((len(values), len(self.rows)))
+        weights[:, first:] = _hats(raw, centres)
         if first:
             zero = np.array([value == 0 for value in values])
-            found[zero] = np.eye(len(self.rows))[0]
-        return found
+            weights[zero] = np.eye(len(self.rows))[0]
+        return weights
 
     def rows_of(self, values: Sequence[Value]) -> np.ndarray:
         """int[value], the row that each belongs to."""
-        found: np.ndarray = self.weights(values).argmax(axis=1)
-        return found
+        nearest: np.ndarray = self.weights(values).argmax(axis=1)
+        return nearest
 
 
 def levels_of(axis: Axis) -> Levels:
@@ -97,7 +97,7 @@ def _bins(axis: Axis, n: int) -> tuple[Level, ...]:
     low, high = (_raw(axis, end) for end in axis.edges or ())
     marks = [_value(axis, low + (high - low) * step / (2 * n)) for step in range(2 * n + 1)]
     return tuple(
-        Level(marks[2 * one + 1], (marks[2 * one], marks[2 * one + 2])) for one in range(n)
+        Level(marks[2 * place + 1], (marks[2 * place], marks[2 * place + 2])) for place in range(n)
     )
 
 
@@ -116,5 +116,5 @@ def _value(axis: Axis, raw: float) -> Value:
 
 
 def _hats(raw: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """float[value, centre]: linear between two centres, the nearest one beyond the outer ones."""
+    """float[value, centre]: linear between two centres; beyond the outer centres the nearest."""
     return np.array([np.interp(raw, centres, row) for row in np.eye(len(centres))]).T

@@ -25,7 +25,7 @@ _REMEDY = f"Name a file ({', '.join(SUFFIXES)}) with the columns y and p."
 
 @dataclass(frozen=True)
 class LabelledPredictions:
-    """Labels and predictions of one model, in order of time.
+    """Labels and predictions of a model, in order of time.
 
     Attributes:
         y: float64[row] in {0, 1}.
@@ -46,13 +46,13 @@ def load_predictions(path: Path, epoch: int | None = None) -> LabelledPrediction
     """Reads and checks a CSV or Parquet file of predictions.
 
     Args:
-        path: Has the columns y [0, 1, true or false] and p [probability]; rows are ordered by
-            `date` where there is one; `epoch` tells the predictions of several epochs apart;
-            `down` marks mirrored falls; other columns are ignored.
-        epoch: Which one is read; the last unless given.
+        path: File with the columns y [0, 1, true or false] and p [probability]; rows are ordered
+            by `date` where there is such a column; `epoch` tells the predictions of several epochs
+            apart; `down` marks mirrored falls; other columns are ignored.
+        epoch: Epoch to be read; the last unless given.
 
     Raises:
-        DataError: The file cannot be read as that; all that is wrong, in one report.
+        DataError: The file cannot be read as that; the message lists all its faults.
     """
     table = _table(path)
     _raise_problems(table)
@@ -80,7 +80,8 @@ def load_predictions(path: Path, epoch: int | None = None) -> LabelledPrediction
 
 
 def _table(path: Path) -> RawTable:
-    """The cells of the file; a folder, or the name of demo bars, is none."""
+    """The cells of the file; a folder, or the name of demo bars, is no file."""
+    # `sp500` is a name of bars to the readers; here it can only be a mistake.
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         raise DataError(_RULE, f"{path}: {what}", _REMEDY)
@@ -97,7 +98,7 @@ def _raise_problems(table: RawTable) -> None:
 
 
 def _known_columns(table: RawTable) -> pd.DataFrame:
-    """The columns that are read, found by name in any case."""
+    """The columns that are read, known by their names in any case."""
     cells = table.cells
     keys = [column_key(name) for name in cells.columns]
     for name in _COLUMNS:
@@ -108,12 +109,12 @@ def _known_columns(table: RawTable) -> pd.DataFrame:
         header = listed([shown(name) for name in cells.columns])
         fault = f"has no column {' and no column '.join(missing)} (it has {header})"
         table.fault(fault, "Name the labels y and the probabilities p.")
-    found = [name for name in _COLUMNS if name in keys]
-    return cells.iloc[:, [keys.index(name) for name in found]].set_axis(found, axis=1)
+    known = [name for name in _COLUMNS if name in keys]
+    return cells.iloc[:, [keys.index(name) for name in known]].set_axis(known, axis=1)
 
 
 def _keep_epoch(table: RawTable, epoch: int | None) -> None:
-    """Keeps the rows of one epoch, and says which."""
+    """Keeps the rows of an epoch, and notes which."""
     if "epoch" not in table.cells:
         if epoch is not None:
             table.fault("has no column epoch", "Leave `epoch` out.")

@@ -1,4 +1,4 @@
-"""What a report reads: a study, or a file of trials that another program searched."""
+"""A search as analyses see it: a study, or a file of trials that another program searched."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE
 
 @dataclass(frozen=True)
 class Result:
-    """One trial as the analysis sees it.
+    """A trial as the analysis sees it.
 
     Attributes:
-        number: The trial's number.
+        number: Number of the trial.
         params: Flat values of the axes, and `d_model` where it is known.
-        curve: Its score after each epoch, larger is better and finite; a file tells of one only.
-        state: What became of it.
-        source: Who chose it.
-        seconds: That it trained; None where a file does not say.
+        curve: Scores after each epoch, finite, larger is better; a file tells of a single epoch.
+        state: State, as in `Trial`.
+        source: Who chose the trial.
+        seconds: Seconds of training; None where a file does not say.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Result:
 
     @property
     def score(self) -> float:
-        """Of its best epoch; minus infinity before there is one."""
+        """The score of the best epoch; minus infinity before the first epoch."""
         return max(self.curve, default=float("-inf"))
 
     @property
@@ -51,13 +51,13 @@ class Search:
     """A search as the analysis sees it.
 
     Attributes:
-        name: What tables call it.
-        path: Of its folder or file.
-        objective: What it optimised; scores are this, turned so that larger is better.
-        axes: What was searched; of a file, the values that it holds.
-        n_epochs: Of a training that is never stopped.
+        name: Name in tables.
+        path: Path of its folder or file.
+        objective: Objective; scores are its values, turned so that larger is better.
+        axes: Axes of the search; for a file, the values that it holds.
+        n_epochs: Number of epochs of a training that is never stopped.
         results: All trials in the order of their numbers.
-        study: What else is known; None for a file.
+        study: Study with all else that is known; None for a file.
     """
 
     name: str
@@ -78,6 +78,7 @@ def read_search(path: str | Path) -> Search:
         StorageError: A file of the study is damaged, or its ledger is gone.
     """
     path = Path(path)
+    # Whoever names our own all_trials.json means the study around it, which tells far more.
     if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
         path = path.parent
     return of_file(path) if path.is_file() else of_study(load_study(path))
@@ -97,9 +98,11 @@ def of_study(study: Study) -> Search:
 
 
 def of_file(path: Path) -> Search:
-    """The trials of a JSON file; their axes are the values that they tell of themselves."""
+    """The trials of a JSON file; their axes are made of the values in the file."""
     told = read_january(path)
-    params = [{name: one.values[name] for name in one.values if name in one.names} for one in told]
+    params = [
+        {name: trial.values[name] for name in trial.values if name in trial.names} for trial in told
+    ]
     return Search(
         name=path.stem,
         path=path,
@@ -107,22 +110,24 @@ def of_file(path: Path) -> Search:
         axes=_axes_of(params),
         n_epochs=1,
         results=tuple(
-            Result(number, values, (one.score,))
-            for number, (one, values) in enumerate(zip(told, params, strict=True))
+            Result(number, values, (trial.score,))
+            for number, (trial, values) in enumerate(zip(told, params, strict=True))
         ),
     )
 
 
 def alike(results: Iterable[Result]) -> list[list[Result]]:
     """The results of each configuration that has several."""
-    found: dict[str, list[Result]] = defaultdict(list)
-    for one in results:
-        found[digest_of(dict(one.params))].append(one)
-    return [group for group in found.values() if len(group) > 1]
+    by_params: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_params[digest_of(dict(result.params))].append(result)
+    return [group for group in by_params.values() if len(group) > 1]
 
 
 def _result(trial: Trial, objective: Objective) -> Result:
-    scores = (score(one.value, objective) for one in trial.measurements if one.value is not None)
+    scores = (
+        score(epoch.value, objective) for epoch in trial.measurements if epoch.value is not None
+    )
     return Result(
         number=trial.number,
         params=trial.params,
@@ -136,10 +141,12 @@ def _result(trial: Trial, objective: Objective) -> Result:
 def _axes_of(params: Sequence[Values]) -> dict[str, Axis]:
     """Ordered grids of numbers, choices of anything else; a value that never varies is no axis."""
     names = dict.fromkeys(name for values in params for name in values)
-    seen = {name: {one[name] for one in params if name in one} for name in names}
+    seen = {name: {flat[name] for flat in params if name in flat} for name in names}
     return {name: _axis_of(values) for name, values in seen.items() if len(values) > 1}
 
 
 def _axis_of(values: set[Value]) -> Axis:
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    numbers = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
     return Grid.of(*values) if numbers else Choice.of(*sorted(values, key=str))

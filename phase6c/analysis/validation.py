@@ -17,7 +17,7 @@ from phase6c.statistics.bootstrap import (
     auc_score,
     estimate,
     mean_score,
-    row_weights,
+    resampled,
 )
 from phase6c.statistics.logits import log_losses
 from phase6c.study.study import Study
@@ -27,7 +27,7 @@ from phase6c.study.trial_folder import read_frame, read_predictions, trial_folde
 
 @dataclass(frozen=True)
 class Validation:
-    """Validation rows in order of their dates, and what was predicted for them.
+    """Validation rows in order of their dates, and the predictions for them.
 
     Attributes:
         dates: datetime64[s][window].
@@ -35,9 +35,9 @@ class Validation:
         down: bool[window], the mirrored falls; None in studies of versions that did not store it.
         trials: float[window] logits of each trial's best epoch, by the trial's number.
         baselines: float[window] logits by name; empty where they were not stored.
-        horizon_days: Of the labels.
-        draws: Of the bootstrap; 0 for no intervals.
-        seed: Of the bootstrap.
+        horizon_days: Horizon of the labels.
+        draws: Number of resamples; 0 for no intervals.
+        seed: Seed of the resampling.
     """
 
     dates: np.ndarray
@@ -50,7 +50,7 @@ class Validation:
     seed: int
 
     def auc(self, logits: np.ndarray) -> Estimate | None:
-        """Of the rises; None where there is one class only, or no intervals are asked for."""
+        """The AUC of the rises; None for a single class, or where no intervals are asked for."""
         return self.auc_of(logits, self.y == 1)
 
     def auc_of(
@@ -71,14 +71,18 @@ class Validation:
         if not self.draws:
             return None
         value = score(np.ones((len(self.y), 1)))[0]
-        chunks = row_weights(
-            self.dates, horizon_days=self.horizon_days, draws=self.draws, seed=self.seed
+        drawn = resampled(
+            score,
+            self.dates,
+            horizon_days=self.horizon_days,
+            draws=self.draws,
+            seed=self.seed,
         )
-        return estimate(value, np.concatenate([score(weights) for weights in chunks]))
+        return estimate(value, drawn)
 
 
 def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Validation | None:
-    """What these trials and the baselines predict for the validation rows.
+    """The predictions of these trials and of the baselines for the validation rows.
 
     Returns:
         None where none of the trials has stored predictions.
@@ -96,6 +100,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         rows = stored[stored["epoch"] == best.epoch]
         if block is None:
             block = rows
+        # Paired draws weigh rows by their position, so that all trials must share them.
         elif len(rows) != len(block) or (rows["y"].to_numpy() != block["y"].to_numpy()).any():
             raise StorageError(
                 "All trials of a study must be measured on the same rows",
@@ -118,7 +123,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
 
 
 def best_logits(study: Study, validation: Validation | None) -> np.ndarray | None:
-    """float[window] of the best trial's best epoch; None where there is none, or none stored."""
+    """float[window] of the best trial's best epoch; None without its predictions."""
     best = study.best
     return validation.trials.get(best.number) if validation and best else None
 
@@ -138,5 +143,5 @@ def _baselines(path: Path, n_rows: int) -> dict[str, np.ndarray]:
     if stored is None:
         return {}
     by_name = stored.groupby("name", sort=False)["logit"]
-    found = {str(name): logits.to_numpy() for name, logits in by_name}
-    return {name: logits for name, logits in found.items() if len(logits) == n_rows}
+    predictions = {str(name): logits.to_numpy() for name, logits in by_name}
+    return {name: logits for name, logits in predictions.items() if len(logits) == n_rows}

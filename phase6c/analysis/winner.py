@@ -1,4 +1,4 @@
-"""Whether one configuration is better than the others beyond what choosing the best gives."""
+"""Whether a configuration is better than the others by more than the choice of the best gives."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from phase6c.analysis.final_scores import final_scores
 from phase6c.analysis.trials import Result, Search, alike
 from phase6c.config import Record
 
-# Of naming a winner where there is none.
+# Probability of naming a winner where there is none.
 ERROR_RATE = 0.05
-# What decides: so many of the best, each trained to the end with so many new seeds.
+# Repeats that decide: so many of the best, each trained to the end with so many new seeds.
 N_REPEATED = 5
 N_SEEDS = 3
 _MIN_TRIALS = 3
@@ -25,18 +25,18 @@ class Winner(Record):
     The doubt is that of training with other seeds, not that of other validation days.
 
     Attributes:
-        best: The number of the trial that is judged: of those repeated the best on average, else
-            the best of the search.
+        best: Number of the trial that is judged: of repeated trials the best on average, else the
+            best of the search.
         wins: Whether it is better than all that it was compared with.
         by_repeats: Whether new seeds were compared, rather than the search's single runs.
-        n_compared: Configurations, the best included.
-        lead: By how much it leads: over the next best by repeats, over the mean of the others by
-            single runs; a score, larger is better.
-        needed_lead: From which lead on it wins, at 5 % error in all.
-        seed_deviation: Between trainings of one configuration; by repeats only.
-        says: The finding in a sentence.
-        command: What would decide it; null where it is decided, or where the trials came from a
-            file.
+        n_compared: Number of configurations, the best included.
+        lead: Lead over the next best by repeats, over the mean of the others by single runs; a
+            score, larger is better.
+        needed_lead: Lead from which on it wins, at 5 % error in all.
+        seed_deviation: Deviation between trainings of a configuration; by repeats only.
+        says: Finding in a sentence.
+        command: Command that would decide it; null where it is decided, or where the trials came
+            from a file.
     """
 
     best: int
@@ -61,35 +61,40 @@ def find_winner(search: Search) -> Winner | None:
 
 
 def repeated(search: Search) -> list[list[Result]]:
-    """The probes of each configuration that completed with more than one seed.
+    """The probes of each configuration that completed with several seeds.
 
     The run that the search chose a configuration by is not among them: it was lucky to be chosen.
     """
-    return alike(one for one in search.results if one.source == "probe" and one.state == "COMPLETE")
+    return alike(
+        result
+        for result in search.results
+        if result.source == "probe" and result.state == "COMPLETE"
+    )
 
 
 def _is_of_the_search(search: Search, group: Sequence[Result]) -> bool:
     """Whether the search itself chose the configuration.
 
-    Variants of one configuration are so alike that they would count its luck several times.
+    Variants of the same configuration are so alike that they would count its luck several times.
     """
-    return any(one.chosen and one.params == group[0].params for one in search.results)
+    return any(result.chosen and result.params == group[0].params for result in search.results)
 
 
 def _by_repeats(search: Search, groups: Sequence[Sequence[Result]]) -> Winner:
-    """The best mean against each other one, with the pooled variance between seeds.
+    """The best mean against each other mean, with the pooled variance between seeds.
 
-    A two-sided t test against the next best is enough however many are compared: that the chosen
-    one is only the luckiest is least unlikely where two are equal and all others are far below
-    (Gutmann & Maymin, Ann. Statist. 15, 1987).
+    A two-sided t test against the next best is enough however many are compared: luck alone is
+    the least unlikely where two are equal and all others are far below (Gutmann & Maymin, Ann.
+    Statist. 15, 1987).
     """
     from scipy.stats import t
 
-    scores = [np.array([one.score for one in group]) for group in groups]
-    means = np.array([one.mean() for one in scores])
-    sizes = np.array([len(one) for one in scores])
+    scores = [np.array([result.score for result in group]) for group in groups]
+    means = np.array([own.mean() for own in scores])
+    sizes = np.array([len(own) for own in scores])
+    # Pooled over configurations: three seeds of each tell next to nothing of its own variance.
     degrees = int((sizes - 1).sum())
-    deviation = float(np.sqrt(sum(((one - one.mean()) ** 2).sum() for one in scores) / degrees))
+    deviation = float(np.sqrt(sum(((own - own.mean()) ** 2).sum() for own in scores) / degrees))
     top = int(means.argmax())
     others = np.arange(len(means)) != top
     leads = means[top] - means[others]
@@ -122,11 +127,12 @@ def _by_repeats(search: Search, groups: Sequence[Sequence[Result]]) -> Winner:
 
 
 def _by_single_runs(search: Search) -> Winner | None:
-    """The best against the mean and the spread of all others, as an outlier of one sample.
+    """The best against the mean and the spread of all others, as an outlier of a sample.
 
     The largest deleted t statistic with Bonferroni's bound (Grubbs, 1950; Paulson, 1952). The
-    spread is that of seeds and configurations together, so that only one that stands out from all
-    of them is named. An unfinished trial counts with its forecast and the forecast's variance.
+    spread is that of seeds and configurations together, so that a trial is named only if it
+    stands out from all of them. An unfinished trial counts with its forecast and the forecast's
+    variance.
     """
     from scipy.stats import t
 
@@ -138,6 +144,7 @@ def _by_single_runs(search: Search) -> Winner | None:
     others = np.arange(n) != top
     rest = known.expected[others]
     variance = float(rest.var(ddof=1) + np.mean(known.deviation[others] ** 2))
+    # The best itself is left out of mean and variance, which it would pull towards itself.
     error = np.sqrt(variance * n / (n - 1) + known.deviation[top] ** 2)
     lead = float(known.expected[top] - rest.mean())
     needed = float(t.ppf(1 - ERROR_RATE / n, n - 2) * error)
@@ -163,8 +170,8 @@ def _by_single_runs(search: Search) -> Winner | None:
 
 
 def searched_as(search: Search, probe: Result) -> int:
-    """The number of the trial that a probe repeats; its own where it repeats none."""
-    same = (one.number for one in search.results if one.params == probe.params)
+    """The number of the trial that a probe repeats; the probe's own where it repeats no trial."""
+    same = (result.number for result in search.results if result.params == probe.params)
     return min(same, default=probe.number)
 
 

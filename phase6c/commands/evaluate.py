@@ -19,8 +19,8 @@ from phase6c.commands.values import parse_count
 from phase6c.config import CalibrationKind, parse
 
 if TYPE_CHECKING:
+    from phase6c.evaluation.evaluated import Evaluated
     from phase6c.tune.evaluation.plan import EvaluationPlan
-    from phase6c.tune.evaluation.run import Evaluated
     from phase6c.tune.runtime.resources import Resources
 
 CALIBRATIONS = choice(CalibrationKind)

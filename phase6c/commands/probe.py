@@ -30,8 +30,8 @@ from phase6c.config import DataConfig, parse
 from phase6c.errors import ConfigError
 
 if TYPE_CHECKING:
+    from phase6c.analysis.probed import Probed
     from phase6c.tune.probe.plan import ProbePlan
-    from phase6c.tune.probe.run import Probed
     from phase6c.tune.runtime.resources import Resources
 
 BASE_HELP = "What to vary: best, top:K, trial:N or reference:NAME, such as reference:january_best."

@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from phase6c.analysis.contrasts import DOUBT, Contrast
+from phase6c.analysis.probed import Probed
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
 from phase6c.commands.plan_tables import resources_text
@@ -15,7 +16,6 @@ from phase6c.report.probes import repeats
 from phase6c.terminal.tables import plain_table
 from phase6c.tune.probe.estimate import ProbeEstimate
 from phase6c.tune.probe.plan import ProbePlan, Run
-from phase6c.tune.probe.run import Probed
 from phase6c.tune.runtime.resources import Resources
 from phase6c.wording import duration_text
 

@@ -1,4 +1,4 @@
-"""Daily bars: read from the demo package, files or folders, checked once, refused in one report."""
+"""Daily bars: read from the demo package, files or folders, checked once, refused in a report."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from phase6c.data.reading.raw import PRICES, RawTable, shown
 from phase6c.data.reading.readers import read_tables
 from phase6c.errors import DataError
 from phase6c.storage.redact import redact
-from phase6c.wording import listed
+from phase6c.wording import counted, listed
 
-# Of a folder of hundreds of bad files, the first ones tell enough.
+# The first problems of a folder of hundreds of bad files tell enough.
 MAX_PROBLEMS_SHOWN = 40
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Checked daily bars of one or more tickers.
+    """Checked daily bars of a ticker or of several.
 
     Attributes:
         frame: Columns date [datetime64], ticker [str], close [float64], and, if every ticker has
             them, open, high, low (all three) and volume [float64]; prices adjusted for splits and
             dividends where adj_close was given; sorted by ticker, then date.
-        sources: Where the bars came from, as they were named, without passwords and tokens.
+        sources: Sources of the bars, as they were named, without passwords and tokens.
         digest: SHA-256 of the columns and their values, whatever file or format they stood in.
         notes: Sentences for the user: what was left out, and what looks odd but may be right.
     """
@@ -40,6 +40,14 @@ class Bars:
     sources: tuple[str, ...]
     digest: str
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        dates = self.frame["date"]
+        return (
+            f"Bars({counted(len(self.frame), 'row')} of "
+            f"{counted(self.frame['ticker'].nunique(), 'ticker')}, {dates.min():%Y-%m-%d} to "
+            f"{dates.max():%Y-%m-%d}, {listed(list(self.sources), limit=3)})"
+        )
 
     def lacking(self, columns: Sequence[str]) -> str:
         """Says that these columns are not there, with the notes, which may say why."""
@@ -51,8 +59,8 @@ def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
 
     Args:
         source: "sp500" or "nasdaq" (the demo bars of the arch package), the path of a CSV
-            (.csv, .csv.gz) or Parquet file, or of a folder with one such file per ticker; several
-            of them in a sequence, or in one text separated by commas.
+            (.csv, .csv.gz) or Parquet file, or of a folder with such a file per ticker; several
+            sources in a sequence, or in a text separated by commas.
             A file has the columns date and close [price], and may have open, high, low [price,
             all three], volume [shares, contracts or any unit], ticker (else the file's name is
             the ticker) and adj_close [price] (then prices are multiplied by adj_close / close);
@@ -63,7 +71,7 @@ def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
         The bars of all sources; columns that only some of them have are left out, with a note.
 
     Raises:
-        DataError: All that is wrong with all the sources, in one report.
+        DataError: The sources have faults; the message lists those of all of them.
     """
     names = source_names(source)
     tables = [table for name in names for table in read_tables(name)]
@@ -89,16 +97,16 @@ def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:
 
 
 def dates_of(frame: pd.DataFrame) -> np.ndarray:
-    """The frame's dates as datetime64[D], one per row."""
+    """The dates of the frame's rows as datetime64[D]."""
     dates: np.ndarray = frame["date"].to_numpy().astype("datetime64[D]")
     return dates
 
 
 def source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
-    """The sources one by one; see `load_bars`.
+    """The names of the sources; see `load_bars`.
 
     Raises:
-        DataError: There is none.
+        DataError: No source is named.
     """
     if isinstance(source, str):
         source = source.split(",")
@@ -107,14 +115,14 @@ def source_names(source: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     remedy = "Name sp500, nasdaq, a file or a folder."
     if not isinstance(source, (list, tuple)):
         raise DataError("Bars are read from files", type(source).__name__, remedy)
-    names = tuple(name for name in (str(one).strip() for one in source) if name)
+    names = tuple(name for name in (str(part).strip() for part in source) if name)
     if not names:
         raise DataError("Bars need a source", "none", remedy)
     return names
 
 
 def _check_shared_tickers(frames: list[pd.DataFrame], tables: list[RawTable]) -> None:
-    """One ticker must come from one file."""
+    """No two files may hold the same ticker."""
     first_source: dict[str, str] = {}
     for frame, table in zip(frames, tables, strict=True):
         tickers = frame["ticker"].cat.categories
@@ -155,6 +163,7 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
 def _digest(frame: pd.DataFrame) -> str:
     codes, tickers = pd.factorize(frame["ticker"])
     columns = [name for name in (*PRICES, "volume") if name in frame]
+    # Little-endian bytes of fixed types, so that the digest is the same on every machine.
     head = {"columns": columns, "tickers": list(tickers), "rows": np.bincount(codes).tolist()}
     digest = hashlib.sha256(json.dumps(head).encode())
     digest.update(dates_of(frame).astype("<i8").tobytes())

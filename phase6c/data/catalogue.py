@@ -1,4 +1,4 @@
-"""The catalogue of features, their nested tiers, and the features of one ticker."""
+"""The catalogue of features, their nested tiers, and the features of a ticker."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ def tier_features(tier: Tier, columns: Iterable[str]) -> tuple[Feature, ...]:
 
 
 def compute_features(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
-    """Features of one ticker; a row reads that day's bar and earlier ones, no later one.
+    """Features of a ticker; a row reads the bars of that day and of earlier days, no later bar.
 
     Args:
-        frame: One ticker's bars, one row a day, with every column that the features need.
-        features: What to compute.
+        frame: Bars of the ticker, a row for each day, with every column that the features need.
+        features: Features to compute.
 
     Returns:
         float64[day, feature]: NaN before the feature's lookback, finite after it. Where a

@@ -1,4 +1,4 @@
-"""The features and labels of all bars, out of which every pair of date blocks is cut."""
+"""The features and labels of all bars, from which every pair of date blocks is cut."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from phase6c.data.windows import Block, SearchData
 
 @dataclass(frozen=True)
 class History:
-    """What is known up to some day: rows of all tickers, with features as they were computed.
+    """All that is known up to some day: rows of all tickers, with features as they were computed.
 
     Attributes:
         features: float32[row, feature], not scaled; NaN before each feature's lookback.
         rows: Dates and labels of the same rows.
-        feature_names: The panel's columns.
-        lookback_days: From this day of a ticker on, every feature is there.
-        config: What was asked for.
-        digest: Of the bars and of what was made of them.
-        summary: What the blocks of the search hold.
+        feature_names: Names of the panel's columns.
+        lookback_days: Day of a ticker from which on every feature is there.
+        config: Data configuration that the features and labels were made by.
+        digest: Digest of the bars and of the features and labels.
+        summary: Dates, row counts and base rates of the search's blocks.
     """
 
     features: np.ndarray
@@ -39,37 +39,37 @@ class History:
     summary: DataSummary
 
     def of(self, tickers: Sequence[str]) -> History:
-        """The same for some tickers."""
+        """The history of some tickers alone."""
         kept = np.isin(np.array(self.rows.names)[self.rows.tickers], tickers)
         return replace(self, features=self.features[kept], rows=self.rows.take(kept))
 
     def before(self, border: np.datetime64) -> History:
-        """The same without any row, and without any label that reads a bar, from `border` on."""
+        """The history without any row, and without any label that reads a bar, from `border` on."""
         kept = (self.rows.dates < border) & (self.rows.days >= self.lookback_days)
         rows = self.rows.take(kept)
         return replace(self, features=self.features[kept], rows=rows.known_before(border))
 
     def between(self, fold: Fold, border: np.datetime64 | None) -> SearchData:
-        """What is fitted on one block and judged on the one that follows, scaled on the former.
+        """A training block and the block that follows it, scaled by the moments of the former.
 
         Args:
-            fold: The dates of both.
-            border: The first date that nothing may read; None where the bars end before.
+            fold: Dates of both blocks.
+            border: First date that nothing may read; None where the bars end before.
 
         Raises:
-            LeakError: What came out knows the future.
+            LeakError: Something in the result knows the future.
         """
         return self._cut(fold.train, fold.out.first, fold.out, border)
 
     def fitted_on(self, train: Span, border: np.datetime64) -> SearchData:
-        """What is fitted on one block, with nothing to be judged on.
+        """A training block with nothing to be judged on.
 
         Args:
-            train: Its dates.
-            border: The first date that nothing may read.
+            train: Dates of the block.
+            border: First date that nothing may read.
 
         Raises:
-            LeakError: What came out knows the future.
+            LeakError: Something in the result knows the future.
         """
         return self._cut(train, border, None, border)
 
@@ -80,6 +80,7 @@ class History:
         out_span: Span | None,
         border: np.datetime64 | None,
     ) -> SearchData:
+        # Rows after the last block are cut away, not masked: what is not there cannot leak.
         last = train_span.last if out_span is None else out_span.last
         kept = (self.rows.dates <= last) & (self.rows.days >= self.lookback_days)
         rows, panel = self.rows.take(kept), self.features[kept]
@@ -110,7 +111,7 @@ class History:
 
 
 def _block(name: str, span: Span | None, rows: Rows, border: np.datetime64 | None) -> Block:
-    """The windows that end in the span; none without one."""
+    """The windows that end in the span; none without a span."""
     end_rows = np.empty(0, dtype=np.int64) if span is None else rows.windows_in(span)
     return Block(
         name=name,

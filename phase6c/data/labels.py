@@ -34,12 +34,12 @@ def label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     Nothing in a label is fitted: `vol` is scaled by each day's own past.
 
     Args:
-        frame: One ticker's bars, one row a day.
+        frame: Bars of a ticker, a row for each day.
         config: Horizon in days, label, and threshold or vol-multiple.
 
     Returns:
         float64[day]; NaN on the last h days, whose horizon is not full, and for `vol` where
-        there is no volatility: on the first 20 days, and after 20 days of one price.
+        there is no volatility: on the first 20 days, and after 20 days at the same price.
     """
     rise = _rise(frame, config)
     highest = _decisive_prices(frame, "high", config).max(axis=1)
@@ -63,6 +63,7 @@ def _decisive_prices(frame: pd.DataFrame, extreme: str, config: DataConfig) -> n
     if len(frame) <= days:
         return np.empty((0, 1))
     price = frame[extreme if config.label == "high" else "close"].to_numpy()
+    # Day t itself is left out: at its close, when the prediction is made, its high is past.
     following = sliding_window_view(price[1:], days)
     return following if config.label == "high" else following[:, -1:]
 

@@ -1,6 +1,7 @@
 """Checks that nothing which is learnt from knows the future or another block.
 
-They look at what came out and make it again in another way, so that a mistake in the making shows.
+They look at the finished data and make them again in another way, so that a mistake in the making
+shows.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ def check_causal(frame: pd.DataFrame, features: Sequence[Feature], values: np.nd
     """Checks that features stay what they are when the bars after them are others.
 
     Args:
-        frame: One ticker's bars, one row a day.
-        features: What to check.
+        frame: Bars of a ticker, a row for each day.
+        features: Features to check.
         values: float[day, feature], as they were made.
 
     Raises:
         LeakError: A feature has read a later bar, or is not made from these bars at all.
     """
+    # A feature that reads later bars changes when these change; a masked or shifted check of the
+    # values alone would not see it.
     n_days = int(_CAUSAL_SHARE * len(frame))
     for by in _DISTURBANCES:
         again = compute_features(_disturbed(frame, n_days, by), features)[:n_days]
@@ -67,13 +70,13 @@ def check_labels(
     """Checks that the block's labels are the same without any bar from its border on.
 
     Args:
-        block: Its windows.
-        frames: The bars of each ticker.
-        tickers: The names that the block's numbers stand for.
-        config: What the labels are.
+        block: Windows and their labels.
+        frames: Bars of each ticker.
+        tickers: Names that the block's numbers stand for.
+        config: Horizon and label.
 
     Raises:
-        LeakError: A label reads the next block, or is not that of its window.
+        LeakError: A label reads the next block, or is not the label of its window.
     """
     for number in np.unique(block.tickers):
         own = block.tickers == number
@@ -100,14 +103,14 @@ def check_scaler(
     """Checks that the scaler holds the moments of the train windows and of nothing else.
 
     Args:
-        scaler: As it was fitted.
+        scaler: Moments as they were fitted.
         panel: float32[row, feature], not yet scaled.
         train: The train windows.
         n_tickers: How many tickers the panel has.
         scaling: Whether the tickers are scaled together.
 
     Raises:
-        LeakError: Its mean or its deviation is another one.
+        LeakError: The scaler's mean or deviation differs.
     """
     groups = [np.ones(len(train), dtype=bool)]
     if scaling == "per_ticker":
@@ -124,7 +127,7 @@ def check_scaler(
 
 
 def check_search_data(data: SearchData) -> None:
-    """Checks the dates, the order and the finiteness of what a trial gets.
+    """Checks the dates, the order and the finiteness of the data of a trial.
 
     Raises:
         LeakError: Something knows the future or another block.
@@ -139,6 +142,7 @@ def check_search_data(data: SearchData) -> None:
             rule = f"Nothing in {name} may reach {border}, where the next block begins"
             raise LeakError(rule, dates.max(), _BUG)
     steps = np.diff(data.dates).astype(int)
+    # From a ticker's last row to the next ticker's first row the dates may well go back.
     steps[data.ticker_starts[1:] - 1] = 1
     if (steps <= 0).any():
         date = data.dates[np.argmax(steps <= 0)]

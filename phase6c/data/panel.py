@@ -20,7 +20,7 @@ from phase6c.storage.files import read_checked, write_checked
 
 logger = logging.getLogger(__name__)
 
-# The panel of 500 tickers takes two gigabytes; that of one a few megabytes.
+# The panel of 500 tickers takes two gigabytes, that of a single ticker a few megabytes.
 MAX_CACHED_PANELS = 8
 
 
@@ -28,11 +28,11 @@ def feature_panel(bars: Bars, features: Sequence[Feature], folder: Path | None) 
     """The features of each bar, in the order of the bars' rows.
 
     Args:
-        bars: Of all tickers.
-        features: The columns of the panel.
-        folder: Of panels computed before, created where it is missing. The digest of
-            bars, features and code in a file's name tells what it holds; a damaged file is made
-            anew.
+        bars: Bars of all tickers.
+        features: Columns of the panel.
+        folder: Folder of panels that were computed before, made where it is missing. The digest
+            of bars, features and code in a file's name tells its content; a damaged file is
+            made anew.
 
     Returns:
         float32[row, feature], NaN before each feature's lookback; it may be read-only.

@@ -25,17 +25,17 @@ from phase6c.errors import DataError
 
 
 def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = None) -> SearchData:
-    """What a search may see of the bars: no row of cal or test.
+    """The part of the bars that a search may see: no row of cal or test.
 
     Args:
-        bars: Of one or more tickers.
-        config: What is predicted, from which features, on which dates.
-        cache: Where computed features are kept; see `phase6c.data.panel`.
+        bars: Bars of a ticker or of several.
+        config: Features, label and date blocks.
+        cache: Folder of features that were computed before; see `phase6c.data.panel`.
 
     Raises:
-        DataError: Too few rows, a column that the label needs is missing, or a block has one
-            class only.
-        LeakError: What came out knows the future.
+        DataError: There are too few rows, a column that the label needs is missing, or a block
+            holds a single class.
+        LeakError: Something in the result knows the future.
     """
     return prepare(bars, config, cache)[0]
 
@@ -43,7 +43,7 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
 def prepare(
     bars: Bars, config: DataConfig, cache: Path | None = None
 ) -> tuple[SearchData, History, Splits]:
-    """What a search may see of the bars; and, for those who judge it, all there is, and its blocks.
+    """The data of a search; and for its evaluation the whole history, and the date blocks.
 
     Args, Raises:
         See `prepare_search_data`.
@@ -59,6 +59,7 @@ def prepare(
     summary = summarise(bars, rows, splits, windows, _dropped(features, config), config)
 
     panel = feature_panel(bars, features, cache)
+    # Features are computed ticker by ticker with the same code; the longest ticker stands for all.
     longest = int(np.argmax(np.bincount(rows.tickers)))
     check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
     history = History(
@@ -106,9 +107,11 @@ def _dropped(features: Sequence[Feature], config: DataConfig) -> tuple[str, ...]
 def _digest(
     summary: DataSummary, scaler: Scaler, features: Sequence[Feature], config: DataConfig
 ) -> str:
-    """Of the bars and of what was made from them: other code that makes the same is no change.
+    """The digest of the bars and of what was made from them.
 
-    The moments are rounded, since the last digits of sums differ between processors.
+    Other code that makes the same data is no change: labels and features enter by the blocks'
+    base rates and the features' moments. The moments are rounded, since the last digits of sums
+    differ between processors.
     """
     made = summary.model_dump(mode="json", exclude={"notes"})
     asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple"})

@@ -1,4 +1,4 @@
-"""Every bar of every ticker with its label: what may become the end of a window."""
+"""Every bar of every ticker with its label: each may become the end of a window."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from phase6c.data.splits import WARMUP_DAYS, Span
 
 @dataclass(frozen=True)
 class Rows:
-    """One entry per bar in each array, ticker by ticker, in order of dates.
+    """An entry per bar in each array, ticker by ticker, in order of dates.
 
     Attributes:
-        names: Of the tickers.
+        names: Names of the tickers.
         tickers: int64[row], an index into the names.
-        days: int64[row], the days that the ticker has before this one.
+        days: int64[row], the number of earlier days that the ticker has.
         dates: datetime64[D][row].
         label_ends: datetime64[D][row], the last date that the row's label reads; its own where
             the horizon is not full.
@@ -49,7 +49,12 @@ class Rows:
             tickers=np.repeat(np.arange(len(frames)), lengths),
             days=np.concatenate([np.arange(length) for length in lengths]),
             dates=np.concatenate(dates),
-            label_ends=np.concatenate([np.append(one[horizon:], one[-horizon:]) for one in dates]),
+            label_ends=np.concatenate(
+                [
+                    np.append(ticker_dates[horizon:], ticker_dates[-horizon:])
+                    for ticker_dates in dates
+                ]
+            ),
             up=np.concatenate([label_up(frame, config) for frame in frames]),
             down=np.concatenate([label_down(frame, config) for frame in frames]),
         )
@@ -60,20 +65,21 @@ class Rows:
         return np.unique(self.dates[self.days >= WARMUP_DAYS])
 
     def take(self, kept: np.ndarray) -> Rows:
-        """Those of a mask bool[row], and the tickers that still have any."""
+        """The rows of a mask bool[row], and the tickers that still have rows."""
         present, tickers = np.unique(self.tickers[kept], return_inverse=True)
         arrays = ("days", "dates", "label_ends", "up", "down")
         taken = {name: getattr(self, name)[kept] for name in arrays}
-        return Rows(tuple(self.names[one] for one in present), tickers, **taken)
+        return Rows(tuple(self.names[code] for code in present), tickers, **taken)
 
     def known_before(self, border: np.datetime64) -> Rows:
-        """The same without the labels that read a bar from `border` on."""
+        """The rows without the labels that read a bar from `border` on."""
         known = self.label_ends < border
-        up, down = (np.where(known, one, np.nan) for one in (self.up, self.down))
+        up, down = (np.where(known, label, np.nan) for label in (self.up, self.down))
         return replace(self, up=up, down=down)
 
     def windows_in(self, span: Span) -> np.ndarray:
         """The rows in which the block's windows end, ordered by date, then ticker."""
+        # The warm-up is the same for all tiers, so that they share their rows and can be compared.
         usable = (self.days >= WARMUP_DAYS) & ~np.isnan(self.up)
         inside = np.flatnonzero(usable & span.contains(self.dates, self.label_ends))
         return inside[np.lexsort((self.tickers[inside], self.dates[inside]))]

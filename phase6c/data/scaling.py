@@ -1,4 +1,4 @@
-"""Scaling of features by what the train windows say of them."""
+"""Scaling of features by their moments in the train windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from phase6c.config import Scaling
 
 # Scaled features beyond this many standard deviations are clipped.
 CLIP = 8.0
-# A ticker with fewer train windows is scaled like all together.
+# A ticker with fewer train windows is scaled by the moments of all tickers together.
 MIN_TICKER_WINDOWS = 60
 # A smaller deviation, beside the mean or alone, is a rounding error of equal values.
 _ROUNDING = 1e-6
@@ -22,7 +22,7 @@ class Scaler:
     """Mean and standard deviation of each feature over the train windows' last days.
 
     Attributes:
-        mean: float64[1 or ticker, feature]; one row stands for all tickers.
+        mean: float64[1 or ticker, feature]; a single row stands for all tickers.
         scale: float64[1 or ticker, feature]; 0 where a feature does not vary in train. It is
             scaled to 0 everywhere, since its weights would not be trained.
     """
@@ -44,9 +44,9 @@ class Scaler:
         Args:
             panel: float32[row, feature].
             rows: int64[window], the panel row of each train window's last day.
-            tickers: int[window], the ticker of each.
-            n_tickers: How many tickers the panel has.
-            scaling: Whether the tickers are scaled together or each on its own; one without
+            tickers: int[window], the ticker of each window.
+            n_tickers: Number of tickers in the panel.
+            scaling: Whether the tickers are scaled together or each on its own; a ticker without
                 enough windows is scaled like all together.
         """
         pooled = moments(panel, rows)
@@ -57,7 +57,7 @@ class Scaler:
             moments(panel, rows[tickers == ticker]) if count >= MIN_TICKER_WINDOWS else pooled
             for ticker, count in enumerate(counts)
         ]
-        mean, scale = (np.stack(one) for one in zip(*each, strict=True))
+        mean, scale = (np.stack(moment) for moment in zip(*each, strict=True))
         return cls(mean, scale)
 
     def scale_in_place(self, panel: np.ndarray, starts: np.ndarray) -> None:
@@ -74,6 +74,8 @@ class Scaler:
             part = panel[start:stop]
             part -= self.mean[row].astype(np.float32)
             part *= np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0).astype("f4")
+            # A crash is dozens of deviations away from calm years; unclipped it would rule the
+            # gradient.
             np.clip(part, -CLIP, CLIP, out=part)
 
 

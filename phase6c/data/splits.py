@@ -18,9 +18,9 @@ WARMUP_DAYS = 300
 MIN_BLOCK_DAYS = 20
 # Fewer folds say little about the spread over time.
 MIN_FOLDS = 5
-# What the first walk-forward fold trains on; the folds share the rest.
+# The share of the dates that the first walk-forward fold trains on; the folds share the rest.
 FIRST_TRAIN_SHARE = 0.5
-# Of a training, the latest part, on which its number of epochs is chosen.
+# The latest part of a training, on which its number of epochs is chosen.
 INNER_SHARE = 0.2
 # Blocks and steps that are told apart by name.
 CAL, TEST = "cal", "test"
@@ -28,12 +28,12 @@ CAL, TEST = "cal", "test"
 
 @dataclass(frozen=True)
 class Span:
-    """The dates of one block.
+    """The dates of a block.
 
     Attributes:
-        first: Its first date.
-        last: Its last date, the purge left out.
-        border: The first date that no label of this block may read. None if the bars end before.
+        first: First date.
+        last: Last date, the purge left out.
+        border: First date that no label of this block may read; None if the bars end before.
     """
 
     first: np.datetime64
@@ -93,6 +93,9 @@ class EvaluationStep:
 def split_dates(calendar: np.ndarray, config: DataConfig) -> Splits:
     """Cuts the calendar into blocks; the last h days of each are purged.
 
+    A label of day t reads the bars of days t+1 to t+h. Without the purge the last labels of a
+    block would be known only from the first days of the next block, on which the model is judged.
+
     The cuts depend on the calendar and the fractions alone, so that labels, horizons and tiers
     can be compared on the same blocks.
 
@@ -134,10 +137,10 @@ def walk_forward(
     training and from the fold before it, and no label reads `end` or anything after it.
 
     Args:
-        calendar: As for `split_dates`.
-        end: The first date that may not be read, such as the first of the test block.
-        config: The horizon, which is also the purge.
-        n_folds: How many.
+        calendar: Dates as `split_dates` takes them.
+        end: First date that may not be read, such as the first of the test block.
+        config: Horizon, which is also the purge.
+        n_folds: Number of folds.
 
     Raises:
         ConfigError: Fewer than five folds.
@@ -159,7 +162,7 @@ def walk_forward(
     return tuple(
         Fold(
             train=_training(days, days[start], config),
-            # What one fold has shown may calibrate the next, so that its labels end before it.
+            # The predictions of a fold may calibrate the next, so that its labels end before it.
             out=Span(
                 days[start], days[stop - purge_days - 1], days[stop] if stop < len(days) else end
             ),
@@ -174,10 +177,10 @@ def evaluation_steps(
     """A walk forward over the dates before the cal block, then that block, then the test block.
 
     Args:
-        calendar: As for `split_dates`.
-        splits: What that made of it.
-        config: The horizon, which is also the purge.
-        n_folds: Of the walk.
+        calendar: Dates as `split_dates` takes them.
+        splits: Blocks that `split_dates` has cut.
+        config: Horizon, which is also the purge.
+        n_folds: Number of folds in the walk.
 
     Raises:
         ConfigError: Fewer than five folds.
@@ -189,7 +192,7 @@ def evaluation_steps(
         out = splits.spans()[name]
         named[name] = Fold(_training(calendar, out.first, config), out)
     return tuple(
-        EvaluationStep(name, one, _inner(calendar, one, config)) for name, one in named.items()
+        EvaluationStep(name, fold, _inner(calendar, fold, config)) for name, fold in named.items()
     )
 
 

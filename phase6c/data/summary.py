@@ -1,4 +1,4 @@
-"""What the blocks of a search hold, as it is printed and stored."""
+"""The blocks of a search in numbers, as they are printed and stored."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from phase6c.config import DataConfig, Record
 from phase6c.data.bars import Bars
 from phase6c.data.rows import Rows
 from phase6c.data.splits import Splits
+from phase6c.wording import counted
 
 
 class BlockDates(Record):
@@ -32,11 +33,11 @@ class DataSummary(Record):
     """The blocks, the tickers and the features of a search; of test only dates and rows.
 
     Attributes:
-        tickers: Those with windows in train or val.
-        tickers_without_rows: The others.
-        rise: The rise to reach: a fraction of the close, or volatilities for the label vol.
-        dropped_features: Those of the tier that the bars have no columns for.
-        notes: What the user should know of the bars.
+        tickers: Tickers with windows in train or val.
+        tickers_without_rows: All other tickers.
+        rise: Rise to reach: a fraction of the close, or volatilities for the label vol.
+        dropped_features: Features of the tier that the bars have no columns for.
+        notes: Sentences for the user about the bars.
     """
 
     train: BlockSummary
@@ -52,6 +53,13 @@ class DataSummary(Record):
     notes: tuple[str, ...]
     bars_digest: str
 
+    def __repr__(self) -> str:
+        spans = (
+            f"{name} {block.first_date} to {block.last_date}"
+            for name, block in (("train", self.train), ("val", self.val), ("test", self.test))
+        )
+        return f"DataSummary({', '.join(spans)}, {counted(len(self.tickers), 'ticker')})"
+
 
 def summarise(
     bars: Bars,
@@ -64,12 +72,12 @@ def summarise(
     """Counts the blocks.
 
     Args:
-        bars: All of them.
-        rows: Their rows.
-        splits: The dates of the blocks.
-        windows: The rows of each block's windows, none of them empty.
+        bars: Bars of all tickers.
+        rows: Rows of the bars.
+        splits: Dates of the blocks.
+        windows: Rows of each block's windows; no block is empty.
         dropped_features: See DataSummary.
-        config: What was asked for.
+        config: Data configuration.
     """
     blocks: dict[str, Any] = {
         name: {

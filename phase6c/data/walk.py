@@ -1,4 +1,4 @@
-"""The walk forward of an evaluation: what each of its steps is fitted and judged on."""
+"""The walk forward of an evaluation: the data that each of its steps is fitted and judged on."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class Walk:
     """All that the trainings of an evaluation may see: nothing of the test block is in it.
 
     Attributes:
-        history: Ends before the test block.
-        steps: By name, in order of time; the last, `test`, only ends where the test block begins.
+        history: Rows that end before the test block.
+        steps: Steps by name, in order of time; the last, `test`, has only a training, which ends
+            where the test block begins.
     """
 
     history: History

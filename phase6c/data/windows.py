@@ -1,4 +1,4 @@
-"""What a trial learns from: one scaled panel of features and the windows that end in it."""
+"""The data of a trial: a scaled panel of features and the windows that end in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from phase6c.config import DataConfig
 from phase6c.data.scaling import Scaler
 from phase6c.data.summary import DataSummary
 from phase6c.errors import DataError
+from phase6c.wording import counted
 
 
 @dataclass(frozen=True)
 class Block:
-    """The windows of one date block, ordered by date, then ticker.
+    """The windows of a date block, ordered by date, then ticker.
 
     Attributes:
         name: train or val.
@@ -36,6 +37,10 @@ class Block:
     tickers: np.ndarray
     border: np.datetime64 | None
 
+    def __repr__(self) -> str:
+        span = f", {self.dates[0]} to {self.dates[-1]}" if len(self) else ""
+        return f"Block({self.name!r}, {counted(len(self), 'window')}{span})"
+
     def __len__(self) -> int:
         return len(self.end_rows)
 
@@ -50,13 +55,13 @@ class SearchData:
         dates: datetime64[D][row].
         ticker_starts: int64[ticker], the panel row where each ticker begins, ascending.
         train, val: Their windows; val has none in what is fitted only to be used.
-        feature_names: The panel's columns.
-        tickers: The tickers that have rows in the panel.
-        base_rate: The share of rises in train.
-        config: What was asked for.
-        digest: SHA-256 of the bars, the configuration and what was made of them.
-        scaler: What the features were scaled with.
-        summary: What the blocks hold.
+        feature_names: Names of the panel's columns.
+        tickers: Tickers that have rows in the panel.
+        base_rate: Share of rises in train.
+        config: Data configuration that all of it was made by.
+        digest: SHA-256 of the bars, the configuration, the labels and the moments.
+        scaler: Moments that the features were scaled by.
+        summary: Dates, row counts and base rates of the blocks.
     """
 
     features: np.ndarray
@@ -71,6 +76,14 @@ class SearchData:
     digest: str
     scaler: Scaler
     summary: DataSummary
+
+    def __repr__(self) -> str:
+        return (
+            f"SearchData({self.config.target}, tier {self.config.tier}, "
+            f"{counted(len(self.feature_names), 'feature')}, "
+            f"{counted(len(self.tickers), 'ticker')}, train {len(self.train):,} and val "
+            f"{counted(len(self.val), 'window')})"
+        )
 
     def check_context(self, context_days: int) -> None:
         """Checks that every window of that many days lies inside its ticker's rows.

@@ -1,4 +1,4 @@
-"""What a report is made of: a part for each search, with its sections and pictures."""
+"""The report as a document: a part for each search, with its sections and pictures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from phase6c.document.section import Cell, Section, sections_document, text
 
 @dataclass(frozen=True)
 class Part:
-    """What is reported of one search, or of all of them together.
+    """The report of a search, or of all searches together.
 
     Attributes:
-        name: Of the search.
-        facts: What it was, in words.
-        sections: What is said.
-        pictures: What is drawn.
+        name: Name of the search.
+        facts: Facts about the search, in words.
+        sections: Sections in their order.
+        pictures: Plots, each of a section.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """A report on one search or on several.
+    """A report on a search or on several.
 
     Attributes:
-        parts: One for each search; of several, the comparison first.
-        draws: Of every bootstrap.
-        code_version: Of the code that made it.
-        files: Where else the same stands.
+        parts: A part for each search; where there are several, their comparison first.
+        draws: Number of draws of every bootstrap.
+        code_version: Version of the code that made the report.
+        files: Sentence about the files in which the same stands.
     """
 
     parts: tuple[Part, ...]
@@ -70,6 +70,7 @@ _LONG = 40  # characters
 
 def page(report: Document) -> str:
     """The page, with its plots as drawings inside."""
+    # Names come from users' files: everything is escaped unless it is said to be safe.
     environment = Environment(
         loader=PackageLoader("phase6c.document", "."),
         autoescape=True,
@@ -84,10 +85,10 @@ def page(report: Document) -> str:
 
 
 def _is_long(cell: Cell) -> bool:
-    """Whether it may take several lines."""
+    """Whether a cell may take several lines."""
     return isinstance(cell, str) and len(cell) > _LONG
 
 
 def _is_figure(cell: Cell) -> bool:
-    """Whether it is set to the right."""
+    """Whether a cell is set to the right."""
     return cell is None or (not isinstance(cell, str | bool))

@@ -30,11 +30,11 @@ class Picture:
     """A plot, drawn and in two formats.
 
     Attributes:
-        section: Of the report, by name.
-        name: Of its file.
-        caption: What it shows.
-        svg: For the page.
-        png: For a file.
+        section: Name of its section of the report.
+        name: Name of its file.
+        caption: Sentence below it.
+        svg: Drawing for the page.
+        png: Image for a file.
     """
 
     section: str
@@ -51,7 +51,7 @@ def picture(
     draw: Callable[[Axes], None],
     size: tuple[float, float] = (6.4, 3.6),
 ) -> Picture:
-    """Draws on one pair of axes."""
+    """Draws on a pair of axes."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size)
         # Fixed margins: to find them, a figure would be drawn once more.
@@ -65,6 +65,7 @@ def rendered(section: str, name: str, caption: str, figure: Figure) -> Picture:
     svg, png = io.StringIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=_DPI)
+    # Without the XML declaration, which has no place inside a page.
     drawing = svg.getvalue()
     return Picture(section, name, caption, drawing[drawing.index("<svg") :], png.getvalue())
 
@@ -84,10 +85,10 @@ def reliability(
     def draw(axes: Axes) -> None:
         top = 0.0
         for label, p in shown.items():
-            one = CalibrationDisplay.from_predictions(
+            display = CalibrationDisplay.from_predictions(
                 y, p, n_bins=10, strategy="quantile", ax=axes, name=label
             )
-            top = max(top, 1.05 * float(max(one.prob_pred.max(), one.prob_true.max())))
+            top = max(top, 1.05 * float(max(display.prob_pred.max(), display.prob_true.max())))
         axes.set(xlim=(0, top), ylim=(0, top))
         axes.set(xlabel="mean predicted probability", ylabel="share of rises")
 

@@ -1,4 +1,4 @@
-"""What every part of a report is made of: sentences and tables."""
+"""The elements of every part of a report: sentences and tables."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Cell = bool | int | float | str | Estimate | None
 
 
 class Table(Record):
-    """A table of the report, of one CSV file and of the JSON.
+    """A table of the report, of a CSV file and of the JSON.
 
     Attributes:
-        name: Of the CSV file.
-        title: What it shows.
-        columns: Their names.
-        rows: A cell for each column.
+        name: Name of the CSV file.
+        title: Heading.
+        columns: Names of the columns.
+        rows: Rows with a cell for each column.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Section(Record):
     """A part of the report.
 
     Attributes:
-        name: Its key in the JSON and its anchor in the page.
-        title: Its heading.
-        says: What the data bear, in sentences.
-        tables: What the sentences rest on.
+        name: Key in the JSON and anchor in the page.
+        title: Heading.
+        says: Sentences that the data bear out.
+        tables: Tables that the sentences rest on.
     """
 
     name: str
@@ -57,11 +57,11 @@ def as_objects(table: Table) -> list[Values]:
 def sections_document(sections: Iterable[Section]) -> Values:
     """Sections by their names, as JSON."""
     return {
-        one.name: {
-            "says": one.says,
-            "tables": {table.name: as_objects(table) for table in one.tables},
+        section.name: {
+            "says": section.says,
+            "tables": {table.name: as_objects(table) for table in section.tables},
         }
-        for one in sections
+        for section in sections
     }
 
 
@@ -82,7 +82,7 @@ def text(cell: Cell) -> str:
 
 
 def number(value: float) -> str:
-    """A figure with four digits after the point, or as many as a tiny or large one needs."""
+    """A figure with four digits after the point, or as many as a tiny or large figure needs."""
     if 0 < abs(value) < 5e-5:
         return f"{value:.1e}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"

@@ -1,4 +1,4 @@
-"""The baselines that every model is held against, on the same rows: what simpler means reach."""
+"""The baselines that every model is held against on the same rows, made by simpler means."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import validation_frame, write_frame
 
 BASE_RATES = ("train_base_rate", "trailing_base_rate")
-# What the transformer's shortcut and bias say alone; it comes from the transformer itself.
+# The transformer's shortcut and bias alone; their predictions come from the transformer itself.
 OWN_SHORTCUT = "own_shortcut"
 
 VOLATILITY = "rv_20"
 TRAILING_DAYS = 365
-# Inverse strengths of the ridge penalty, strong ones for the many columns of a window.
+# Inverse strengths of the ridge penalty, stronger for the many columns of a window.
 TIER_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 WINDOW_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
-# Of a window's columns and rows together, to bound the memory; of more rows, every n-th is fitted.
+# Values in all windows together, to bound the memory; of more rows, every n-th is fitted.
 MAX_WINDOW_VALUES = 40_000_000
 MAX_TREES = 300
 
 
 class Simple(NamedTuple):
-    """What a baseline predicts, and how long it took to fit.
+    """The predictions of a baseline, and how long it took to fit.
 
     Attributes:
         logits: float64[row].
-        duration_s: Of choosing and fitting.
+        duration_s: Seconds of choosing and fitting.
     """
 
     logits: np.ndarray
@@ -48,16 +48,16 @@ class Simple(NamedTuple):
 def fit_simple(
     inner: SearchData, data: SearchData, context_days: int, seed: int
 ) -> dict[str, Simple]:
-    """What each baseline predicts for the rows of `data.val`, by name.
+    """The predictions of each baseline for the rows of `data.val`, by name.
 
     Penalties and the number of trees are chosen by the log loss on the latest part of the
     training, `inner.val`, as the transformers' epochs are; then all of the training is fitted.
 
     Args:
-        inner: The training of `data`, cut in two.
-        data: What is fitted and judged on.
-        context_days: Of the window that the linear model sees.
-        seed: Of gradient boosting.
+        inner: Training of `data`, cut in two.
+        data: Rows to be fitted, and rows to be judged on.
+        context_days: Days of the window that the linear model sees.
+        seed: Seed of gradient boosting.
     """
     fits = {
         "train_base_rate": lambda: np.full(len(data.val), float(logit(np.array(data.base_rate)))),
@@ -79,17 +79,19 @@ def _timed(fit: Callable[[], np.ndarray]) -> Simple:
 def trailing_base_rate(data: SearchData) -> np.ndarray:
     """The logit of the share of rises among the labels of the last year that were known by then.
 
-    All tickers count together. Before anything is known it is that of the training.
+    All tickers count together. Before anything is known it is the base rate of the training.
     """
     blocks = (data.train, data.val)
     y = np.concatenate([block.y for block in blocks])
+    # A label is known once the last bar that it reads has closed; the day after is the first on
+    # which a prediction may use it.
     known_on = np.concatenate([block.label_ends for block in blocks]) + 1
     order = np.argsort(known_on, kind="stable")
     known_on, rises = known_on[order], np.concatenate([[0.0], np.cumsum(y[order])])
     until = np.searchsorted(known_on, data.val.dates, side="right")
     since = np.searchsorted(known_on, data.val.dates - TRAILING_DAYS, side="right")
     n = until - since
-    # One rise and one other day more: of a year without rises the logit stays finite.
+    # A rise and another day more: the logit of a year without rises stays finite.
     rate = (rises[until] - rises[since] + 1) / (n + 2)
     return logit(np.where(n > 0, rate, data.base_rate))
 
@@ -113,14 +115,17 @@ def _ridge(
 def _fit_ridges(
     data: SearchData, strengths: Sequence[float], context_days: int
 ) -> list[np.ndarray]:
-    """What models of several strengths, fitted on the training, say of `data.val`."""
+    """The predictions of models of several strengths, fitted on the training, for `data.val`."""
     n_values = len(data.train) * context_days * len(data.feature_names)
+    # Neighbouring windows share all but a day: every n-th tells nearly as much as all of them.
     every = -(-n_values // MAX_WINDOW_VALUES)
     windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
-    models = [LogisticRegression(C=one, max_iter=500).fit(windows, y) for one in strengths]
+    models = [
+        LogisticRegression(C=strength, max_iter=500).fit(windows, y) for strength in strengths
+    ]
     parts = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 10_000))
     rows = (_windows(data, data.val, context_days, part=part) for part in parts)
-    by_part = [[_decided(model, one) for model in models] for one in rows]
+    by_part = [[_decided(model, part_rows) for model in models] for part_rows in rows]
     return [np.concatenate(logits) for logits in zip(*by_part, strict=True)]
 
 
@@ -156,7 +161,7 @@ class FittedBaseline(NamedTuple):
     """A simpler model's figures, and its predictions behind them.
 
     Attributes:
-        baseline: What it reaches.
+        baseline: Figures on the validation block.
         logits: float[window], on the validation block.
     """
 
@@ -168,15 +173,15 @@ def write_predictions(
     study_folder: Path, fitted: Sequence[FittedBaseline], data: SearchData
 ) -> None:
     """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
-    names = [one.baseline.name for one in fitted]
-    frame = validation_frame("name", names, [one.logits for one in fitted], data)
+    names = [baseline.baseline.name for baseline in fitted]
+    frame = validation_frame("name", names, [baseline.logits for baseline in fitted], data)
     write_frame(study_folder / BASELINES_FILE, frame)
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:
     """Logistic regression and gradient boosting on the last day's features of each window.
 
-    Fitted on the train windows, scored on the val windows, on one thread.
+    Fitted on the train windows, scored on the val windows, on a single thread.
     """
     models = {
         "logistic_regression": LogisticRegression(max_iter=1000),

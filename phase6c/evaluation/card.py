@@ -1,4 +1,4 @@
-"""The account of a model for a sceptic: what was compared, what chosen, and what came of it."""
+"""The account of a model for a sceptic: the comparison, the choice, and its outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
 from phase6c.evaluation.outcomes import Truth
 from phase6c.evaluation.race import BEHIND
 from phase6c.evaluation.tables import steps_table, ticker_tables
-from phase6c.statistics.calibrators import AffineCalibrator
 from phase6c.wording import times, words
 
 _FIGURES = (
@@ -36,13 +35,13 @@ _LEGEND = (
 
 @dataclass(frozen=True)
 class Card:
-    """What is said of a model.
+    """The account of a model.
 
     Attributes:
-        name: Of the evaluation.
-        facts: Where all this comes from.
-        judgement: On the test block.
-        walk_gain: Over the best baseline in the walk forward.
+        name: Name of the evaluation.
+        facts: Origin of the model.
+        judgement: Judgement on the test block.
+        walk_gain: Gain over the best baseline in the walk forward.
         sections: Sentences and tables.
     """
 
@@ -54,8 +53,8 @@ class Card:
 
 
 def make_card(evidence: Evidence) -> Card:
-    """Judges the chosen model and puts down what it was chosen from."""
-    tests = {name: one.calibrated_test for name, one in evidence.baselines.items()}
+    """Judges the chosen model and puts down the choice that led to it."""
+    tests = {name: baseline.calibrated_test for name, baseline in evidence.baselines.items()}
     judgement = judge(
         evidence.chosen.calibrated_test,
         tests,
@@ -75,14 +74,15 @@ def make_card(evidence: Evidence) -> Card:
 def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
     chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
     entries = [chosen, *evidence.baselines.values()]
-    rows = tuple(_test_row(one, evidence, judgement) for one in entries)
+    rows = tuple(_test_row(entry, evidence, judgement) for entry in entries)
     table = Table(name="test", title="The test block", columns=_FIGURES, rows=rows)
     says = [
         judgement.sentence,
         f"{len(evidence.test):,} rows of {len(np.unique(evidence.test.dates)):,} days with "
         f"{int(evidence.test.y.sum()):,} rises. It gains "
         + ", ".join(
-            f"{text(one.log_loss)} over the {words(one.over)}" for one in judgement.over_base_rates
+            f"{text(gained.log_loss)} over the {words(gained.over)}"
+            for gained in judgement.over_base_rates
         )
         + ".",
         f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
@@ -112,7 +112,7 @@ def _openings(evidence: Evidence) -> Iterator[str]:
 
 
 def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
-    selected = [one.name for one in evidence.periods if one.selected_on]
+    selected = [period.name for period in evidence.periods if period.selected_on]
     says = [
         f"Walk forward: over {words(evidence.best_baseline)}, the chosen model gains "
         f"{text(walk_gain.log_loss)} in log loss"
@@ -134,7 +134,7 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
         name="walk_forward",
         title=f"All folds of the walk forward{mark}",
         columns=_FIGURES,
-        rows=tuple(_walk_row(one, evidence, walk_gain) for one in entries),
+        rows=tuple(_walk_row(entry, evidence, walk_gain) for entry in entries),
     )
     return Section(
         name="walk_forward",
@@ -165,10 +165,10 @@ def _choice_section(evidence: Evidence) -> Section:
         columns=("model", "as", "calibrator", "log loss", "in the walk", "could be chosen"),
         rows=tuple(
             (
-                *(one.candidate, one.form, one.kind),
-                *(one.log_loss, one.walk_log_loss, one.note or "yes"),
+                *(score.candidate, score.form, score.kind),
+                *(score.log_loss, score.walk_log_loss, score.note or "yes"),
             )
-            for one in choice.scores
+            for score in choice.scores
         ),
     )
     return Section(
@@ -183,27 +183,34 @@ def _calibrator_text(evidence: Evidence) -> str:
     fitted = evidence.chosen.calibrator
     if fitted.kind == "none":
         return "No calibrator is applied."
-    how = "a step-wise map"
-    if isinstance(fitted, AffineCalibrator):
-        how = f"{fitted.intercept:.4f} + {fitted.slope:.4f} x logit"
     return (
-        f"The final calibrator, {how}, is fitted on walk forward and cal, "
+        f"The final calibrator, {fitted.formula}, is fitted on walk forward and cal, "
         f"{len(evidence.past):,} rows with {int(evidence.past.y.sum()):,} rises, all predicted out "
         "of fold."
     )
 
 
 def _first(choice: ModelChoice) -> CalScore:
-    return next(one for one in choice.scores if one.note is None)
+    return next(score for score in choice.scores if score.note is None)
 
 
 def _race_table(evidence: Evidence) -> Table:
     rows = []
-    for one in evidence.contenders:
-        n_seeds, why = evidence.dropped.get(one.name, (None, ""))
-        kept = "chosen" if one.name == evidence.choice.candidate else why or "stayed to the end"
+    for contender in evidence.contenders:
+        n_seeds, why = evidence.dropped.get(contender.name, (None, ""))
+        kept = (
+            "chosen" if contender.name == evidence.choice.candidate else why or "stayed to the end"
+        )
         rows.append(
-            (one.name, one.budget, one.n_params, one.n_tried, n_seeds, kept, _settings(one.params))
+            (
+                contender.name,
+                contender.budget,
+                contender.n_params,
+                contender.n_tried,
+                n_seeds,
+                kept,
+                _settings(contender.params),
+            )
         )
     return Table(
         name="contenders",
@@ -224,7 +231,7 @@ def _test_row(entry: Entry, evidence: Evidence, judgement: Judgement) -> tuple[C
     base = evidence.baselines["train_base_rate"]
     assert entry.test is not None
     assert base.test is not None
-    found = figures(
+    row_figures = figures(
         entry.test,
         entry.calibrated_test,
         base.test,
@@ -232,13 +239,13 @@ def _test_row(entry: Entry, evidence: Evidence, judgement: Judgement) -> tuple[C
         evidence.test,
         evidence.draws,
     )
-    return _row(entry, evidence, found, judgement.over_best, _test_gain)
+    return _row(entry, evidence, row_figures, judgement.over_best, _test_gain)
 
 
 def _walk_row(entry: Entry, evidence: Evidence, walk_gain: Gain) -> tuple[Cell, ...]:
     base = evidence.baselines["train_base_rate"]
     walk = walk_of(entry.truth)
-    found = figures(
+    row_figures = figures(
         entry.past[walk],
         entry.forward[walk],
         base.past[walk_of(base.truth)],
@@ -246,13 +253,13 @@ def _walk_row(entry: Entry, evidence: Evidence, walk_gain: Gain) -> tuple[Cell, 
         entry.truth.take(walk),
         evidence.draws,
     )
-    return _row(entry, evidence, found, walk_gain, _walk_gain)
+    return _row(entry, evidence, row_figures, walk_gain, _walk_gain)
 
 
 def _row(
     entry: Entry,
     evidence: Evidence,
-    found: Figures,
+    row_figures: Figures,
     of_chosen: Gain,
     gain_of: Callable[[Entry, Evidence], Gain],
 ) -> tuple[Cell, ...]:
@@ -263,12 +270,23 @@ def _row(
         over = (of_chosen if is_chosen else gain_of(entry, evidence)).log_loss
     name = words(entry.name) if entry.name in evidence.baselines else entry.name
     data = evidence.data
-    spread = found.fold_auc
+    spread = row_figures.fold_auc
     return (
-        *(name, entry.n_params, found.log_loss, over, found.skill, found.auc),
-        *(found.log_loss_raw, found.brier, found.calibration_intercept, found.calibration_slope),
-        *(found.ece, found.auc_down, found.auc_direction, found.average_precision, found.lift),
-        *(found.threshold, found.precision, found.recall, found.base_rate),
+        *(name, entry.n_params, row_figures.log_loss, over, row_figures.skill, row_figures.auc),
+        *(
+            row_figures.log_loss_raw,
+            row_figures.brier,
+            row_figures.calibration_intercept,
+            row_figures.calibration_slope,
+        ),
+        *(
+            row_figures.ece,
+            row_figures.auc_down,
+            row_figures.auc_direction,
+            row_figures.average_precision,
+            row_figures.lift,
+        ),
+        *(row_figures.threshold, row_figures.precision, row_figures.recall, row_figures.base_rate),
         f"{spread[0]:.3f} to {spread[1]:.3f}" if spread else None,
         *(data.tier, f"{data.horizon_days} d", data.goal),
         *(entry.n_tried, entry.n_seeds),
@@ -290,7 +308,7 @@ def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
 def _walked(entry: Entry, evidence: Evidence) -> tuple[np.ndarray, np.ndarray, Truth]:
     """The walk forward without cal: logits of a line and of the best baseline, and the rows."""
     best = evidence.baselines[evidence.best_baseline]
-    own, others = (one.forward[walk_of(one.truth)] for one in (entry, best))
+    own, others = (line.forward[walk_of(line.truth)] for line in (entry, best))
     return own, others, best.truth.take(walk_of(best.truth))
 
 

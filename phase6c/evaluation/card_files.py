@@ -38,7 +38,7 @@ def write_card(folder: Path, card: Card, evidence: Evidence) -> None:
 
 
 def read_card(folder: Path) -> Values | None:
-    """What card.json holds; None where there is none.
+    """The content of card.json; None where there is no card.
 
     Raises:
         StorageError: It cannot be read.
@@ -47,14 +47,14 @@ def read_card(folder: Path) -> Values | None:
     if not path.exists():
         return None
     try:
-        found: Values = json.loads(path.read_bytes())
+        card: Values = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StorageError(
             "A card must be readable",
             f"{path}: {error}",
             "Delete it; `resume=True` makes it again.",
         ) from error
-    return found
+    return card
 
 
 def document(card: Card, evidence: Evidence) -> Values:
@@ -70,7 +70,9 @@ def document(card: Card, evidence: Evidence) -> Values:
         "calibrator": json.loads(evidence.chosen.calibrator.to_json()),
         "threshold": evidence.chosen.threshold,
         "opening": evidence.opening.model_dump(mode="json"),
-        "openings_before": [one.model_dump(mode="json") for one in evidence.openings_before],
+        "openings_before": [
+            opening.model_dump(mode="json") for opening in evidence.openings_before
+        ],
         "draws": evidence.draws.n,
         "code_version": code_version(),
         "sections": sections_document(card.sections),
@@ -82,7 +84,7 @@ def markdown(card: Card) -> str:
     lines = [f"# {card.name}", "", f"**{card.judgement.sentence}**", ""]
     lines += [f"- {name}: {value}" for name, value in card.facts]
     for section in card.sections:
-        lines += ["", f"## {section.title}", "", *(f"- {one}" for one in section.says)]
+        lines += ["", f"## {section.title}", "", *(f"- {sentence}" for sentence in section.says)]
         for table in section.tables:
             lines += ["", f"### {table.title}", "", *_markdown_table(table)]
     return "\n".join(lines) + "\n"

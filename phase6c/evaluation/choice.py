@@ -16,22 +16,22 @@ from phase6c.statistics.logits import ensemble, log_losses
 
 Form = Literal["ensemble", "single"]
 
-# Of the rows that a calibrator is fitted on. A step-wise map follows the noise of fewer rises, and
-# of very few even the slope of an affine one does.
+# Rises in the rows that a calibrator is fitted on. With fewer, a step-wise map follows their noise,
+# and with very few even the slope of an affine map does.
 MIN_ISOTONIC_RISES = 1000
 MIN_SLOPE_RISES = 100
 
 
 class CalScore(Record):
-    """What a candidate with one calibrator reaches on the cal block.
+    """The figures of a candidate with a calibrator on the cal block.
 
     Attributes:
-        candidate: Its name.
+        candidate: Name of the candidate.
         form: All seeds as an ensemble, or each on its own, averaged.
-        kind: Of the calibrator, fitted on the walk forward.
-        log_loss: On the cal block.
-        walk_log_loss: In the walk forward, each step calibrated by those before it.
-        note: Why it could not be chosen; null where it could.
+        kind: Kind of the calibrator, which is fitted on the walk forward.
+        log_loss: Log loss on the cal block.
+        walk_log_loss: Log loss in the walk forward, each step calibrated by the steps before it.
+        note: Reason why it could not be chosen; null where it could.
     """
 
     candidate: str
@@ -43,11 +43,11 @@ class CalScore(Record):
 
 
 class ModelChoice(Record):
-    """What was chosen, and what from.
+    """The choice on the cal block.
 
     Attributes:
-        candidate, form, kind: As of `CalScore`.
-        scores: All that was compared, the best first.
+        candidate, form, kind: The chosen combination; see `CalScore`.
+        scores: All combinations that were compared, the best first.
     """
 
     candidate: str
@@ -67,21 +67,22 @@ def choose(
     """The candidate, its form and its calibrator with the least log loss on the cal block.
 
     Every calibrator is fitted on the pooled walk forward and applied to the cal block, which
-    follows it. One that has made the walk forward worse is not chosen for one good block.
+    follows it. A calibrator that has made the walk forward worse is not chosen for a single good
+    block.
 
     Args:
-        candidates: With the logits of walk and cal.
-        truth: The same rows; the step `cal` marks those of the cal block.
-        calibration: A kind, or `auto` for the best of them.
+        candidates: Candidates with their logits of walk and cal.
+        truth: Labels of the same rows; the step `cal` marks the rows of the cal block.
+        calibration: A kind, or `auto` for the best kind.
 
     Raises:
         StudyFailedError: None of the candidates may win.
     """
     scores = sorted(
-        (score for one in candidates for score in _scores(one, truth, calibration)),
-        key=lambda one: one.log_loss,
+        (score for candidate in candidates for score in _scores(candidate, truth, calibration)),
+        key=lambda score: score.log_loss,
     )
-    best = next((one for one in scores if one.note is None), None)
+    best = next((score for score in scores if score.note is None), None)
     if best is None:
         raise StudyFailedError(
             "At least one configuration must have been trained in every fold",
@@ -100,10 +101,12 @@ def _scores(
     n_rises = int(truth.y[~cal].sum())
     forms: tuple[Form, ...] = ("ensemble", "single") if len(candidate.logits) > 1 else ("single",)
     for form in forms:
+        # The single model that would be handed over is the first seed, but the mean over all seeds
+        # says with less luck what to expect of one.
         members = candidate.logits if form == "single" else candidate.ensemble[None]
-        found = {kind: _losses(kind, members, truth, cal) for kind in KINDS}
-        raw, _ = found["none"]
-        for kind, (walk, after) in found.items():
+        losses = {kind: _losses(kind, members, truth, cal) for kind in KINDS}
+        raw, _ = losses["none"]
+        for kind, (walk, after) in losses.items():
             note = None if candidate.may_win else "a reference is compared, not chosen"
             yield CalScore(
                 candidate=candidate.name,
@@ -119,18 +122,18 @@ def _losses(
     kind: CalibratorKind, members: np.ndarray, truth: Truth, cal: np.ndarray
 ) -> tuple[float, float]:
     """Log losses in the walk forward and on the cal block, means over the members [seed, row]."""
-    found = []
+    by_member = []
     for logits in members:
         losses = log_losses(calibrated_forward(kind, logits, truth), truth.y)
-        found.append((losses[~cal].mean(), losses[cal].mean()))
-    walk, after = np.mean(found, axis=0)
+        by_member.append((losses[~cal].mean(), losses[cal].mean()))
+    walk, after = np.mean(by_member, axis=0)
     return float(walk), float(after)
 
 
 def _fault(
     kind: CalibratorKind, calibration: CalibrationKind, n_rises: int, walk: float, raw: float
 ) -> str | None:
-    """Why a kind could not be chosen; `walk` and `raw` are log losses with and without it."""
+    """The reason why a kind may not be chosen; `walk` and `raw`: log losses with and without it."""
     if calibration != "auto":
         return None if kind == calibration else f"{calibration} was asked for"
     if kind == "isotonic" and n_rises < MIN_ISOTONIC_RISES:

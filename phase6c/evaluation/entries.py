@@ -1,4 +1,4 @@
-"""The lines of a card: models and baselines with what they predicted, before and in the test."""
+"""The lines of a card: models and baselines with their predictions, before and in the test."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Entry:
     """A model or a baseline.
 
     Attributes:
-        name: What tables call it.
-        past: float64[row], its logits on walk forward and cal, out of fold.
-        truth: The rows of these.
-        kind: Of its calibrator.
-        test: float64[row], its logits on the test block; None for what is not judged there.
-        n_params, n_tried, n_seeds: Exact parameters, configurations tried before it, trainings of
-            each step; None for a baseline.
-        seconds: Of all its trainings.
+        name: Name in tables.
+        past: float64[row], logits on walk forward and cal, out of fold.
+        truth: Labels of these rows.
+        kind: Kind of its calibrator.
+        test: float64[row], logits on the test block; None for an entry that is not judged there.
+        n_params, n_tried, n_seeds: Exact number of parameters, configurations tried before it,
+            trainings of each step; None for a baseline.
+        seconds: Seconds of all its trainings.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Entry:
 
     @cached_property
     def calibrator(self) -> Calibrator:
-        """Fitted on all of the past, for what follows it."""
+        """The calibrator that is fitted on all of the past, for the rows that follow it."""
         return Calibrator.fit(self.kind, self.past, self.truth.y)
 
     @property
@@ -66,7 +66,7 @@ class Entry:
         return best.threshold
 
     def with_test(self, logits: np.ndarray) -> Entry:
-        """The same, judged on the test block too."""
+        """The entry with logits on the test block, to be judged there too."""
         return replace(self, test=logits)
 
 
@@ -75,7 +75,7 @@ def baseline_entry(
 ) -> Entry:
     """A baseline, which is given the calibrator that suits it best, as the model is.
 
-    Base rates are what they are.
+    Base rates stay as they are: calibrated, they would be other rates.
     """
     kind: CalibratorKind = "none"
     if name not in BASE_RATES:
@@ -84,16 +84,16 @@ def baseline_entry(
 
 
 class Figures(Record):
-    """One line of a table; null where a figure is undefined.
+    """A line of a table; null where a figure is undefined.
 
     Attributes:
-        log_loss_raw: Before calibration.
-        log_loss: After it, as everything that follows.
+        log_loss_raw: Log loss before calibration.
+        log_loss: Log loss after it; all further figures are after it too.
         skill: 1 - log loss / log loss of the base rate of the training.
         lift: Average precision over the base rate.
-        precision, recall: At the threshold that was chosen before.
-        base_rate: Of these rows.
-        fold_auc: Least and largest over the steps.
+        precision, recall: Figures at the threshold that was chosen before.
+        base_rate: Share of rises in these rows.
+        fold_auc: Least and largest AUC over the steps.
     """
 
     log_loss_raw: float
@@ -123,19 +123,20 @@ def figures(
     truth: Truth,
     draws: Draws,
 ) -> Figures:
-    """How good the predictions of some rows are.
+    """The figures of predictions on some rows.
 
     Args:
         raw, calibrated: float64[row], the logits before and after calibration.
         base: float64[row], the logit of the base rate that each row's training had.
-        threshold: The probability from which a rise is called; None where none was chosen before.
-        truth: The same rows.
-        draws: Of the intervals.
+        threshold: Probability from which a rise is called; None where it was not chosen before.
+        truth: Labels of the same rows.
+        draws: Resampling of the intervals.
     """
     rate = float(truth.y.mean())
     metrics = measure(calibrated, truth.y, truth.down, float(sigmoid(base).mean()))
     losses = log_losses(calibrated, truth.y)
     loss, base_loss = float(losses.mean()), float(log_losses(base, truth.y).mean())
+    # Without a threshold nothing is called: no probability reaches 2.
     called = sigmoid(calibrated) >= (2.0 if threshold is None else threshold)
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(
@@ -169,17 +170,17 @@ def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
 
 
 def plain_auc(logits: np.ndarray, y: np.ndarray) -> float | None:
-    """Without an interval; None where there is one class only."""
+    """The AUC without an interval; None for a single class."""
     if len(np.unique(y)) < 2:
         return None
     return float(auc_score(logits, y)(np.ones((len(y), 1)))[0])
 
 
 def _fold_auc(logits: np.ndarray, truth: Truth) -> tuple[float, float] | None:
-    """Over steps of both classes, if there are several."""
+    """The least and the largest AUC over the steps of both classes, if there are several."""
     each = (plain_auc(logits[own], truth.y[own]) for own in step_masks(truth))
-    found = [one for one in each if one is not None]
-    return (min(found), max(found)) if len(found) > 1 else None
+    defined = [auc for auc in each if auc is not None]
+    return (min(defined), max(defined)) if len(defined) > 1 else None
 
 
 def step_masks(truth: Truth) -> Sequence[np.ndarray]:

@@ -1,4 +1,4 @@
-"""All that a card is made of: the contenders, the choice among them, and what they predicted."""
+"""All that a card is made of: the contenders, the choice among them, and their predictions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Period:
     """A step of the evaluation, by its dates.
 
     Attributes:
-        name: fold_1, fold_2 ..., or cal.
-        first, last: What was predicted.
+        name: Name of the step: fold_1, fold_2 ..., or cal.
+        first, last: First and last date that was predicted.
         selected_on: Whether the search chose its configurations by any of these dates.
     """
 
@@ -35,22 +35,23 @@ class Evidence:
     """All that a card is made of; no prediction of it was made by a model that saw its row.
 
     Attributes:
-        name: Of the evaluation.
-        data: What was predicted, from which features.
-        facts: Where all this comes from, in words.
-        periods: The steps before the test block.
-        contenders: What was compared.
-        dropped: By name, why a contender got no more trainings, and after how many seeds.
-        choice: What the cal block chose.
-        chosen: The model that was chosen, with its test predictions.
-        others: The other contenders, walk forward and cal only.
-        baselines: On the same rows, with their test predictions; the own shortcut among them.
-        best_baseline: The one to beat, chosen on the past.
-        past: The rows of walk forward and cal.
-        test: Those of the test block.
-        opening: Of the test block, for this card.
-        openings_before: Earlier ones of the same block.
-        draws: Of all intervals.
+        name: Name of the evaluation.
+        data: Label and features.
+        facts: Origin of the model, in words.
+        periods: Steps before the test block.
+        contenders: Configurations that were compared.
+        dropped: For contenders that got no more trainings, after how many seeds and why.
+        choice: Choice of the cal block.
+        chosen: Model that was chosen, with its test predictions.
+        others: Other contenders, walk forward and cal only.
+        baselines: Baselines on the same rows, with their test predictions; the model's own shortcut
+            is among them.
+        best_baseline: Baseline to beat, chosen on the past.
+        past: Rows of walk forward and cal.
+        test: Rows of the test block.
+        opening: Opening of the test block for this card.
+        openings_before: Earlier openings of the same block.
+        draws: Resampling of all intervals.
     """
 
     name: str

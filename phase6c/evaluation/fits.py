@@ -1,4 +1,4 @@
-"""What the trainings of an evaluation have stored, as candidates and the truth beside them."""
+"""The predictions that the trainings of an evaluation have stored, with their labels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from phase6c.study.trial_folder import MODEL, OUT_FILE, REFIT_FILE, read_frame
 
 
 class Refit(Record):
-    """How a step was trained on all of its dates.
+    """The summary of a training on all dates of a step.
 
     Attributes:
-        epochs: As many as were best on the latest part of the training.
-        duration_s: Of the refit.
+        epochs: Number of epochs that was best on the latest part of the training.
+        duration_s: Seconds of the refit.
     """
 
     epochs: int
@@ -30,11 +30,11 @@ class Refit(Record):
 
 @dataclass(frozen=True)
 class Fitted:
-    """What one training predicted for the block that follows it.
+    """The predictions of a training for the block that follows it.
 
     Attributes:
-        truth: Its rows.
-        logits: float64[row] of the whole model, and of its shortcut alone if it has one.
+        truth: Labels of the block.
+        logits: float64[row] of the whole model, and of its shortcut alone if it has a shortcut.
     """
 
     truth: Truth
@@ -64,13 +64,14 @@ def read_fitted(folder: Path, step: str) -> Fitted | None:
     """The predictions in a training's folder; None where there are none that are all finite.
 
     Args:
-        folder: Of the training.
-        step: What it was for.
+        folder: Folder of the training.
+        step: Step that it was for.
 
     Raises:
         StorageError: A file is damaged.
     """
     frame = read_frame(folder / OUT_FILE, "The predictions of a training")
+    # A training that ended on weights that are not finite is as good as none.
     if frame is None or not np.isfinite(frame["logit"]).all():
         return None
     by_model = {str(name): rows for name, rows in frame.groupby("of", sort=False)}

@@ -26,12 +26,13 @@ HINDSIGHT = "hindsight_base_rate"
 
 
 class Gain(Record):
-    """How much less a model's log loss is than another's on the same rows, in nats.
+    """The gain of a model over a rival on the same rows.
 
     Attributes:
-        over: The other's name.
-        log_loss: Its log loss less the model's; above 0 the model is better.
-        auc: The model's AUC less its; null where one is undefined or the other is a constant.
+        over: Name of the rival.
+        log_loss: Log loss of the rival less the model's, in nats; above 0 the model is better.
+        auc: AUC of the model less the rival's; null where it is undefined or the rival is a
+            constant.
     """
 
     over: str
@@ -45,19 +46,19 @@ class Gain(Record):
 
     @property
     def is_loss(self) -> bool:
-        """Whether it lies wholly on the worse side."""
+        """Whether the interval of the log loss lies wholly on the worse side."""
         return self.log_loss.high < 0
 
 
 class Judgement(Record):
-    """What the figures bear, and in one sentence.
+    """The verdict that the figures bear out.
 
     Attributes:
-        over_base_rates: The gain over each base rate, the hindsight one last.
-        over_best: The gain over the best baseline.
+        over_base_rates: Gain over each base rate, that of hindsight last.
+        over_best: Gain over the best baseline.
         has_skill: Whether the model is better than every base rate.
         wins: Whether it is better than the best baseline too.
-        sentence: For the card.
+        sentence: Verdict in a sentence for the card.
     """
 
     over_base_rates: tuple[Gain, ...]
@@ -72,7 +73,7 @@ def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> str:
 
     Args:
         baselines: float64[row] logits by name, calibrated.
-        truth: The same rows.
+        truth: Labels of the same rows.
     """
     losses = {
         name: float(log_losses(logits, truth.y).mean())
@@ -85,7 +86,7 @@ def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> str:
 def judge(
     logits: np.ndarray, baselines: Mapping[str, np.ndarray], best: str, truth: Truth, draws: Draws
 ) -> Judgement:
-    """What a model is worth on rows that nobody chose by.
+    """Judges a model on rows that nobody chose by.
 
     It has skill where it is better than every base rate: that of the training, that of the year
     before, and that of these rows themselves, which nobody could have known. Without the latter, a
@@ -96,17 +97,18 @@ def judge(
     bootstrap over dates, lies wholly above zero.
 
     Args:
-        logits: float64[row], the model's, calibrated.
+        logits: float64[row], calibrated logits of the model.
         baselines: float64[row] by name, calibrated; the base rates among them.
-        best: The baseline to beat, chosen elsewhere.
-        truth: The same rows.
-        draws: Of the bootstrap.
+        best: Name of the baseline to beat, chosen elsewhere.
+        truth: Labels of the same rows.
+        draws: Resampling of the intervals.
     """
     rates = {name: baselines[name] for name in BASE_RATES}
     rates[HINDSIGHT] = np.full(len(truth), float(logit(truth.y.mean())))
-    base_rates = tuple(gain(logits, one, name, truth, draws) for name, one in rates.items())
+    base_rates = tuple(gain(logits, rate, name, truth, draws) for name, rate in rates.items())
     over_best = gain(logits, baselines[best], best, truth, draws)
-    has_skill = all(one.is_shown for one in base_rates)
+    has_skill = all(gained.is_shown for gained in base_rates)
+    # Both are asked for: where the rate has drifted, a poor baseline may lose to a constant.
     wins = has_skill and over_best.is_shown
     return Judgement(
         over_base_rates=base_rates,
@@ -122,7 +124,7 @@ def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: 
 
     Args:
         logits, other: float64[row], both calibrated.
-        name: The other's.
+        name: Name of the other.
         truth, draws: See `judge`.
     """
     differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
@@ -132,19 +134,21 @@ def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: 
         scores.append(lambda weights: own(weights) - others(weights))
 
     def score(weights: np.ndarray) -> np.ndarray:
-        return np.stack([one(weights) for one in scores])
+        return np.stack([part(weights) for part in scores])
 
+    # The differences of two models depend on each other less than their losses do, or more where a
+    # rate has drifted: their own block length is estimated.
     block_days = optimal_block_days(differences, truth.dates)
     values = score(np.ones((len(truth), 1)))[:, 0]
     resampled = draws.of(score, truth.dates, block_days)
     log_loss, *rest = zip(map(float, values), resampled, strict=True)
-    auc = [estimate(*one) for one in rest]
+    auc = [estimate(*drawn) for drawn in rest]
     return Gain(over=name, log_loss=estimate_or_point(*log_loss), auc=auc[0] if auc else None)
 
 
 def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:
     if not has_skill:
-        least = min(base_rates, key=lambda one: one.log_loss.low)
+        least = min(base_rates, key=lambda gained: gained.log_loss.low)
         return (
             "No: as far as these rows show, the transformer is no better than the base rate: "
             f"against the {words(least.over)}, {_difference(least.log_loss)}."

@@ -20,9 +20,9 @@ class HeldOutBlock(Record):
     """Days of some bars that nothing may be chosen by.
 
     Attributes:
-        bars_digest: Of all bars.
-        tickers: Whose; empty in books of earlier versions.
-        first_date, last_date: Which days.
+        bars_digest: Digest of all bars.
+        tickers: Tickers of the bars; empty in books of earlier versions.
+        first_date, last_date: First and last day.
     """
 
     bars_digest: str
@@ -31,9 +31,10 @@ class HeldOutBlock(Record):
     last_date: date
 
     def overlaps(self, other: HeldOutBlock) -> bool:
-        """Whether it holds days of the other's.
+        """Whether it shares days with another block.
 
-        Other horizons cut a few days off, and newer bars of a ticker have another digest.
+        Equal dates or digests are not asked for: other horizons cut a few days off, and newer bars
+        of a ticker have another digest.
         """
         same_bars = self.bars_digest == other.bars_digest
         return (
@@ -47,12 +48,12 @@ class Opening(HeldOutBlock):
     """One opening of a test block.
 
     Attributes:
-        at: When, in UTC.
-        evaluation_id: Of the evaluation; one that is resumed opens it once.
-        model: The folder of the model that was judged.
-        chosen: What had been chosen before, and how it was to be calibrated.
-        label: What was predicted, in words.
-        code_version: Of the code that opened it.
+        at: Time of the opening, in UTC.
+        evaluation_id: Identity of the evaluation, which a resumed evaluation keeps.
+        model: Folder of the model that was judged.
+        chosen: Configuration, form and calibrator that had been chosen before.
+        label: Label in words.
+        code_version: Version of the code that opened it.
     """
 
     at: datetime
@@ -70,8 +71,8 @@ def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...
     """Writes an opening down before anything is seen.
 
     Args:
-        path: Of the book; created if it is not there.
-        opening: The one that is about to happen; nothing is written if this evaluation has opened
+        path: Path of the book; created if it is not there.
+        opening: Opening that is about to happen; nothing is written if this evaluation has opened
             the block before.
 
     Returns:
@@ -81,11 +82,13 @@ def open_test(path: Path, opening: Opening) -> tuple[Opening, tuple[Opening, ...
         StorageError: The book cannot be read or written: then nothing may be opened.
     """
     make_folder(path.parent)
+    # Two evaluations that open the same block at once must see each other.
     with FileLock(path.with_suffix(".lock")):
         known = openings_of(path, opening)
-        for place, one in enumerate(known):
-            if one.evaluation_id == opening.evaluation_id:
-                return one, tuple(known[:place])
+        # An evaluation that was interrupted after its opening and resumed has not looked twice.
+        for place, earlier in enumerate(known):
+            if earlier.evaluation_id == opening.evaluation_id:
+                return earlier, tuple(known[:place])
         book = AppendOnlyFile(path)
         try:
             book.append(opening.model_dump(mode="json"))
@@ -104,7 +107,7 @@ def read_openings(path: Path) -> Sequence[Opening]:
         return ()
     try:
         # As JSON, since dates are told as text.
-        found = [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
+        openings = [Opening.model_validate_json(json.dumps(row)) for row in read_lines(path)]
     except ValueError as error:
         raise StorageError(
             "The book of test openings must be whole",
@@ -112,17 +115,17 @@ def read_openings(path: Path) -> Sequence[Opening]:
             "Restore it from a copy; without it nobody knows what has been looked at.",
         ) from error
     _check_end(path)
-    return found
+    return openings
 
 
 def openings_of(path: Path, block: HeldOutBlock) -> Sequence[Opening]:
-    """Those of any days of a block, by whomever; see `read_openings`."""
-    return [one for one in read_openings(path) if one.overlaps(block)]
+    """The openings of any days of a block, by whomever; see `read_openings`."""
+    return [opening for opening in read_openings(path) if opening.overlaps(block)]
 
 
 def has_opened(path: Path, evaluation_id: str) -> bool:
     """Whether an evaluation has opened its test block already."""
-    return any(one.evaluation_id == evaluation_id for one in read_openings(path))
+    return any(opening.evaluation_id == evaluation_id for opening in read_openings(path))
 
 
 def _check_end(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What happened on the rows of some dates, and what one candidate said of them beforehand."""
+"""Rises and falls on the rows of some dates, and the predictions that were made beforehand."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from phase6c.config import CalibratorKind
-from phase6c.statistics.bootstrap import Score, row_weights
+from phase6c.statistics.bootstrap import Score, resampled
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.statistics.logits import ensemble
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The rows of one or more blocks, in order of their dates.
+    """The rows of a block or of several, in order of their dates.
 
     Attributes:
         dates: datetime64[D][row].
@@ -36,28 +36,28 @@ class Truth:
         return len(self.y)
 
     def of(self, steps: Sequence[str]) -> np.ndarray:
-        """bool[row]: those that were predicted in these steps."""
+        """bool[row]: whether the row was predicted in one of these steps."""
         return np.isin(self.steps, steps)
 
     @classmethod
     def joined(cls, parts: Sequence[Truth]) -> Truth:
-        """The rows of several steps one after the other."""
-        names = [one.name for one in fields(cls)]
+        """The rows of several steps in a row."""
+        names = [column.name for column in fields(cls)]
         return cls(
-            **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         )
 
     def take(self, rows: np.ndarray) -> Truth:
-        """Those of a mask bool[row]."""
-        return Truth(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+        """The rows of a mask bool[row]."""
+        return Truth(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
 @dataclass(frozen=True)
 class CandidatePredictions:
-    """A configuration with what it predicted for rows that it was not fitted on.
+    """A configuration with its predictions for rows that it was not fitted on.
 
     Attributes:
-        name: What tables call it.
+        name: Name in tables.
         logits: float64[seed, row], of all seeds that it was trained with.
         may_win: Whether it may be chosen; a reference is shown only.
     """
@@ -73,12 +73,12 @@ class CandidatePredictions:
 
 
 class Draws(NamedTuple):
-    """How figures are resampled.
+    """The way in which figures are resampled.
 
     Attributes:
-        horizon_days: Of the labels.
-        n: Resamples.
-        seed: Of the resampling.
+        horizon_days: Horizon of the labels.
+        n: Number of resamples.
+        seed: Seed of the resampling.
     """
 
     horizon_days: int
@@ -87,29 +87,30 @@ class Draws(NamedTuple):
 
     def of(self, score: Score, dates: np.ndarray, block_days: float = 0) -> np.ndarray:
         """A figure on every resample of the dates [draw]."""
-        chunks = row_weights(
+        return resampled(
+            score,
             dates,
             horizon_days=self.horizon_days,
             draws=self.n,
             seed=self.seed,
             block_days=block_days,
         )
-        return np.concatenate([score(weights) for weights in chunks], axis=-1)
 
 
 def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -> np.ndarray:
-    """Logits float64[row], those of each step after a calibrator fitted on the steps before it.
+    """Logits float64[row], each step's mapped by a calibrator fitted on the steps before it.
 
-    The first step has nothing before it and stays as it is, as does one that only rows of one
-    class precede.
+    The first step has nothing before it and stays as it is, as does a step that only rows of a
+    single class precede.
 
     Args:
-        kind: Of calibrator.
+        kind: Kind of calibrator.
         logits: float[row], out of fold.
-        truth: The same rows.
+        truth: Labels of the same rows.
     """
     calibrated = np.array(logits, dtype=np.float64)
     steps = dict.fromkeys(truth.steps)  # in order of time
+    # Forward in time: a calibrator must not know the rates of the steps that it is applied to.
     seen = np.zeros(len(truth), dtype=bool)
     for step in steps:
         own = truth.steps == step

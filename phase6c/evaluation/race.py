@@ -10,7 +10,7 @@ from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
 from phase6c.statistics.bootstrap import PairedInterval, mean_score, paired_interval
 from phase6c.statistics.logits import log_losses
 
-# Fewer say nothing of the spread between them.
+# Fewer seeds say nothing of the spread between them.
 MIN_SEEDS = 2
 # How the reason begins for which a contender drops out here.
 BEHIND = "behind the leader"
@@ -19,34 +19,36 @@ BEHIND = "behind the leader"
 def cannot_win(
     candidates: Sequence[CandidatePredictions], truth: Truth, draws: Draws
 ) -> dict[str, PairedInterval]:
-    """Those whose log loss lies above the leader's, as far as seeds and days can tell.
+    """The candidates whose log loss lies above the leader's, as far as seeds and days can tell.
 
     The leader has the least mean log loss over its seeds, out of those that may win, before any
-    calibration: a calibrator fitted on one fold adds noise of its own. Another drops out where the
+    calibration: a calibrator fitted on a fold adds noise of its own. Another drops out where the
     95% interval of the paired difference, for other seeds and other days of the same kind, lies
     wholly above zero: a race as of Maron & Moore (1997) and irace. Each round looks anew, so that
     over several rounds a good configuration is dropped more often than in 2.5% of the cases.
 
     Args:
-        candidates: On the same seeds, in the same order.
-        truth: The rows of the walk forward so far.
-        draws: Of the days.
+        candidates: Candidates on the same seeds, in the same order.
+        truth: Rows of the walk forward so far.
+        draws: Resampling of the days.
 
     Returns:
         By name, the interval of how much worse it is.
     """
-    if not candidates or any(len(one.logits) < MIN_SEEDS for one in candidates):
+    if not candidates or any(len(candidate.logits) < MIN_SEEDS for candidate in candidates):
         return {}
-    losses = {one.name: race_losses(one, truth) for one in candidates}
+    losses = {candidate.name: race_losses(candidate, truth) for candidate in candidates}
+    # The mean over the seeds: configurations race, whatever form is handed over later.
     leader = min(
-        (one for one in candidates if one.may_win), key=lambda one: losses[one.name].mean()
+        (candidate for candidate in candidates if candidate.may_win),
+        key=lambda candidate: losses[candidate.name].mean(),
     ).name
-    found = {
+    behind = {
         name: _worse_by(own - losses[leader], truth, draws)
         for name, own in losses.items()
         if name != leader
     }
-    return {name: interval for name, interval in found.items() if interval.low > 0}
+    return {name: interval for name, interval in behind.items() if interval.low > 0}
 
 
 def race_losses(candidate: CandidatePredictions, truth: Truth) -> np.ndarray:
@@ -55,5 +57,5 @@ def race_losses(candidate: CandidatePredictions, truth: Truth) -> np.ndarray:
 
 
 def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> PairedInterval:
-    resampled = np.stack([draws.of(mean_score(one), truth.dates) for one in differences])
-    return paired_interval([float(one.mean()) for one in differences], resampled)
+    resampled = np.stack([draws.of(mean_score(rows), truth.dates) for rows in differences])
+    return paired_interval([float(rows.mean()) for rows in differences], resampled)

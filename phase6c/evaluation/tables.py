@@ -15,7 +15,7 @@ from phase6c.wording import words
 
 
 def steps_table(evidence: Evidence) -> Table:
-    """Walk forward and cal, one line for each step."""
+    """Walk forward and cal, a line for each step."""
     chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
     rows = []
     for period, own in zip(evidence.periods, step_masks(evidence.past), strict=True):
@@ -33,13 +33,13 @@ def steps_table(evidence: Evidence) -> Table:
 def ticker_tables(
     name: str, chosen: np.ndarray, best: np.ndarray, truth: Truth, evidence: Evidence
 ) -> tuple[Table, ...]:
-    """One line for each ticker, which all share one training; nothing for one ticker alone.
+    """A line for each ticker; all tickers share a training. Nothing for a single ticker.
 
     Args:
-        name: Of the rows, part of the table's name.
+        name: Name of the rows, part of the table's name.
         chosen, best: float64[row], calibrated logits of the model and of the best baseline.
-        truth: The same rows.
-        evidence: What else is known.
+        truth: Labels of the same rows.
+        evidence: All else that is known.
     """
     tickers = np.unique(truth.tickers)
     if len(tickers) < 2:
@@ -69,7 +69,7 @@ def _compared(chosen: np.ndarray, best: np.ndarray, y: np.ndarray) -> tuple[Cell
 
 
 def _mark(period: Period) -> str:
-    """What was chosen on these dates."""
+    """The choice that was made on these dates."""
     if period.name == CAL:
         return "the model"
     return "contenders (selected on)" if period.selected_on else ""

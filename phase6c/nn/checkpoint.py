@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +16,15 @@ from torch import Tensor
 
 from phase6c.config import Values
 from phase6c.errors import StorageError
+from phase6c.nn.lane import Lane, Weights
 from phase6c.nn.memory import is_out_of_memory
-from phase6c.nn.trainer import Trainer, Weights
 from phase6c.records import Measurement
 from phase6c.storage.files import read_checked, remove, rename, write_checked, write_whole
 from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE
 
 logger = logging.getLogger(__name__)
 
-# Streams differ between devices, and weights of a best epoch are not there before there is one.
+# Streams differ between devices, and there are no best weights before the first sound epoch.
 _VARYING = ("streams", "weights")
 
 
@@ -32,20 +33,20 @@ class Checkpoint:
     """A trial after one of its epochs.
 
     Attributes:
-        trainer: What `Trainer.state_dict` returned.
-        measurements: One per epoch so far.
-        logits: float32[window] per epoch, on the validation block.
+        state: State of its lane, as `Lane.state_dict` returns it.
+        measurements: Measurement of each epoch so far.
+        logits: Logits float32[window] of each epoch on the validation block.
     """
 
-    trainer: Values
+    state: Values
     measurements: list[Measurement]
     logits: list[np.ndarray]
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes `last.ckpt` and keeps the one before as `previous.ckpt`.
+    """Writes `last.ckpt` and keeps the checkpoint before it as `previous.ckpt`.
 
-    One of the two is whole at any time, and there are never more than two of them.
+    At any time one of the two is whole, and there are never more than these two.
     """
     packed = _packed(_to_plain(checkpoint))
     last = folder / LAST_FILE
@@ -54,14 +55,18 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     write_checked(last, packed)
 
 
-def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
-    """The newest checkpoint that is whole and fits; None if there is none: the trial starts over.
+def load_checkpoint(folder: Path, lane: Lane) -> Checkpoint | None:
+    """The newest checkpoint that is whole and fits; None if the trial must start over.
 
-    What cannot be used is deleted with a warning, so that it never takes the place of a sound one.
+    A checkpoint that cannot be used is deleted with a warning, so that it never takes the place of
+    a sound one.
 
     Args:
-        folder: Of the trial.
-        trainer: What the state must fit; it is left as it is.
+        folder: Folder of the trial.
+        lane: Lane that the state must fit; it is left as it is.
+
+    Raises:
+        StorageError: A file cannot be read.
     """
     last, previous = folder / LAST_FILE, folder / PREVIOUS_FILE
     if previous.exists() and not last.exists():
@@ -70,8 +75,8 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
         if not path.exists():
             continue
         try:
-            return _read(path, trainer)
-        except Exception as error:  # what the content of a foreign file raises is not known
+            return _read(path, lane)
+        except Exception as error:  # the content of a foreign file may raise anything
             if isinstance(error, StorageError) or is_out_of_memory(error):
                 raise
             reason = str(error) if isinstance(error, _UnusableError) else type(error).__name__
@@ -82,13 +87,13 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Checkpoint | None:
     return None
 
 
-def save_state(path: Path, trainer: Trainer) -> None:
-    """Writes what the next epoch of a trainer depends on, and nothing else."""
-    write_checked(path, _packed(trainer.state_dict()))
+def save_state(path: Path, lane: Lane) -> None:
+    """Writes everything that the next epoch of a lane depends on, and nothing else."""
+    write_checked(path, _packed(lane.state_dict()))
 
 
-def load_state(path: Path, trainer: Trainer) -> bool:
-    """Whether the trainer now goes on from a state; one that cannot be used is deleted.
+def load_state(path: Path, lane: Lane) -> bool:
+    """Loads a stored state and tells whether there was any; an unusable file is deleted.
 
     Raises:
         StorageError: The file cannot be read.
@@ -97,33 +102,44 @@ def load_state(path: Path, trainer: Trainer) -> bool:
         return False
     payload = read_checked(path)
     state = None if payload is None else _state_of(payload)
-    if state is None or _form(state) != _form(trainer.state_dict()):
+    if state is None or _form(state) != _form(lane.state_dict()):
         logger.warning("%s cannot be used and is deleted; its training starts over", path)
         remove(path)
         return False
-    trainer.load_state_dict(_with_own_streams(state, trainer.state_dict()))
+    lane.load_state_dict(_with_own_streams(state, lane.state_dict()))
     return True
 
 
-def _state_of(payload: memoryview) -> Values | None:
+def _state_of(payload: memoryview) -> Any:
     try:
         return _unpacked(payload)
-    except Exception as error:  # what the content of a foreign file raises is not known
+    except Exception as error:  # the content of a foreign file may raise anything
         if is_out_of_memory(error):
             raise
         return None
 
 
-def _packed(state: Values) -> memoryview:
+def _packed(state: Values) -> bytes:
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getbuffer()
+    torch.save(_compact(state), buffer)
+    # The buffer hands over its own bytes without a copy; a view would need the buffer alive.
+    return buffer.getvalue()
 
 
-def _unpacked(payload: memoryview) -> Values:
-    """A state on the CPU, as a training may go on on another kind of device; executes no code."""
-    state: Values = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+def _compact(state: Any) -> Any:
+    """A nested state whose tensors share no memory: torch would write all lanes with each."""
+    if isinstance(state, Tensor):
+        return state if state.untyped_storage().nbytes() == state.nbytes else state.clone()
+    if isinstance(state, list):
+        return [_compact(item) for item in state]
+    if isinstance(state, Mapping):
+        return {name: _compact(item) for name, item in state.items()}
     return state
+
+
+def _unpacked(payload: memoryview) -> Any:
+    """Stored content on the CPU, as a training may go on on another device; executes no code."""
+    return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
 
 
 def save_weights(folder: Path, weights: Weights) -> None:
@@ -133,11 +149,11 @@ def save_weights(folder: Path, weights: Weights) -> None:
 
 def are_finite(weights: Weights) -> bool:
     """Whether no weight is NaN or infinite."""
-    return all(bool(torch.isfinite(one).all()) for one in weights.values())
+    return all(bool(torch.isfinite(weight).all()) for weight in weights.values())
 
 
 def weights_bytes(weights: Weights) -> bytes:
-    """Weights as a file of the safetensors format holds them."""
+    """The content of a file of the safetensors format with these weights."""
     content: bytes = save(weights)
     return content
 
@@ -146,63 +162,67 @@ class _UnusableError(ValueError):
     """Why a checkpoint is passed over."""
 
 
-def _read(path: Path, trainer: Trainer) -> Checkpoint:
+def _read(path: Path, lane: Lane) -> Checkpoint:
     payload = read_checked(path)
     if payload is None:
         raise _UnusableError("its checksum does not fit")
-    return _fitted(_from_plain(_unpacked(payload)), trainer.state_dict())
+    return _fitted(_from_plain(_unpacked(payload)), lane.state_dict())
 
 
 def _to_plain(checkpoint: Checkpoint) -> Values:
     """Tensors and plain values alone, so that reading it back executes no code."""
     return {
-        "trainer": checkpoint.trainer,
+        "trainer": checkpoint.state,
         "measurements": [one.model_dump(mode="json") for one in checkpoint.measurements],
-        "logits": [torch.from_numpy(one) for one in checkpoint.logits],
+        "logits": [torch.from_numpy(own) for own in checkpoint.logits],
     }
 
 
-def _from_plain(state: Values) -> Checkpoint:
+def _from_plain(state: Any) -> Checkpoint:
     measurements = [Measurement.model_validate(one) for one in state["measurements"]]
-    return Checkpoint(state["trainer"], measurements, [one.numpy() for one in state["logits"]])
+    return Checkpoint(state["trainer"], measurements, [own.numpy() for own in state["logits"]])
 
 
 def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
-    """The checkpoint, to be loaded into a trainer with a state like `own`.
+    """The checkpoint, to be loaded into a lane with a state like `own`.
 
     Raises:
-        _UnusableError: Its parts are not of one epoch, or it is one of another shape.
+        _UnusableError: Its parts are not of the same epoch, or it has another shape.
     """
-    found, n_epochs = checkpoint.trainer, len(checkpoint.measurements)
+    stored, n_epochs = checkpoint.state, len(checkpoint.measurements)
     epochs = [one.epoch for one in checkpoint.measurements]
-    if epochs != list(range(1, n_epochs + 1)) or n_epochs != found["epoch"]:
+    if epochs != list(range(1, n_epochs + 1)) or n_epochs != stored["epoch"]:
         raise _UnusableError("its parts are not of one epoch")
-    has_logits = [one.ndim for one in checkpoint.logits] == [1] * n_epochs
-    if not has_logits or _form(found) != _form(own) or not _are_weights_of(own, found["best"]):
+    has_logits = [logits.ndim for logits in checkpoint.logits] == [1] * n_epochs
+    if not has_logits or _form(stored) != _form(own) or not _are_weights_of(own, stored["best"]):
         raise _UnusableError("it is one of another shape")
-    return replace(checkpoint, trainer=_with_own_streams(found, own))
+    return replace(checkpoint, state=_with_own_streams(stored, own))
 
 
-def _with_own_streams(found: Values, own: Values) -> Values:
-    """A trainer's state; streams of another kind of device begin anew."""
-    pairs = zip(found["streams"], own["streams"], strict=True)
-    streams = [stored if stored.shape == mine.shape else mine for stored, mine in pairs]
-    return {**found, "streams": streams}
+def _with_own_streams(stored: Values, own: Values) -> Values:
+    """A lane's state; streams of another kind of device begin anew."""
+    pairs = zip(stored["streams"], own["streams"], strict=True)
+    streams = [theirs if theirs.shape == mine.shape else mine for theirs, mine in pairs]
+    return {**stored, "streams": streams}
 
 
 def _form(state: object) -> object:
-    """The names, shapes and kinds of a nested state, apart from what varies."""
+    """The names, shapes and kinds of a nested state, apart from those that vary."""
     if isinstance(state, Tensor):
         return state.shape, state.dtype
     if isinstance(state, list):
-        return [_form(one) for one in state]
+        return [_form(item) for item in state]
     if isinstance(state, Mapping):
-        return {name: name in _VARYING or _form(one) for name, one in state.items()}
+        return {name: name in _VARYING or _form(item) for name, item in state.items()}
+    # None counts as a number, since the best value and the micro-batch may be missing.
     return state is None or isinstance(state, int | float)
 
 
 def _are_weights_of(own: Values, bests: Sequence[Values]) -> bool:
-    """Whether weights of best epochs, where there are any, have the model's names and sizes."""
-    expected = {name: one.numel() // len(bests) for name, one in own["model"].items()}
-    weights = [one["weights"] for one in bests if one["weights"] is not None]
-    return all({name: one.numel() for name, one in lane.items()} == expected for lane in weights)
+    """Whether the weights of the best epoch, if there are any, have the model's names and sizes."""
+    expected = {name: weight.numel() for name, weight in own["model"].items()}
+    return all(
+        {name: weight.numel() for name, weight in best["weights"].items()} == expected
+        for best in bests
+        if best["weights"] is not None
+    )

@@ -1,4 +1,4 @@
-"""Where a model runs, in which precision, and how long a training step takes there."""
+"""The device of a model, the faster precision there, and the time of a training step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from phase6c.nn.optim import LaneAdamW, training_step
 
 # A coarser arithmetic must pay: bfloat16 only where it saves at least a tenth.
 _WORTHWHILE = 0.9
-# Without hardware for it, bfloat16 is some 60 times slower: one product shows that at once.
+# Without hardware for it, bfloat16 is some 60 times slower: a single product shows that at once.
 _HOPELESS = 3.0
 _PROBE_ROWS = 32
 _MAX_REPEATS = 5
@@ -27,7 +27,7 @@ def pick_device() -> torch.device:
 
 
 def use_one_thread() -> None:
-    """Has torch compute on one CPU thread: a trial a core is faster than threads that share."""
+    """Has torch compute on one CPU thread: a trial on each core is faster than shared threads."""
     torch.set_num_threads(1)
 
 
@@ -36,7 +36,13 @@ def faster_precision(
 ) -> Precision:
     """The precision in which training is faster here, by a quick measurement.
 
-    One layer is measured, since all layers of a shape take the same time.
+    A single layer is measured, since all layers of a shape take the same time.
+
+    Args:
+        model: Shape of the model.
+        n_features: Number of columns of the panel.
+        batch_size: Number of windows of a step.
+        device: Device to be measured.
     """
     if _product_s(model, torch.bfloat16, device) > _HOPELESS * _product_s(
         model, torch.float32, device
@@ -55,7 +61,15 @@ def measure_step_s(
     precision: Precision,
     device: torch.device,
 ) -> float:
-    """Seconds of one training step of one lane, first step left out."""
+    """Seconds of a training step of a single lane, its first step left out.
+
+    Args:
+        model: Shape of the model.
+        n_features: Number of columns of the panel.
+        batch_size: Number of windows of the step.
+        precision: Precision of matrix products.
+        device: Device to be measured.
+    """
     with device:
         network = LaneTransformer(model, n_features, precision=precision)
         windows = torch.ones(1, batch_size, model.context_days, n_features)
@@ -74,6 +88,7 @@ def _product_s(model: ModelConfig, dtype: torch.dtype, device: torch.device) -> 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
     """The median time of a few repeats, fewer where one takes long."""
+    # The first run also allocates memory and chooses kernels.
     _timed(work, device)
     times: list[float] = []
     while len(times) < _MAX_REPEATS and sum(times) < _ENOUGH_S:
@@ -84,6 +99,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 def _timed(work: Callable[[], object], device: torch.device) -> float:
     begun = time.perf_counter()
     work()
+    # A GPU only queues its work; without the wait nothing but the queueing would be timed.
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - begun

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +17,7 @@ from phase6c.config import ModelConfig, Precision
 
 Purpose = Literal["weights", "dropout", "order"]
 _STREAMS: dict[Purpose, int] = {"weights": 0, "dropout": 1, "order": 2}
+# Standard deviation of GPT-2's positions, small beside the embedded days.
 _POSITION_STD = 0.02
 # Dropout compares 16 random bits with a threshold: four decisions for one 64-bit draw.
 _LEVELS = 1 << 16
@@ -25,56 +27,76 @@ _DECISIONS_PER_DRAW = 4
 def lane_generator(
     seed: int, purpose: Purpose, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """The random stream of one lane and purpose; it depends on nothing else."""
+    """The random stream of a lane for a purpose; it depends on seed and purpose alone."""
     entropy = np.random.SeedSequence(seed, spawn_key=(_STREAMS[purpose],))
     state = int(entropy.generate_state(1, np.uint64)[0])
     return torch.Generator(device).manual_seed(state)
 
 
 class LaneLinear(nn.Module):
-    """K linear maps as one batched product: weight [lane, in, out], bias [lane, 1, out]."""
+    """K linear maps as a single batched product: weight [lane, in, out], bias [lane, 1, out]."""
 
     def __init__(self, n_lanes: int, n_in: int, n_out: int, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(n_lanes, n_in, n_out))
         self.bias = nn.Parameter(torch.empty(n_lanes, 1, n_out)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps [lane, row, in] to [lane, row, out]."""
+    def forward(self, x: Float[Tensor, "lane row n_in"]) -> Float[Tensor, "lane row n_out"]:
+        """Maps every row of a lane by the lane's own weights."""
         if self.bias is None:
             return torch.bmm(x, self.weight)
         return torch.baddbmm(self.bias, x, self.weight)
 
 
 class LaneDropout:
-    """Dropout with one probability and one random stream per lane.
+    """Dropout with a probability and a random stream for each lane.
 
     Args:
-        probabilities: The share of values dropped, one per lane; met to 1/65536.
-        seeds: One per lane.
-        device: Where the masks are drawn.
+        probabilities: Share of the values dropped in each lane, exact to 1/65536.
+        seeds: Seed of each lane.
+        device: Device on which the masks are drawn.
+
+    Attributes:
+        generators: Random stream of each lane.
     """
 
     def __init__(
         self, probabilities: Sequence[float], seeds: Sequence[int], device: torch.device
     ) -> None:
+        self._device = device
         self.generators = [lane_generator(seed, "dropout", device) for seed in seeds]
         self._active = [p > 0 for p in probabilities]
-        dropped = torch.tensor([round(p * _LEVELS) for p in probabilities])
         column = (len(probabilities), 1, 1)
-        self._first_kept = (dropped - _LEVELS // 2).to(device, torch.int16).view(column)
-        self._scale = (_LEVELS / (_LEVELS - dropped)).to(device).view(column)
+        self._first_kept = torch.zeros(column, dtype=torch.int16, device=device)
+        self._scale = torch.ones(column, device=device)
+        for lane, p in enumerate(probabilities):
+            self._set_probability(lane, p)
 
-    def draw(self, n_masks: int, rows: int, width: int) -> list[Tensor | None]:
-        """The masks of one step, each [lane, row, width] or None where no lane drops anything.
+    def begin(self, lane: int, probability: float, seed: int) -> None:
+        """Gives a lane another probability and the first numbers of another seed's stream."""
+        self.generators[lane] = lane_generator(seed, "dropout", self._device)
+        self._set_probability(lane, probability)
 
-        A mask holds 0 or 1 / (1 - p). One draw serves all of a lane's masks.
+    def _set_probability(self, lane: int, probability: float) -> None:
+        dropped = round(probability * _LEVELS)
+        self._active[lane] = probability > 0
+        # The random bits are read as signed numbers, of which the lowest are dropped.
+        self._first_kept[lane] = dropped - _LEVELS // 2
+        self._scale[lane] = _LEVELS / (_LEVELS - dropped)
+
+    def draw(
+        self, n_masks: int, rows: int, width: int
+    ) -> list[Float[Tensor, "lane {rows} {width}"] | None]:
+        """The masks of a step, each of them None where no lane drops anything.
+
+        A mask holds 0 or 1 / (1 - p). A single draw serves all masks of a lane.
         """
         if not any(self._active):
             return [None] * n_masks
         lanes, count = len(self._active), n_masks * rows * width
         draws = -(-count // _DECISIONS_PER_DRAW)
-        bits = torch.zeros(lanes, draws, dtype=torch.int64, device=self._scale.device)
+        bits = torch.zeros(lanes, draws, dtype=torch.int64, device=self._device)
+        # A lane without dropout leaves its stream alone, exactly as it would without the others.
         for lane, generator in enumerate(self.generators):
             if self._active[lane]:
                 bits[lane].random_(-(1 << 63), None, generator=generator)
@@ -94,30 +116,37 @@ class Block(nn.Module):
         self.up = LaneLinear(n_lanes, width, inner)
         self.down = LaneLinear(n_lanes, inner, width)
 
-    def forward(self, x: Tensor, attention_mask: Tensor | None, ff_mask: Tensor | None) -> Tensor:
-        """Maps [lane, batch * token, d_model] to the same shape."""
+    def forward(
+        self,
+        x: Float[Tensor, "lane row d_model"],
+        attention_mask: Float[Tensor, "lane row d_model"] | None,
+        ff_mask: Float[Tensor, "lane row d_model"] | None,
+    ) -> Float[Tensor, "lane row d_model"]:
+        """Transforms the tokens of all windows, a row each; the masks scale the two branches."""
         x = _add(x, self.mix(self._attend(self.qkv(_norm(x)))), attention_mask)
         inner = functional.gelu(self.up(_norm(x)))
         return _add(x, self.down(inner), ff_mask)
 
     def _attend(self, qkv: Tensor) -> Tensor:
         lanes, rows, _ = qkv.shape
+        # Windows of all lanes are alike to attention, so that lane and batch share an axis.
         query, key, value = qkv.view(-1, *self._heads).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         return mixed.transpose(1, 2).reshape(lanes, rows, -1)
 
 
 class LaneTransformer(nn.Module):
-    """K independent transformers of one shape; it returns logits only.
+    """K independent transformers of the same shape, which return logits only.
 
     Norms carry no weights of their own: each feeds a linear map, which absorbs them. Without
     `initialise` or `load_lane` the parameters are undefined.
 
     Args:
-        config: The shape; `dropout` is not read here, it comes with each training step.
-        n_features: The columns of the panel.
-        n_lanes: K.
-        precision: In which the blocks multiply; the residual stream and the head keep float32.
+        config: Shape of a lane; `dropout` is not read here, it comes with each training step.
+        n_features: Number of columns of the panel.
+        n_lanes: Number of lanes, K.
+        precision: Precision of the products in the blocks; the residual stream and the head keep
+            float32.
     """
 
     def __init__(
@@ -137,11 +166,15 @@ class LaneTransformer(nn.Module):
         self.head = LaneLinear(n_lanes, config.d_model, 1)
         self.shortcut = LaneLinear(n_lanes, n_features, 1, bias=False) if config.shortcut else None
 
-    def forward(self, windows: Tensor, dropout: LaneDropout | None = None) -> Tensor:
-        """Logits [lane, batch] of windows [lane, batch, day, feature], oldest day first.
+    def forward(
+        self,
+        windows: Float[Tensor, "lane batch day feature"],
+        dropout: LaneDropout | None = None,
+    ) -> Float[Tensor, "lane batch"]:
+        """The logits of windows, whose days begin with the oldest.
 
-        With `dropout` it is a training step that advances the lanes' random streams; without,
-        the result depends on the weights and windows alone.
+        With `dropout` the call belongs to a training step and advances the lanes' random streams;
+        without it the result depends on the weights and windows alone.
         """
         lanes, batch, _, _ = windows.shape
         with torch.autocast(windows.device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -153,11 +186,13 @@ class LaneTransformer(nn.Module):
             logits = logits + self.shortcut(windows[:, :, -1])
         return cast(Tensor, logits.squeeze(-1))
 
-    def shortcut_alone(self, last_days: Tensor) -> Tensor | None:
-        """Logits [lane, batch] of the shortcut and the head's bias, without the transformer.
+    def shortcut_alone(
+        self, last_days: Float[Tensor, "batch feature"]
+    ) -> Float[Tensor, "lane batch"] | None:
+        """The logits of the shortcut and the head's bias, without the transformer.
 
         Args:
-            last_days: [batch, feature], the last day of each window.
+            last_days: The last day of each window.
         """
         if self.shortcut is None:
             return None
@@ -178,41 +213,45 @@ class LaneTransformer(nn.Module):
             x = block(x, attention_mask, ff_mask)
         return x
 
-    @torch.no_grad()
     def initialise(self, seeds: Sequence[int], base_rate: float) -> None:
-        """Draws each lane's weights from its own seed, so that it predicts the base rate.
+        """Draws the weights of every lane; see `initialise_lane`."""
+        for lane, seed in enumerate(seeds):
+            self.initialise_lane(lane, seed, base_rate)
 
-        Weights are normal with variance 1 / fan-in, those that end a residual branch divided by
-        sqrt(2 n_layers) (GPT-2); head and shortcut are zero, the head's bias the base rate's
-        logit (RetinaNet's prior, arXiv 1708.02002).
+    @torch.no_grad()
+    def initialise_lane(self, lane: int, seed: int, base_rate: float) -> None:
+        """Draws the weights of a lane from its seed, so that it predicts the base rate.
+
+        Weights are normal with variance 1 / fan-in, and those that end a residual branch divided
+        by sqrt(2 n_layers) (GPT-2). Head and shortcut are zero, the head's bias is the base rate's
+        logit (the prior of RetinaNet, arXiv 1708.02002).
         """
         residual = (2 * self.config.n_layers) ** -0.5
-        for lane, seed in enumerate(seeds):
-            generator = lane_generator(seed, "weights")
-            for name, parameter in self.named_parameters():
-                own = parameter[lane]
-                if name == "positions":
-                    _fill_normal(own, _POSITION_STD, generator)
-                elif _is_matrix(name) and name.startswith(("embed", "blocks")):
-                    std = own.shape[0] ** -0.5
-                    ends_branch = name.endswith(("mix.weight", "down.weight"))
-                    _fill_normal(own, std * residual if ends_branch else std, generator)
-                else:
-                    own.zero_()
+        generator = lane_generator(seed, "weights")
+        for name, parameter in self.named_parameters():
+            own = parameter[lane]
+            if name == "positions":
+                _fill_normal(own, _POSITION_STD, generator)
+            elif _is_matrix(name) and name.startswith(("embed", "blocks")):
+                std = own.shape[0] ** -0.5
+                ends_branch = name.endswith(("mix.weight", "down.weight"))
+                _fill_normal(own, std * residual if ends_branch else std, generator)
+            else:
+                own.zero_()
         head_bias = cast(Tensor, self.head.bias)
-        head_bias.fill_(math.log(base_rate / (1 - base_rate)))
+        head_bias[lane].fill_(math.log(base_rate / (1 - base_rate)))
 
     def matrices(self) -> list[nn.Parameter]:
-        """The weights of the linear maps: what weight decay acts on."""
-        return [one for name, one in self.named_parameters() if _is_matrix(name)]
+        """The weights of the linear maps, on which weight decay acts."""
+        return [weight for name, weight in self.named_parameters() if _is_matrix(name)]
 
     def vectors(self) -> list[nn.Parameter]:
-        """Biases and positions: what weight decay leaves alone."""
-        return [one for name, one in self.named_parameters() if not _is_matrix(name)]
+        """The biases and positions, which weight decay leaves alone."""
+        return [vector for name, vector in self.named_parameters() if not _is_matrix(name)]
 
     @torch.no_grad()
     def lane_state(self, lane: int) -> dict[str, Tensor]:
-        """One lane's weights without lane axis, copied to host memory.
+        """The weights of a lane without the lane axis, copied to host memory.
 
         Weights are [out, in] and biases [out] as in `torch.nn.Linear`, positions [token, d_model].
         """
@@ -223,7 +262,7 @@ class LaneTransformer(nn.Module):
 
     @torch.no_grad()
     def load_lane(self, lane: int, state: Mapping[str, Tensor]) -> None:
-        """Puts weights as `lane_state` returns them into one lane.
+        """Puts weights as `lane_state` returns them into a lane.
 
         Raises:
             ValueError: The names are not those of this model.
@@ -239,9 +278,9 @@ class LaneTransformer(nn.Module):
 
 
 def count_parameters(config: ModelConfig, n_features: int) -> int:
-    """The exact number of parameters of one lane, counted on the meta device.
+    """The exact number of parameters of a lane, counted on the meta device.
 
-    All blocks of a shape have the same size, so one of them is built whatever `n_layers` is.
+    All blocks of a shape have the same size, so that a single block is built for any `n_layers`.
     """
     shape = config.model_copy(
         update={"n_layers": 1, "n_heads": 1, "pooling": "mean", "dropout": 0.0}
@@ -255,7 +294,7 @@ def _count_parts(one_layer: ModelConfig, n_features: int) -> tuple[int, int]:
     with torch.device("meta"):
         model = LaneTransformer(one_layer, n_features)
     total, block = (
-        sum(one.numel() for one in part.parameters()) for part in (model, model.blocks[0])
+        sum(weight.numel() for weight in part.parameters()) for part in (model, model.blocks[0])
     )
     return total - block, block
 

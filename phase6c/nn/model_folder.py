@@ -16,26 +16,27 @@ from phase6c.errors import StorageError
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.storage.files import write_json, write_whole
 from phase6c.study.trial_folder import CHECKSUMS_FILE, sha256_of
+from phase6c.wording import counted
 
 CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
 SINGLE_WEIGHTS_FILE = "model.safetensors"
 
 
 class ModelInfo(Record):
-    """What a model is, and what it was made from; stored as config.json.
+    """The description and origin of a model; stored as config.json.
 
     Attributes:
-        trial: Its configuration; the seed is that of its first member.
-        seeds: Of its members.
-        feature_names: In the order of its input.
-        n_params: Of one member.
-        bar_days: The median distance of two bars in days: 1 for daily ones.
-        sources, bars_digest: The bars that it was fitted on.
-        fitted_through: The last date that any of its labels has read.
-        threshold: From which probability on a rise is called, chosen before the test block opened.
-        evaluation_id: Of the evaluation that chose it.
-        code_version: Of the code that made it.
-        feature_code_digest: Of the code that computed its features.
+        trial: Configuration of a member; the seed is that of the first member.
+        seeds: Seeds of the members.
+        feature_names: Features in the order of the input.
+        n_params: Number of parameters of a member.
+        bar_days: Median distance of two bars in days, 1 for daily bars.
+        sources, bars_digest: Bars that the model was fitted on.
+        fitted_through: Last date that any of its labels has read.
+        threshold: Probability from which on a rise is called, chosen before the test block opened.
+        evaluation_id: Evaluation that chose the model.
+        code_version: Version of the code that made the model.
+        feature_code_digest: Digest of the code that computed the features.
     """
 
     schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
@@ -52,18 +53,35 @@ class ModelInfo(Record):
     code_version: str
     feature_code_digest: str
 
+    def __repr__(self) -> str:
+        return f"ModelInfo({self.text})"
+
+    @property
+    def text(self) -> str:
+        """The model in a few words."""
+        n_members, n_features = len(self.seeds), len(self.feature_names)
+        return (
+            f"{self.trial.data.target}, {counted(n_members, 'member')} of "
+            f"{counted(self.n_params, 'parameter')}, {counted(n_features, 'feature')}, fitted "
+            f"through {self.fitted_through}"
+        )
+
 
 class StoredScaler(Record):
-    """The features' moments, as JSON: a row for all tickers, or one for each of `tickers`."""
+    """The features' moments, as JSON: a row for all tickers, or a row for each of `tickers`."""
 
     feature_names: tuple[str, ...]
     tickers: tuple[str, ...]
     mean: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
 
+    def __repr__(self) -> str:
+        n_features, n_rows = len(self.feature_names), len(self.mean)
+        return f"StoredScaler({counted(n_rows, 'row')} of {counted(n_features, 'feature')})"
+
     @classmethod
     def of(cls, data: SearchData) -> StoredScaler:
-        """The one that data are scaled by."""
+        """The scaler of a trial's data."""
         return cls(
             feature_names=data.feature_names,
             tickers=data.tickers,
@@ -73,7 +91,7 @@ class StoredScaler(Record):
 
 
 def weights_file(seed: int, n_members: int) -> str:
-    """The name of a member's weights."""
+    """The name of the file with a member's weights."""
     return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
 
 
@@ -87,9 +105,9 @@ def write_model(
     """Writes a model; its checksums, without which it is not whole, come last.
 
     Args:
-        folder: Of the model, there already.
-        info, scaler, calibrator: See there.
-        weights: Of each member in the safetensors format, by seed.
+        folder: Existing folder of the model.
+        info, scaler, calibrator: Records of the model, see their classes.
+        weights: Weights of each member in the safetensors format, by seed.
 
     Raises:
         StorageError: A file cannot be written.
@@ -108,7 +126,7 @@ def check_whole(folder: Path) -> None:
     """Checks that the files of a model are to the bit what was written.
 
     Raises:
-        StorageError: One is missing, damaged or of another model.
+        StorageError: A file is missing, damaged or of another model.
     """
     path = folder / CHECKSUMS_FILE
     try:
@@ -124,7 +142,7 @@ def check_whole(folder: Path) -> None:
 
 
 def damaged(path: Path, found: str) -> StorageError:
-    """The error for a file of a model that is not what it should be."""
+    """The error for a damaged file of a model."""
     return StorageError(
         "The files of a model must be whole and fit each other",
         f"{path}: {found}",

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from phase6c.config import OptimConfig
+from phase6c.config import OptimConfig, Values
 from phase6c.errors import ConfigError
 from phase6c.nn.model import LaneDropout, LaneTransformer
 
@@ -20,58 +21,88 @@ _OWN_FIELDS = ("learning_rate", "weight_decay")
 def training_step(
     model: LaneTransformer,
     optimiser: LaneAdamW,
-    windows: Tensor,
-    y: Tensor,
+    windows: Float[Tensor, "lane batch day feature"],
+    y: Float[Tensor, "lane batch"],
     dropout: LaneDropout | None,
-) -> Tensor:
-    """One forward, backward and update of every lane.
+    part_size: int | None = None,
+) -> Float[Tensor, " lane"]:
+    """Updates every lane once, with the whole batch in the model or a part of it at a time.
 
     The loss is the sum over lanes of each lane's mean, so that a lane's gradient does not depend
-    on how many lanes there are.
+    on how many lanes there are. The gradients of the parts, weighted by their sizes, add up to
+    that of the whole batch: only the order of summation and the draws of the dropout differ.
 
     Args:
-        model: Its lanes are trained.
-        optimiser: That of the model.
-        windows: [lane, batch, day, feature].
-        y: float32[lane, batch], 0 or 1.
-        dropout: The lanes' masks.
+        model: Model whose lanes are trained.
+        optimiser: Optimiser of this model.
+        windows: Windows of the batch, other ones in each lane.
+        y: Labels, 0 or 1.
+        dropout: Masks of the lanes.
+        part_size: Largest number of windows of a lane in the model at once; None for all.
 
     Returns:
-        The mean loss of each lane before the update [lane].
+        The mean loss of each lane before the update.
     """
-    logits = model(windows, dropout)
-    losses = functional.binary_cross_entropy_with_logits(logits, y, reduction="none").mean(1)
+    batch_size = y.shape[1]
+    total = torch.zeros(model.n_lanes, device=y.device)
     optimiser.zero_grad()
-    torch.autograd.backward(losses.sum())
-    losses = losses.detach()
-    optimiser.step(losses)
-    return losses
+    parts = (torch.split(whole, part_size or batch_size, dim=1) for whole in (windows, y))
+    for own_windows, own_y in zip(*parts, strict=True):
+        logits = model(own_windows, dropout)
+        losses = functional.binary_cross_entropy_with_logits(logits, own_y, reduction="none")
+        # A mean times its share, since the share of a whole batch is 1 and changes no bit; a sum
+        # divided by the batch size would, where a GPU multiplies by the inverse in its mean.
+        share = losses.mean(1) * (own_y.shape[1] / batch_size)
+        torch.autograd.backward(share.sum())
+        total += share.detach()
+    optimiser.step(total)
+    return total
 
 
 class LaneAdamW:
-    """AdamW (arXiv 1711.05101) with each lane's own learning rate, weight decay and clipping.
+    """AdamW (arXiv 1711.05101) with a learning rate, weight decay and clipping for each lane.
 
-    The learning rate warms up linearly and is constant then. Gradients are clipped to the norm
-    over all of a lane's parameters. Weight decay acts on the weights of linear maps, head and
-    shortcut included, not on biases and positions. A lane whose loss or gradient norm is not
-    finite keeps its parameters and moments from that step on for good; the others go on.
+    The learning rate warms up linearly over the lane's own steps and is constant then. Gradients
+    are clipped to the norm over all parameters of a lane. Weight decay acts on the weights of
+    linear maps, head and shortcut included, not on biases and positions. A lane whose loss or
+    gradient norm is not finite keeps its parameters and moments from that step on for good; the
+    other lanes go on.
 
     Args:
-        model: The parameters, with the lane axis first.
-        optims: One per lane; they may differ in learning rate and weight decay only.
+        model: Model whose parameters are updated; their first axis is the lane.
+        optims: Settings of each lane, which may differ in learning rate and weight decay only.
+
+    Attributes:
+        n_steps: Number of steps of each lane.
+        diverged_at: int64[lane], the step at which a lane diverged; 0 while it has not.
 
     Raises:
-        ConfigError: The lanes differ in something else, or are not as many as the model's.
+        ConfigError: The lanes differ in another setting, or are not as many as the model's.
     """
 
     def __init__(self, model: LaneTransformer, optims: Sequence[OptimConfig]) -> None:
-        _check_lanes(model, optims)
-        self._optims = tuple(optims)
-        self._shared = self._optims[0]
+        if len(optims) != model.n_lanes:
+            raise ConfigError("Every lane must have its optimiser settings", len(optims))
+        _check_shared(optims)
+        self._optims = list(optims)
         self._groups = (_Group(model.matrices()), _Group(model.vectors()))
         device = model.positions.device
-        self.n_steps = 0
-        self.diverged_at = torch.zeros(len(optims), dtype=torch.int64, device=device)
+        self.n_steps = [0] * model.n_lanes
+        # The same numbers where the kernel reads them: a copy at every step would make it wait.
+        self._steps = torch.zeros(model.n_lanes, device=device)
+        self.diverged_at = torch.zeros(model.n_lanes, dtype=torch.int64, device=device)
+
+    def begin(self, lane: int, optim: OptimConfig) -> None:
+        """Gives a lane other settings and no memory of earlier steps.
+
+        Raises:
+            ConfigError: The settings differ in more than a lane may have of its own.
+        """
+        _check_shared([self._optims[0], optim])
+        self._optims[lane] = optim
+        self._set_progress(lane, 0, 0)
+        for moment in self._moments():
+            moment[lane].zero_()
 
     def zero_grad(self) -> None:
         """Forgets all gradients."""
@@ -80,40 +111,39 @@ class LaneAdamW:
                 parameter.grad = None
 
     @torch.no_grad()
-    def step(self, losses: Tensor) -> None:
-        """Updates every lane that is alive from the gradients and losses [lane] of one step."""
-        self.n_steps += 1
+    def step(self, losses: Float[Tensor, " lane"]) -> None:
+        """Updates every lane that has not diverged from the gradients and losses of a step."""
+        self.n_steps = [n + 1 for n in self.n_steps]
+        self._steps += 1
         gradients = [group.gradients() for group in self._groups]
         norms = _lane_norms(gradient for group in gradients for gradient in group)
         failed = ~(torch.isfinite(losses) & torch.isfinite(norms)) & (self.diverged_at == 0)
-        self.diverged_at.masked_fill_(failed, self.n_steps)
+        # No `if` and no indexing by a mask anywhere here: both would wait for the GPU.
+        steps = self._steps.to(torch.int64)
+        self.diverged_at.copy_(torch.where(failed, steps, self.diverged_at))
         masked = (self.diverged_at > 0).float().unbind(0)
-        divisors = (norms / self._shared.clip_norm).clamp(min=1).unbind(0)
-        step = torch.full((), float(self.n_steps), device=losses.device)
+        divisors = (norms / self._optims[0].clip_norm).clamp(min=1).unbind(0)
         for group, by_parameter in zip(self._groups, gradients, strict=True):
             by_lane = zip(*(gradient.unbind(0) for gradient in by_parameter), strict=True)
             for lane, own in enumerate(by_lane):
-                self._update(group, lane, list(own), step, divisors[lane], masked[lane])
+                self._update(group, lane, list(own), divisors[lane], masked[lane])
 
     def _update(
-        self,
-        group: _Group,
-        lane: int,
-        gradients: list[Tensor],
-        step: Tensor,
-        divisor: Tensor,
-        masked: Tensor,
+        self, group: _Group, lane: int, gradients: list[Tensor], divisor: Tensor, masked: Tensor
     ) -> None:
         optim = self._optims[lane]
-        warmup = min(1.0, self.n_steps / max(1, optim.warmup_steps))
-        # One pass over memory: clipping and masking ride along as loss scale and overflow flag.
+        warmup = min(1.0, self.n_steps[lane] / max(1, optim.warmup_steps))
+        # The kernel behind `torch.optim.AdamW(fused=True)`, which knows a single learning rate a
+        # call, hence a call for each lane. Clipping and masking ride along in the same pass over
+        # memory: the kernel divides gradients by `grad_scale`, meant for a loss that was scaled
+        # up, and skips all writes where `found_inf`, meant for its overflow, is not zero.
         torch._fused_adamw_(
             group.values[lane],
             gradients,
             group.means[lane],
             group.squares[lane],
             [],
-            [step] * len(gradients),
+            [self._steps[lane]] * len(gradients),
             lr=optim.learning_rate * warmup,
             beta1=optim.beta1,
             beta2=optim.beta2,
@@ -125,40 +155,49 @@ class LaneAdamW:
             found_inf=masked,
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Moments, number of steps, and the step at which each lane diverged (0: it has not)."""
+    def lane_state(self, lane: int) -> Values:
+        """The moments, the number of steps and the divergence of a lane; the tensors are live."""
+        own = slice(lane, lane + 1)
         return {
-            "n_steps": self.n_steps,
-            "diverged_at": self.diverged_at,
-            "moments": [group.mean + group.square for group in self._groups],
+            "n_steps": self.n_steps[lane],
+            "diverged_at": self.diverged_at[own],
+            "moments": [[moment[own] for moment in group.moments] for group in self._groups],
         }
 
     @torch.no_grad()
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues where `state_dict` was taken."""
-        self.n_steps = state["n_steps"]
-        self.diverged_at.copy_(state["diverged_at"])
-        for group, moments in zip(self._groups, state["moments"], strict=True):
-            for own, saved in zip(group.mean + group.square, moments, strict=True):
-                own.copy_(saved)
+    def load_lane(self, lane: int, state: Mapping[str, Any]) -> None:
+        """Continues in a lane where `lane_state` was taken, from whichever lane."""
+        self._set_progress(lane, state["n_steps"], state["diverged_at"][0])
+        saved = (moment for group in state["moments"] for moment in group)
+        for own, other in zip(self._moments(), saved, strict=True):
+            own[lane].copy_(other[0])
+
+    def _set_progress(self, lane: int, n_steps: int, diverged_at: int | Tensor) -> None:
+        self.n_steps[lane] = n_steps
+        self._steps[lane] = n_steps
+        self.diverged_at[lane] = diverged_at
+
+    def _moments(self) -> list[Tensor]:
+        return [moment for group in self._groups for moment in group.moments]
 
 
 class _Group:
-    """Parameters under one rule of decay with their moments, and views of them lane by lane."""
+    """Parameters under the same rule of decay with their moments, and views of each lane."""
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         self.parameters = parameters
-        self.mean = [torch.zeros_like(one) for one in parameters]
-        self.square = [torch.zeros_like(one) for one in parameters]
-        self.values = _by_lane([one.detach() for one in parameters])
-        self.means = _by_lane(self.mean)
-        self.squares = _by_lane(self.square)
+        means, squares = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
+        self.moments = means + squares
+        # Views made once and not at each step; they share memory with the parameters for good.
+        self.values = _by_lane([weight.detach() for weight in parameters])
+        self.means = _by_lane(means)
+        self.squares = _by_lane(squares)
 
     def gradients(self) -> list[Tensor]:
-        found = [one.grad for one in self.parameters if one.grad is not None]
-        if len(found) != len(self.parameters):
+        there = [weight.grad for weight in self.parameters if weight.grad is not None]
+        if len(there) != len(self.parameters):
             raise RuntimeError("Every parameter must have a gradient when the lanes are updated")
-        return found
+        return there
 
 
 def _by_lane(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
@@ -166,19 +205,21 @@ def _by_lane(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
 
 
 def _lane_norms(gradients: Iterable[Tensor]) -> Tensor:
-    """The Euclidean norm over all of each lane's gradients [lane]."""
-    norms = [torch.linalg.vector_norm(one.flatten(1), dim=1) for one in gradients]
+    """The Euclidean norm over all gradients of each lane [lane].
+
+    A norm of norms, as in `torch.nn.utils.clip_grad_norm_`, copies no gradient. The squares are
+    summed in float32: a norm above 1.8e19 is infinite and counts as a divergence.
+    """
+    norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
     total: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
     return total
 
 
-def _check_lanes(model: LaneTransformer, optims: Sequence[OptimConfig]) -> None:
-    if len(optims) != model.n_lanes:
-        raise ConfigError("Every lane must have its optimiser settings", len(optims))
+def _check_shared(optims: Sequence[OptimConfig]) -> None:
     others = [
         name
         for name in OptimConfig.model_fields
-        if name not in _OWN_FIELDS and len({getattr(one, name) for one in optims}) > 1
+        if name not in _OWN_FIELDS and len({getattr(optim, name) for optim in optims}) > 1
     ]
     if others:
         raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from phase6c.nn.model import LaneTransformer
@@ -10,13 +11,15 @@ from phase6c.nn.model import LaneTransformer
 _BATCH_SIZE = 512
 
 
-def gather_windows(panel: Tensor, end_rows: Tensor, context_days: int) -> Tensor:
-    """Copies windows [..., day, feature] out of a panel [row, feature], oldest day first.
+def gather_windows(
+    panel: Float[Tensor, "row feature"], end_rows: Int64[Tensor, "*batch"], context_days: int
+) -> Float[Tensor, "*batch {context_days} feature"]:
+    """Copies windows out of a panel, their oldest day first.
 
     Args:
-        panel: The scaled features.
-        end_rows: int64[...], the panel row of each window's last day, at least context_days - 1.
-        context_days: The days of a window.
+        panel: Scaled features.
+        end_rows: Panel row of each window's last day, at least context_days - 1.
+        context_days: Number of days of a window.
     """
     offsets = torch.arange(1 - context_days, 1, device=end_rows.device)
     rows = end_rows.unsqueeze(-1) + offsets
@@ -24,17 +27,22 @@ def gather_windows(panel: Tensor, end_rows: Tensor, context_days: int) -> Tensor
 
 
 @torch.inference_mode()
-def predict_logits(model: LaneTransformer, panel: Tensor, end_rows: Tensor) -> Tensor:
-    """Every lane's logits float32[lane, window] for the same windows.
+def predict_logits(
+    model: LaneTransformer,
+    panel: Float[Tensor, "row feature"],
+    end_rows: Int64[Tensor, " window"],
+) -> Float[Tensor, "lane window"]:
+    """The logits of every lane for the same windows.
 
     Args:
-        model: Its lanes share the panel.
-        panel: float32[row, feature] on the model's device.
-        end_rows: int64[window], the panel row of each window's last day.
+        model: Model whose lanes share the panel.
+        panel: Scaled features on the model's device.
+        end_rows: Panel row of each window's last day.
     """
     context_days = model.config.context_days
     parts = []
     for rows in torch.split(end_rows, _BATCH_SIZE):
         windows = gather_windows(panel, rows, context_days)
+        # An expanded view: all lanes read the same windows, of which there is a single copy.
         parts.append(model(windows.expand(model.n_lanes, *windows.shape)))
     return torch.cat(parts, dim=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float64, Shaped
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
@@ -36,38 +37,44 @@ from phase6c.nn.model_folder import (
     weights_file,
 )
 from phase6c.nn.predict import predict_logits
+from phase6c.notebook import as_html, as_rows
 from phase6c.statistics.calibrators import Calibrator
 from phase6c.statistics.logits import ensemble, sigmoid
+from phase6c.wording import counted, listed
 
 logger = logging.getLogger(__name__)
 
-# A calendar of some other step than the model's is told apart by more than holidays do.
+# Holidays move the median distance of two bars by less than this; weekly bars by far more.
 _GAP_TOLERANCE_DAYS = 1.0
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of the last day of each window.
+    """The predictions of a model for the last day of each window.
 
     Attributes:
-        dates: datetime64[D][row].
-        tickers: str[row].
-        logits: float64[member, row], not calibrated.
-        shortcut: float64[member, row], of shortcut and bias alone; None without a shortcut.
+        dates: Last day of each window, datetime64[D].
+        tickers: Ticker of each window.
+        logits: Logits of each member, not calibrated.
+        shortcut: Logits of shortcut and bias alone; None without a shortcut.
     """
 
-    dates: np.ndarray
-    tickers: np.ndarray
-    logits: np.ndarray
-    shortcut: np.ndarray | None
+    dates: Shaped[np.ndarray, " row"]
+    tickers: Shaped[np.ndarray, " row"]
+    logits: Float64[np.ndarray, "member row"]
+    shortcut: Float64[np.ndarray, "member row"] | None
+
+    def __repr__(self) -> str:
+        n_members, n_rows = self.logits.shape
+        return f"Predictions({counted(n_rows, 'row')}, {counted(n_members, 'member')})"
 
 
 class Model:
     """A calibrated model; made by `load_model`.
 
     Attributes:
-        info: What it is.
-        calibrator: From the ensemble's logit to the calibrated one.
+        info: Description of the model.
+        calibrator: Map from the ensemble's logit to the calibrated logit.
     """
 
     def __init__(
@@ -88,14 +95,35 @@ class Model:
         for lane, state in enumerate(weights):
             self._model.load_lane(lane, state)
 
+    def __repr__(self) -> str:
+        return f"Model({self.info.text}, {self.calibrator!r})"
+
+    def _repr_html_(self) -> str:
+        """The model in a notebook: what it predicts, from which bars, and how it was made."""
+        info = self.info
+        fields = {
+            "predicts": info.trial.data.target,
+            "features": f"{len(info.feature_names)} of tier {info.trial.data.tier}",
+            "bars needed": self.days_needed,
+            "tickers": listed(list(self.tickers)),
+            "bars": info.sources,
+            "fitted through": info.fitted_through,
+            "seeds": info.seeds,
+            "parameters of each member": info.n_params,
+            "calibrator": f"{self.calibrator.kind}: {self.calibrator.formula}",
+            "threshold": info.threshold,
+            "code": info.code_version,
+        }
+        return as_html(repr(self), as_rows(fields))
+
     @property
     def tickers(self) -> tuple[str, ...]:
-        """Those that it was fitted on."""
+        """The tickers that it was fitted on."""
         return self._scaler.tickers
 
     @property
     def days_needed(self) -> int:
-        """The fewest bars of a ticker of which the last one can be predicted."""
+        """The number of bars that a ticker needs for a prediction of its last bar."""
         lookback = max(feature.lookback_days for feature in self._features)
         return lookback + self.info.trial.model.context_days
 
@@ -103,35 +131,36 @@ class Model:
         """Calibrated probabilities of a rise after each day that has enough bars before it.
 
         Args:
-            bars: As `phase6c.load_bars` returns them, or what it reads.
+            bars: Bars as `phase6c.load_bars` returns them, or their source.
 
         Returns:
             Columns date, ticker and p, ordered by date, then ticker.
 
         Raises:
-            DataError: The bars lack columns, are too few or of another frequency, or hold a ticker
-                that a model with scalers of its own for each has not seen.
+            DataError: The bars lack columns, are too few or of another frequency, or hold an
+                unknown ticker where the model scales each ticker on its own.
         """
-        found = self.predictions(bars if isinstance(bars, Bars) else load_bars(bars))
-        p = sigmoid(self.calibrator.apply(ensemble(found.logits)))
-        dates = found.dates.astype("datetime64[s]")
-        return pd.DataFrame({"date": dates, "ticker": found.tickers, "p": p})
+        predicted = self.predictions(bars if isinstance(bars, Bars) else load_bars(bars))
+        p = sigmoid(self.calibrator.apply(ensemble(predicted.logits)))
+        dates = predicted.dates.astype("datetime64[s]")
+        return pd.DataFrame({"date": dates, "ticker": predicted.tickers, "p": p})
 
     def predictions(self, bars: Bars) -> Predictions:
-        """What its members say before they are averaged and calibrated; see `predict`."""
+        """The logits of each member before average and calibration; see `predict`."""
         frames = ticker_frames(bars)
         self._check_bars(bars, frames)
         lengths = np.array([len(frame) for frame in frames.values()])
         starts = np.append(0, np.cumsum(lengths)[:-1])
-        # A copy, since what was computed may be shared.
+        # A copy, since the panel may be shared with the cache of features.
         panel = np.array(feature_panel(bars, self._features, None))
         self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
         dates = np.concatenate([dates_of(frame) for frame in frames.values()])
         tickers = np.repeat(list(frames), lengths)
         days = np.arange(len(panel)) - np.repeat(starts, lengths)
         ends = np.flatnonzero(days >= self.days_needed - 1)
+        # By date, then ticker, as the blocks of a training are.
         ends = ends[np.lexsort((tickers[ends], dates[ends]))]
-        on_device, rows = (torch.from_numpy(one).to(self._device) for one in (panel, ends))
+        on_device, rows = (torch.from_numpy(array).to(self._device) for array in (panel, ends))
         logits = predict_logits(self._model, on_device, rows)
         with torch.inference_mode():
             shortcut = self._model.shortcut_alone(on_device[rows])
@@ -144,7 +173,7 @@ class Model:
 
     @property
     def _features(self) -> list[Feature]:
-        """In the order of its input."""
+        """The features in the order of its input."""
         return [FEATURES[name] for name in self.info.feature_names]
 
     def _check_bars(self, bars: Bars, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -163,46 +192,50 @@ class Model:
                 f"{len(longest)} at most",
                 "Add earlier bars.",
             )
-        found = bar_days(frames)
-        if abs(found - self.info.bar_days) >= _GAP_TOLERANCE_DAYS:
+        distance = bar_days(frames)
+        if abs(distance - self.info.bar_days) >= _GAP_TOLERANCE_DAYS:
             raise DataError(
                 f"Bars must be as far apart as those that the model was fitted on, "
                 f"{self.info.bar_days:g} days (median)",
-                f"{found:g} days",
+                f"{distance:g} days",
                 "Give bars of the same frequency.",
             )
 
     def _scaler_of(self, tickers: tuple[str, ...]) -> Scaler:
-        """The scaler with a row for each of these tickers, or one for all."""
+        """The scaler with a row for each of these tickers, or a single row for all of them."""
         stored = self._scaler
         mean, scale = np.array(stored.mean), np.array(stored.scale)
         if self.info.trial.data.scaling == "pooled":
             return Scaler(mean, scale)
-        unknown = [one for one in tickers if one not in stored.tickers]
+        unknown = [ticker for ticker in tickers if ticker not in stored.tickers]
         if unknown:
             raise DataError(
                 "A model that scales each ticker on its own knows those that it was fitted on",
                 f"{', '.join(unknown)}; known: {', '.join(stored.tickers)}",
                 "Leave them out, or fit a model with the scaling pooled.",
             )
-        rows = [stored.tickers.index(one) for one in tickers]
+        rows = [stored.tickers.index(ticker) for ticker in tickers]
         return Scaler(mean[rows], scale[rows])
 
 
 def bar_days(frames: Mapping[str, pd.DataFrame]) -> float:
     """The median distance of a ticker's bars in days, the median over the tickers."""
     gaps = [np.diff(dates_of(frame)).astype(int) for frame in frames.values()]
-    return float(np.median([np.median(one) for one in gaps if len(one)]))
+    # Within a ticker first, so that a ticker with many bars does not outvote the others.
+    return float(np.median([np.median(own) for own in gaps if len(own)]))
 
 
 def load_model(folder: str | Path) -> Model:
-    """Reads a model from its folder; nothing of it is executed.
+    """Reads a model from its folder; no code in it is executed.
 
-    Warns where features are computed by other code than when it was fitted.
+    A warning says where features are computed by other code than when the model was fitted.
+
+    Args:
+        folder: Folder of the model.
 
     Raises:
         FolderError: There is no model in the folder.
-        StorageError: A file of it is damaged.
+        StorageError: A file of the model is damaged.
     """
     folder = Path(folder)
     if not (folder / CONFIG_FILE).is_file():
@@ -270,5 +303,6 @@ def _bytes(path: Path) -> bytes:
 
 
 def _float64(logits: Tensor) -> np.ndarray:
+    # Calibration and averages are computed in double precision, as when the model was judged.
     values: np.ndarray = logits.cpu().numpy().astype(np.float64)
     return values

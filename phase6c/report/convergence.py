@@ -14,11 +14,11 @@ class Improvement(NamedTuple):
     """A trial that was better than all before it.
 
     Attributes:
-        number: Of the trial.
-        n_trials: That had begun by then, itself included.
-        epochs: That all of these trained.
-        seconds: That all of these trained; None where a file does not say.
-        score: What it reached.
+        number: Number of the trial.
+        n_trials: Number of trials that had begun by then, itself included.
+        epochs: Epochs that all of these trained.
+        seconds: Seconds that all of these trained; None where a file does not say.
+        score: Score that it reached.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Improvement(NamedTuple):
 
 
 def convergence(search: Search) -> Section:
-    """What was tried more than once, and when the search last found something better."""
+    """Repeated configurations, and the last time that the search found a better trial."""
     steps, repeats = improvements(search), repeated(search)
     return Section(
         name="convergence",
@@ -40,34 +40,36 @@ def convergence(search: Search) -> Section:
 
 
 def chosen_results(search: Search) -> list[Result]:
-    """What the search itself chose and measured, in the order of its numbers."""
-    return [one for one in search.results if one.chosen and one.curve]
+    """The trials that the search itself chose and measured, in the order of their numbers."""
+    return [result for result in search.results if result.chosen and result.curve]
 
 
 def improvements(search: Search) -> list[Improvement]:
     """The trials that were each better than all before, in the order of their numbers."""
     steps: list[Improvement] = []
     epochs, seconds, best = 0, 0.0, float("-inf")
-    known = all(one.seconds is not None for one in search.results)
-    for count, one in enumerate(chosen_results(search), start=1):
-        epochs += len(one.curve)
-        seconds += one.seconds or 0.0
-        if one.score > best:
-            best = one.score
-            steps.append(Improvement(one.number, count, epochs, seconds if known else None, best))
+    known = all(other.seconds is not None for other in search.results)
+    for count, result in enumerate(chosen_results(search), start=1):
+        epochs += len(result.curve)
+        seconds += result.seconds or 0.0
+        if result.score > best:
+            best = result.score
+            steps.append(
+                Improvement(result.number, count, epochs, seconds if known else None, best)
+            )
     return steps
 
 
 def repeated(search: Search) -> list[list[Result]]:
-    """Trials of the search itself that share one configuration, the most frequent first."""
-    chosen = (one for one in search.results if one.chosen)
+    """Trials of the search itself that share a configuration, the most frequent first."""
+    chosen = (result for result in search.results if result.chosen)
     return sorted(alike(chosen), key=len, reverse=True)
 
 
 def _says(
     search: Search, steps: Sequence[Improvement], repeats: Sequence[list[Result]]
 ) -> Iterator[str]:
-    n_chosen = sum(one.chosen for one in search.results)
+    n_chosen = sum(result.chosen for result in search.results)
     if not n_chosen:
         yield "The search itself has chosen no trial."
         return
@@ -87,6 +89,7 @@ def _says(
         f"The best was found as trial {last.n_trials} of {n_measured}; the "
         f"{n_measured - last.n_trials} after it found nothing better."
     )
+    # A search whose best came late would likely have found a better one with more trials.
     if last.n_trials > 2 * n_measured / 3 and len(steps) > 1:
         gain = last.score - _best_by(steps, 2 * n_measured // 3)
         yield (
@@ -96,12 +99,12 @@ def _says(
 
 
 def _these(group: Sequence[Result]) -> str:
-    numbers = ", ".join(str(one.number) for one in group[:5])
+    numbers = ", ".join(str(result.number) for result in group[:5])
     return f"trials {numbers}{' ...' if len(group) > 5 else ''} ({len(group)} of them)"
 
 
 def _best_by(steps: Sequence[Improvement], n_trials: int) -> float:
-    earlier = [one.score for one in steps if one.n_trials <= n_trials]
+    earlier = [step.score for step in steps if step.n_trials <= n_trials]
     return earlier[-1] if earlier else steps[0].score
 
 
@@ -112,13 +115,13 @@ def _progress(search: Search, steps: Sequence[Improvement]) -> Table:
         columns=("trial", "trials so far", "epochs so far", "seconds so far", search.objective),
         rows=tuple(
             (
-                one.number,
-                one.n_trials,
-                one.epochs,
-                None if one.seconds is None else round(one.seconds),
-                score(one.score, search.objective),
+                step.number,
+                step.n_trials,
+                step.epochs,
+                None if step.seconds is None else round(step.seconds),
+                score(step.score, search.objective),
             )
-            for one in steps
+            for step in steps
         ),
     )
 
@@ -128,9 +131,9 @@ def _repeats(search: Search, repeats: Sequence[list[Result]]) -> tuple[Table, ..
         return ()
     rows = []
     for group in repeats:
-        values = [score(one.score, search.objective) for one in group if one.curve]
+        values = [score(result.score, search.objective) for result in group if result.curve]
         ends = (min(values), max(values)) if values else (None, None)
-        numbers = " ".join(str(one.number) for one in group)
+        numbers = " ".join(str(result.number) for result in group)
         rows.append((len(group), numbers, *ends))
     columns = ("times", "trials", "lowest", "highest")
     title = "Configurations that were trained more than once"

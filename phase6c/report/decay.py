@@ -30,11 +30,13 @@ def decay(search: Search) -> Decay:
     2019), and warm-up makes it less: what is shown is an upper bound.
     """
     decayed = [
-        _Decayed(float(one.params["learning_rate"]), float(one.params["weight_decay"]), epochs)
-        for one in search.results
-        if one.chosen and (epochs := len(one.curve)) and set(_NAMES) <= set(one.params)
+        _Decayed(
+            float(result.params["learning_rate"]), float(result.params["weight_decay"]), epochs
+        )
+        for result in search.results
+        if result.chosen and (epochs := len(result.curve)) and set(_NAMES) <= set(result.params)
     ]
-    decayed = [one for one in decayed if one.weight_decay > 0]
+    decayed = [trial for trial in decayed if trial.weight_decay > 0]
     if not decayed:
         return (), ()
     steps = _steps_an_epoch(search)
@@ -42,7 +44,7 @@ def decay(search: Search) -> Decay:
         return (_steps_needed(decayed),), ()
     shrinks = {
         value: _largest_shrink(decayed, value, steps)
-        for value in sorted({one.weight_decay for one in decayed})
+        for value in sorted({trial.weight_decay for trial in decayed})
     }
     return (_says(shrinks),), (_table(decayed, shrinks),)
 
@@ -58,9 +60,10 @@ def _steps_an_epoch(search: Search) -> int | None:
 def _largest_shrink(decayed: list[_Decayed], value: float, steps: int) -> float:
     """The largest share of a weight that the decay took off in a trial."""
     return max(
-        -math.expm1(-one.learning_rate * value * steps * one.epochs)
-        for one in decayed
-        if one.weight_decay == value
+        # A thousand steps of 1 - rate x decay, without the rounding of 1 minus a tiny number.
+        -math.expm1(-trial.learning_rate * value * steps * trial.epochs)
+        for trial in decayed
+        if trial.weight_decay == value
     )
 
 
@@ -81,7 +84,7 @@ def _says(shrinks: dict[float, float]) -> str:
 
 
 def _steps_needed(decayed: list[_Decayed]) -> str:
-    strongest = max(one.learning_rate * one.weight_decay for one in decayed)
+    strongest = max(trial.learning_rate * trial.weight_decay for trial in decayed)
     needed = -math.log1p(-INERT_SHRINK) / strongest
     return (
         f"Where learning rate x weight decay is largest ({number(strongest)} a step), "
@@ -96,7 +99,7 @@ def _table(decayed: list[_Decayed], shrinks: dict[float, float]) -> Table:
         title="The largest share of a weight that decay took off in a trial",
         columns=("weight decay", "trials", "share"),
         rows=tuple(
-            (f"{value:g}", sum(one.weight_decay == value for one in decayed), shrink)
+            (f"{value:g}", sum(trial.weight_decay == value for trial in decayed), shrink)
             for value, shrink in shrinks.items()
         ),
     )

@@ -1,4 +1,4 @@
-"""Whether the scores tell the direction of a move or only that one comes."""
+"""Whether the scores tell the direction of a move, or only that a move comes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def direction(study: Study, validation: Validation | None) -> Section:
     """The best trial's scores against rises, against mirrored falls, and up against down.
 
     Args:
-        study: What was searched.
-        validation: The predictions of its best trial, if they are stored.
+        study: Study.
+        validation: Predictions of its best trial, if they are stored.
     """
     logits = best_logits(study, validation)
     if validation is None or logits is None or validation.down is None:
@@ -23,6 +23,7 @@ def direction(study: Study, validation: Validation | None) -> Section:
         return Section(name="direction", title=_TITLE, says=(says,))
     up, down = validation.y == 1, validation.down
     rises, falls = validation.auc(logits), validation.auc_of(logits, down)
+    # Days with both or neither say nothing of a direction: a volatile day touches both targets.
     of_moves = validation.auc_of(logits, up, rows=up != down)
     n_moves = int((up != down).sum())
     rows = (

@@ -1,4 +1,4 @@
-"""What was never tried next to the best configuration, with the command that tries it."""
+"""Values that were never tried next to the best configuration, with the command that tries them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from phase6c.space.references import REFERENCES, TOKENS
 
 
 class Gap(NamedTuple):
-    """Values of one axis that were never tried with all else as in the best.
+    """Values of an axis that were never tried with all else as in the best.
 
     Attributes:
-        axis: Its name.
-        values: Those never tried that can be built.
-        command: That tries them; None where there is no study to probe.
+        axis: Name of the axis.
+        values: Values never tried that can be built.
+        command: Command that tries them; None where there is no study to probe.
     """
 
     axis: str
@@ -33,42 +33,46 @@ def gaps(search: Search) -> Section:
     best = best_result(search)
     if best is None:
         return Section(name="gaps", title="Never tried", says=("There is no best trial yet.",))
-    found = list(find_gaps(search, best))
+    untried = list(find_gaps(search, best))
     return Section(
         name="gaps",
         title="Never tried",
-        says=tuple(_says(search, best, found)),
+        says=tuple(_says(search, best, untried)),
         tables=(
             Table(
                 name="gaps",
                 title=f"Around trial {best.number}, all else as it is there",
                 columns=("axis", "there", "never tried", "command"),
                 rows=tuple(
-                    (one.axis, setting(best.params[one.axis]), _listed(one.values), one.command)
-                    for one in found
+                    (gap.axis, setting(best.params[gap.axis]), _listed(gap.values), gap.command)
+                    for gap in untried
                 ),
             ),
         )
-        if found
+        if untried
         else (),
     )
 
 
 def best_result(search: Search) -> Result | None:
-    """The study's best trial; of a file its highest value."""
+    """The study's best trial; for a file the trial with the highest value."""
     if search.study is not None:
         best = search.study.best
-        return next((one for one in search.results if best and one.number == best.number), None)
-    return max(search.results, key=lambda one: (one.score, -one.number), default=None)
+        return next(
+            (result for result in search.results if best and result.number == best.number), None
+        )
+    return max(search.results, key=lambda result: (result.score, -result.number), default=None)
 
 
 def find_gaps(search: Search, best: Result) -> Iterator[Gap]:
-    """One for each axis that has values which were never tried next to the best."""
+    """A gap for each axis with values that were never tried next to the best."""
     for name, axis in search.axes.items():
         if axis.points is None or name not in best.params:
             continue
         tried = {
-            one.params.get(name) for one in search.results if _alike(one.params, best.params, name)
+            result.params.get(name)
+            for result in search.results
+            if _alike(result.params, best.params, name)
         }
         values = tuple(
             value
@@ -79,15 +83,16 @@ def find_gaps(search: Search, best: Result) -> Iterator[Gap]:
             yield Gap(name, values, _command(search, best, name, values))
 
 
-def _alike(one: Mapping[str, Value], other: Mapping[str, Value], but: str) -> bool:
-    """Whether they differ in nothing but that, and the width that follows from it."""
+def _alike(own: Mapping[str, Value], other: Mapping[str, Value], but: str) -> bool:
+    """Whether configurations differ in nothing but a field and the width that follows from it."""
+    # The width is solved anew for each shape: a trial with another width may be the very neighbour.
     left = {but, "d_model"} if but != "d_model" else {but}
-    names = (one.keys() | other.keys()) - left
-    return all(one.get(name) == other.get(name) for name in names)
+    names = (own.keys() | other.keys()) - left
+    return all(own.get(name) == other.get(name) for name in names)
 
 
 def _can_be_built(search: Search, params: Values) -> bool:
-    """As far as it can be known without the space's own rules, which are code."""
+    """Whether a model can be built, as far as is known without the space's own rules (code)."""
     if "patch_days" in params and "context_days" in params and not TOKENS.allows(params):
         return False
     best = search.study.best if search.study else None
@@ -119,20 +124,20 @@ def _as_reference(params: Mapping[str, Value]) -> str | None:
     return None
 
 
-def _says(search: Search, best: Result, found: list[Gap]) -> Iterator[str]:
-    if not found:
+def _says(search: Search, best: Result, untried: list[Gap]) -> Iterator[str]:
+    if not untried:
         yield f"Every value of every axis was tried next to trial {best.number}."
         return
     near = [
-        (one.axis, _nearest(search.axes[one.axis], best.params[one.axis], one)) for one in found
+        (gap.axis, _nearest(search.axes[gap.axis], best.params[gap.axis], gap)) for gap in untried
     ]
     listed = "; ".join(f"{axis} {_listed(values)}" for axis, values in near if values)
     yield (
-        f"{sum(len(one.values) for one in found)} values of {len(found)} axes were never tried "
+        f"{sum(len(gap.values) for gap in untried)} values of {len(untried)} axes were never tried "
         f"with the best setting, that of trial {best.number}. Its nearest neighbours among them: "
         f"{listed}."
     )
-    if any(one.command is None for one in found):
+    if any(gap.command is None for gap in untried):
         yield (
             "A probe needs a study or one of the references; to go on from a file of trials, "
             f"search with phase6c tune --warm-start {search.path}."
@@ -145,7 +150,7 @@ def _says(search: Search, best: Result, found: list[Gap]) -> Iterator[str]:
 
 
 def _nearest(axis: Axis, there: Value, gap: Gap) -> tuple[Value, ...]:
-    """Of the values never tried, those next to the best's own; all of an axis without an order."""
+    """The values never tried that lie next to the best's own; all of an axis without an order."""
     points = list(axis.points or ())
     if axis.edges is None or there not in points:
         return gap.values

@@ -16,14 +16,16 @@ from phase6c.study.ranking import ranked
 from phase6c.study.study import Study
 
 N_SHOWN = 10
-# A trial that wins in fewer draws than this is one of several that could have won.
+# Where a trial wins in fewer draws than this, another could have won as well.
 CLEAR_SHARE = 0.95
 
 
 def shown_trials(study: Study) -> list[Trial]:
     """The best trials that may be called best, then the references."""
     objective = study.config.objective
-    references = [one for one in study.trials if one.source == "reference" and one.best(objective)]
+    references = [
+        trial for trial in study.trials if trial.source == "reference" and trial.best(objective)
+    ]
     return ranked(study.trials, study.config)[:N_SHOWN] + references
 
 
@@ -36,10 +38,10 @@ def leaderboard(
     """How good the best is, and how much of it remains once it is corrected for being chosen.
 
     Args:
-        study: What was searched.
-        validation: The predictions of `shown_trials`, if any are stored.
-        corrected: The correction of its best value, if it was asked for.
-        winner: Whether there is one.
+        study: Study.
+        validation: Predictions of `shown_trials`, if any are stored.
+        corrected: Correction of the best value, if it was asked for.
+        winner: Judgement whether the best trial is a winner.
     """
     return Section(
         name="best",
@@ -51,10 +53,10 @@ def leaderboard(
 
 def best_of_file(search: Search, winner: Winner | None) -> Section:
     """The highest values of a file of trials, which says nothing of rows or baselines."""
-    ranked = sorted(search.results, key=lambda one: -one.score)[:N_SHOWN]
+    ranked = sorted(search.results, key=lambda result: -result.score)[:N_SHOWN]
     rows = tuple(
-        (one.number, one.score, *(setting(one.params.get(name)) for name in search.axes))
-        for one in ranked
+        (result.number, result.score, *(setting(result.params.get(name)) for name in search.axes))
+        for result in ranked
     )
     columns = ("trial", search.objective, *search.axes)
     table = Table(name="best", title="The highest values", columns=columns, rows=rows)
@@ -118,7 +120,7 @@ def _rivalry(corrected: Corrected) -> Iterator[str]:
     """Whether another choice of dates would have chosen another trial."""
     share = max(corrected.shares.values())
     if share < CLEAR_SHARE:
-        several = sum(one > 0.01 for one in corrected.shares.values())
+        several = sum(part > 0.01 for part in corrected.shares.values())
         yield (
             f"With other dates of the same kind another trial could have won: {several} trials "
             f"are each best in more than 1% of the draws, the most frequent in {share:.0%}."
@@ -136,9 +138,9 @@ def _figures(study: Study, validation: Validation | None) -> Table:
         figures = _of(best.metrics, validation, logits.get(trial.number))
         rows.append((name, source, best.epoch, trial.n_params, *figures, best.health.verdict))
     simple = validation.baselines if validation else {}
-    for one in study.config.baselines:
-        figures = _of(one.metrics, validation, simple.get(one.name))
-        rows.append((one.name.replace("_", " "), "baseline", None, None, *figures, None))
+    for baseline in study.config.baselines:
+        figures = _of(baseline.metrics, validation, simple.get(baseline.name))
+        rows.append((baseline.name.replace("_", " "), "baseline", None, None, *figures, None))
     return Table(
         name="best",
         title="On the validation rows that chose them",
@@ -164,7 +166,7 @@ def _of(
 
 
 def _configurations(study: Study) -> Table:
-    """What the shown trials were."""
+    """The configurations of the shown trials."""
     shown = shown_trials(study)
     names = list(dict.fromkeys(name for trial in shown for name in trial.params))
     return Table(
@@ -192,7 +194,7 @@ def _gains(corrected: Corrected | None) -> tuple[Table, ...]:
     rows += [(f"gain over {name}", gain) for name, gain in corrected.gains.items()]
     rows += [
         (f"trial {number} is the best, share of draws", share)
-        for number, share in sorted(corrected.shares.items(), key=lambda one: -one[1])[:N_SHOWN]
+        for number, share in sorted(corrected.shares.items(), key=lambda item: -item[1])[:N_SHOWN]
     ]
     title = "Corrected for choosing trial and epoch (bootstrap bias correction over dates)"
     return (Table(name="corrected", title=title, columns=("", "estimate"), rows=tuple(rows)),)

@@ -28,29 +28,29 @@ _COLOURS: dict[State, str] = {
     "FAILED": "#b2182b",
     "RUNNING": "#e08214",
 }
-# Of the small plots of effects.
+# Number of small plots of effects in a row.
 _N_COLUMNS = 4
 
 
 def pictures(reading: Reading) -> list[Picture]:
-    """All plots on one search."""
+    """All plots on a search."""
     drawn = [_progress(reading.search)] if chosen_results(reading.search) else []
     if drawn and reading.search.study is not None and reading.search.n_epochs > 1:
         drawn.append(_curves(reading.search))
-    shown = [one for one in reading.effects.axes if any(row.effect for row in one.rows)]
+    shown = [axis for axis in reading.effects.axes if any(row.effect for row in axis.rows)]
     return [*drawn, *([_effects(shown)] if shown else []), *_of_probabilities(reading)]
 
 
 def _curves(search: Search) -> Picture:
-    searched = [one for one in search.results if one.source != "probe" and one.curve]
+    searched = [result for result in search.results if result.source != "probe" and result.curve]
 
     def draw(axes: Axes) -> None:
         for state, colour in _COLOURS.items():
-            curves = [one.curve for one in searched if one.state == state]
+            curves = [result.curve for result in searched if result.state == state]
             if curves:
                 label = f"{state.lower()} ({len(curves)})"
                 lines = [list(enumerate(shown(curve), start=1)) for curve in curves]
-                # One artist for all, as a thousand lines would take seconds.
+                # A single artist for all, as a thousand lines would take seconds.
                 axes.add_collection(LineCollection(lines, colors=colour, lw=0.8, label=label))
                 single = [shown(curve)[0] for curve in curves if len(curve) == 1]
                 axes.plot([1] * len(single), single, ".", color=colour)
@@ -60,20 +60,20 @@ def _curves(search: Search) -> Picture:
         axes.legend(loc="lower right")
 
     def shown(curve: Sequence[float]) -> list[float]:
-        return [score(one, search.objective) for one in curve]
+        return [score(value, search.objective) for value in curve]
 
     return picture("rungs", "learning_curves", "Learning curves of the search's trials", draw)
 
 
 def _progress(search: Search) -> Picture:
     results, steps = chosen_results(search), improvements(search)
-    epochs = np.cumsum([len(one.curve) for one in results])
+    epochs = np.cumsum([len(result.curve) for result in results])
 
     def draw(axes: Axes) -> None:
-        values = [score(one.score, search.objective) for one in results]
+        values = [score(result.score, search.objective) for result in results]
         axes.plot(epochs, values, ".", color="#bbbbbb", label="a trial")
-        at = [*(one.epochs for one in steps), epochs[-1]]
-        best = [score(one.score, search.objective) for one in steps]
+        at = [*(step.epochs for step in steps), epochs[-1]]
+        best = [score(step.score, search.objective) for step in steps]
         axes.step(at, [*best, best[-1]], where="post", color="#2166ac", label="best so far")
         unit = "epochs trained" if search.n_epochs > 1 else "trials"
         axes.set(xlabel=unit, ylabel=f"validation {search.objective}")
@@ -83,24 +83,24 @@ def _progress(search: Search) -> Picture:
 
 
 def _effects(shown: Sequence[AxisEffects]) -> Picture:
-    """A small plot for each axis, all on one scale; the axes that matter in blue."""
+    """A small plot for each axis, all on the same scale; the axes that matter in blue."""
     n_rows = -(-len(shown) // _N_COLUMNS)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8.0, 2.1 * n_rows))
         figure.subplots_adjust(left=0.08, right=0.98, bottom=0.3 / n_rows, top=1 - 0.15 / n_rows)
         figure.subplots_adjust(hspace=0.8, wspace=0.15)
         places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False, sharey=True).ravel()
-        for one, axes in zip(shown, places, strict=False):
-            known = [(row.value, _with_ends(row.effect)) for row in one.rows if row.effect]
+        for axis, axes in zip(shown, places, strict=False):
+            known = [(row.value, _with_ends(row.effect)) for row in axis.rows if row.effect]
             values = [value for _, (value, _) in known]
             reach = np.array([ends for _, (_, ends) in known])[:, :, 0].T
-            colour = "#2166ac" if one.matters else "#888888"
+            colour = "#2166ac" if axis.matters else "#888888"
             at = range(len(known))
             axes.errorbar(at, values, yerr=reach, fmt="o", ms=3, capsize=2, color=colour)
             axes.axhline(0, color="black", lw=0.6)
             labels = [setting(value) for value, _ in known]
             axes.set_xticks(list(at), labels, rotation=45 if len(known) > _N_COLUMNS else 0)
-            axes.set_title(one.axis, fontsize=9)
+            axes.set_title(axis.axis, fontsize=9)
         for axes in places[len(shown) :]:
             axes.remove()
         caption = "Effect of each value on the score of a whole training, with 95% intervals"
@@ -147,14 +147,14 @@ def across(panels: Sequence[Table]) -> list[Picture]:
         panels: The tables of `scaling`.
     """
     points = {table.title: list(_points(table)) for table in panels}
-    known = {title: found for title, found in points.items() if found}
+    known = {title: studies for title, studies in points.items() if studies}
     if not known:
         return []
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 3.2 * len(known)), layout="constrained")
         places = figure.subplots(len(known), squeeze=False)[:, 0]
-        for (title, found), axes in zip(known.items(), places, strict=True):
-            for name, n_params, auc in found:
+        for (title, studies), axes in zip(known.items(), places, strict=True):
+            for name, n_params, auc in studies:
                 value, ends = _with_ends(auc) if isinstance(auc, Estimate) else (auc, None)
                 axes.errorbar([n_params], [value], yerr=ends, fmt="o", capsize=3, label=name)
             axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=title)

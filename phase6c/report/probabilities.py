@@ -1,4 +1,4 @@
-"""What the best trial's probabilities look like, and what thresholds on them give."""
+"""The best trial's probabilities, and the figures of thresholds on them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
     """The best trial's probabilities on the validation rows.
 
     Args:
-        study: What was searched.
-        validation: The predictions of its best trial, if they are stored.
+        study: Study.
+        validation: Predictions of its best trial, if they are stored.
     """
     best = study.best
     measured = best.best(study.config.objective) if best else None
@@ -75,15 +75,15 @@ def _parts(log_loss: float, refinement: float) -> str:
 
 def _verdicts(study: Study) -> Table:
     """How many trials ended with which verdict in their best epoch."""
-    found: list[tuple[Verdict, str]] = []
-    for trial in (one for one in study.trials if one.searched):
+    verdicts: list[tuple[Verdict, str]] = []
+    for trial in filter(lambda trial: trial.searched, study.trials):
         best = trial.best(study.config.objective)
         if best is not None:
-            found.append((best.health.verdict, trial.name or f"trial {trial.number}"))
-    counts = Counter(verdict for verdict, _ in found)
+            verdicts.append((best.health.verdict, trial.name or f"trial {trial.number}"))
+    counts = Counter(verdict for verdict, _ in verdicts)
     rows = []
     for verdict, count in counts.most_common():
-        names = [name for one, name in found if one == verdict]
+        names = [name for other, name in verdicts if other == verdict]
         rows.append((verdict, count, ", ".join(names[:5]) + (" ..." if count > 5 else "")))
     title = "Verdicts on the best epoch of every trial"
     return Table(name="health", title=title, columns=("verdict", "trials", ""), rows=tuple(rows))
@@ -91,7 +91,9 @@ def _verdicts(study: Study) -> Table:
 
 def _figures(measured: Measurement) -> Table:
     values = measured.metrics.model_dump()
-    rows: list[tuple[Cell, ...]] = [(name.replace("_", " "), one) for name, one in values.items()]
+    rows: list[tuple[Cell, ...]] = [
+        (name.replace("_", " "), value) for name, value in values.items()
+    ]
     if measured.metrics.pred_p50 is not None and measured.metrics.base_rate is not None:
         gap = measured.metrics.pred_p50 - measured.metrics.base_rate
         rows.append(("median p minus base rate", gap))
@@ -107,8 +109,8 @@ def _predictions(validation: Validation, logits: np.ndarray) -> LabelledPredicti
 
 def _calibration(judged: Audit) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for kind, one in judged.calibration.items():
-        figures = (one.log_loss, one.brier, one.ece, one.saved) if one else (None,) * 4
+    for kind, after in judged.calibration.items():
+        figures = (after.log_loss, after.brier, after.ece, after.saved) if after else (None,) * 4
         rows.append((kind, *figures))
     return Table(
         name="calibration",
@@ -120,12 +122,12 @@ def _calibration(judged: Audit) -> Table:
 
 def _thresholds(p: np.ndarray, y: np.ndarray) -> Table:
     """At January's thresholds where they fall in range, and at quantiles of the scores."""
-    fixed = [one for one in THRESHOLDS if p.min() < one < p.max()]
+    fixed = [threshold for threshold in THRESHOLDS if p.min() < threshold < p.max()]
     quantiles = np.quantile(p, _QUANTILES)
-    rows = [_at(one, p, y, f"p of {one:g}") for one in fixed]
+    rows = [_at(threshold, p, y, f"p of {threshold:g}") for threshold in fixed]
     rows += [
-        _at(float(one), p, y, f"highest {1 - share:.0%}")
-        for share, one in zip(_QUANTILES, quantiles, strict=True)
+        _at(float(quantile), p, y, f"highest {1 - share:.0%}")
+        for share, quantile in zip(_QUANTILES, quantiles, strict=True)
     ]
     return Table(
         name="thresholds",
@@ -160,11 +162,12 @@ def _best_points(p: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 def reliability(p: np.ndarray, y: np.ndarray) -> Table:
     """Predicted against observed in ten bins of equal mass, with Wilson intervals."""
+    # Bins of equal mass: rises are rare, and bins of equal width would leave the upper ones empty.
     edges = np.unique(np.quantile(p, np.linspace(0, 1, N_BINS + 1)[1:-1]))
     bins = np.searchsorted(edges, p, side="left")
     rows = []
-    for one in np.unique(bins):
-        inside = bins == one
+    for position in np.unique(bins):
+        inside = bins == position
         low, high = share_interval(int(y[inside].sum()), int(inside.sum()))
         observed = float(y[inside].mean())
         rows.append((int(inside.sum()), float(p[inside].mean()), observed, low, high))

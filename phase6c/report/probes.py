@@ -1,4 +1,4 @@
-"""What probes found: matched contrasts, and configurations repeated with other seeds."""
+"""The findings of probes: matched contrasts, and configurations repeated with other seeds."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from phase6c.records import score
 from phase6c.statistics.bootstrap import Estimate
 
 
-def probes(search: Search, found: Sequence[Contrast]) -> Section:
+def probes(search: Search, contrasts: Sequence[Contrast]) -> Section:
     """The contrasts that a study's probes allow, and its repeated configurations."""
     again = repeats(search)
     return Section(
         name="probes",
         title="Matched contrasts",
-        says=tuple(_says(found)),
-        tables=tuple(one for one in (_contrasts(found), again) if one.rows),
+        says=tuple(_says(contrasts)),
+        tables=tuple(table for table in (_contrasts(contrasts), again) if table.rows),
     )
 
 
@@ -29,8 +29,8 @@ def repeats(search: Search) -> Table:
     """A row for each configuration that probes trained with several seeds."""
     rows: list[tuple[Cell, ...]] = []
     for group in repeated(search):
-        values = [score(one.score, search.objective) for one in group]
-        numbers = " ".join(str(one.number) for one in group)
+        values = [score(result.score, search.objective) for result in group]
+        numbers = " ".join(str(result.number) for result in group)
         number = searched_as(search, group[0])
         name = f"trial {number}" if number != group[0].number else f"probe {number}"
         mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
@@ -43,33 +43,33 @@ def repeats(search: Search) -> Table:
     )
 
 
-def _says(found: Sequence[Contrast]) -> Iterator[str]:
-    known = [one for one in found if one.interval is not None]
-    told = [one for one in known if one.interval and one.interval.excludes_zero]
+def _says(contrasts: Sequence[Contrast]) -> Iterator[str]:
+    known = [contrast for contrast in contrasts if contrast.interval is not None]
+    told = [contrast for contrast in known if contrast.interval and contrast.interval.excludes_zero]
     if not known:
         yield "No contrast was probed on two seeds or more."
         return
-    for one in told:
-        change = f"{one.name} {setting(one.base_value)} -> {setting(one.value)}"
-        yield f"{one.base_label}, {change}: {one.verdict}."
+    for contrast in told:
+        change = f"{contrast.name} {setting(contrast.base_value)} -> {setting(contrast.value)}"
+        yield f"{contrast.base_label}, {change}: {contrast.verdict}."
     yield f"{len(known) - len(told)} of {len(known)} differences cannot be told from zero."
     yield DOUBT
 
 
-def _contrasts(found: Sequence[Contrast]) -> Table:
+def _contrasts(contrasts: Sequence[Contrast]) -> Table:
     rows = tuple(
         (
-            one.base_label,
-            one.name,
-            setting(one.base_value),
-            setting(one.value),
-            one.n_params,
-            len(one.seeds),
-            one.mean,
-            _difference(one),
-            one.verdict,
+            contrast.base_label,
+            contrast.name,
+            setting(contrast.base_value),
+            setting(contrast.value),
+            contrast.n_params,
+            len(contrast.seeds),
+            contrast.mean,
+            _difference(contrast),
+            contrast.verdict,
         )
-        for one in found
+        for contrast in contrasts
     )
     return Table(
         name="contrasts",
@@ -82,7 +82,9 @@ def _contrasts(found: Sequence[Contrast]) -> Table:
     )
 
 
-def _difference(one: Contrast) -> Estimate | float | None:
-    if one.difference is None or one.interval is None:
-        return one.difference
-    return Estimate(value=one.difference, low=one.interval.low, high=one.interval.high)
+def _difference(contrast: Contrast) -> Estimate | float | None:
+    if contrast.difference is None or contrast.interval is None:
+        return contrast.difference
+    return Estimate(
+        value=contrast.difference, low=contrast.interval.low, high=contrast.interval.high
+    )

@@ -1,4 +1,4 @@
-"""A search together with what is known of its validation rows."""
+"""A search together with its predictions, effects and corrections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from phase6c.statistics.selection import Corrected
 
 @dataclass(frozen=True)
 class Reading:
-    """What a report on one search is made from.
+    """The material of a report on a search.
 
     Attributes:
-        search: The search.
-        validation: What its best trials, references and baselines predict; None where nothing is
+        search: Search.
+        validation: Predictions of its best trials, references and baselines; None where nothing is
             stored.
-        corrected: The value of its best, corrected for being chosen; None without draws.
-        effects: Of its axes.
-        winner: Whether there is one; None with too few trials.
-        draws: Of every bootstrap.
+        corrected: Value of its best, corrected for being chosen; None without draws.
+        effects: Effects of its axes.
+        winner: Judgement whether there is a winner; None with too few trials.
+        draws: Number of draws of every bootstrap.
     """
 
     search: Search
@@ -40,7 +40,7 @@ def read(search: Search, draws: int) -> Reading:
 
     Args:
         search: A study, or a file of trials.
-        draws: Of every bootstrap; 0 for no intervals.
+        draws: Number of draws of every bootstrap; 0 for no intervals.
 
     Raises:
         StorageError: A file of the study is damaged.
@@ -52,5 +52,5 @@ def read(search: Search, draws: int) -> Reading:
         rivals = validation.baselines if validation else {}
         trials = study.trials
         corrected = correct_best(study.folder, study.config, trials, rivals=rivals, draws=draws)
-    found, winner = effects(search), find_winner(search)
-    return Reading(search, validation, corrected, found, winner, draws)
+    findings, winner = effects(search), find_winner(search)
+    return Reading(search, validation, corrected, findings, winner, draws)

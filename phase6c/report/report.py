@@ -33,20 +33,20 @@ PAGE_FILE, JSON_FILE = "report.html", "report.json"
 
 
 def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Document:
-    """Reads searches and says what they bear; trains nothing.
+    """Reads searches and reports on them; trains nothing.
 
     Args:
         paths: Folders of studies, or JSON files of trials such as January's.
-        draws: Of every bootstrap; 0 leaves the intervals out.
+        draws: Number of draws of every bootstrap; 0 leaves the intervals out.
 
     Raises:
-        ConfigError: One of them is named twice.
+        ConfigError: A search is named twice.
         FolderError: There is no study in a folder.
         DataError: A file does not hold trials, or the studies cannot be compared.
         StorageError: A file of a study is damaged.
     """
     searches = _named_apart([read_search(path) for path in paths])
-    check_comparable([one.study for one in searches if one.study is not None])
+    check_comparable([search.study for search in searches if search.study is not None])
     readings = [read(search, draws) for search in searches]
     parts = [_part(reading) for reading in readings]
     if len(readings) > 1:
@@ -58,22 +58,22 @@ def _named_apart(searches: Sequence[Search]) -> list[Search]:
     """The searches with names of their own, which tell parts apart in the page and the folder.
 
     Raises:
-        ConfigError: One of them is named twice.
+        ConfigError: A search is named twice.
     """
-    places = [one.path.resolve() for one in searches]
+    places = [search.path.resolve() for search in searches]
     twice = sorted({str(place) for place in places if places.count(place) > 1})
     if twice:
         rule = "A report takes each search once"
         raise ConfigError(rule, ", ".join(twice), "Name it once.")
-    names = distinct_names([one.name for one in searches], places)
-    return [replace(one, name=name) for one, name in zip(searches, names, strict=True)]
+    names = distinct_names([search.name for search in searches], places)
+    return [replace(search, name=name) for search, name in zip(searches, names, strict=True)]
 
 
 def write_report(report: Document, folder: Path) -> Path:
     """Writes the page, the JSON, a CSV file for each table and a PNG file for each plot.
 
     Returns:
-        Where the page is.
+        Path of the page.
 
     Raises:
         FolderError: The folder cannot be made.
@@ -87,8 +87,8 @@ def write_report(report: Document, folder: Path) -> Path:
         for section in part.sections:
             for table in section.tables:
                 write_whole(where / "tables" / f"{table.name}.csv", as_csv(table))
-        for one in part.pictures:
-            write_whole(where / "plots" / f"{one.name}.png", one.png)
+        for picture in part.pictures:
+            write_whole(where / "plots" / f"{picture.name}.png", picture.png)
     write_json(folder / JSON_FILE, report.document())
     write_whole(folder / PAGE_FILE, page(report))
     return folder / PAGE_FILE
@@ -100,6 +100,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_writable(folder, error) from error
+    # Only a folder that holds a report is cleaned: other files in it are somebody else's.
     if (folder / JSON_FILE).exists():
         for pattern in ("tables/*.csv", "plots/*.png"):
             for path in (*folder.glob(pattern), *folder.glob(f"*/{pattern}")):
@@ -157,8 +158,8 @@ def _part(reading: Reading) -> Part:
 def _probes(reading: Reading) -> Iterator[Section]:
     study = reading.search.study
     if study is not None and any(trial.source == "probe" for trial in study.trials):
-        found = contrasts(study, draws=reading.draws) if reading.draws else ()
-        yield probes(reading.search, found)
+        shown = contrasts(study, draws=reading.draws) if reading.draws else ()
+        yield probes(reading.search, shown)
 
 
 def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
@@ -183,5 +184,5 @@ def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
 def _across(readings: Sequence[Reading]) -> Part:
     section = scaling(readings)
     drawn = across(section.tables)
-    names = ", ".join(one.search.name for one in readings)
+    names = ", ".join(reading.search.name for reading in readings)
     return Part("across", (("studies", names),), (section,), tuple(drawn))

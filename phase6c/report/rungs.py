@@ -1,4 +1,4 @@
-"""Who was pruned where and by what margin, and what the rungs cost."""
+"""The trials that were pruned, where and by which margin, and the cost of the rungs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from phase6c.study.study import Study
 
 
 def rungs(study: Study) -> Section:
-    """What the rungs did to the trials."""
+    """The decisions of the rungs and their cost."""
     stopped = [trial for trial in study.trials if trial.stopped is not None]
     return Section(
         name="rungs",
@@ -63,10 +63,12 @@ def _by_rung(study: Study, stopped: list[Trial]) -> Table:
     epochs = sorted({trial.stopped.epoch for trial in stopped if trial.stopped})
     rows = []
     for epoch in epochs:
-        here = [one for one in stopped if one.stopped and one.stopped.epoch == epoch]
-        reached = sum(one.epochs >= epoch for one in study.trials if one.chosen)
-        margins = [_margin(one.stopped, study.config.objective) for one in here if one.stopped]
-        audited = sum(one.audited for one in here)
+        here = [trial for trial in stopped if trial.stopped and trial.stopped.epoch == epoch]
+        reached = sum(trial.epochs >= epoch for trial in study.trials if trial.chosen)
+        margins = [
+            _margin(trial.stopped, study.config.objective) for trial in here if trial.stopped
+        ]
+        audited = sum(trial.audited for trial in here)
         rows.append((epoch, reached, len(here), audited, float(np.median(margins))))
     return Table(
         name="rungs",
@@ -98,5 +100,5 @@ def _by_trial(study: Study, stopped: list[Trial]) -> Table:
 
 
 def _margin(stopped: Stopped, objective: Objective) -> float:
-    """By how much it missed what it had to reach."""
+    """By how much the trial missed the cutoff."""
     return score(stopped.cutoff, objective) - score(stopped.value, objective)

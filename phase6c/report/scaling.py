@@ -19,7 +19,9 @@ _COLUMNS = (
 
 def scaling(readings: Sequence[Reading]) -> Section:
     """The best of each study, a table for each horizon and label; all of the same rows."""
-    studies = [(one, one.search.study) for one in readings if one.search.study is not None]
+    studies = [
+        (reading, reading.search.study) for reading in readings if reading.search.study is not None
+    ]
     panels: dict[str, list[tuple[Reading, Study]]] = defaultdict(list)
     for reading, study in studies:
         panels[_panel_of(study)].append((reading, study))
@@ -37,7 +39,7 @@ def scaling(readings: Sequence[Reading]) -> Section:
 
 
 def _panel_of(study: Study) -> str:
-    """Studies are compared within one label and horizon."""
+    """The panel of a study: studies are compared within a label and horizon."""
     return f"label {study.config.data.target}"
 
 
@@ -56,7 +58,7 @@ def _bars(study: Study) -> str:
 
 
 def _first_days(study: Study) -> str:
-    """Where the blocks begin; their last days depend on the horizon, by which they are purged."""
+    """The first days of the blocks; their last days depend on the horizon, which is the purge."""
     blocks = ((name, study.config.data_summary.get(name, {})) for name in ("val", "cal"))
     return " and ".join(f"{name} from {block.get('first_date')}" for name, block in blocks)
 
@@ -83,21 +85,25 @@ def _row(reading: Reading, study: Study) -> tuple[Cell, ...]:
 
 
 def _says(panel: str, inside: Sequence[tuple[Reading, Study]]) -> list[str]:
-    """Which differ by more than their intervals; the rest cannot be ranked."""
+    """The studies that differ by more than their intervals; the rest cannot be ranked."""
     values = [
         (reading.search.name, reading.corrected.value)
         for reading, study in inside
         if reading.corrected is not None and study.config.objective == "auc"
     ]
     apart = [
-        f"{one} above {other}" if first.low > second.high else f"{other} above {one}"
-        for (one, first), (other, second) in combinations(values, 2)
+        f"{name} above {other}" if first.low > second.high else f"{other} above {name}"
+        for (name, first), (other, second) in combinations(values, 2)
+        # Intervals that do not overlap: cautious, since the studies share their days and their
+        # difference is known better than either.
         if first.low > second.high or second.low > first.high
     ]
     if len(values) < 2:
         return [f"{panel}: not compared; that takes two studies of the objective auc, and draws."]
     if not apart:
-        spread = max(one.value for _, one in values) - min(one.value for _, one in values)
+        spread = max(estimate.value for _, estimate in values) - min(
+            estimate.value for _, estimate in values
+        )
         return [
             f"{panel}: the corrected AUCs lie within {number(spread)} of each other and their "
             "intervals overlap; size and tier make no difference that these studies can show."

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from phase6c.config import Record, Value, parse
+from phase6c.wording import listed
 
 # Six digits tell any two useful values apart and stay readable.
 SIGNIFICANT_DIGITS = 6
@@ -44,7 +45,7 @@ Domain = Steps | Continuous | Categories
 
 
 class AxisBase(Record, ABC):
-    """One searched field.
+    """A searched field and the values that it may take.
 
     `domain` is what a sampler sees; `decode` turns its raw value into the field's value and
     `encode` turns it back.
@@ -55,7 +56,7 @@ class AxisBase(Record, ABC):
     @property
     @abstractmethod
     def domain(self) -> Domain:
-        """What a sampler draws from."""
+        """The numbers or categories that a sampler draws from."""
 
     def decode(self, raw: Value) -> Value:
         """The field's value of a sampler's raw value."""
@@ -81,9 +82,12 @@ class AxisBase(Record, ABC):
 
 
 class ListedAxis(AxisBase):
-    """An axis whose values are named one by one, each once."""
+    """An axis whose values are listed, each a single time."""
 
     values: tuple[Value, ...] = Field(min_length=1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.of({listed([repr(value) for value in self.values])})"
 
     @classmethod
     def of(cls, *values: Value) -> Self:
@@ -152,6 +156,9 @@ class Int(AxisBase):
     low: int
     high: int
 
+    def __repr__(self) -> str:
+        return f"Int.of({self.low}, {self.high})"
+
     @classmethod
     def of(cls, low: int, high: int) -> Int:
         """Short for the keywords."""
@@ -193,6 +200,9 @@ class Float(AxisBase):
     high: float
     log: bool = False
 
+    def __repr__(self) -> str:
+        return f"Float.of({self.low}, {self.high}{', log=True' if self.log else ''})"
+
     @classmethod
     def of(cls, low: float, high: float, *, log: bool = False) -> Float:
         """Short for the keywords."""
@@ -233,6 +243,9 @@ class ZeroOr(AxisBase):
     values: Float
     zero_share: float = Field(default=0.1, gt=0, lt=1)
 
+    def __repr__(self) -> str:
+        return f"ZeroOr.of({self.values!r})"
+
     @classmethod
     def of(cls, values: Float) -> ZeroOr:
         """Short for the keywords."""
@@ -243,6 +256,7 @@ class ZeroOr(AxisBase):
         return Continuous(0.0, 1.0)
 
     def decode(self, raw: Value) -> Value:
+        # Zero gets an interval of the raw axis, not a point that no continuous sampler would hit.
         if float(raw) < self.zero_share:
             return 0.0
         share = (float(raw) - self.zero_share) / (1.0 - self.zero_share)

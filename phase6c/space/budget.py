@@ -13,14 +13,14 @@ CountParameters = Callable[[ModelConfig], int]
 
 
 class Budget(Record):
-    """How many parameters a model may have, and what one trial of that size takes on a GPU.
+    """The number of parameters of a model, and the memory that a trial of that size takes.
 
     Attributes:
-        name: As on the command line.
-        n_params: The target.
-        tolerance: The share by which a count may miss the target.
-        width_step: `d_model` is a multiple of it.
-        gpu_memory_gib: What one trial needs on a GPU, activations included.
+        name: Name, as it is given on the command line.
+        n_params: Target of the count.
+        tolerance: Share by which a count may miss the target.
+        width_step: Divisor of every `d_model`.
+        gpu_memory_gib: Memory of a trial on a GPU, activations included.
         laptop: Whether a search of it is sensible without a GPU.
     """
 
@@ -30,6 +30,9 @@ class Budget(Record):
     width_step: int = Field(default=16, ge=1)
     gpu_memory_gib: float = Field(default=1.0, gt=0)
     laptop: bool = True
+
+    def __repr__(self) -> str:
+        return f"Budget({self.name!r}, {self.text} parameters)"
 
     @property
     def text(self) -> str:
@@ -41,17 +44,21 @@ class Budget(Record):
         return abs(n_params - self.n_params) <= self.tolerance * self.n_params
 
     def solve_width(self, count: Callable[[int], int]) -> int | None:
-        """The width whose count is nearest to the target; None if that is outside the tolerance.
+        """The width whose count is nearest to the target; None if it is outside the tolerance.
 
         Args:
             count: The exact parameter count of a width; it must grow with the width.
         """
         step = self.width_step
+        # The count grows with the width, so that doubling and bisection find the nearest width in a
+        # few counts; a count builds a model on the meta device and takes milliseconds.
         low, high = 1, 2
         while count(high * step) < self.n_params:
             low, high = high, high * 2
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if count(middle * step) < self.n_params else (low, middle)
-        width = min((low * step, high * step), key=lambda one: abs(count(one) - self.n_params))
+        width = min(
+            (low * step, high * step), key=lambda candidate: abs(count(candidate) - self.n_params)
+        )
         return width if self.contains(count(width)) else None

@@ -25,8 +25,8 @@ from phase6c.space.shapes import (
     within_budget,
 )
 
-# After so many draws it pays to walk through the shapes and draw from the feasible ones; so many
-# in a row without a feasible one, and what is left of a grid is walked through.
+# After so many draws it pays to walk through all shapes once and to draw from the feasible ones.
+# Where so many draws in a row are infeasible, the rest of a finite grid is walked through.
 _MAX_DRAWS = 10_000
 # Solving a width takes longer than judging a configuration.
 _MAX_SHAPES = 100_000
@@ -37,7 +37,7 @@ _MAX_WORDS = 5
 
 @dataclass(frozen=True)
 class Feasible:
-    """What of a space keeps its rules, for one way to count parameters.
+    """The feasible part of a space, for a given way to count parameters.
 
     The attributes are the space's own.
     """
@@ -59,21 +59,25 @@ class Feasible:
         """The axes that no rule but a space's own looks at."""
         return {name: axis for name, axis in self.axes.items() if name not in SHAPE_FIELDS}
 
-    def settle(self, values: Mapping[str, Value]) -> Values | Broken:
-        """The flat values with pins and width, or the first rule that they break."""
-        return self._judged(self._fitted(values), ())
+    def complete(self, values: Mapping[str, Value]) -> Values | None:
+        """The flat values with pins and width; None if they break a rule."""
+        judged = self._judged(self._fitted(values), ())
+        return None if isinstance(judged, Broken) else judged
 
     def stream(self, rng: np.random.Generator) -> Iterator[Values]:
         """Configurations without end, each drawn uniformly and for itself.
 
         Raises:
-            ConfigError: None was found; the rules that collide are named.
+            ConfigError: No configuration is feasible; the rules that collide are named.
         """
+        # Solving a width takes milliseconds and the same shapes are drawn again and again.
         fitted = lru_cache(maxsize=1 << 16)(
             lambda row: self._fitted(dict(zip(self.shaping, row, strict=True)))
         )
         drawn = map(fitted, _rows(self.shaping, rng))
         tried: list[Broken] = []
+        # Three ways, from the cheapest to the surest: draws among all shapes, draws among the
+        # feasible shapes, and a walk through every configuration. All of them are uniform.
         if size(self.shaping) > _MAX_SHAPES:
             yield from self._completed(drawn, rng, tried)
             raise self._empty(tried, f"{_MAX_DRAWS:,} draws")
@@ -84,12 +88,12 @@ class Feasible:
             raise self._empty(broken, total)
         tried.clear()
         picked = _rows({"position": Int.of(0, len(shapes) - 1)}, rng)
-        yield from self._completed((shapes[int(one)] for (one,) in picked), rng, tried)
+        yield from self._completed((shapes[int(position)] for (position,) in picked), rng, tried)
         if len(shapes) * size(self.others) > _MAX_WALK:
             raise self._empty(broken + tried, f"{total} and {_MAX_DRAWS:,} draws")
-        found = list(self._walk(shapes, broken))
-        while found:
-            yield found[rng.integers(len(found))].copy()
+        feasible = list(self._walk(shapes, broken))
+        while feasible:
+            yield feasible[rng.integers(len(feasible))].copy()
         raise self._empty(broken, total)
 
     def shapes(self) -> Iterator[Values]:
@@ -141,7 +145,8 @@ class Feasible:
     def _walk_shapes(self) -> tuple[list[Values], list[Broken]]:
         """The shapes that some values of the other axes may complete, and why the rest are out.
 
-        A rule that looks up nothing but the shape says the same whatever the others are.
+        A rule that looks up nothing but the shape says the same whatever the other values are, so
+        that a single example of them judges the shape.
         """
         rng = np.random.default_rng(0)
         example = [(name, sample(axis, rng)) for name, axis in self.others.items()]
@@ -156,7 +161,11 @@ class Feasible:
         return possible, broken
 
     def _walk(self, shapes: list[Values], broken: list[Broken]) -> Iterator[Values]:
-        """The feasible configurations of these shapes; of the rest, one for each shape and rule."""
+        """The feasible configurations of these shapes.
+
+        Of the configurations that break a rule, an example for each shape and rule goes to
+        `broken`.
+        """
         for shape in shapes:
             forbidden: dict[str, Broken] = {}
             for point in grid(self.others):
@@ -169,10 +178,10 @@ class Feasible:
 
     def _empty(self, broken: list[Broken], total: str) -> ConfigError:
         """Each rule with the values that it looks up and how often it was broken."""
-        counts = Counter(one.rule.name for one in broken)
+        counts = Counter(case.rule.name for case in broken)
         read: dict[str, set[str]] = defaultdict(set)
-        for one in broken:
-            read[one.rule.name] |= one.names()
+        for case in broken:
+            read[case.rule.name] |= case.names()
         known = dict.fromkeys([*self.fixed, *self.axes, "d_model"])
         reasons = [
             f"{rule} ({', '.join(self._held(name) for name in known if name in read[rule])})"
@@ -198,14 +207,14 @@ class Feasible:
 
 
 def size(axes: Mapping[str, Axis]) -> float:
-    """How many points the axes have together; infinite with a continuous one."""
+    """The number of points that the axes have together; infinite with a continuous axis."""
     return math.prod(
         math.inf if axis.points is None else len(axis.points) for axis in axes.values()
     )
 
 
 def grid(axes: Mapping[str, Axis]) -> Iterator[Values]:
-    """Every point of countable axes; none with a continuous one."""
+    """Every point of countable axes; nothing where an axis is continuous."""
     for values in itertools.product(*(axis.points or () for axis in axes.values())):
         yield dict(zip(axes, values, strict=True))
 

@@ -1,4 +1,4 @@
-"""What makes a model shape feasible: rules, and a width that meets the budget."""
+"""The rules that a model shape must keep, and the width that meets the budget."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from phase6c.config import ModelConfig, Value, Values
 from phase6c.errors import ConfigError
 from phase6c.space.budget import Budget, CountParameters
 
-# Dropout acts on a model of any shape and is ranged over; the others are countable.
+# Dropout acts on a model of any shape and may be a range; the other fields are countable.
 SHAPE_FIELDS = tuple(name for name in ModelConfig.model_fields if name != "dropout")
+# Heads share the width among them and pooling has no weights: neither changes the count.
 _COUNTED_FIELDS = tuple(name for name in SHAPE_FIELDS if name not in ("n_heads", "pooling"))
 
 Shape = tuple[tuple[str, Value], ...]
@@ -23,12 +24,15 @@ class Rule:
     """A condition that every configuration of the space fulfils.
 
     Attributes:
-        name: What must hold, in words.
-        holds: Takes the flat values, `d_model` included; what it says may depend on them alone.
+        name: The condition in words.
+        holds: Function of the flat values, `d_model` included; it may depend on them alone.
     """
 
     name: str
     holds: Callable[[Mapping[str, Any]], bool]
+
+    def __repr__(self) -> str:
+        return f"Rule({self.name!r})"
 
     def allows(self, values: Mapping[str, Any]) -> bool:
         """Whether the rule holds.
@@ -100,7 +104,7 @@ def fitting_width(
 ) -> int | None:
     """The width that meets the budget: `d_model` where it is given, else solved; None if none does.
 
-    Each shape is counted once for each way to count.
+    Each shape is counted once for each way to count: counting builds the model.
     """
     return _fitting_width(counted_shape(values), budget, count)
 
@@ -112,6 +116,7 @@ def counted_shape(values: Mapping[str, Any]) -> Shape:
 
 @lru_cache(maxsize=1 << 16)
 def _fitting_width(shape: Shape, budget: Budget | None, count: CountParameters) -> int | None:
+    # A model of a single head is valid for any width, and has as many parameters as any other.
     given: Values = {"n_heads": 1, **dict(shape)}
 
     def counted(width: int) -> int:

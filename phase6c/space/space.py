@@ -35,7 +35,8 @@ from phase6c.space.axes import (
 )
 from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.feasible import Feasible, grid, size
-from phase6c.space.shapes import Broken, Rule, counted_shape, model_of
+from phase6c.space.shapes import Rule, counted_shape, model_of
+from phase6c.wording import listed
 
 __all__ = [
     "Choice",
@@ -58,12 +59,14 @@ _FIELDS = {
 
 
 class _Strict(Record, strict=True):
-    """Values as they are: text does not stand for a number, nor 2.0 for 2."""
+    """Values in strict types: text does not stand for a number, nor 2.0 for 2."""
 
 
+# A record with a list for each field: pydantic then names every value of the space that its field
+# cannot take, in a single message.
 _lists: dict[str, Any] = {
-    name: (list[Annotated[one.annotation, name, *one.metadata]], [])  # type: ignore[name-defined]
-    for name, one in _FIELDS.items()
+    name: (list[Annotated[field_info.annotation, name, *field_info.metadata]], [])  # type: ignore[name-defined]
+    for name, field_info in _FIELDS.items()
 }
 _FieldValues = create_model("_FieldValues", __base__=_Strict, **_lists)
 
@@ -73,10 +76,10 @@ class Reference:
     """A configuration to compare with: trained as it is, exempt from the budget.
 
     Attributes:
-        name: As on the command line.
+        name: Name, as it is given on the command line.
         values: Flat values, `d_model` included.
         assumed: Names of values that its source did not record.
-        reported_auc: What its source reported.
+        reported_auc: Validation AUC that its source reported.
     """
 
     name: str
@@ -87,14 +90,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched.
+    """The configurations that a search may choose.
 
     `d_model` is solved from the budget unless it is an axis or pinned.
 
     Attributes:
         name: For messages and files.
         axes: Flat name to axis.
-        budget: What every sampled configuration must meet; None frees the width.
+        budget: Budget of every sampled configuration; None frees the width.
         fixed: Flat values that all configurations share.
         rules: Conditions beyond the budget's.
         references: Names of the references that run first.
@@ -107,16 +110,15 @@ class Space:
     rules: tuple[Rule, ...] = ()
     references: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        axes = listed(list(self.axes), limit=6) or "no axes"
+        return f"Space({self.name!r}, budget {self.budget_text()}, axes: {axes})"
+
     def __post_init__(self) -> None:
         self._check_kinds()
         check_names([*self.axes, *self.fixed], _FIELDS, "search axis")
         self._check_fields()
         self._check_values()
-
-    @property
-    def solves_width(self) -> bool:
-        """Whether `d_model` follows from the budget."""
-        return "d_model" not in self.axes and "d_model" not in self.fixed
 
     def digest(self) -> str:
         """The identity of the space, for resuming."""
@@ -144,14 +146,15 @@ class Space:
         )
 
     def pin(self, name: str, value: Value) -> Space:
-        """The same space with one value fixed, out of the axes if it was searched."""
+        """A space in which a field has a fixed value and is no axis any more."""
         axes = {key: axis for key, axis in self.axes.items() if key != name}
         return replace(self, axes=axes, fixed={**self.fixed, name: value})
 
     def as_ranges(self) -> Space:
-        """The same space with numeric training grids widened to ranges.
+        """A space in which the numeric grids of training fields are widened to ranges.
 
-        Logarithmic for learning rate and weight decay, with zero kept; linear for dropout.
+        Learning rate and weight decay become logarithmic ranges that keep zero, dropout a linear
+        range.
         """
         ranged = {
             name: _range_of(axis, log=name in _LOG_AXES) if isinstance(axis, Grid) else axis
@@ -162,19 +165,13 @@ class Space:
 
     def complete(self, values: Mapping[str, Value], count: CountParameters) -> Values | None:
         """The flat values with pins and the solved width; None if a rule is broken."""
-        settled = self._feasible(count).settle(values)
-        return None if isinstance(settled, Broken) else settled
-
-    def broken_rule(self, values: Mapping[str, Value], count: CountParameters) -> str | None:
-        """The name of the first rule that the completed values break; None if all hold."""
-        settled = self._feasible(count).settle(values)
-        return settled.rule.name if isinstance(settled, Broken) else None
+        return self._feasible(count).complete(values)
 
     def sample(self, rng: np.random.Generator, count: CountParameters) -> Values:
         """Draws a feasible configuration uniformly.
 
         Raises:
-            ConfigError: No feasible one was found; the rules that collide are named.
+            ConfigError: No configuration is feasible; the rules that collide are named.
         """
         return next(self.stream(rng, count))
 
@@ -182,7 +179,7 @@ class Space:
         """Feasible configurations without end, each drawn uniformly and for itself.
 
         Raises:
-            ConfigError: No feasible one was found; the rules that collide are named.
+            ConfigError: No configuration is feasible; the rules that collide are named.
         """
         return self._feasible(count).stream(rng)
 
@@ -199,12 +196,12 @@ class Space:
         return grid(self.axes)
 
     def shapes(self, count: CountParameters) -> list[tuple[ModelConfig, int]]:
-        """Every feasible model shape with its exact parameter count; a sample of very many.
+        """Every feasible model shape with its exact parameter count, or a sample of very many.
 
-        Shapes that differ in heads or pooling alone count as one.
+        Of shapes that differ in heads or pooling alone, a single shape is listed.
         """
-        found = self._feasible(count).shapes()
-        models = {counted_shape(values): model_of(values) for values in found}
+        shapes = self._feasible(count).shapes()
+        models = {counted_shape(values): model_of(values) for values in shapes}
         return [(model, count(model)) for model in models.values()]
 
     def budget_text(self) -> str:
@@ -215,11 +212,11 @@ class Space:
         return Feasible(self.name, self.axes, self.budget, self.fixed, self.rules, count)
 
     def _check_kinds(self) -> None:
-        for part, found, kind in self._parts():
-            if not isinstance(found, kind):
+        for part, part_value, kind in self._parts():
+            if not isinstance(part_value, kind):
                 raise ConfigError(
                     f"The {part} of the space {self.name} must be of type {kind.__name__}",
-                    repr(found),
+                    repr(part_value),
                     "An axis is a Grid, Choice, Int, Float or ZeroOr; (RULE,) is a tuple of one.",
                 )
 
@@ -239,7 +236,7 @@ class Space:
                 ", ".join(twice),
                 "Remove it from one of them.",
             )
-        required = {name for name, one in _FIELDS.items() if one.is_required()}
+        required = {name for name, info in _FIELDS.items() if info.is_required()}
         if self.budget is not None:
             required.discard("d_model")
         if missing := sorted(required - self.axes.keys() - self.fixed.keys()):
@@ -253,7 +250,7 @@ class Space:
     def _check_values(self) -> None:
         values = {name: _told(axis) for name, axis in self.axes.items()}
         try:
-            parse(_FieldValues, values | {name: [one] for name, one in self.fixed.items()})
+            parse(_FieldValues, values | {name: [value] for name, value in self.fixed.items()})
         except ConfigError as error:
             raise ConfigError(
                 f"Every value of the space {self.name} must be one that its field can take",
@@ -268,7 +265,7 @@ def _told(axis: Axis) -> list[Value]:
 
 
 def _range_of(grid: Grid, *, log: bool) -> Axis:
-    """The range that a grid spans; the grid itself where it spans none."""
+    """The range that a grid spans; the grid itself where it has no two numbers to span."""
     numbers = [float(value) for value in grid.values]
     if log:
         numbers = [number for number in numbers if number > 0]

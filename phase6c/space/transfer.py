@@ -1,4 +1,4 @@
-"""A configuration of one space, made into the nearest of another."""
+"""A configuration of a space, made into the nearest configuration of another space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from phase6c.space.budget import CountParameters
 from phase6c.space.shapes import SHAPE_FIELDS
 from phase6c.space.space import Space
 
-# Of each axis of the shape so many values are tried, the nearest first.
+# So many values of each axis of the shape are tried, the nearest first.
 _N_NEAREST = 4
 
 
@@ -35,6 +35,7 @@ def fit(space: Space, values: Mapping[str, Any], count: CountParameters) -> Valu
     others = {name: ranked[0] for name, ranked in near.items()}
     for shape in _shapes(near):
         whole = space.complete(others | shape, count)
+        # The width must be solved before the rate can be scaled by it; the rate does not change it.
         if whole is not None and "learning_rate" in told:
             rate = told["learning_rate"] * _width_ratio(values, whole)
             scaled = {"learning_rate": _nearest(space, "learning_rate", rate)[0]}
@@ -48,7 +49,7 @@ def _tells(axis: Axis, values: Mapping[str, Any], name: str) -> bool:
     """Whether the values hold something that can be put on the axis."""
     value = values.get(name)
     if _is_number(value):
-        return all(_is_number(one) for one in axis.points or ())
+        return all(_is_number(point) for point in axis.points or ())
     return isinstance(value, bool | str) and axis.contains(value)
 
 
@@ -64,7 +65,7 @@ def _nearest(space: Space, name: str, value: Any) -> list[Value]:
     axis = space.axes[name]
     if axis.points is not None:
         log = _is_logarithmic(space.as_ranges().axes[name])
-        return sorted(axis.points, key=lambda one: _distance(one, value, log=log))
+        return sorted(axis.points, key=lambda point: _distance(point, value, log=log))
     if isinstance(axis, ZeroOr):
         return [axis.values.decode(value) if value > 0 else 0.0]
     return [axis.decode(value)]
@@ -74,19 +75,19 @@ def _is_logarithmic(axis: Axis) -> bool:
     return isinstance(axis, ZeroOr) or (isinstance(axis, Float) and axis.log)
 
 
-def _distance(one: Any, other: Any, *, log: bool) -> float:
-    if one == other:
+def _distance(value: Any, other: Any, *, log: bool) -> float:
+    if value == other:
         return 0.0
-    if not _is_number(one):
+    if not _is_number(value):
         return 1.0
     if log:
-        return abs(math.log(one / other)) if one > 0 and other > 0 else math.inf
-    return float(abs(one - other))
+        return abs(math.log(value / other)) if value > 0 and other > 0 else math.inf
+    return float(abs(value - other))
 
 
 def _shapes(near: Mapping[str, Sequence[Value]]) -> Iterator[Values]:
-    """The shapes around the nearest one, by the number of steps away from it."""
-    # Of equally many steps, one in the heads changes the model least; it comes first.
+    """The shapes around the nearest shape, by the number of steps away from it."""
+    # A step in the number of heads changes the model least; among equals it comes first.
     names = sorted(near.keys() & set(SHAPE_FIELDS), key=lambda name: (name == "n_heads", name))
     steps = [range(len(near[name][:_N_NEAREST])) for name in names]
     for taken in sorted(itertools.product(*steps), key=sum):
@@ -94,6 +95,6 @@ def _shapes(near: Mapping[str, Sequence[Value]]) -> Iterator[Values]:
 
 
 def _width_ratio(values: Mapping[str, Any], whole: Values) -> float:
-    """The width that the values tell of, by the one that they are given; 1 where they tell none."""
+    """The width that the values tell of over the solved width; 1 where they tell of no width."""
     width = values.get("d_model")
     return float(width) / whole["d_model"] if _is_number(width) and width > 0 else 1.0

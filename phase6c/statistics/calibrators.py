@@ -1,4 +1,4 @@
-"""Calibrators: maps from a model's logits to better ones, fitted on earlier rows, kept as JSON."""
+"""Calibrators: maps that better a model's logits, fitted on earlier rows, kept as JSON."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ class Calibrator(Record):
 
     schema_: Literal["phase6c.calibrator/1"] = Field(default="phase6c.calibrator/1", alias="schema")
     kind: CalibratorKind
+
+    def __repr__(self) -> str:
+        return f"Calibrator({self.kind!r}: {self.formula})"
+
+    @property
+    def formula(self) -> str:
+        """How a logit is mapped, in words."""
+        return "a step-wise map"
 
     @staticmethod
     def fit(kind: CalibratorKind, logits: np.ndarray, y: np.ndarray) -> Calibrator:
@@ -88,6 +96,11 @@ class AffineCalibrator(Calibrator):
     intercept: float = 0.0
     slope: float = Field(default=1.0, ge=0)
 
+    @property
+    def formula(self) -> str:
+        """How a logit is mapped, in words."""
+        return f"{self.intercept:.4f} + {self.slope:.4f} x logit"
+
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits float64[row]."""
         return self.intercept + self.slope * np.asarray(logits, dtype=np.float64)
@@ -107,8 +120,8 @@ class IsotonicCalibrator(Calibrator):
     """Probabilities that rise with the logit, linear between knots and level outside.
 
     Attributes:
-        logits: Of the knots, rising.
-        probabilities: At the knots, never falling.
+        logits: Logits of the knots, rising.
+        probabilities: Probabilities at the knots, never falling.
     """
 
     kind: Literal["isotonic"] = "isotonic"
@@ -119,8 +132,8 @@ class IsotonicCalibrator(Calibrator):
     def fitted(cls, logits: np.ndarray, y: np.ndarray) -> Self:
         """The least squares fit by pooling adjacent violators.
 
-        No probability is beyond that of one class being met once in all rows and two more (the
-        rule of succession), so that the log loss of rows to come stays finite.
+        No probability lies closer to 0 or 1 than a single row of a class in all rows and two more
+        would put it (the rule of succession), so that the log loss of rows to come stays finite.
         """
         from sklearn.isotonic import IsotonicRegression
 
@@ -133,6 +146,8 @@ class IsotonicCalibrator(Calibrator):
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits float64[row]."""
+        # Level outside the knots: beyond the rows that it was fitted on nothing is known of the
+        # map.
         return logit(np.interp(logits, self.logits, self.probabilities))
 
     @model_validator(mode="after")
@@ -156,5 +171,5 @@ def _check_rows(logits: np.ndarray, y: np.ndarray) -> None:
     if len(logits) != len(y) or not np.isfinite(logits).all():
         raise DataError("A calibrator is fitted to one finite logit for each label", None, remedy)
     if len(np.unique(y)) < 2:
-        found = f"{len(y)} rows of one class" if len(y) else "no rows"
-        raise DataError("A calibrator is fitted to rows of both classes", found, remedy)
+        rows = f"{len(y)} rows of one class" if len(y) else "no rows"
+        raise DataError("A calibrator is fitted to rows of both classes", rows, remedy)

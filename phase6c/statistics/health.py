@@ -1,4 +1,4 @@
-"""What probabilities look like, and the likely cause where they look ill.
+"""The health of probabilities, and the likely cause where they look ill.
 
 A fault that only the labels can tell must be both large and significant: by likelihood-ratio tests
 of an intercept and a slope on the logit (Cox, 1958; Miller et al., 1991). The tests take the rows
@@ -46,6 +46,8 @@ def diagnose(logits: np.ndarray, y: np.ndarray, train_base_rate: float | None = 
         return _health("one_class", f"All {len(y)} labels are {y[0]:.0f}.")
     if np.ptp(logits) < CONSTANT_RANGE:
         return _health("constant", f"Every probability is {sigmoid(logits[0]):.4f}.")
+    # The order matters: a second sigmoid also gives a wrong slope and a shifted mean, and a wrong
+    # slope also costs log loss. The most specific cause is named.
     maps = _Maps.fitted(logits, y)
     return (
         _double_sigmoid(logits, y, maps)
@@ -59,13 +61,13 @@ def diagnose(logits: np.ndarray, y: np.ndarray, train_base_rate: float | None = 
 
 @dataclass(frozen=True)
 class _Maps:
-    """What the labels say of the logits: the best shift, the best affine map, and their losses.
+    """The best shift and the best affine map of the logits for the labels, and their losses.
 
     Attributes:
-        shift: Of sigmoid(shift + logit).
-        intercept, slope: Of sigmoid(intercept + slope x logit).
-        unchanged, shifted, mapped: Log loss of all rows in nats, as it is and after each.
-        n_rows: How many rows there are.
+        shift: Shift in sigmoid(shift + logit).
+        intercept, slope: Affine map in sigmoid(intercept + slope x logit).
+        unchanged, shifted, mapped: Log loss of all rows in nats, as it is and after each map.
+        n_rows: Number of rows.
     """
 
     shift: float
@@ -102,7 +104,7 @@ class _Maps:
 
 
 def _double_sigmoid(logits: np.ndarray, y: np.ndarray, maps: _Maps) -> Health | None:
-    """All probabilities in the band, although rises are rare or one sigmoid less fits as well.
+    """All probabilities in the band, although rises are rare or a sigmoid less fits as well.
 
     Where rises are common, an honest model may stay in the band. Then the logits themselves, read
     as probabilities, must have about the likelihood of the probabilities or more.
@@ -126,6 +128,7 @@ def _double_sigmoid(logits: np.ndarray, y: np.ndarray, maps: _Maps) -> Health | 
 
 def _wrong_slope(logits: np.ndarray, maps: _Maps) -> Health | None:
     """Logits far wider or narrower than the labels bear out, whatever their mean."""
+    # A slope is judged after the best shift: a wrong mean alone must not pass for a wrong slope.
     in_order = OVERCONFIDENT_SLOPE < maps.slope < UNDERCONFIDENT_SLOPE
     if in_order or not _significant(maps.shifted - maps.mapped):
         return None

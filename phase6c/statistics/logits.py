@@ -17,7 +17,10 @@ TEMPERATURES = (np.exp(-10.0), np.exp(10.0))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of logits: the one place of the code base that applies the sigmoid."""
+    """Probabilities of logits; no other place of the code base applies the sigmoid.
+
+    The earlier search applied it twice, which pressed all its probabilities into (0.5, 0.73).
+    """
     probabilities: np.ndarray = expit(logits)
     return probabilities
 
@@ -31,6 +34,7 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
 
 def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Log loss of each row in nats, from the logit without rounding: softplus(z) - y z."""
+    # By way of probabilities, a confident mistake would cost at most -log(1e-16) or infinity.
     losses: np.ndarray = np.logaddexp(0.0, logits) - y * logits
     return losses
 
@@ -50,6 +54,8 @@ def fit_logistic(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     a, b = base_rate_logit(y), 0.0
     if spread <= 1e-12 * max(1.0, abs(centre)):
         return a, b
+    # Standardised logits make the two parameters nearly independent, so that Newton's steps are as
+    # good for logits of a width of 0.001 as for saturated ones.
     x = (logits - centre) / spread
     losses = log_losses(a + b * x, y).sum()
     for _ in range(MAX_NEWTON_STEPS):
@@ -88,8 +94,8 @@ def _newton_step(x: np.ndarray, y: np.ndarray, a: float, b: float) -> tuple[floa
 def fit_affine(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """`fit_logistic` with b >= 0, so that the ranking is kept or given up, never reversed.
 
-    The likelihood is concave: where its best slope is negative, the best allowed one is 0 and
-    the intercept that of the base rate.
+    The likelihood is concave: where its best slope is negative, the best allowed slope is 0, and
+    the intercept is that of the base rate.
     """
     a, b = fit_logistic(logits, y)
     return (a, b) if b > 0 else (base_rate_logit(y), 0.0)
@@ -140,7 +146,7 @@ def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         y: [row] in {0, 1}.
 
     Returns:
-        float64[row], or None where a half has one class only.
+        float64[row], or None where a half holds a single class.
     """
     halves = np.array_split(np.arange(len(y)), 2)
     if any(len(np.unique(y[half])) < 2 for half in halves):
@@ -153,7 +159,7 @@ def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
 
 
 def base_rate_logit(y: np.ndarray) -> float:
-    """The logit of the share of ones in y, which must have both classes."""
+    """The logit of the share of rises in y, which must have both classes."""
     rate = float(np.mean(y))
     return float(np.log(rate / (1 - rate)))
 
@@ -161,8 +167,8 @@ def base_rate_logit(y: np.ndarray) -> float:
 def ensemble(logits: np.ndarray) -> np.ndarray:
     """The logit of the mean probability [row] of several models' logits [model, row].
 
-    A mean of probabilities is what deep ensembles predict (Lakshminarayanan et al., 2017). Of one
-    model it is that model's own logit, to the last digit.
+    Deep ensembles predict the mean of their members' probabilities (Lakshminarayanan et al.,
+    2017). The logit of a single model is returned as it is, to the last digit.
     """
     if len(logits) == 1:
         return np.asarray(logits[0], dtype=np.float64)

@@ -24,7 +24,7 @@ def measure(
     train_base_rate: float,
     loss_train: float | None = None,
 ) -> Metrics:
-    """Every metric of one set of predictions; null where a figure is undefined.
+    """Every metric of a set of predictions; null where a figure is undefined.
 
     Args:
         logits: float[window], finite, ordered by date.
@@ -77,6 +77,7 @@ def _skill(loss: float, y: np.ndarray, train_base_rate: float) -> float:
 
 def _calibration_error(p: np.ndarray, y: np.ndarray) -> float:
     """Expected calibration error in 15 bins of equal mass; equal predictions share a bin."""
+    # Bins of equal mass: of equal width, nearly all predictions of rare rises would share a bin.
     edges = np.quantile(p, np.linspace(0, 1, ECE_BINS + 1)[1:-1])
     bins = np.searchsorted(edges, p, side="left")
     gaps = np.bincount(bins, weights=p - y, minlength=ECE_BINS)
@@ -126,7 +127,7 @@ def _thresholds(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 class OperatingPoint(NamedTuple):
-    """What predicting a rise from a threshold on gives."""
+    """The figures of calling a rise from a threshold on."""
 
     threshold: float
     precision: float
@@ -139,7 +140,7 @@ def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, Operating
 
     Args:
         p: float[window], probabilities.
-        y: [window] in {0, 1}, with at least one rise.
+        y: [window] in {0, 1}, with a rise at least.
 
     Returns:
         The latter over thresholds that predict at least 10 rises; None where none does.
@@ -150,7 +151,7 @@ def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, Operating
 
     def at(position: int) -> OperatingPoint:
         return OperatingPoint(
-            *(float(one[position]) for one in (thresholds, precision, recall, f1))
+            *(float(figure[position]) for figure in (thresholds, precision, recall, f1))
         )
 
     n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")

@@ -21,7 +21,7 @@ from phase6c.statistics.logits import cross_fitted, log_losses
 
 @dataclass(frozen=True)
 class Candidate:
-    """One epoch of one trial: something that could have been chosen.
+    """An epoch of a trial: something that could have been chosen.
 
     Attributes:
         trial: The trial's number.
@@ -35,13 +35,13 @@ class Candidate:
 
 
 class Corrected(Record):
-    """What the chosen candidate is worth on rows that did not choose it.
+    """The value of the chosen candidate on rows that did not choose it.
 
     Attributes:
-        value: In the objective's own direction.
-        gains: By rival, how much better the chosen one is on the same rows; positive is better
-            whatever the objective.
-        shares: By trial, in how many of the draws one of its epochs was chosen.
+        value: Value, in the objective's own direction.
+        gains: By rival, how much better the chosen candidate is on the same rows; positive is
+            better whatever the objective.
+        shares: By trial, the share of the draws in which an epoch of the trial was chosen.
     """
 
     value: Estimate
@@ -72,25 +72,27 @@ def correct(
         candidates: Every epoch of every eligible trial.
         dates: datetime64[D][window].
         y: [window] in {0, 1}.
-        objective: What the candidates compete in.
-        rivals: float[window] logits by name, to compare the chosen one with.
+        objective: Metric that the candidates compete in.
+        rivals: float[window] logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    scored = [(one, score_of(one.logits, y, objective)) for one in candidates]
-    trials = np.array([one.trial for one, score in scored if score is not None])
+    scored = [(candidate, score_of(candidate.logits, y, objective)) for candidate in candidates]
+    trials = np.array([candidate.trial for candidate, score in scored if score is not None])
     scores = [score for _, score in scored if score is not None]
     named = {name: score_of(logits, y, objective) for name, logits in (rivals or {}).items()}
     others = {name: score for name, score in named.items() if score is not None}
     if not scores:
         return None
     chunks = row_weights(dates, horizon_days=horizon_days, draws=draws, seed=seed)
-    found = [_out_of_bag(scores, list(others.values()), weights) for weights in chunks]
-    values, theirs, winners = (np.concatenate(part, axis=-1) for part in zip(*found, strict=True))
+    chunk_scores = [_out_of_bag(scores, list(others.values()), weights) for weights in chunks]
+    values, theirs, winners = (
+        np.concatenate(part, axis=-1) for part in zip(*chunk_scores, strict=True)
+    )
     sign = 1 if objective == "auc" else -1
     value = _mean_estimate(sign * values)
     if value is None:
@@ -102,7 +104,7 @@ def correct(
     return Corrected(
         value=value,
         gains={name: gain for name, gain in gains.items() if gain is not None},
-        shares={int(one): float(np.mean(chosen == one)) for one in np.unique(chosen)},
+        shares={int(trial): float(np.mean(chosen == trial)) for trial in np.unique(chosen)},
     )
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a trial after an epoch: it goes on, is stopped, audited or complete."""
+"""The decision about a trial after an epoch: it goes on, is stopped, audited or complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Decisions:
 
     Args:
         config: The study's rungs, epochs and objective.
-        trials: What is known already; it refills the rungs.
+        trials: Trials that are known already; they refill the rungs.
     """
 
     def __init__(self, config: StudyConfig, trials: Iterable[Trial] = ()) -> None:
@@ -33,11 +33,12 @@ class Decisions:
         self._refill(trials)
 
     def decide(self, known: Trial, measurement: Measurement) -> tuple[Decision, Stopped | None]:
-        """What becomes of a trial after its newest epoch, and where a rung stood against it."""
+        """The decision about a trial after its newest epoch, and the rung that stood against it."""
         if measurement.diverged:
             return "diverged", None
         measurements = (*known.measurements, measurement)
         cut = self._judge(known, measurements)
+        # After the rung has seen it: a trial that ends here still counts for those that come later.
         if self._has_ended(known, measurements):
             return "complete", None
         if cut is None:
@@ -50,14 +51,18 @@ class Decisions:
         return self._rungs.entries() if self._rungs else {}
 
     def _has_ended(self, known: Trial, measurements: Sequence[Measurement]) -> bool:
-        """Whether a trial is complete; two that end by patience could differ in their epochs."""
+        """Whether a trial is complete.
+
+        Probes are compared with each other and have no patience, by which two of them could
+        differ in their epochs.
+        """
         train = self._config.train
         if known.source == "probe":
             return len(measurements) >= train.epochs
         return is_complete(measurements, train)
 
     def _judge(self, known: Trial, measurements: Sequence[Measurement]) -> Cut | None:
-        """Enters the trial into the rungs; an audited one teaches, and is not judged again."""
+        """Enters the trial into the rungs; an audited trial teaches, and is not judged again."""
         if self._rungs is None or not known.chosen:
             return None
         curve = self._curve(measurements)
@@ -72,9 +77,11 @@ class Decisions:
         if self._rungs is None:
             return
         for trial in trials:
-            curve = self._curve([one for one in trial.measurements if not one.diverged])
+            curve = self._curve([epoch for epoch in trial.measurements if not epoch.diverged])
             if not trial.chosen or not len(curve):
                 continue
+            # An audited trial has left the rungs where it would have been stopped: its later epochs
+            # compete with nobody, and only teach the forecasts.
             last = trial.stopped.epoch if trial.audited and trial.stopped else len(curve)
             for epoch in range(1, last + 1):
                 self._rungs.enter(trial.number, curve[:epoch])
@@ -82,7 +89,7 @@ class Decisions:
 
     def _curve(self, measurements: Sequence[Measurement]) -> np.ndarray:
         objective = self._config.objective
-        return np.array([score(one.value, objective) for one in measurements])
+        return np.array([score(epoch.value, objective) for epoch in measurements])
 
     def _stopped(self, number: int, epoch: int, cut: Cut) -> Stopped:
         objective = self._config.objective
@@ -94,6 +101,8 @@ class Decisions:
         )
 
     def _is_audited(self, number: int) -> bool:
+        # A generator of the trial's own: whether it is audited must not depend on who came before
+        # it.
         rng = np.random.default_rng([self._config.seed, number, _AUDIT])
         return bool(rng.random() < self._config.audit_share)
 

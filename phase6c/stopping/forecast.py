@@ -1,4 +1,4 @@
-"""What unfinished trials will reach: learning curves of a search, modelled together."""
+"""Forecasts of unfinished trials: learning curves of a search, modelled together."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import NamedTuple
 import numpy as np
 
 _N_SHAPES = 16
-# In shares of all epochs: from a curve that rises at once to one that never flattens.
+# In shares of all epochs: from a curve that rises at once to a curve that never flattens.
 _TIME_CONSTANTS = (0.026, 1.5)
 _ITERATIONS = 8
 # A curve's second difference has six times the variance of its noise.
 _SECOND_DIFFERENCE = 6.0
-# Of the variance between trials: no curve follows its shape exactly.
+# Least noise, as a share of the variance between trials: no curve follows its shape exactly.
 _MIN_NOISE = 1e-3
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What trials will have reached at the last epoch, their best epochs counted.
+    """The best values that trials are expected to have reached by the last epoch.
 
     Attributes:
-        best: [trial], what each has reached so far.
+        best: [trial], the best value so far.
         mean: [trial], the expected level of the running best at the last epoch.
-        deviation: [trial], its standard deviation.
+        deviation: [trial], the standard deviation of that level.
     """
 
     best: np.ndarray
@@ -35,13 +35,13 @@ class Forecast:
 
     @property
     def expected(self) -> np.ndarray:
-        """[trial], what each is expected to reach, at least what it has."""
+        """[trial], the value that each is expected to reach, at least its best so far."""
         expected: np.ndarray = np.maximum(self.best, self.mean)
         return expected
 
     @property
     def reliability(self) -> float:
-        """The correlation to expect between these forecasts and what they are of, 0 to 1."""
+        """The correlation to expect between forecasts and final values, 0 to 1."""
         explained = float(np.var(self.expected))
         return float(np.sqrt(explained / (explained + np.mean(self.deviation**2) + _TINY)))
 
@@ -53,15 +53,15 @@ class CurveModel:
     `y[t] = start * u[t] + final * (1 - u[t]) + noise`, with `u` falling from 1 at epoch 0 to 0 at
     the last. Start and final are jointly normal over the trials, the shapes have shares; both are
     estimated by expectation maximisation (Dempster, Laird & Rubin, 1977), so that each forecast
-    borrows from the trials that went further. That trials were stopped does no harm to it: what
-    stopped them is in the curves (Rubin, 1976, missing at random).
+    borrows from the trials that went further. That trials were stopped does it no harm: the reason
+    of the stop is in the curves (Rubin, 1976, missing at random).
 
-    The running best is modelled because it is what a trial is worth; the noise is that of the
+    The running best is modelled because it is the value of a trial; the noise is that of the
     curves themselves, from their second differences.
 
     Args:
-        curves: float[epoch] of each trial, larger is better, at least one epoch each, finite.
-        n_epochs: Of a whole training.
+        curves: float[epoch] of each trial, larger is better, an epoch each at least, finite.
+        n_epochs: Number of epochs of a whole training.
     """
 
     def __init__(self, curves: Sequence[np.ndarray], n_epochs: int) -> None:
@@ -71,6 +71,8 @@ class CurveModel:
         spread = max(float(np.var(np.concatenate([firsts, tops]))), _TINY)
         self._noise = max(_noise_variance(curves, spread), _MIN_NOISE * spread)
         self._mean = np.array([np.median(firsts), np.median(tops)])
+        # Wide and without correlation to begin with: the trials are to say how start and end hang
+        # together.
         self._covariance = 2 * spread * np.eye(2)
         self._log_shares = np.zeros(_N_SHAPES)
         sums = self._shapes.sums(curves)
@@ -78,24 +80,26 @@ class CurveModel:
             self._improve(sums, spread)
 
     def forecast(self, curves: Sequence[np.ndarray]) -> Forecast:
-        """What each of these curves will reach."""
-        found = self._posterior(self._shapes.sums(curves))
-        mean = (found.shares * found.final).sum(axis=1)
-        spread = found.final_variance + (found.final - mean[:, None]) ** 2
-        deviation = np.sqrt((found.shares * spread).sum(axis=1))
+        """The levels that these curves will reach."""
+        posterior = self._posterior(self._shapes.sums(curves))
+        mean = (posterior.shares * posterior.final).sum(axis=1)
+        spread = posterior.final_variance + (posterior.final - mean[:, None]) ** 2
+        deviation = np.sqrt((posterior.shares * spread).sum(axis=1))
         return Forecast(np.array([curve.max() for curve in curves]), mean, deviation)
 
     def _improve(self, sums: _Sums, spread: float) -> None:
-        """One step of expectation maximisation; one trial's worth of prior keeps it wide."""
-        found = self._posterior(sums)
-        n, shares = len(found.shares), found.shares
-        self._mean = np.array([(shares * one).sum() / n for one in (found.start, found.final)])
-        start, final = found.start - self._mean[0], found.final - self._mean[1]
-        both = (shares * (found.covariance + start * final)).sum()
+        """A step of expectation maximisation; a prior of the weight of one trial keeps it wide."""
+        posterior = self._posterior(sums)
+        n, shares = len(posterior.shares), posterior.shares
+        self._mean = np.array(
+            [(shares * parameter).sum() / n for parameter in (posterior.start, posterior.final)]
+        )
+        start, final = posterior.start - self._mean[0], posterior.final - self._mean[1]
+        both = (shares * (posterior.covariance + start * final)).sum()
         self._covariance = np.array(
             [
-                [spread + (shares * (found.start_variance + start**2)).sum(), both],
-                [both, spread + (shares * (found.final_variance + final**2)).sum()],
+                [spread + (shares * (posterior.start_variance + start**2)).sum(), both],
+                [both, spread + (shares * (posterior.final_variance + final**2)).sum()],
             ]
         ) / (n + 1)
         self._log_shares = np.log((shares.sum(axis=0) + 1 / _N_SHAPES) / (n + 1))
@@ -153,7 +157,7 @@ class _Shapes:
         u = ((decay - decay[-1]) / (1 - decay[-1]))[1:]
         self._start, self._final = u, 1 - u
         self._products = [
-            (one * other).cumsum(axis=0) for one, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
+            (basis * other).cumsum(axis=0) for basis, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
         ]
 
     def sums(self, curves: Sequence[np.ndarray]) -> _Sums:
@@ -161,14 +165,15 @@ class _Shapes:
         values = np.zeros((len(curves), lengths.max()))
         for row, curve in zip(values, curves, strict=True):
             row[: len(curve)] = np.maximum.accumulate(curve)
-        start_start, final_final, start_final = (one[lengths - 1] for one in self._products)
+        start_start, final_final, start_final = (product[lengths - 1] for product in self._products)
         n = values.shape[1]
         start_value, final_value = values @ self._start[:n], values @ self._final[:n]
         return _Sums(start_start, final_final, start_final, start_value, final_value)
 
 
 def _noise_variance(curves: Sequence[np.ndarray], otherwise: float) -> float:
-    """Of the values around their curve; a quarter of the spread where no curve is long enough."""
+    """The variance of values around their curve; a quarter of the spread without long curves."""
+    # A smooth curve nearly vanishes in its second differences, and what is left is noise.
     differences = [np.diff(curve, 2) for curve in curves if len(curve) > 2]
     if not differences:
         return otherwise / 4

@@ -1,4 +1,4 @@
-"""What the rungs cost: how many of the trials they stop would have been good ones."""
+"""The cost of the rungs: how many of the trials that they stop would have been good."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _CONFIDENCE = 0.95
 
 
 class RungAudit(Record):
-    """What came of the trials that were finished although a rung would have stopped them.
+    """The outcome of the trials that were finished although a rung would have stopped them.
 
-    A good one is at least as good as the best 1/reduction_factor of the trials that the rungs let
-    train to their end; one that diverged is not.
+    A good trial is at least as good as the best 1/reduction_factor of the trials that the rungs
+    let train to their end; a trial that diverged is not.
 
     Attributes:
         n_stopped: Trials that a rung stopped or would have stopped.
-        n_audited: Those of them that were finished all the same.
-        n_good: Those of the audited that were good.
-        good_share: Lower and upper end of the 95% interval of the share of good ones among all
-            that were stopped (Wilson, 1927).
+        n_audited: Stopped trials that were finished all the same.
+        n_good: Audited trials that were good.
+        good_share: Lower and upper end of the 95% interval of the share of good trials among all
+            stopped trials (Wilson, 1927).
     """
 
     n_stopped: int
@@ -38,7 +38,7 @@ def audit_rungs(trials: Iterable[Trial], config: StudyConfig) -> RungAudit | Non
     """Judges the rungs by their audited trials.
 
     Returns:
-        None as long as no audited trial has ended, or none that the rungs let through.
+        None as long as no audited trial has ended, or no trial that the rungs let through.
     """
     trials = tuple(trials)
     stopped = [trial for trial in trials if trial.stopped is not None]
@@ -72,6 +72,6 @@ def share_interval(n_found: int, n_tried: int) -> tuple[float, float]:
 
 
 def _has_ended(trial: Trial) -> bool:
-    """Whether it shows what became of it; a lost worker or a bug shows nothing."""
+    """Whether a trial shows its outcome; a lost worker or a bug shows nothing."""
     diverged = trial.error is not None and trial.error.kind == "diverged"
     return trial.state == "COMPLETE" or diverged

@@ -1,4 +1,4 @@
-"""Where the rungs stand and what they will cost: how many trials reach which epoch."""
+"""The places of the rungs and their cost: how many trials reach which epoch."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def ladder(n_epochs: int, reduction_factor: float) -> tuple[int, ...]:
     while epoch >= 1:
         epochs.append(math.ceil(epoch - 1e-9))
         epoch /= reduction_factor
-    return tuple(dict.fromkeys(one for one in reversed(epochs) if one < n_epochs))
+    return tuple(dict.fromkeys(epoch for epoch in reversed(epochs) if epoch < n_epochs))
 
 
 def longest_grace(n_epochs: int, reduction_factor: float) -> int:
-    """The grace that an adaptive search starts with: the last rung of its ladder but one."""
+    """The grace that an adaptive search starts with: the second last rung of its ladder."""
     rungs = (*ladder(n_epochs, reduction_factor), n_epochs)
     return rungs[max(0, len(rungs) - 3)]
 
@@ -56,7 +56,7 @@ def plan_rungs(
     reduction_factor: float,
     audit_share: float = 0.0,
 ) -> RungPlan:
-    """Expects each rung to pass one in `reduction_factor` trials; no rungs stop nobody.
+    """Expects each rung to pass a trial in `reduction_factor`; no rungs stop nobody.
 
     Of the others `audit_share` train to the end all the same. The first arrivals at a rung always
     pass, so a real search costs somewhat more.

@@ -11,11 +11,11 @@ import numpy as np
 from phase6c.stopping.forecast import CurveModel, Forecast
 from phase6c.stopping.rung_plan import fixed_rungs, ladder, longest_grace
 
-# Before so many trials have trained through the longest grace, a shorter one is not considered.
+# Before so many trials have trained through the longest grace, no shorter grace is considered.
 MIN_TRIALS = 6
-# An earlier rung serves if its forecasts keep so much of the later one's reliability.
+# An earlier rung serves if its forecasts keep so much of the later rung's reliability.
 MIN_RELIABILITY = 0.95
-# As many standard deviations below the best, a trial is not expected to become it.
+# As many standard deviations below the best, a trial is not expected to become the best.
 HOPELESS_DEVIATIONS = 2.5
 # The curve model learns from the latest trials only, to bound its time.
 MAX_CURVES = 200
@@ -32,13 +32,13 @@ class Cut:
 class Rungs(ABC):
     """Asynchronous successive halving (Li et al., 2020) over trial numbers.
 
-    A trial is stopped at a rung unless it is in the top 1/reduction_factor of those that came
-    there before it. What it decides follows from the curves known then, not from their order.
+    A trial is stopped at a rung unless it is in the top 1/reduction_factor of the trials that came
+    there before it. Its decisions follow from the curves known then, not from their order.
 
     Args:
         milestones: Epochs of the rungs, ascending.
-        reduction_factor: A rung passes one trial in so many.
-        n_epochs: Of a whole training.
+        reduction_factor: A rung passes a trial in so many.
+        n_epochs: Number of epochs of a whole training.
     """
 
     def __init__(self, milestones: Sequence[int], reduction_factor: float, n_epochs: int) -> None:
@@ -47,6 +47,7 @@ class Rungs(ABC):
         # The very figure that Ray takes, so that equal scores are equal to both.
         self._percentile = (1 - 1 / reduction_factor) * 100
         self._n_epochs = n_epochs
+        # Fitted when it is first asked for: most epochs lie at no rung.
         self._fitted: CurveModel | None = None
 
     def learn(self, number: int, curve: np.ndarray) -> None:
@@ -56,7 +57,7 @@ class Rungs(ABC):
         self._fitted = None
 
     def enter(self, number: int, curve: np.ndarray) -> None:
-        """Takes the scores of a trial so far; it enters the rung of this epoch, if there is one."""
+        """Takes the scores of a trial so far; it enters the rung of this epoch, if any."""
         self.learn(number, curve)
         rung = self._entries.get(len(curve))
         if rung is not None:
@@ -84,7 +85,7 @@ class Rungs(ABC):
         return [self._curves[number][:epoch] for number in numbers]
 
     def _model(self) -> CurveModel:
-        """Of all curves as they are now."""
+        """The model of all curves as they are now; fitted again after each new score."""
         if self._fitted is None:
             latest = list(self._curves.values())[-MAX_CURVES:]
             self._fitted = CurveModel(latest, self._n_epochs)
@@ -96,7 +97,7 @@ class Rungs(ABC):
 
 
 class BestSoFarRungs(Rungs):
-    """Compares the best scores so far: what Ray's ASHA does with a best-so-far metric."""
+    """Compares the best scores so far, as Ray's ASHA does with a best-so-far metric."""
 
     def __init__(self, n_epochs: int, grace_epochs: int, reduction_factor: float) -> None:
         milestones = fixed_rungs(n_epochs, grace_epochs, reduction_factor)
@@ -110,8 +111,8 @@ class BestSoFarRungs(Rungs):
 class ForecastRungs(Rungs):
     """Compares forecasts made at equal age, from the first rung whose forecasts can be relied on.
 
-    The first rung is that of a ninth of all epochs (the square of the reduction factor), or an
-    earlier one of the ladder where the search's own trials say that it tells as much. Beside the
+    The first rung stands at a ninth of all epochs (the square of the reduction factor), or earlier
+    on the ladder where the search's own trials say that a rung there tells as much. Beside the
     comparison, a trial ends at a rung if it can no longer be expected to become the best (after
     the predictive termination of Domhan, Springenberg & Hutter, 2015).
     """
@@ -130,12 +131,14 @@ class ForecastRungs(Rungs):
         model = self._model()
         if epoch < self._longest and epoch < self._grace(model):
             return None
+        # Rivals that have trained on are cut to the same age, so that nobody is judged by a longer
+        # curve.
         *rivals, own = model.forecast(self._prefixes([*others, number], epoch)).expected
         return self._below(float(own), np.array(rivals)) or self._hopeless(model, number)
 
     def _hopeless(self, model: CurveModel, number: int) -> Cut | None:
         """Whether the trial is too far below the best to be expected of the others."""
-        others = [curve for one, curve in self._curves.items() if one != number]
+        others = [curve for key, curve in self._curves.items() if key != number]
         top = float(model.forecast(others).expected.max())
         own = model.forecast([self._curves[number]])
         reach = float(own.mean[0] + HOPELESS_DEVIATIONS * own.deviation[0])
@@ -151,7 +154,7 @@ class ForecastRungs(Rungs):
         if not self._may_shorten():
             return grace
         reliability = self._at(model, grace).reliability
-        for epoch in sorted((one for one in self._entries if one < grace), reverse=True):
+        for epoch in sorted((epoch for epoch in self._entries if epoch < grace), reverse=True):
             earlier = self._at(model, epoch).reliability
             if earlier < MIN_RELIABILITY * reliability:
                 break

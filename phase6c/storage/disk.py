@@ -13,7 +13,7 @@ _KIB = 1024
 # Weights, two moments of AdamW and the best weights, in float32.
 _CHECKPOINT_BYTES = 16
 _WEIGHT_BYTES = 4
-# Names and padding of every tensor: a larger share where there are many small ones.
+# Names and padding of every tensor: a larger share where there are many small tensors.
 _PADDING = 1.02
 _CHECKPOINT_EXTRA = 64 * _KIB
 _WEIGHTS_EXTRA = 16 * _KIB
@@ -42,14 +42,14 @@ def bytes_needed(
     """The size of a study's folder at its largest.
 
     Args:
-        n_params: Of the largest shape.
-        n_trials: In all, references included.
-        max_concurrent: How many trials run side by side.
-        epochs: Of one trial, at most.
-        total_epochs: Of all trials; at most `n_trials * epochs`, with rungs fewer.
-        n_val: Windows of the validation block.
-        keep: How many trials keep their best weights.
-        n_states: How many states of a trainer each running trial has beside its checkpoints.
+        n_params: Number of parameters of the largest shape.
+        n_trials: Number of trials, references included.
+        max_concurrent: Number of trials that run side by side.
+        epochs: Largest number of epochs of a trial.
+        total_epochs: Epochs of all trials together; with rungs fewer than `n_trials * epochs`.
+        n_val: Number of windows in the validation block.
+        keep: Number of trials that keep their best weights.
+        n_states: Number of trainer states that each running trial has beside its checkpoints.
     """
     running = min(max_concurrent, n_trials)
     weights = _PADDING * _WEIGHT_BYTES * n_params + _WEIGHTS_EXTRA
@@ -70,12 +70,17 @@ def bytes_needed(
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Checks that a study's folder can grow to so many bytes; what it holds already counts.
+    """Checks that a study's folder can grow to so many bytes.
+
+    Args:
+        folder: The folder, there or not; bytes that it holds already count as room.
+        needed: Bytes at its largest.
 
     Raises:
         StorageError: The disk has less.
     """
-    there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    # A folder that is not there yet will be made on the disk of the nearest folder above it.
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     room = shutil.disk_usage(there).free + _bytes_in(folder)
     if room < needed:
         raise StorageError(

@@ -36,6 +36,7 @@ def write_checked(path: Path, payload: bytes | memoryview) -> None:
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
+    # The digest stands first, so that a file that was cut off cannot pass for a whole one.
     _replace(path, [hashlib.sha256(payload).digest(), payload])
 
 
@@ -63,11 +64,11 @@ def make_folder(path: Path) -> None:
         StorageError: It cannot be made.
     """
     with _storage_errors(path):
-        missing = [one for one in (path, *path.parents) if not one.exists()]
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         _before("mkdir", path)
         path.mkdir(parents=True, exist_ok=True)
-        for one in missing:
-            _sync_folder(one.parent)
+        for folder in missing:
+            _sync_folder(folder.parent)
 
 
 def rename(path: Path, target: Path) -> None:
@@ -103,14 +104,18 @@ def remove_leftovers(folder: Path) -> None:
 
 
 class AppendOnlyFile:
-    """A file of JSON lines that only grows; a torn last line is cut off when it is opened."""
+    """A file of JSON lines that only grows; a torn last line is cut off when it is opened.
+
+    Args:
+        path: The file; made where it is missing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with _storage_errors(path):
             self._stream = _open(path, "ab")
             try:
-                # Where a line begins that is not whole; the next one must not be glued to it.
+                # Where a torn line begins: the next line must not be glued to it.
                 self._torn_at = _find_torn_line(path)
                 self._cut()
                 _sync_folder(path.parent)
@@ -119,7 +124,7 @@ class AppendOnlyFile:
                 raise
 
     def append(self, row: dict[str, Any]) -> None:
-        """Adds one line; it is on disk when this returns.
+        """Adds a line; it is on disk when this returns.
 
         Raises:
             StorageError: The line could not be written. Nothing of it stays in the file, or what
@@ -184,7 +189,8 @@ def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _storage_errors(path):
         try:
-            # Whoever put a link there does not have it followed.
+            # A link under the temporary name would lead the content to somebody else's file; "x"
+            # refuses to open what is there.
             _remove(temporary)
             with _open(temporary, "xb") as stream:
                 for part in parts:
@@ -195,6 +201,7 @@ def _replace(path: Path, parts: Sequence[bytes | memoryview]) -> None:
             with suppress(OSError):
                 _remove(temporary)
             raise
+        # Without it the rename itself may be lost in a power cut, though the content is on disk.
         _sync_folder(path.parent)
 
 
@@ -209,7 +216,11 @@ def _find_torn_line(path: Path) -> int | None:
 
 
 def _whole_bytes(content: bytes) -> int:
-    """Where the last whole line ends; of a torn one, a power cut may leave zeros and its end."""
+    """Where the last whole line ends.
+
+    A power cut may leave a line of the right length that is filled with zeros: file systems
+    write a file's size before its content.
+    """
     end = content.rfind(b"\n") + 1
     begin = content[:end].rstrip(b"\n").rfind(b"\n") + 1
     return begin if b"\0" in content[begin:end] else end

@@ -1,4 +1,4 @@
-"""What an evaluation compares, and how; stored in the study.json of its trainings."""
+"""The configuration of an evaluation, stored in the study.json of its trainings."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Contender(Record):
     """A configuration of a search, to be trained anew with its hyper-parameters frozen.
 
     Attributes:
-        name: What tables call it.
-        study: The folder of the study that it comes from.
-        number: Of its trial there.
-        budget: Of that study.
-        n_tried: Distinct configurations that the study tried: the choice behind it.
+        name: Name in tables.
+        study: Folder of the study that it comes from.
+        number: Number of its trial in that study.
+        budget: Budget of that study.
+        n_tried: Number of distinct configurations that the study chose it from.
         may_win: Whether it may be chosen; a reference is compared only.
         params: Flat values, as its trial tells them.
-        config: All of it, with seed 0.
-        n_params: The exact count.
-        in_budget: Whether that is in the study's budget.
-        best_epoch: Of its trial, to foresee how long it takes.
+        config: Whole configuration, with seed 0.
+        n_params: Exact number of parameters.
+        in_budget: Whether that number is in the study's budget.
+        best_epoch: Best epoch of its trial, to foresee how long a training takes.
     """
 
     name: str
@@ -38,15 +38,18 @@ class Contender(Record):
     in_budget: bool
     best_epoch: int
 
+    def __repr__(self) -> str:
+        return f"Contender({self.name!r}, trial {self.number} of {self.study})"
+
 
 class EvaluationConfig(Record):
-    """What an evaluation depends on beside the data.
+    """All that an evaluation depends on beside the data.
 
     Attributes:
-        contenders: In order: the best of each study, then references.
-        n_seeds: At most so many trainings of each in each step.
-        n_folds: Of the walk forward.
-        calibration: A kind of calibrator, or `auto`.
+        contenders: The best trials of each study, then references.
+        n_seeds: Largest number of trainings of a contender in a step.
+        n_folds: Number of folds in the walk forward.
+        calibration: Kind of calibrator, or `auto`.
     """
 
     contenders: tuple[Contender, ...] = Field(min_length=1)

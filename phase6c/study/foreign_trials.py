@@ -16,13 +16,13 @@ _VALUE_KEYS = ("value", "auc", "auc_roc", "val_auc")
 
 
 class Told(NamedTuple):
-    """What an earlier search says of one trial; in scores larger is better.
+    """A trial as an earlier search tells of it; larger scores are better.
 
     Attributes:
         values: Flat values, `d_model` included where it is known.
-        score: What it reached, or would have reached.
-        best: What it competes with for being the best; None where it may not be called that.
-        names: Of the values that it tells itself.
+        score: Score that it reached, or would have reached.
+        best: Score by which it may be called the best; None where it may not.
+        names: Names of the values that the source itself tells.
     """
 
     values: Values
@@ -35,8 +35,8 @@ def read_january(path: Path) -> list[Told]:
     """The trials of a JSON file that have a value; the window is January's where none is named.
 
     Args:
-        path: Holds a list, or {"trials": [...]}, of objects with `params` and one of `value`,
-            `auc`, `auc_roc` and `val_auc`.
+        path: File with a list, or {"trials": [...]}, of objects with `params` and a `value`,
+            `auc`, `auc_roc` or `val_auc`.
 
     Raises:
         DataError: The file cannot be read as that.
@@ -50,11 +50,11 @@ def read_january(path: Path) -> list[Told]:
     trials = content.get("trials") if isinstance(content, Mapping) else content
     if not isinstance(trials, list):
         raise _unusable(path, f"the keys {_keys([content])}")
-    told = [one for trial in trials if (one := _told(trial)) is not None]
+    told = [trial for trial in map(_told, trials) if trial is not None]
     if not told:
         keys = f"{len(trials)} trials with the keys {_keys(trials)}"
-        found = "none with a finite number for its value and plain parameters"
-        raise _unusable(path, f"{keys}, {found}")
+        lack = "none with a finite number for its value and plain parameters"
+        raise _unusable(path, f"{keys}, {lack}")
     return told
 
 
@@ -65,20 +65,20 @@ def _told(trial: Any) -> Told | None:
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     params = trial["params"]
-    if not all(isinstance(one, int | float | str) for one in params.values()):
+    if not all(isinstance(value, int | float | str) for value in params.values()):
         return None
     return Told({**WINDOW, **params}, value, value, frozenset(params))
 
 
-def _keys(found: list[Any]) -> str:
-    keys = sorted({str(key) for one in found if isinstance(one, Mapping) for key in one})
+def _keys(items: list[Any]) -> str:
+    keys = sorted({str(key) for item in items if isinstance(item, Mapping) for key in item})
     return ", ".join(keys) or "none"
 
 
-def _unusable(path: Path, found: str) -> DataError:
+def _unusable(path: Path, problem: str) -> DataError:
     return DataError(
         "A file of trials must hold a list, or a list under 'trials', of objects with 'params' and"
         f" one of {', '.join(map(repr, _VALUE_KEYS))}",
-        f"{path}: {found}",
+        f"{path}: {problem}",
         "Correct the file, or name the folder of a study.",
     )

@@ -1,4 +1,4 @@
-"""The ledger: every decision and result of a search, one line each, and the trials it implies."""
+"""The ledger: a line for every decision and result of a search, and the trials that they imply."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Ledger:
     """The truth of a study; everything else is a view of it.
 
     Each row has `kind`, the trial's `number` and `at`, the wall-clock time in seconds. By kind:
-        trial: a configuration was chosen; it holds all that a Trial is born with.
+        trial: a configuration was chosen; the row holds all that a Trial is born with.
         started: a worker took it up.
         result: an epoch was measured, with the Decision about it; `audit` goes on with a trial
             that its rung would have stopped.
@@ -68,9 +68,12 @@ class Ledger:
             StorageError: The row could not be written, and nothing changed.
         """
         row = {"kind": kind, "number": number, "at": round(time.time(), 3), **content}
+        # Applied before it is written: a row that does not fit must never reach the file.
         trial = apply(self.trials.get(number), row)
         self._file.append(row)
         self.trials[number] = trial
+        # After the row is on disk: a listener that fails must not leave a decision that nobody
+        # wrote down.
         for listener in self._listeners:
             listener(row, trial)
         return trial
@@ -106,7 +109,7 @@ def fold(rows: Iterable[Row]) -> Trials:
 
 
 def apply(trial: Trial | None, row: Row) -> Trial:
-    """The trial after one more row.
+    """The trial after a further row.
 
     Raises:
         ValueError: The row does not fit: a second birth, or a row before the first or after the
@@ -114,6 +117,7 @@ def apply(trial: Trial | None, row: Row) -> Trial:
     """
     kind = row["kind"]
     if kind == "trial":
+        # Not isinstance: True would pass for the trial 1.
         if type(row["number"]) is not int:
             raise ValueError(f"a trial's number is {row['number']!r}")
         if trial is not None:
@@ -150,6 +154,8 @@ def _with_result(trial: Trial, row: Row) -> Trial:
         case "complete":
             update["state"] = "COMPLETE"
         case "diverged":
+            # The epoch itself says why it diverged; there is no traceback for numbers that are not
+            # finite.
             message = measurement.health.evidence[0]
             update |= {
                 "state": "FAILED",

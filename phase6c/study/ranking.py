@@ -19,10 +19,12 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
     """Whether the trial may be called the best.
 
     It must be chosen by the search, lie in the budget, have ended past its grace, and have
-    probabilities that are not constant. Where the grace is adaptive, the longest one counts: a
-    shorter one is long enough to rank most trials, not to trust one lucky epoch.
+    probabilities that are not constant. Where the grace is adaptive, the longest grace counts: a
+    shorter grace is long enough to rank most trials, not to trust a lucky epoch.
     """
     best = trial.best(config.objective)
+    # A trial that was stopped by the first rung has had the grace and not an epoch more: its
+    # value is the best of very few epochs.
     past_grace = trial.epochs > min(config.grace_epochs, config.train.epochs - 1)
     ended = trial.state == "COMPLETE" or (trial.state == "PRUNED" and past_grace)
     chosen = trial.chosen and trial.in_budget
@@ -37,7 +39,7 @@ def best_trial(trials: Iterable[Trial], config: StudyConfig) -> Trial | None:
 def ranked(trials: Iterable[Trial], config: StudyConfig) -> list[Trial]:
     """The trials that may be called the best, the best first and the earliest of equals."""
     allowed = [trial for trial in trials if eligible(trial, config)]
-    return sorted(allowed, key=lambda one: (-value_of(one, config.objective), one.number))
+    return sorted(allowed, key=lambda trial: (-value_of(trial, config.objective), trial.number))
 
 
 def value_of(trial: Trial, objective: Objective) -> float:

@@ -1,4 +1,4 @@
-"""What is kept up to date while a search runs: the JSON views and the space on disk."""
+"""The space on disk of a running search: checkpoints and weights that are of no more use go."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ class Retention:
         self._kept: list[Trial] = []  # the best last
         for trial in ledger.trials.values():
             if trial.finished:
-                self._settle(trial)
+                self._release(trial)
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Deletes what the trial that has just finished makes superfluous."""
         if trial.finished:
-            self._settle(trial)
+            self._release(trial)
 
-    def _settle(self, trial: Trial) -> None:
+    def _release(self, trial: Trial) -> None:
         folder = trial_folder(self._folder, trial.number)
         for name in (LAST_FILE, PREVIOUS_FILE):
             remove(folder / name)
+        # Sorted as it grows: ranking all trials anew after each of them would cost more with every
+        # trial.
         insort(self._kept, trial, key=self._rank)
         if len(self._kept) > self._config.keep:
             remove(trial_folder(self._folder, self._kept.pop(0).number) / BEST_WEIGHTS_FILE)

@@ -1,61 +1,47 @@
-"""What a study searches and how: the content of study.json."""
+"""The configuration of a study: the content of study.json."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from phase6c.config import (
-    DataConfig,
-    Objective,
-    Record,
-    TrainConfig,
-    parse_stored,
-)
+from phase6c.config import DataConfig, Objective, Record, TrainConfig, parse_stored
 from phase6c.errors import FolderError, StorageError
 from phase6c.records import Baseline
 from phase6c.storage.files import write_json
 from phase6c.study.evaluation_config import EvaluationConfig
-
-if TYPE_CHECKING:
-    pass
-
+from phase6c.wording import counted
 
 STUDY_FILE = "study.json"
-
 TRIALS_FILE = "all_trials.json"
-
 BEST_PARAMS_FILE = "best_params.json"
-
 BASELINES_FILE = "baselines.parquet"
-
 OPTUNA_FILE = "optuna.db"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
-
 SchedulerName = Literal["asha", "none"]
 
 
 class PriorPoint(Record):
-    """What an earlier search found, in values of this one's axes; a larger score is better."""
+    """A trial of an earlier search in values of this search's axes; a larger score is better."""
 
     values: dict[str, Any]
     score: float
 
 
 class WarmStart(Record):
-    """What a search takes over from an earlier one.
+    """Starts and a prior that a search takes over from an earlier search.
 
     Attributes:
-        source: The folder or file that it was read from.
-        source_digest: Of what the source said.
+        source: Folder or file that was read.
+        source_digest: Digest of the trials that the source tells of.
         starts: Complete flat values to run first, the best first.
-        points: What the prior is made from.
-        n_told: How many trials the source told of.
-        untold: Axes that it says nothing about; a value of them was drawn.
+        points: Points that the prior is made from.
+        n_told: Number of trials that the source tells of.
+        untold: Axes that the source says nothing about; a value of them was drawn.
     """
 
     source: str
@@ -65,6 +51,10 @@ class WarmStart(Record):
     n_told: int = 0
     untold: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        starts, points = counted(len(self.starts), "start"), counted(len(self.points), "point")
+        return f"WarmStart({self.source!r}, {starts}, {points})"
+
 
 class StudyConfig(Record):
     """Everything that a search depends on; stored as study.json.
@@ -73,18 +63,18 @@ class StudyConfig(Record):
         study_id: Random; a worker checks it to know that it sees the study's folder.
         space: The search space, as `Space.describe` gives it.
         sources: Where the bars came from.
-        data_digest: Of bars, data configuration and feature code.
+        data_digest: Digest of bars, data configuration, labels and features.
         data_summary: Block dates, row counts and base rates; of test only dates and rows.
         n_trials: Sampled and warm-started trials in all; 0 where there are only probes.
         grace_epochs: Epochs that every trial gets; at most, where the grace is adaptive.
         adaptive_grace: Whether the search settles the first rung by its own trials, and compares
             forecasts rather than the best values so far.
-        audit_share: Of the trials that a rung would stop, how many are finished all the same.
-        keep: How many trials keep their best weights.
-        warm_start: What was taken over from an earlier search; a resume does not read it again.
+        audit_share: Share of the trials to be stopped that are finished all the same.
+        keep: Number of trials that keep their best weights.
+        warm_start: Start from an earlier search; a resume does not read that search again.
         value_corrected: The best value corrected for choosing, once the search is complete.
         complete: Whether the search has ended as it should; probes may still be unfinished.
-        evaluation: What is compared, where this is no search but the trainings of an evaluation.
+        evaluation: Contenders and steps, where the trials are the trainings of an evaluation.
     """
 
     schema_: Literal["phase6c.study/1"] = Field(default="phase6c.study/1", alias="schema")
@@ -114,9 +104,16 @@ class StudyConfig(Record):
     complete: bool = False
     evaluation: EvaluationConfig | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"StudyConfig({self.name!r}, {self.budget}, {self.data.target}, tier "
+            f"{self.data.tier}, {counted(self.n_trials, 'trial')} by {self.searcher} and "
+            f"{self.scheduler}, objective {self.objective})"
+        )
+
     @property
     def objective(self) -> Objective:
-        """What is optimised."""
+        """The metric that is optimised."""
         return self.train.objective
 
 
@@ -131,7 +128,7 @@ def read_study_config(folder: Path) -> StudyConfig:
     path = folder / STUDY_FILE
     try:
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # a name that cannot be one
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         raise FolderError(
             "A study's folder must hold a readable study.json",
             f"{path}: {getattr(error, 'strerror', None) or error}",

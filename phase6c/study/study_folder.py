@@ -35,6 +35,7 @@ def study_name(budget: str, sources: tuple[str, ...], data: DataConfig, kind: st
         parts.append(data.label)
     if data.rise != DataConfig(horizon_days=data.horizon_days, label=data.label).rise:
         parts.append(f"{data.rise:g}")
+    # Cut to the longest name that `_inside` accepts.
     return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:80]
 
 
@@ -68,6 +69,7 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
         raise ConfigError("A path must not hold a NUL character", repr(str(out)), "Correct `out`.")
     root = Path(out).absolute()
     folder = root / parent / name
+    # A link on the way could lead a search, and its --overwrite, to folders that are not its own.
     target = Path(os.path.realpath(folder))
     if not target.is_relative_to(os.path.realpath(root)):
         raise FolderError(
@@ -79,19 +81,24 @@ def _inside(out: str | Path, parent: str, name: str) -> Path:
 
 
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Names of studies that tell them apart: those of other tiers have the same in other folders.
+    """Names that tell studies apart: studies of other tiers may share a name in other folders.
 
     Args:
-        names: As they are.
-        folders: Of the same studies.
+        names: Names of the studies.
+        folders: Folders of the same studies.
     """
-    found = list(names)
-    if len(set(found)) < len(found):
+    distinct = list(names)
+    if len(set(distinct)) < len(distinct):
         parents = (folder.resolve().parent.name for folder in folders)
-        found = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
-    if len(set(found)) < len(found):
-        found = [f"{position}_{name}" for position, name in enumerate(found, start=1)]
-    return found
+        distinct = [f"{parent}_{name}" for parent, name in zip(parents, names, strict=True)]
+    if len(set(distinct)) < len(distinct):
+        distinct = [f"{position}_{name}" for position, name in enumerate(distinct, start=1)]
+    return distinct
+
+
+def output_root(folder: Path) -> Path:
+    """The output root that the folder of a study or of a model lies in."""
+    return folder.parent.parent
 
 
 def cache_path(out: str | Path) -> Path:
@@ -131,6 +138,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
             )
         if resume:
             _check_ledger(folder)
+    # A run that was killed in its first second leaves a lock, a log and a half-written study.json.
     elif any(not _is_ours(entry.name) for entry in folder.iterdir()):
         raise FolderError(
             "A folder that holds no study.json is never written into",
@@ -141,7 +149,7 @@ def _check_existing(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _check_above(folder: Path) -> None:
     """A folder that is not there yet can be made only below another."""
-    nearest = next(one for one in folder.parents if one.exists())
+    nearest = next(parent for parent in folder.parents if parent.exists())
     if not nearest.is_dir():
         raise _not_writable(f"{nearest}: {os.strerror(errno.ENOTDIR)}")
 
@@ -172,13 +180,14 @@ def _in_use(folder: Path) -> FolderError:
 
 @contextmanager
 def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool]:
-    """Holds the folder for one run; yields whether there is a study to resume.
+    """Holds the folder for a single run; yields whether there is a study to resume.
 
     Raises:
         FolderError: It is foreign, in use, not writable, or holds a study that nobody named.
         StorageError: It holds a study whose ledger is gone.
     """
     check_folder(folder, resume=resume, overwrite=overwrite)
+    # Not waited for: the other run may take hours, and its user should know at once.
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         make_folder(folder)
@@ -191,6 +200,7 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
         raise not_writable(folder, error) from error
     try:
         check_folder(folder, resume=resume, overwrite=overwrite)
+        # Checked before and again under the lock: another run may have come in between.
         _tidy(folder, overwrite=overwrite)
         yield (folder / STUDY_FILE).exists()
     finally:
@@ -198,14 +208,14 @@ def open_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[bool
 
 
 def not_writable(folder: Path, error: OSError) -> FolderError:
-    """What to raise when the folder refused a file."""
+    """The error for a folder that refused a file."""
     return _not_writable(f"{folder}: {error.strerror or error}")
 
 
-def _not_writable(found: object) -> FolderError:
+def _not_writable(value: object) -> FolderError:
     return FolderError(
         "The output folder must be writable",
-        found,
+        value,
         "Correct the permissions or choose another `out`.",
     )
 
@@ -218,10 +228,10 @@ def _is_ours(name: str) -> bool:
 
 
 def _check_links(folder: Path) -> None:
-    """What is written to under a name of ours must not lie elsewhere."""
+    """No link may lead what is written under a name of ours to another place."""
     names = (STUDY_FILE, LEDGER_FILE, LOCK_FILE, LOG_FILE)
-    own = (one for one in folder.iterdir() if one.name in names or is_trial_name(one.name))
-    links = sorted(one.name for one in own if one.is_symlink())
+    own = (entry for entry in folder.iterdir() if entry.name in names or is_trial_name(entry.name))
+    links = sorted(entry.name for entry in own if entry.is_symlink())
     if links:
         raise FolderError(
             "A study's files and folders must not be links",
@@ -252,15 +262,15 @@ def _tidy(folder: Path, *, overwrite: bool) -> None:
             _clear(folder)
     except OSError as error:
         raise not_writable(folder, error) from error
-    for one in (folder, *trial_folders(folder)):
-        remove_leftovers(one)
+    for place in (folder, *trial_folders(folder)):
+        remove_leftovers(place)
 
 
 def _clear(folder: Path) -> None:
     """Removes a study; where that is cut short, what is left is a study without those trials.
 
-    Its study.json goes last, so that the folder is never a foreign one, and its ledger only after
-    the trials' folders, so that no checkpoint is left for a new trial of the same number.
+    Its study.json goes last, so that the folder never looks foreign, and its ledger only after the
+    trials' folders, so that no checkpoint is left for a new trial of the same number.
     """
     for entry in folder.iterdir():
         if entry.name in (LOCK_FILE, LOG_FILE, STUDY_FILE, LEDGER_FILE):

@@ -1,4 +1,4 @@
-"""The files of one trial: its configuration, a line per epoch, and its validation predictions."""
+"""The files of a trial: its configuration, a line per epoch, and its validation predictions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BEST_WEIGHTS_FILE = "best.safetensors"
 LAST_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"
 CHECKSUMS_FILE = "checksums.json"
-# Of an evaluation: a training on all of a step's dates, its weights, its predictions, its summary.
+# An evaluation's training on all of a step's dates: its state, weights, predictions and summary.
 REFIT_STATE_FILE = "refit.ckpt"
 FITTED_FILE = "fitted.safetensors"
 OUT_FILE = "out.parquet"
 REFIT_FILE = "refit.json"
-# Whose predictions stand in `out.parquet`, in its column `of`; the latter of shortcut and bias.
+# Values of the column `of` in `out.parquet`: the whole model, or its shortcut and bias alone.
 MODEL, SHORTCUT = "model", "shortcut"
 
 
@@ -42,7 +42,7 @@ _OF_ONE_TRIAL = (
     *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
 )
 _NAME = re.compile(r"trial_\d{3,}")
-# A trial may be gone on with by another version of the code.
+# Another version of the code may continue a trial.
 _MAY_CHANGE = {"code_version"}
 
 
@@ -77,13 +77,14 @@ def begin_trial_folder(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _is_of_another_trial(path: Path, content: dict[str, Any]) -> bool:
-    """Whether a stored configuration differs; one that cannot be read is no reason to delete."""
+    """Whether a stored configuration differs; an unreadable file is no reason to delete."""
     try:
         stored = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
     if not isinstance(stored, dict):
         return False
+    # Only what both name is compared: another version may have added fields.
     shared = stored.keys() & content.keys() - _MAY_CHANGE
     return any(stored[name] != content[name] for name in shared)
 
@@ -98,11 +99,16 @@ def write_epochs(
 
     Args:
         folder: The trial's folder.
-        measurements: One per epoch.
+        measurements: Measurements of the epochs.
         logits: float32[window] per epoch, on the validation block.
-        data: Holds the validation block.
+        data: Data with the validation block.
     """
-    lines = (json.dumps(one.model_dump(mode="json"), allow_nan=False) for one in measurements)
+    # All epochs are written anew each time: the file is whole at any moment, and after a restart
+    # from an older checkpoint it holds no epoch twice.
+    lines = (
+        json.dumps(measurement.model_dump(mode="json"), allow_nan=False)
+        for measurement in measurements
+    )
     write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
     write_frame(folder / PREDICTIONS_FILE, predictions_frame(measurements, logits, data))
 
@@ -127,20 +133,22 @@ def sha256_of(path: Path) -> str:
 def predictions_frame(
     measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
-    """Columns date, ticker, epoch, y, down, logit, p; one row per epoch and validation window."""
-    return validation_frame("epoch", [one.epoch for one in measurements], logits, data)
+    """Columns date, ticker, epoch, y, down, logit, p; a row per epoch and validation window."""
+    return validation_frame(
+        "epoch", [measurement.epoch for measurement in measurements], logits, data
+    )
 
 
 def validation_frame(
     key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
 ) -> pd.DataFrame:
-    """Predictions on the validation block one below the other, each marked by a value of `key`.
+    """Predictions on the validation block below each other, each marked by a value of `key`.
 
     Args:
-        key: The name of the column that tells them apart.
-        values: One for each prediction.
-        logits: float[window] each.
-        data: Holds the validation block.
+        key: Name of the column that tells them apart.
+        values: Values of that column, in the order of the predictions.
+        logits: float[window] of each prediction.
+        data: Data with the validation block.
     """
     import numpy as np
     import pandas as pd
@@ -149,6 +157,7 @@ def validation_frame(
     flat = np.concatenate(logits).astype(np.float64)
     return pd.DataFrame(
         {
+            # pandas knows no datetime64[D].
             "date": np.tile(block.dates.astype("datetime64[s]"), n),
             "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
             key: np.repeat(list(values), len(block.y)),
@@ -181,7 +190,7 @@ def read_frame(path: Path, what: str) -> pd.DataFrame | None:
 
     Args:
         path: The Parquet file.
-        what: It holds, for the message; nothing that is needed to go on.
+        what: Words for its content in the message; a study goes on without it.
 
     Raises:
         StorageError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""What a check finds, and reading a study's files without trusting them."""
+"""The findings of a check, and reading a study's files without trusting them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any, NoReturn
 
 from phase6c.config import Values
 
-# Long enough to see what is wrong, short enough for one line.
+# Long enough to show a fault, short enough for a line.
 _MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold, or that is worth a note.
+    """A rule that does not hold, or an oddity that is worth a note.
 
     Attributes:
-        file: Within the study's folder.
-        rule: What must hold, as a sentence without its full stop.
-        found: What was found instead.
+        file: Name of the file within the study's folder.
+        rule: Rule that must hold, as a sentence without its full stop.
+        found: State of the file instead.
         harmless: Whether an interrupted search may leave it so, with nothing lost.
     """
 
@@ -45,7 +45,7 @@ class MismatchError(Exception):
 
 
 def settled(check: Iterable[Finding]) -> Iterator[Finding]:
-    """What a check finds, with what made it give up as its last finding."""
+    """The findings of a check; the reason why it gave up is the last."""
     try:
         yield from check
     except MismatchError as error:
@@ -53,8 +53,10 @@ def settled(check: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def one_line(text: str) -> str:
-    """The text on one short line that does nothing to a terminal."""
-    line = "".join(one if one.isprintable() else "�" for one in " ".join(text.split()))
+    """The text on a short line that does nothing to a terminal."""
+    line = "".join(
+        character if character.isprintable() else "�" for character in " ".join(text.split())
+    )
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."
 
 
@@ -62,7 +64,7 @@ class StudyFiles:
     """A study's files by their names within its folder; nothing outside it is read.
 
     Args:
-        folder: Of the study.
+        folder: Folder of the study.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -80,7 +82,7 @@ class StudyFiles:
             MismatchError: It cannot be listed.
         """
         try:
-            return sorted(one.name for one in self._inside(folder).iterdir())
+            return sorted(entry.name for entry in self._inside(folder).iterdir())
         except OSError as error:
             raise MismatchError(folder, "It must be a readable folder", error.strerror) from error
 
@@ -120,6 +122,7 @@ class StudyFiles:
 
     def _inside(self, name: str) -> Path:
         try:
+            # A study may come from a stranger: its links are followed, but not out of its folder.
             real = os.path.realpath(self._folder / name, strict=True)
         except OSError as error:
             raise MismatchError(name, "It must be there", error.strerror) from error
@@ -135,12 +138,12 @@ def json_object(content: bytes) -> Values:
         ValueError: It is not JSON, or not an object.
     """
     try:
-        found = json.loads(content, parse_constant=_refuse)
+        value = json.loads(content, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - of the content, not of an argument
-    return found
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -157,13 +160,13 @@ def difference(stored: Any, expected: Any, where: str = "") -> str | None:
         pairs = [(name, stored.get(name), expected.get(name)) for name in names]
     elif isinstance(stored, list) and isinstance(expected, list):
         both = enumerate(zip_longest(stored, expected))
-        pairs = [(str(position), one, other) for position, (one, other) in both]
+        pairs = [(str(position), value, other) for position, (value, other) in both]
     elif stored == expected:
         return None
     else:
         return f"{where.removeprefix('.')} {_short(stored)} instead of {_short(expected)}".lstrip()
-    inner = (difference(one, other, f"{where}.{name}") for name, one, other in pairs)
-    return next((one for one in inner if one), None)
+    inner = (difference(value, other, f"{where}.{name}") for name, value, other in pairs)
+    return next((place for place in inner if place), None)
 
 
 def _short(value: object) -> str:

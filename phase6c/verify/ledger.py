@@ -25,12 +25,12 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class StoredLedger:
-    """What could be read of a ledger.
+    """The readable part of a ledger.
 
     Attributes:
-        rows: In their order.
-        trials: What the rows imply.
-        findings: What is wrong with the rows.
+        rows: Rows in their order.
+        trials: Trials that the rows imply.
+        findings: Faults of the rows.
     """
 
     rows: tuple[Row, ...]
@@ -40,22 +40,23 @@ class StoredLedger:
     @property
     def sound(self) -> bool:
         """Whether every row could be read and fits."""
-        return all(one.harmless for one in self.findings)
+        return all(finding.harmless for finding in self.findings)
 
 
 def read_ledger(files: StudyFiles) -> StoredLedger:
     """Reads a ledger as far as it can be read.
 
     Raises:
-        MismatchError: There is none.
+        MismatchError: There is no ledger.
     """
     content = files.read(FILE_NAME)
+    # Read without the ledger's own reader: a check that shares the code shares its mistakes.
     end = content.rfind(b"\n") + 1
     rows, findings = _parse(content[:end])
     if end < len(content):
         torn = f"{len(content) - end} bytes of another, which the next run cuts off"
         findings.append(_finding("It should end with a whole line", torn, harmless=True))
-    if any(not one.harmless for one in findings):
+    if any(not finding.harmless for finding in findings):
         return StoredLedger((), {}, tuple(findings))
     trials, misfits = _follow(rows)
     return StoredLedger(tuple(rows), trials, (*findings, *misfits))
@@ -67,8 +68,8 @@ def _parse(content: bytes) -> tuple[list[Row], list[Finding]]:
         try:
             rows.append(json_object(text))
         except ValueError as error:
-            found = one_line(f"line {line}: {error}")
-            findings.append(_finding("Every line must be a JSON object", found))
+            fault = one_line(f"line {line}: {error}")
+            findings.append(_finding("Every line must be a JSON object", fault))
     return rows, findings
 
 
@@ -86,11 +87,11 @@ def _follow(rows: Sequence[Row]) -> tuple[Trials, list[Finding]]:
             except (LookupError, TypeError, ValueError) as error:
                 lost[number] = f"line {line}: {error}"
     rule = "Every line must fit those before it"
-    return trials, [_finding(rule, one_line(found)) for found in lost.values()]
+    return trials, [_finding(rule, one_line(fault)) for fault in lost.values()]
 
 
 def _applied(known: Trial | None, row: Row) -> Trial:
-    """The trial after one more row, whose words are checked too.
+    """The trial after a further row, whose words are checked too.
 
     Raises:
         LookupError, TypeError, ValueError: The row does not fit.
@@ -108,18 +109,19 @@ def check_trials(trials: Trials, config: StudyConfig) -> Iterator[Finding]:
         pairs = zip(trials, expected, strict=True)
         number, place = next(pair for pair in pairs if pair[0] != pair[1])
         yield _finding("Trials must be numbered 0, 1, 2 ...", f"trial {number} in place of {place}")
-    chosen = [one for one in trials.values() if one.chosen]
+    chosen = [trial for trial in trials.values() if trial.chosen]
     yield from _check_chosen(chosen, config)
     if len(chosen) > config.n_trials:
         rule = f"A search should choose {config.n_trials} trials, unless a resume lowered that"
         yield _finding(rule, str(len(chosen)), harmless=True)
     yield from _check_probes(trials)
     for trial in trials.values():
-        for one in trial.measurements:
-            value = objective_value(one.metrics, config.objective)
-            if one.value != value:
-                found = f"trial {trial.number}, epoch {one.epoch}: {one.value}, not {value}"
-                yield _finding(f"A value must be the {config.objective}", found)
+        for measurement in trial.measurements:
+            value = objective_value(measurement.metrics, config.objective)
+            if measurement.value != value:
+                where = f"trial {trial.number}, epoch {measurement.epoch}"
+                fault = f"{where}: {measurement.value}, not {value}"
+                yield _finding(f"A value must be the {config.objective}", fault)
 
 
 def _check_chosen(chosen: Sequence[Trial], config: StudyConfig) -> Iterator[Finding]:
@@ -127,42 +129,42 @@ def _check_chosen(chosen: Sequence[Trial], config: StudyConfig) -> Iterator[Find
     first: dict[str, int] = {}
     for trial in chosen:
         if not trial.in_budget or (budget and not budget.contains(trial.n_params)):
-            found = f"trial {trial.number} with {trial.n_params:,}"
-            yield _finding("A chosen trial must lie in the budget", found)
+            fault = f"trial {trial.number} with {trial.n_params:,}"
+            yield _finding("A chosen trial must lie in the budget", fault)
         try:
             identity = parse(TrialConfig, trial.config).identity(config.space["axes"])
         except ConfigError as error:
-            found = one_line(f"trial {trial.number}: {error.value}")
-            yield _finding("A trial's configuration must be valid", found)
+            fault = one_line(f"trial {trial.number}: {error.value}")
+            yield _finding("A trial's configuration must be valid", fault)
             continue
         known = first.setdefault(identity, trial.number)
         if known != trial.number:
-            found = f"trial {trial.number} repeats trial {known}"
-            yield _finding("No configuration may be tried twice", found)
+            fault = f"trial {trial.number} repeats trial {known}"
+            yield _finding("No configuration may be tried twice", fault)
 
 
 def _check_probes(trials: Trials) -> Iterator[Finding]:
-    """Whether each probe, and nothing else, varies one field of a trial or none."""
+    """Whether each probe, and nothing else, varies a single field of a trial or repeats it."""
     for trial in trials.values():
         base = None if trial.contrast_of is None else trials.get(trial.contrast_of)
         if trial.source != "probe":
             if trial.contrast_of is not None:
-                found = f"trial {trial.number}, {trial.source}"
-                yield _finding("A contrast must be a probe", found)
+                fault = f"trial {trial.number}, {trial.source}"
+                yield _finding("A contrast must be a probe", fault)
         elif base is None:
-            found = f"trial {trial.number} of {trial.contrast_of}"
-            yield _finding("A probe must be the contrast of a trial", found)
+            fault = f"trial {trial.number} of {trial.contrast_of}"
+            yield _finding("A probe must be the contrast of a trial", fault)
         elif len(trial.varied_from(base)) > 1:
             names = ", ".join(trial.varied_from(base))
-            found = f"trial {trial.number} of trial {base.number}: {names}"
-            yield _finding("A probe must differ from its base in one field at most", found)
+            fault = f"trial {trial.number} of trial {base.number}: {names}"
+            yield _finding("A probe must differ from its base in one field at most", fault)
 
 
 def check_decisions(rows: Sequence[Row], config: StudyConfig) -> Iterator[Finding]:
     """Whether the results, taken in their order, lead to the decisions that were written.
 
-    A resume refills the rungs from the ledger, so that it makes no difference to them. What other
-    code than this decided need not be what this one decides.
+    A resume refills the rungs from the ledger, so that it makes no difference to them. Another
+    version of the code need not have decided as this version does.
     """
     n_others = n_unlike = 0
     decisions, trials = Decisions(config), Trials()
@@ -171,16 +173,16 @@ def check_decisions(rows: Sequence[Row], config: StudyConfig) -> Iterator[Findin
         if row["kind"] == "result" and known is not None:
             other = {known.code_version, config.code_version} != {code_version()}
             n_others += other
-            found = _repeated(decisions, known, row)
-            if found and other:
+            fault = _repeated(decisions, known, row)
+            if fault and other:
                 n_unlike += 1
-            elif found:
-                found = f"line {line}, trial {known.number}: {found}"
-                yield _finding("A decision must follow from the results before it", found)
+            elif fault:
+                fault = f"line {line}, trial {known.number}: {fault}"
+                yield _finding("A decision must follow from the results before it", fault)
         trials[row["number"]] = apply(known, row)
     if n_others:
-        found = f"{n_others} of other code, of which {n_unlike} would now be other ones"
-        yield _finding("Decisions should be those of this code", found, harmless=True)
+        fault = f"{n_others} of other code, of which {n_unlike} would now be other ones"
+        yield _finding("Decisions should be those of this code", fault, harmless=True)
 
 
 def _repeated(decisions: Decisions, known: Trial, row: Row) -> str | None:
@@ -188,6 +190,7 @@ def _repeated(decisions: Decisions, known: Trial, row: Row) -> str | None:
     measurement = Measurement.model_validate(row["measurement"])
     try:
         stored = Stopped.model_validate(row["stopped"]) if row.get("stopped") else None
+        # A damaged ledger may hold any numbers; a warning about them would be no finding.
         with np.errstate(all="ignore"):
             decision, stopped = decisions.decide(known, measurement)
     except (ArithmeticError, LookupError, MemoryError, ValueError) as error:
@@ -198,21 +201,23 @@ def _repeated(decisions: Decisions, known: Trial, row: Row) -> str | None:
 
 
 def _words(stopped: Stopped | None) -> str:
-    return f"({stopped})" if stopped else "nowhere"
+    if stopped is None:
+        return "nowhere"
+    return f"({' '.join(f'{name}={value!r}' for name, value in stopped)})"
 
 
-def _same(one: Stopped | None, other: Stopped | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    pairs = zip(one.model_dump().values(), other.model_dump().values(), strict=True)
+def _same(stored: Stopped | None, other: Stopped | None) -> bool:
+    if stored is None or other is None:
+        return stored is other
+    pairs = zip(stored.model_dump().values(), other.model_dump().values(), strict=True)
     return all(_close(left, right) for left, right in pairs)
 
 
-def _close(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+def _close(value: float | None, other: float | None) -> bool:
+    if value is None or other is None:
+        return value is other
+    return math.isclose(value, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
 
 
-def _finding(rule: str, found: str, *, harmless: bool = False) -> Finding:
-    return Finding(FILE_NAME, rule, found, harmless)
+def _finding(rule: str, fault: str, *, harmless: bool = False) -> Finding:
+    return Finding(FILE_NAME, rule, fault, harmless)

@@ -27,12 +27,12 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Verification:
-    """What the check of a study found.
+    """The outcome of the check of a study.
 
     Attributes:
-        findings: What does not hold.
-        notes: What an interrupted search may leave, with nothing lost.
-        n_trials: In the ledger.
+        findings: Rules that do not hold.
+        notes: Leftovers of an interrupted search, with nothing lost.
+        n_trials: Number of trials in the ledger.
     """
 
     findings: tuple[Finding, ...]
@@ -60,12 +60,13 @@ def verify(folder: str | Path) -> Verification:
         )
     before = _ledger_bytes(files)
     report = _report(files)
+    # Nothing was appended meanwhile: no search is running, so that the faults are real.
     if report.ok or _ledger_bytes(files) == before:
         return report
-    # What a running search was just writing does not look wrong twice.
+    # A file that a running search was just writing does not look wrong twice.
     again = _report(files)
-    known = {(one.file, one.rule) for one in report.findings}
-    findings = tuple(one for one in again.findings if (one.file, one.rule) in known)
+    known = {(finding.file, finding.rule) for finding in report.findings}
+    findings = tuple(finding for finding in again.findings if (finding.file, finding.rule) in known)
     return Verification(findings, again.notes, again.n_trials)
 
 
@@ -77,34 +78,35 @@ def _ledger_bytes(files: StudyFiles) -> int:
 
 
 def _report(files: StudyFiles) -> Verification:
-    found: list[Finding] = []
-    config = _attempt(found, _read_config, files)
+    seen: list[Finding] = []
+    config = _attempt(seen, _read_config, files)
     # Before the ledger: what they show must stand in it by then.
-    shown = [_attempt(found, _read_view, files, name) for name in (TRIALS_FILE, BEST_PARAMS_FILE)]
-    ledger = _attempt(found, _read_ledger, files)
+    shown = [_attempt(seen, _read_view, files, name) for name in (TRIALS_FILE, BEST_PARAMS_FILE)]
+    ledger = _attempt(seen, _read_ledger, files)
     if ledger is not None:
-        found += ledger.findings
+        seen += ledger.findings
     if config is None or ledger is None or not ledger.sound:
         rule = "Files should be compared with the ledger"
         why = "not done before study.json and ledger.jsonl are sound"
-        found.append(Finding(".", rule, why, harmless=True))
+        seen.append(Finding(".", rule, why, harmless=True))
     else:
-        found += settled(_check_entries(files, ledger.trials))
-        found += _compare(files, config, ledger, *shown)
+        seen += settled(_check_entries(files, ledger.trials))
+        seen += _compare(files, config, ledger, *shown)
     findings, notes = (
-        tuple(one for one in found if one.harmless == harmless) for harmless in (False, True)
+        tuple(finding for finding in seen if finding.harmless == harmless)
+        for harmless in (False, True)
     )
     return Verification(findings, notes, len(ledger.trials) if ledger else 0)
 
 
 def _attempt(
-    found: list[Finding], read: Callable[P, Read], *args: P.args, **kwargs: P.kwargs
+    seen: list[Finding], read: Callable[P, Read], *args: P.args, **kwargs: P.kwargs
 ) -> Read | None:
-    """What `read` returns; None, with a finding more, where it gives up."""
+    """The value that `read` returns; None, with a finding more, where it gives up."""
     try:
         return read(*args, **kwargs)
     except MismatchError as error:
-        found.append(error.finding)
+        seen.append(error.finding)
         return None
 
 
@@ -130,7 +132,7 @@ def _read_view(files: StudyFiles, name: str) -> Values:
 
 
 def _read_ledger(files: StudyFiles) -> StoredLedger:
-    """The ledger; a study that was ended before its first trial has none."""
+    """The ledger; a study that was ended before its first trial has no ledger."""
     begun = files.has(TRIALS_FILE) or any(map(is_trial_name, files.names()))
     if not files.has(FILE_NAME) and not begun:
         return StoredLedger((), {}, ())
@@ -159,7 +161,7 @@ def _compare(
 
 def _check_entries(files: StudyFiles, trials: Trials) -> Iterator[Finding]:
     """Whether each trial's folder has a trial, and nothing was left half written."""
-    folders = [".", *(folder_name(one) for one in trials if files.has(folder_name(one)))]
+    folders = [".", *(folder_name(number) for number in trials if files.has(folder_name(number)))]
     for folder in folders:
         for name in files.names(folder):
             if name.startswith(".") and name.endswith(".tmp"):

@@ -41,14 +41,14 @@ from phase6c.verify.files import (
     settled,
 )
 
-# Between a metric and the same from the stored predictions.
+# Largest distance of a metric in the ledger from the metric of the stored predictions.
 TOLERANCE = 1e-6
 
 _EPOCHS = "It must have the epochs of the ledger"
 _COLUMNS = {"epoch": np.int64, "y": np.int64, "logit": np.float64, "p": np.float64}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _LENGTH_BYTES = 8
-# What the safetensors library itself accepts.
+# Largest header that the safetensors library itself accepts.
 _MAX_HEADER_BYTES = 100_000_000
 
 
@@ -60,7 +60,7 @@ def folder_name(number: int) -> str:
 def check_trial(files: StudyFiles, trial: Trial, config: StudyConfig) -> Iterator[Finding]:
     """Whether a trial's folder holds what the ledger says of it.
 
-    Of an epoch that the ledger knows, everything was on disk before; files may be ahead of the
+    All files of an epoch are on disk before the ledger knows of it; they may be ahead of the
     ledger where a trial was interrupted or failed.
     """
     folder = folder_name(trial.number)
@@ -104,20 +104,20 @@ def _check_config(
         **trial.config,
         **({"step": trial.step} if trial.step else {}),
     }
-    found = difference(stored, expected)
-    if found:
-        yield Finding(name, "It must be the configuration in the ledger", found)
+    fault = difference(stored, expected)
+    if fault:
+        yield Finding(name, "It must be the configuration in the ledger", fault)
 
 
 def _check_metrics(files: StudyFiles, name: str, trial: Trial) -> Iterator[Finding]:
     stored = [_measurement(name, line) for line in files.read(name).splitlines()]
     if not _fits(len(stored), trial):
         yield Finding(name, _EPOCHS, f"{len(stored)} instead of {trial.epochs}")
-    for one, known in zip(stored, trial.measurements, strict=False):
-        found = difference(_without_time(one), _without_time(known))
-        if found:
+    for measured, known in zip(stored, trial.measurements, strict=False):
+        fault = difference(_without_time(measured), _without_time(known))
+        if fault:
             rule = f"Epoch {known.epoch} must be as in the ledger"
-            yield Finding(name, rule, found)
+            yield Finding(name, rule, fault)
 
 
 def _measurement(name: str, line: bytes) -> Measurement:
@@ -135,7 +135,7 @@ def _without_time(measurement: Measurement) -> Values:
 
 
 def _fits(n_epochs: int, trial: Trial) -> bool:
-    """Whether so many epochs may be on disk; what a trial ended with regularly is all there is."""
+    """Whether so many epochs may be on disk: a trial that ended regularly has exactly its own."""
     if trial.state in ("COMPLETE", "PRUNED"):
         return n_epochs == trial.epochs
     return n_epochs >= trial.epochs
@@ -151,10 +151,10 @@ def _check_predictions(files: StudyFiles, name: str, trial: Trial) -> Iterator[F
         return
     for known in trial.measurements:
         rows = columns["epoch"] == known.epoch
-        found = _unlike(known, *(columns[one][rows] for one in ("y", "logit", "p")))
-        if found:
+        fault = _unlike(known, *(columns[column][rows] for column in ("y", "logit", "p")))
+        if fault:
             rule = f"Epoch {known.epoch} must give the metrics in the ledger"
-            yield Finding(name, rule, found)
+            yield Finding(name, rule, fault)
 
 
 def _predictions(name: str, content: bytes) -> dict[str, np.ndarray]:
@@ -169,7 +169,7 @@ def _predictions(name: str, content: bytes) -> dict[str, np.ndarray]:
 
 
 def _unlike(known: Measurement, y: np.ndarray, logits: np.ndarray, p: np.ndarray) -> str | None:
-    """What of an epoch the predictions do not give; a diverged one has no metrics."""
+    """The first metric of an epoch that its predictions do not give; a diverged epoch has none."""
     if known.diverged:
         return None
     if not (np.isfinite(logits).all() and np.isin(y, (0, 1)).all()):
@@ -197,9 +197,11 @@ def _check_weights(files: StudyFiles, name: str, n_params: int) -> Iterator[Find
     rule = "The tensors of the header must cover the file"
     end = count = 0
     try:
-        for tensor in sorted(header.values(), key=lambda one: one["data_offsets"]):
+        for tensor in sorted(header.values(), key=lambda tensor: tensor["data_offsets"]):
             start, stop = tensor["data_offsets"]
             size = math.prod(tensor["shape"])
+            # The format asks for tensors that follow each other without gaps: a gap could hide
+            # anything.
             if start != end or stop != start + size * _ITEM_BYTES[tensor["dtype"]]:
                 raise MismatchError(name, rule, f"one from {start} to {stop} after {end}")
             end, count = stop, count + size
@@ -226,7 +228,7 @@ def _read_header(files: StudyFiles, name: str) -> tuple[dict[str, Any], int]:
 
 
 def _check_checkpoints(files: StudyFiles, folder: str, trial: Trial) -> Iterator[Finding]:
-    names = [f"{folder}/{one}" for one in (LAST_FILE, PREVIOUS_FILE)]
+    names = [f"{folder}/{file}" for file in (LAST_FILE, PREVIOUS_FILE)]
     there = [name for name in names if files.has(name)]
     if trial.finished:
         for name in there:

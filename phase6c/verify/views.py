@@ -19,7 +19,9 @@ _LATE_FIELDS = ("value_corrected", "notes")
 def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
     """Whether the study is called complete when it is."""
     chosen = sum(trial.chosen for trial in trials.values())
-    unfinished = [one.number for one in trials.values() if one.searched and not one.finished]
+    unfinished = [
+        trial.number for trial in trials.values() if trial.searched and not trial.finished
+    ]
     if config.complete and unfinished:
         rule = "A complete study must have no unfinished trial"
         yield Finding(STUDY_FILE, rule, f"trial {unfinished[0]}")
@@ -28,8 +30,8 @@ def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:
         yield Finding(STUDY_FILE, rule, str(chosen), harmless=True)
     elif not config.complete and chosen >= config.n_trials and not unfinished:
         rule = "A study whose trials have all ended should be complete"
-        found = "it was ended before it could say so; resuming it does"
-        yield Finding(STUDY_FILE, rule, found, harmless=True)
+        reason = "it was ended before it could say so; resuming it does"
+        yield Finding(STUDY_FILE, rule, reason, harmless=True)
 
 
 def check_all_trials(
@@ -40,10 +42,10 @@ def check_all_trials(
     Probes come when a study is complete, and may be cut short as a search may.
 
     Args:
-        shown: What the file holds; empty where there is none.
-        config: The study.
-        rows: The ledger.
-        trials: What the rows imply.
+        shown: Content of the file; empty where there is no file.
+        config: Configuration of the study.
+        rows: Rows of the ledger.
+        trials: Trials that the rows imply.
     """
     if not (shown or rows):
         return
@@ -62,20 +64,20 @@ def check_best_params(
     """Whether best_params.json shows the best eligible trial, or of an unfinished study a former.
 
     Args:
-        shown: What the file holds; empty where there is none.
-        config: The study.
-        rows: The ledger.
-        trials: What the rows imply.
+        shown: Content of the file; empty where there is no file.
+        config: Configuration of the study.
+        rows: Rows of the ledger.
+        trials: Trials that the rows imply.
     """
     best = best_trial(ordered(trials), config)
     expected = best_params(config, best) if best else {}
     former = [best_params(config, trials[number]) for number in _former_bests(rows, config)]
-    behind = not shown or any(_are_alike(shown, one) for one in former)
+    behind = not shown or any(_are_alike(shown, best_then) for best_then in former)
     yield from _compare(BEST_PARAMS_FILE, shown, expected, harmless=behind and not config.complete)
 
 
 def _shows(shown: Values, config: StudyConfig) -> bool:
-    """Whether it shows this study, if need be without what a later version added."""
+    """Whether it shows this study; fields that a later version added may be absent."""
     try:
         return StudyConfig.model_validate(shown.get("study")) == config
     except ValueError:
@@ -83,17 +85,21 @@ def _shows(shown: Values, config: StudyConfig) -> bool:
 
 
 def _compare(file: str, shown: Values, expected: Values, *, harmless: bool) -> Iterator[Finding]:
-    found = difference(shown, expected)
-    if found:
-        found = (_BEHIND if shown else "nothing yet") if harmless else found
-        yield Finding(file, "It must show what the ledger says", found, harmless)
+    fault = difference(shown, expected)
+    if fault:
+        fault = (_BEHIND if shown else "nothing yet") if harmless else fault
+        yield Finding(file, "It must show what the ledger says", fault, harmless)
 
 
 def _was_so(shown: Any, config: StudyConfig, rows: Sequence[Row]) -> bool:
-    """Whether these were the trials after one of the ledger's rows, or before the first."""
+    """Whether these were the trials after any of the ledger's rows, or before the first."""
     if not isinstance(shown, list):
         return False
-    by_number = {one["number"]: one for one in shown if isinstance(_at(one, "number"), int)}
+    by_number = {
+        summary["number"]: summary for summary in shown if isinstance(_at(summary, "number"), int)
+    }
+    # A killed search leaves the views of some earlier moment: the ledger is followed row by row
+    # until its trials are those that are shown.
     trials, equal = Trials(), set[int]()
     for row in rows:
         if len(equal) == len(trials) == len(shown):
@@ -108,26 +114,26 @@ def _was_so(shown: Any, config: StudyConfig, rows: Sequence[Row]) -> bool:
 
 def _former_bests(rows: Sequence[Row], config: StudyConfig) -> list[int]:
     """The numbers of the trials that were the best when they ended."""
-    found: list[int] = []
+    bests: list[int] = []
     trials = Trials()
     for row in rows:
         number = row["number"]
         trials[number] = apply(trials.get(number), row)
         if trials[number].finished:
-            best = best_trial([trials[one] for one in (*found[-1:], number)], config)
+            best = best_trial([trials[candidate] for candidate in (*bests[-1:], number)], config)
             if best is trials[number]:
-                found.append(number)
-    return found
+                bests.append(number)
+    return bests
 
 
 def _are_alike(shown: Values, former: Values) -> bool:
-    """Whether they are the same but for what is known, or another, once the search is complete."""
+    """Whether they are the same but for fields that only a complete search can know."""
     late = {name: former[name] for name in _LATE_FIELDS}
     return difference({**shown, **late}, former) is None
 
 
 def _at(value: Any, *names: str) -> Any:
-    """What lies under the names; None if anything on the way is not there."""
+    """The value under nested names; None if anything on the way is not there."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value

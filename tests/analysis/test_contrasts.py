@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from phase6c.analysis.contrasts import Pair, contrasts, recorded_pairs
+from phase6c.analysis.probed import Probed
 from phase6c.statistics.logits import sigmoid
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 
@@ -186,3 +187,16 @@ def test_the_same_probes_give_the_same_contrasts(probes):
     study = made.study()
     assert contrasts(study) == contrasts(study)
     assert contrasts(study, draws=50) != contrasts(study)
+
+
+def test_probes_are_handed_back_in_a_line_and_as_a_table(probes):
+    made = probes()
+    made.add(0.5)
+    made.add(0.5, seeds=SEEDS[:1], dropout=0.3)
+    study = made.study()
+    probed = Probed(study, contrasts(study))
+    (contrast,) = probed.contrasts
+    assert repr(probed) == f"Probed(1 contrast in 'hpo_tiny_h1', {study.folder})"
+    assert repr(contrast).startswith("Contrast(trial 0, dropout 0.3 for 0.1: ")
+    assert repr(contrast).endswith(", one seed)")
+    assert "<td>dropout</td><td>0.1</td><td>0.3</td>" in probed._repr_html_()

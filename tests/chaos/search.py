@@ -20,10 +20,11 @@ import ray
 import phase6c
 from phase6c.config import digest_of
 from phase6c.errors import Phase6cError
+from phase6c.nn import trial_run
 from phase6c.nn.trainer import EpochResult, Trainer
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Measurement
 from phase6c.space.space import Space
-from phase6c.tune.runtime import trainable
 from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
@@ -39,27 +40,24 @@ class FormulaTrainer(Trainer):
     """Trains nothing: an epoch's logits follow from the configuration. All else is as it is."""
 
     def train_epoch(self) -> list[EpochResult]:
-        self._epoch += 1
-        logits = logits_of(self.config.flat(), self._epoch, self._data.val.y)
-        measurement = self._measure(None, 0.5, logits, 1.0)
-        return [EpochResult(measurement, logits, self._keep_best(0, measurement))]
+        (lane,) = self.lanes
+        lane.epoch += 1
+        logits = logits_of(lane.trial.flat(), lane.epoch, self._data.val.y)
+        measurement = self._measure(lane, None, 0.5, logits, 1.0)
+        return [EpochResult(measurement, logits, lane.keep_best(measurement))]
 
 
-class Formula(TransformerTrainable):
+class FormulaRun(TrialRun):
     """Notes which epochs were trained, and where."""
-
-    def setup(self, config: dict[str, Any], data: Any = None) -> None:
-        trainable.Trainer = FormulaTrainer
-        super().setup(config, data)
 
     def _make_trainer(self) -> Trainer:
         self._die_once("begin")
-        FormulaTrainer.config = self._trial
+        trial_run.Trainer = FormulaTrainer
         return super()._make_trainer()
 
     def _train_epoch(self) -> Measurement:
-        number, epoch = self._folder.name.removeprefix("trial_"), len(self._measurements) + 1
-        with (self._folder.parent / "trained.log").open("a") as stream:
+        number, epoch = self.folder.name.removeprefix("trial_"), len(self.measurements) + 1
+        with (self.folder.parent / "trained.log").open("a") as stream:
             stream.write(f"{number} {epoch} {os.getpid()}\n")
         self._die_once(f"epoch {epoch}")
         time.sleep(float(os.environ.get("EPOCH_S", "0")))
@@ -67,11 +65,15 @@ class Formula(TransformerTrainable):
 
     def _die_once(self, moment: str) -> None:
         """Where DIE names this trial and moment, the worker is killed, the first time."""
-        trial = int(self._folder.name.removeprefix("trial_"))
-        marker = self._folder / "died"
+        trial = int(self.folder.name.removeprefix("trial_"))
+        marker = self.folder / "died"
         if os.environ.get("DIE") == f"{moment} of trial {trial}" and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Formula(TransformerTrainable):
+    run_type = FormulaRun
 
 
 def logits_of(config: dict[str, Any], epoch: int, y: np.ndarray) -> np.ndarray:

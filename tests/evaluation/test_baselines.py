@@ -1,15 +1,25 @@
-"""The baselines set the mark that a transformer must reach on the same rows."""
+"""Baselines set the mark on the same rows; they are fitted on the past and know nothing else."""
 
 import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
-from phase6c.data.preparation import prepare_search_data
-from phase6c.evaluation.baselines import fit_baselines, write_predictions
+from phase6c.data.preparation import prepare, prepare_search_data
+from phase6c.data.splits import evaluation_steps
+from phase6c.data.walk import Walk
+from phase6c.evaluation.baselines import (
+    BASE_RATES,
+    fit_baselines,
+    fit_simple,
+    trailing_base_rate,
+    write_predictions,
+)
 from phase6c.records import Baseline
+from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import measure
 from phase6c.storage.parquet import read_table
 from phase6c.study.study_config import BASELINES_FILE
@@ -39,13 +49,13 @@ def test_last_days_features_alone_reach_these_scores_on_the_sp500(baselines):
     assert baselines["logistic_regression"].metrics.auc == pytest.approx(0.740, abs=0.005)
 
 
-def test_they_are_the_same_every_time(data, baselines):
+def test_baselines_are_the_same_every_time(data, baselines):
     for baseline, _ in fit_baselines(data, seed=0):
         assert baseline.metrics == baselines[baseline.name].metrics
         assert Baseline.model_validate_json(baseline.model_dump_json()) == baseline
 
 
-def test_on_shuffled_labels_they_find_nothing(data):
+def test_on_shuffled_labels_baselines_find_nothing(data):
     rng = np.random.default_rng(0)
     train = dataclasses.replace(data.train, y=rng.permutation(data.train.y))
     val = dataclasses.replace(data.val, y=rng.permutation(data.val.y))
@@ -61,3 +71,59 @@ def test_stored_predictions_give_the_stored_figures(tmp_path, data, fitted):
         logits, y, down = (rows[one].to_numpy() for one in ("logit", "y", "down"))
         again = measure(logits, y, down, data.base_rate, baseline.metrics.loss_train)
         assert again == baseline.metrics
+
+
+@pytest.fixture(scope="module")
+def walk() -> Walk:
+    config = DataConfig(tier="a20")
+    _, history, splits = prepare(load_bars("sp500"), config)
+    return Walk.before_test(history, evaluation_steps(history.rows.calendar, splits, config))
+
+
+@pytest.fixture(scope="module")
+def step(walk):
+    return fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)
+
+
+def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step):
+    assert set(step) == {
+        *BASE_RATES,
+        *("volatility_logistic", "ridge_logistic", "gradient_boosting", "linear_window"),
+    }
+    for one in step.values():
+        assert one.logits.shape == (len(walk.outer("cal").val),)
+        assert np.isfinite(one.logits).all()
+
+
+def test_baselines_that_learn_beat_the_base_rate_on_sp500(walk, step):
+    y = walk.outer("cal").val.y
+    base = log_losses(step["train_base_rate"].logits, y).mean()
+    for name in step.keys() - set(BASE_RATES):
+        assert log_losses(step[name].logits, y).mean() < base, name
+        assert roc_auc_score(y, step[name].logits) > 0.65, name
+
+
+def test_what_a_step_is_judged_on_is_not_learnt_from(walk, step):
+    """Other labels in the block that follows change nothing but the base rate of the last year."""
+    data = walk.outer("cal")
+    other = dataclasses.replace(data, val=dataclasses.replace(data.val, y=1 - data.val.y))
+    again = fit_simple(walk.inner("cal"), other, 8, 0)
+    for name in step.keys() - {"trailing_base_rate"}:
+        np.testing.assert_array_equal(again[name].logits, step[name].logits, err_msg=name)
+
+
+def test_the_trailing_base_rate_counts_what_was_known_on_the_day(walk):
+    data = walk.outer("cal")
+    found = sigmoid(trailing_base_rate(data))
+    y = np.concatenate([data.train.y, data.val.y])
+    ends = np.concatenate([data.train.label_ends, data.val.label_ends])
+    for row in (0, 1, 100, len(data.val) - 1):
+        day = data.val.dates[row]
+        known = (ends < day) & (ends >= day - 365)
+        assert found[row] == pytest.approx((y[known].sum() + 1) / (known.sum() + 2)), row
+
+
+def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
+    monkeypatch.setattr("phase6c.evaluation.baselines.MAX_WINDOW_VALUES", 20_000)
+    logits = fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)["linear_window"].logits
+    assert np.isfinite(logits).all()

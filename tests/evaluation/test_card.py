@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,16 @@ import pytest
 
 from phase6c.config import DataConfig
 from phase6c.evaluation.card import make_card
-from phase6c.evaluation.card_files import document, markdown, predictions, write_card
+from phase6c.evaluation.card_files import (
+    document,
+    markdown,
+    predictions,
+    read_card,
+    write_card,
+)
 from phase6c.evaluation.choice import choose, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry, figures
+from phase6c.evaluation.evaluated import Evaluated
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.openings import Opening
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws
@@ -228,3 +236,17 @@ def test_a_test_block_of_one_class_is_judged_without_auc(make_evidence):
     card = make_card(replace(evidence, test=flat))
     assert card.judgement.over_best.auc is None
     assert not card.judgement.has_skill
+
+
+def test_an_evaluation_is_handed_back_in_a_line_and_with_its_main_table(make_evidence, tmp_path):
+    for noise, verdict in ((0.0, "beats"), (1.5, "is not shown to beat")):
+        evidence = make_evidence(noise)
+        card = make_card(evidence)
+        write_card(tmp_path, card, evidence)
+        evaluated = Evaluated(Path("outputs/models/best"), read_card(tmp_path))
+        assert repr(evaluated).startswith(f"Evaluated('best', {verdict} ridge logistic, gain in")
+        assert repr(evaluated).endswith("], outputs/models/best)")
+        page = evaluated._repr_html_()
+        assert card.judgement.sentence in page
+        assert page.count("<tr>") == 2 + len(evidence.baselines)
+        assert "<th>skill</th>" in page

@@ -71,7 +71,7 @@ def epochs(small: SearchData) -> list[Checkpoint]:
         (result,) = trainer.train_epoch()
         measurements.append(result.measurement)
         logits.append(result.val_logits)
-        state = copy.deepcopy(trainer.state_dict())
+        state = copy.deepcopy(trainer.lanes[0].state_dict())
         found.append(Checkpoint(state, list(measurements), list(logits)))
     return found
 
@@ -89,7 +89,7 @@ def save(folder: Path, epochs: Iterable[Checkpoint]) -> None:
 
 
 def epoch_of(checkpoint: Checkpoint | None) -> int:
-    return 0 if checkpoint is None else int(checkpoint.trainer["epoch"])
+    return 0 if checkpoint is None else int(checkpoint.state["epoch"])
 
 
 def files(folder: Path) -> set[str]:
@@ -99,20 +99,20 @@ def files(folder: Path) -> set[str]:
 def test_a_trial_goes_on_after_its_newest_checkpoint(
     folder: Path, trainer: Trainer, epochs: list[Checkpoint]
 ) -> None:
-    known = load_checkpoint(folder, trainer)
+    known = load_checkpoint(folder, trainer.lanes[0])
     assert known is not None
     assert epoch_of(known) == 3
     assert known.measurements == epochs[2].measurements
     assert all((a == b).all() for a, b in zip(known.logits, epochs[2].logits, strict=True))
-    assert trainer.epoch == 0
-    trainer.load_state_dict(known.trainer)
+    assert trainer.lanes[0].epoch == 0
+    trainer.lanes[0].load_state_dict(known.state)
     (result,) = trainer.train_epoch()
     assert (result.val_logits == epochs[3].logits[3]).all()
     assert files(folder) == {LAST_FILE, PREVIOUS_FILE}
 
 
 def test_a_new_trial_has_none(tmp_path: Path, trainer: Trainer) -> None:
-    assert load_checkpoint(tmp_path, trainer) is None
+    assert load_checkpoint(tmp_path, trainer.lanes[0]) is None
 
 
 def cut_to_nothing(path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_damaged_checkpoint_costs_one_epoch_and_a_word(
     folder: Path, trainer: Trainer, caplog: pytest.LogCaptureFixture, damage: Damage
 ) -> None:
     damage(folder / LAST_FILE)
-    assert epoch_of(load_checkpoint(folder, trainer)) == 2
+    assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 2
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert str(folder / LAST_FILE) in record.getMessage()
@@ -156,7 +156,7 @@ def test_without_a_sound_checkpoint_a_trial_starts_over(
 ) -> None:
     damage(folder / LAST_FILE)
     earlier(folder / PREVIOUS_FILE)
-    assert load_checkpoint(folder, trainer) is None
+    assert load_checkpoint(folder, trainer.lanes[0]) is None
     assert files(folder) == set()
     if not damage == earlier == Path.unlink:
         assert caplog.records[-1].getMessage().endswith("the trial starts over")
@@ -166,10 +166,10 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_sound_one(
     folder: Path, trainer: Trainer, epochs: list[Checkpoint]
 ) -> None:
     flip_a_byte(folder / LAST_FILE)
-    assert epoch_of(load_checkpoint(folder, trainer)) == 2
+    assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 2
     save(folder, epochs[2:3])
     (folder / LAST_FILE).unlink()
-    assert epoch_of(load_checkpoint(folder, trainer)) == 2
+    assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 2
 
 
 @every_kind
@@ -177,11 +177,11 @@ def test_whatever_fails_at_most_one_epoch_is_repeated(
     folder: Path, trainer: Trainer, epochs: list[Checkpoint], kind: str, torn: bool
 ) -> None:
     for ended in act_with_every_fault(kind, torn, lambda: save(folder, epochs[3:])):
-        assert epoch_of(load_checkpoint(folder, trainer)) in ([4] if ended else [3, 4])
+        assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) in ([4] if ended else [3, 4])
         remove_leftovers(folder)
         assert files(folder) <= {LAST_FILE, PREVIOUS_FILE}
         save(folder, epochs[3:])
-        assert epoch_of(load_checkpoint(folder, trainer)) == 4
+        assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 4
         save(folder, epochs[1:3])
 
 
@@ -203,7 +203,7 @@ def test_a_checkpoint_that_cannot_be_read_is_not_taken_for_a_damaged_one(
     (folder / LAST_FILE).unlink()
     (folder / LAST_FILE).mkdir()
     with pytest.raises(StorageError, match="Is a directory"):
-        load_checkpoint(folder, trainer)
+        load_checkpoint(folder, trainer.lanes[0])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_lack_of_memory_costs_no_checkpoint(
 
     monkeypatch.setattr(torch, "load", refuse)
     with pytest.raises(type(error)):
-        load_checkpoint(folder, trainer)
+        load_checkpoint(folder, trainer.lanes[0])
     assert files(folder) == {LAST_FILE, PREVIOUS_FILE}
 
 
@@ -272,11 +272,11 @@ def test_foreign_content_behind_a_right_checksum_is_passed_over_and_executes_not
         torch.save(content, buffer)
         write_checked(last, buffer.getvalue())
         caplog.clear()
-        assert epoch_of(load_checkpoint(folder, trainer)) == 2
+        assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 2
         (record,) = caplog.records
         assert f"{last} cannot be used ({reason}) and is deleted" in record.getMessage()
         assert files(folder) == {PREVIOUS_FILE}
-    assert trainer.epoch == 0
+    assert trainer.lanes[0].epoch == 0
 
 
 def test_what_is_passed_over_would_have_executed_something(tmp_path: Path) -> None:
@@ -294,31 +294,31 @@ def test_garbage_behind_a_right_checksum_is_passed_over(
     folder: Path, trainer: Trainer, garbage: bytes
 ) -> None:
     write_checked(folder / LAST_FILE, garbage)
-    assert epoch_of(load_checkpoint(folder, trainer)) == 2
+    assert epoch_of(load_checkpoint(folder, trainer.lanes[0])) == 2
 
 
 @pytest.mark.parametrize("other", [{"d_model": 24}, {"n_layers": 1}, {"shortcut": False}])
 def test_a_checkpoint_of_another_shape_is_passed_over(
     folder: Path, small: SearchData, other: Values
 ) -> None:
-    assert load_checkpoint(folder, make_trainer(small, **other)) is None
+    assert load_checkpoint(folder, make_trainer(small, **other).lanes[0]) is None
     assert files(folder) == set()
 
 
 def test_random_streams_of_another_kind_of_device_begin_anew(
     tmp_path: Path, trainer: Trainer, epochs: list[Checkpoint]
 ) -> None:
-    order, _ = epochs[0].trainer["streams"]
+    order, _ = epochs[0].state["streams"]
     gpu_like = torch.zeros(16, dtype=torch.uint8)
-    state = {**epochs[0].trainer, "streams": [order, gpu_like]}
-    save(tmp_path, [replace(epochs[0], trainer=state)])
-    known = load_checkpoint(tmp_path, trainer)
+    state = {**epochs[0].state, "streams": [order, gpu_like]}
+    save(tmp_path, [replace(epochs[0], state=state)])
+    known = load_checkpoint(tmp_path, trainer.lanes[0])
     assert known is not None
-    own = trainer.state_dict()["streams"]
-    assert torch.equal(known.trainer["streams"][0], order)
-    assert torch.equal(known.trainer["streams"][1], own[1])
-    trainer.load_state_dict(known.trainer)
-    assert trainer.epoch == 1
+    own = trainer.lanes[0].state_dict()["streams"]
+    assert torch.equal(known.state["streams"][0], order)
+    assert torch.equal(known.state["streams"][1], own[1])
+    trainer.lanes[0].load_state_dict(known.state)
+    assert trainer.lanes[0].epoch == 1
 
 
 def test_a_trials_files_need_no_more_room_than_was_foreseen(
@@ -326,7 +326,7 @@ def test_a_trials_files_need_no_more_room_than_was_foreseen(
 ) -> None:
     save(tmp_path, epochs)
     (result,) = trainer.train_epoch()
-    weights = trainer.best_weights(0)
+    weights = trainer.lanes[0].best.weights
     assert weights is not None
     assert result.improved
     save_weights(tmp_path, weights)
@@ -349,36 +349,37 @@ def test_a_refit_goes_on_from_its_state_to_the_bit(small, tmp_path):
     for _ in range(3):
         whole.train_only()
     begun.train_only()
-    save_state(tmp_path / "refit.ckpt", begun)
+    save_state(tmp_path / "refit.ckpt", begun.lanes[0])
     resumed = make_trainer(small)
-    assert load_state(tmp_path / "refit.ckpt", resumed)
-    assert resumed.epoch == 1
+    assert load_state(tmp_path / "refit.ckpt", resumed.lanes[0])
+    assert resumed.lanes[0].epoch == 1
     for _ in range(2):
         resumed.train_only()
-    for name, weight in whole.weights(0).items():
-        assert torch.equal(resumed.weights(0)[name], weight), name
+    for name, weight in whole.lanes[0].weights().items():
+        assert torch.equal(resumed.lanes[0].weights()[name], weight), name
 
 
 def test_a_refit_goes_on_on_another_kind_of_device(small, tmp_path, trainer):
     """A GPU's streams are of another size: they begin anew."""
-    state = trainer.state_dict()
+    state = trainer.lanes[0].state_dict()
     state["streams"] = [torch.zeros(16, dtype=torch.uint8) for _ in state["streams"]]
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_checked(tmp_path / "refit.ckpt", buffer.getbuffer())
-    assert load_state(tmp_path / "refit.ckpt", trainer)
+    assert load_state(tmp_path / "refit.ckpt", trainer.lanes[0])
     trainer.train_only()
 
 
 @pytest.mark.parametrize("damage", ["cut", "other shape", "no state"])
 def test_a_state_that_cannot_be_used_is_deleted_and_said(damage, small, trainer, tmp_path, caplog):
     path = tmp_path / "refit.ckpt"
-    assert not load_state(path, trainer)
-    save_state(path, make_trainer(small, n_layers=1) if damage == "other shape" else trainer)
+    assert not load_state(path, trainer.lanes[0])
+    other = make_trainer(small, n_layers=1) if damage == "other shape" else trainer
+    save_state(path, other.lanes[0])
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-10])
     elif damage == "no state":
         write_checked(path, b"nothing that torch has written")
-    assert not load_state(path, trainer)
+    assert not load_state(path, trainer.lanes[0])
     assert not path.exists()
     assert "starts over" in caplog.text

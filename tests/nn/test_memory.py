@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from phase6c.config import TrialConfig
+from phase6c.config import TrialConfig, Values
 from phase6c.data.windows import SearchData
 from phase6c.nn.memory import is_out_of_memory
 from phase6c.nn.model import LaneTransformer
@@ -38,6 +38,11 @@ def fail_in_pass(monkeypatch: pytest.MonkeyPatch, trainer: Trainer, failing: int
     monkeypatch.setattr(LaneTransformer, "forward", limited)
 
 
+def load(trainer: Trainer, states: list[Values]) -> None:
+    for lane, state in zip(trainer.lanes, states, strict=True):
+        lane.load_state_dict(state)
+
+
 def assert_close(found: list[EpochResult], expected: list[EpochResult]) -> None:
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.val_logits, other.val_logits, rtol=0, atol=1e-4)
@@ -52,17 +57,17 @@ def test_epoch_begun_again_in_half_batches_ends_as_if_undisturbed(
 ) -> None:
     undisturbed = Trainer(two_lanes(trial), planted)
     undisturbed.train_epoch()
-    before = copy.deepcopy(undisturbed.state_dict())
+    before = [copy.deepcopy(lane.state_dict()) for lane in undisturbed.lanes]
     expected = undisturbed.train_epoch()
 
     broken = Trainer(two_lanes(trial), planted)
-    broken.load_state_dict(before)
+    load(broken, before)
     fail_in_pass(monkeypatch, broken, failing)
     with pytest.raises(torch.OutOfMemoryError):
         broken.train_epoch()
 
     halved = Trainer(two_lanes(trial), planted)
-    halved.load_state_dict(before)
+    load(halved, before)
     halved.halve_micro_batch()
     found = halved.train_epoch()
     assert_close(found, expected)
@@ -85,14 +90,14 @@ def test_only_half_a_batch_is_in_the_model_at_once(
     trainer.train_epoch()
     assert max(sizes) == 17
     assert sum(sizes) == len(planted.train) + len(planted.val)
-    assert trainer._optimiser.n_steps == N_STEPS
+    assert trainer.lanes[0].n_steps == N_STEPS
 
 
 def test_half_batches_survive_a_resume(planted: SearchData, trial: Build) -> None:
     first = Trainer([trial()], planted)
     first.halve_micro_batch()
     resumed = Trainer([trial()], planted)
-    resumed.load_state_dict(first.state_dict())
+    resumed.lanes[0].load_state_dict(first.lanes[0].state_dict())
     assert resumed.micro_batch_size == 16
 
 

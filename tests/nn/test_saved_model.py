@@ -48,6 +48,20 @@ def test_it_says_of_a_day_what_its_training_said(made, sp500):
     np.testing.assert_allclose(found[expected.index], expected, atol=1e-6)
 
 
+def test_it_says_in_a_line_and_in_a_table_what_it_is(made, sp500):
+    model = load_model(made[0])
+    n_features = len(model.info.feature_names)
+    assert repr(model) == (
+        f"Model(high +1% in 1 d, 2 members of 1 parameter, {n_features} features, fitted through "
+        f"2011-12-30, {CALIBRATOR!r})"
+    )
+    page = model._repr_html_()
+    for name, value in (("predicts", "high +1% in 1 d"), ("bars", "sp500"), ("seeds", "3, 4")):
+        assert f"<td>{name}</td><td>{value}</td>" in page
+    assert repr(model.predictions(sp500)).startswith("Predictions(")
+    assert len(repr(model.info)) < len(repr(model)) <= 160
+
+
 def test_features_of_other_code_are_warned_of(made, tmp_path, caplog):
     load_model(made[0])
     assert not caplog.text
@@ -195,7 +209,7 @@ def test_features_of_another_version_are_refused(sp500, tmp_path):
 
 def test_weights_that_are_not_finite_are_refused(sp500, tmp_path):
     _, trainer = make_model(tmp_path, sp500)
-    weights = trainer.weights(0)
+    weights = trainer.lanes[0].weights()
     weights["positions"][0, 0] = float("nan")
     (tmp_path / "model_3.safetensors").write_bytes(weights_bytes(weights))
     write_checksums(tmp_path, ["model_3.safetensors"])

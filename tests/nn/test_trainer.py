@@ -15,7 +15,8 @@ from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError, DataError
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.predict import gather_windows, predict_logits
-from phase6c.nn.trainer import EpochResult, Trainer, run_trial
+from phase6c.nn.trainer import EpochResult, Trainer
+from phase6c.nn.trial_run import run_trial
 
 Build = Callable[..., TrialConfig]
 # The decay multiplies every weight by -9 at each step, which no number format survives.
@@ -117,17 +118,19 @@ def test_resumed_training_is_the_same_bit_for_bit(
     expected = train(whole, 4)
     first = Trainer(trials, planted)
     train(first, 2)
-    torch.save(first.state_dict(), tmp_path / "state")
+    torch.save([lane.state_dict() for lane in first.lanes], tmp_path / "state")
     resumed = Trainer(trials, planted)
-    resumed.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
-    assert resumed.epoch == 2
+    states = torch.load(tmp_path / "state", weights_only=True)
+    for own, state in zip(resumed.lanes, states, strict=True):
+        own.load_state_dict(state)
+    assert [own.epoch for own in resumed.lanes] == [2, 2]
     for before, after in zip(expected[2:], train(resumed, 2), strict=True):
         for one, other in zip(before, after, strict=True):
             assert without_time(one) == without_time(other)
             assert one.improved == other.improved
             assert np.array_equal(one.val_logits, other.val_logits)
     for lane in range(2):
-        kept, again = whole.best_weights(lane), resumed.best_weights(lane)
+        kept, again = (trainer.lanes[lane].best.weights for trainer in (whole, resumed))
         assert kept is not None
         assert again is not None
         assert all(torch.equal(value, again[name]) for name, value in kept.items())
@@ -220,14 +223,14 @@ def test_divergence_is_told_in_its_epoch_and_keeps_what_was_before(
     trainer = Trainer([trial(learning_rate=3e-3)], planted)
     before = train(trainer, epoch - 1)
     assert not any(result.measurement.diverged for (result,) in before)
-    kept = trainer.best_weights(0)
+    kept = trainer.lanes[0].best
     poison(trainer)
     (result,) = trainer.train_epoch()
     assert result.measurement.diverged
     assert not result.improved
     steps = {"first": 29 * (epoch - 1) + 1, "last": 29 * epoch}
     assert reason.format(**steps) in result.measurement.health.evidence[0]
-    assert trainer.best_weights(0) is kept
+    assert trainer.lanes[0].best is kept
     json.dumps(result.measurement.model_dump(mode="json"), allow_nan=False)
 
 

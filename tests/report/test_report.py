@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from phase6c.document.section import Table, text
+from phase6c.document.section import Table
 from phase6c.errors import ConfigError, FolderError
 from phase6c.report.report import as_csv, make_report, write_report
 from phase6c.statistics.bootstrap import Estimate
@@ -91,25 +91,6 @@ def test_a_killed_study_is_reported_as_far_as_it_came(
     write_trials(tmp_path, study_config(), trials)
     (part,) = make_report([tmp_path], draws=10).parts
     assert dict(part.facts)["complete"].startswith("no")
-
-
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        (None, "-"),
-        (True, "yes"),
-        (1234567, "1,234,567"),
-        (0.75, "0.7500"),
-        (0.123456, "0.1235"),
-        (2e-6, "2.0e-06"),
-        (1234.56, "1,234.6"),
-        (0.0, "0.0000"),
-        ("mean", "mean"),
-        (Estimate(value=0.7, low=0.65, high=0.75), "0.7000 [0.6500, 0.7500]"),
-    ],
-)
-def test_a_cell_is_shown_as_people_read_it(cell, shown):
-    assert text(cell) == shown
 
 
 def test_an_estimate_takes_three_columns_of_a_csv_file():

@@ -37,7 +37,7 @@ def test_a_configuration_of_the_space_itself_stays_as_it_is():
 
 def test_the_width_meets_the_new_budget_and_the_rate_falls_with_it():
     values = fit(budget_2m.SPACE, TINY, count)
-    assert budget_2m.SPACE.broken_rule(values, count) is None
+    assert budget_2m.SPACE.complete(values, count) == values
     assert values["d_model"] > 200
     scaled = TINY["learning_rate"] * TINY["d_model"] / values["d_model"]
     rates = budget_2m.SPACE.axes["learning_rate"].points
@@ -89,7 +89,7 @@ def test_pinned_values_stay_pinned():
 def test_what_is_not_told_or_makes_no_sense_is_drawn_always_alike():
     poor = TINY | {"pooling": "max", "n_layers": "two", "dropout": None, "context_days": [16]}
     values = fit(tiny.SPACE, poor, count)
-    assert tiny.SPACE.broken_rule(values, count) is None
+    assert tiny.SPACE.complete(values, count) == values
     assert values == fit(tiny.SPACE, poor, count)
     assert values["weight_decay"] == TINY["weight_decay"]
 

@@ -1,10 +1,12 @@
 """A study names its best trial by its own rules, and says so in strict JSON."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from phase6c.errors import ConfigError, FolderError, StorageError
+from phase6c.records import Metrics
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.study.ledger import FILE_NAME
 from phase6c.study.ranking import best_trial, eligible
@@ -165,6 +167,106 @@ def test_a_frame_has_a_row_a_trial_and_flat_columns(tmp_path, trial_of, study_co
     assert frame.loc[0, "metrics.auc"] == 0.7
     assert frame.loc[0, "params.learning_rate"] == trials[0].params["learning_rate"]
     assert frame["value"].isna().tolist() == [False, True]
+
+
+def test_the_best_value_and_parameters_are_those_of_the_best_trial(
+    tmp_path, trial_of, study_config
+):
+    trials = (trial_of(0, 0.9, source="reference"), trial_of(1, 0.6, 0.7, 0.65, dropout=0.3))
+    study = Study(tmp_path, study_config(), trials)
+    assert study.best_value == 0.7
+    assert study.best_params == trials[1].params
+    assert {"dropout", "d_model"} <= study.best_params.keys()
+    none = Study(tmp_path, study_config(), trials[:1])
+    assert (none.best_value, none.best_params) == (None, None)
+
+
+HISTORY = ["number", "state", "source", "value", "best_epoch", "epochs", "n_params"]
+HISTORY += ["in_budget", "duration_s"]
+
+
+def test_a_history_has_a_row_for_each_trial(tmp_path, trial_of, study_config):
+    trials = (trial_of(0, 0.6, 0.7), trial_of(1, None, state="FAILED"), trial_of(2, dropout=0.3))
+    frame = Study(tmp_path, study_config(), trials).history()
+    assert list(frame) == HISTORY + [f"params.{name}" for name in trials[0].params]
+    first, *others = frame.to_dict("records")
+    assert (first["value"], first["best_epoch"], first["epochs"]) == (0.7, 2, 2)
+    assert first["duration_s"] == 3.0
+    assert frame["value"].isna().tolist() == frame["best_epoch"].isna().tolist()
+    assert frame["value"].isna().tolist() == [False, True, True]
+    assert [row["epochs"] for row in others] == [1, 0]
+    assert frame["params.dropout"].tolist() == [0.1, 0.1, 0.3]
+
+
+def test_curves_have_a_row_for_each_epoch(tmp_path, trial_of, study_config):
+    trials = (trial_of(0, 0.6, 0.7), trial_of(1), trial_of(2, 0.5, None, state="FAILED"))
+    frame = Study(tmp_path, study_config(), trials).curves()
+    assert list(frame) == ["number", "epoch", "value", *Metrics.model_fields, "duration_s"]
+    assert frame["number"].tolist() == [0, 0, 2, 2]
+    assert frame["epoch"].tolist() == [1, 2, 1, 2]
+    assert (
+        frame["auc"].fillna(0).tolist() == frame["value"].fillna(0).tolist() == [0.6, 0.7, 0.5, 0]
+    )
+    assert frame["duration_s"].tolist() == [1.5] * 4
+
+
+def test_without_trials_the_frames_have_their_columns_and_types(tmp_path, trial_of, study_config):
+    empty, full = (Study(tmp_path, study_config(), trials) for trials in ((), (trial_of(0, 0.6),)))
+    assert list(empty.history()) == HISTORY
+    assert len(empty.history()) == len(empty.curves()) == 0
+    assert (empty.history().dtypes == full.history()[HISTORY].dtypes).all()
+    assert (empty.curves().dtypes == full.curves().dtypes).all()
+
+
+def test_a_study_says_in_one_line_what_came_of_it(tmp_path, trial_of, study_config):
+    trials = [trial_of(number, 0.6) for number in range(3)]
+    trials += [trial_of(3, 0.65432), trial_of(4, 0.5, state="PRUNED")]
+    study = Study(Path("outputs/phase6c_a100/hpo_tiny_h1"), study_config(), tuple(trials))
+    assert repr(study) == (
+        "Study('hpo_tiny_h1', 5 trials: 4 complete, 1 pruned, best auc 0.6543 (trial 3), "
+        "outputs/phase6c_a100/hpo_tiny_h1)"
+    )
+    empty = Study(tmp_path, study_config(), ())
+    assert repr(empty) == f"Study('hpo_tiny_h1', 0 trials, no best trial yet, {tmp_path})"
+
+
+def test_a_notebook_shows_the_ten_best_trials(tmp_path, trial_of, study_config):
+    trials = tuple(trial_of(number, 0.5 + number / 100) for number in range(12))
+    page = Study(tmp_path, study_config(), trials)._repr_html_()
+    rows = page.split("<tr>")[1:]
+    assert len(rows) == 11
+    assert [row.split("</td>")[0] for row in rows[1:]] == [f"<td>{n}" for n in range(11, 1, -1)]
+    for name in ("auc", "epochs", "parameters", "learning_rate", "d_model"):
+        assert f"<th>{name}</th>" in rows[0]
+    assert "<table>" not in Study(tmp_path, study_config(), ())._repr_html_()
+
+
+def test_what_a_study_holds_is_shown_as_text_and_not_as_markup(trial_of, study_config):
+    config, script = study_config(name="<script>"), "<script>alert(1)</script>"
+    trial = trial_of(0, 0.6, name=script).model_copy(update={"params": {"dropout": script}})
+    for page in (Study(Path(script), config, (trial,))._repr_html_(), trial._repr_html_()):
+        assert "<script>" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_trial_says_in_one_line_what_it_is(trial_of):
+    assert repr(trial_of(3, 0.6, 0.7)) == (
+        "Trial(3, complete, sampled, auc 0.7000 at epoch 2 of 2, 50,000 parameters)"
+    )
+    reference = trial_of(0, None, state="FAILED", source="reference", name="january_best")
+    assert repr(reference) == (
+        "Trial(0 january_best, failed, reference, no value in 1 epoch, 50,000 parameters)"
+    )
+
+
+def test_a_trial_shows_its_fields_and_metrics_in_a_notebook(trial_of):
+    stopped = {"epoch": 1, "value": 0.5, "cutoff": 0.6}
+    page = trial_of(3, 0.612345, state="PRUNED", stopped=stopped)._repr_html_()
+    for name, value in (("state", "PRUNED"), ("auc", "0.6123"), ("learning_rate", "0.0001")):
+        assert f"<td>{name}</td><td>{value}</td>" in page
+    assert "at epoch 1" in page
+    assert "As told by a test." in page
+    assert "<table>" in trial_of(0)._repr_html_()
 
 
 def test_a_study_is_loaded_as_it_was_stored(tmp_path, study_config, birth):

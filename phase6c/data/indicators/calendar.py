@@ -1,7 +1,7 @@
 """The day within its week, month and year, known without any bar.
 
 Business days are Mondays to Fridays: an exchange's holidays are not known here, and the bars
-that follow must not be read. A bar of a weekend counts as one of the Friday before.
+that follow must not be read. A bar of a weekend counts as a bar of the Friday before.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -26,7 +26,7 @@ def _first_of_month(date: np.ndarray, months_later: int = 0) -> np.ndarray:
 
 
 def _week_angle(date: np.ndarray) -> np.ndarray:
-    """Of seven days, so that markets without weekends have an angle for every day."""
+    """The angle of a week of seven days: markets without weekends have bars on all of them."""
     return 2 * np.pi * _weekday(date) / 7
 
 
@@ -39,12 +39,15 @@ def _year_angle(date: np.ndarray) -> np.ndarray:
 def _turn_of_month(date: np.ndarray) -> np.ndarray:
     """1 on the last business day of a month and the first three of the next, as in Lakonishok
     and Smidt (1988)."""
+    # A prediction is made at the close of day t, when the calendar of days to come is known, unlike
+    # their bars: the last day of a month may therefore be told by its date.
     so_far = np.busday_count(_first_of_month(date), date + 1)
     to_come = np.busday_count(date + 1, _first_of_month(date, 1))
     return ((so_far <= 3) | (to_come == 0)).astype(np.float64)
 
 
 def _option_expiry_week(date: np.ndarray) -> np.ndarray:
+    # Options on stocks and indices expire on the third Friday of a month.
     third_friday = np.busday_offset(_first_of_month(date), 2, roll="forward", weekmask="Fri")
     friday = date - _weekday(date) + 4
     return (friday == third_friday).astype(np.float64)

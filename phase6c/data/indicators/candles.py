@@ -1,4 +1,4 @@
-"""The shape of one day's bar: its gap, its body, its shadows and its range."""
+"""The shape of a day's bar: its gap, its body, its shadows and its range."""
 
 # mypy: disable-error-code="no-any-return"
 # (NumPy's functions of arrays are typed as returning Any.)

@@ -66,14 +66,14 @@ def _hurst(bars: TickerBars, days: int) -> np.ndarray:
 def _permutation_entropy(bars: TickerBars, days: int) -> np.ndarray:
     """Bandt and Pompe (2002): how evenly the orders of three neighbouring returns occur, 0 to 1.
 
-    Returns are rounded, so that equal ones tie in spite of their last digits.
+    Returns are rounded, so that equal returns tie in spite of their last digits.
     """
     now = bars.log_return.round(9)
     before, earlier = lagged(now, 1), lagged(now, 2)
     order = (now > before) + 2 * (before > earlier) + 4 * (now > earlier)
     known = ~np.isnan(earlier)
     shares = np.stack(
-        [mean(np.where(known, order == one, np.nan), days - 2) for one in _ORDERS], axis=1
+        [mean(np.where(known, order == pattern, np.nan), days - 2) for pattern in _ORDERS], axis=1
     )
     surprise = -np.log(np.where(shares == 0, 1.0, shares))
     return (shares * surprise).sum(axis=1) / np.log(len(_ORDERS))

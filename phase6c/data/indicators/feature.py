@@ -1,4 +1,4 @@
-"""What a feature is, and the bars of one ticker that it is computed from."""
+"""The feature, and the bars of a ticker that it is computed from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TickerBars:
 
     @cached_property
     def log_return(self) -> np.ndarray:
-        """The log of each close over the one before; NaN on the first day."""
+        """The log of each close over the close before; NaN on the first day."""
         return log_return(self.close)
 
     @cached_property
@@ -68,13 +68,14 @@ class Feature:
     """One input channel of the model.
 
     Attributes:
-        name: Its name, with its windows in days.
-        family: The kind of thing it measures.
-        lookback_days: Days of history it needs before the day itself; earlier rows are NaN.
-        meaning: One line for the reader of a table.
-        needs: The columns of the bars that it reads; none for the calendar.
-        compute: The function, bars -> float64[day]; row t reads bars up to t only.
-        neutral: Its value on days where the formula is undefined: a range of zero, no trade.
+        name: Name, with the windows in days.
+        family: Kind of thing that is measured.
+        lookback_days: Days of history that are needed before the day itself; earlier rows are
+            NaN.
+        meaning: Line for the reader of a table.
+        needs: Columns of the bars that are read; none for the calendar.
+        compute: Function, bars -> float64[day]; row t reads bars up to t only.
+        neutral: Value on days where the formula is undefined: a range of zero, no trade.
     """
 
     name: str

@@ -23,7 +23,7 @@ def _range_position(bars: TickerBars, days: int) -> np.ndarray:
 
 
 def _days_since_high(bars: TickerBars, days: int) -> np.ndarray:
-    """Of closes, as drawdown is; the terms `imax` count from the highest high."""
+    """Days since the highest close, as drawdown reads closes; the terms `imax` read highs."""
     return since_highest(bars.close, days) / days
 
 

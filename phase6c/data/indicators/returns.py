@@ -11,7 +11,7 @@ from phase6c.data.indicators.rolling import lagged
 
 
 def _log_return(bars: TickerBars, since: int, until: int = 0) -> np.ndarray:
-    """From the close of `since` days ago to that of `until` days ago."""
+    """The log return from the close of `since` days ago to the close of `until` days ago."""
     change: np.ndarray = np.log(lagged(bars.close, until) / lagged(bars.close, since))
     return change
 

@@ -14,7 +14,9 @@ ROUNDING = 1e-9
 
 
 def windows(values: np.ndarray, days: int) -> np.ndarray:
-    """A view [day, days] of each day's last `days` values, NaN before the first one."""
+    """A view [day, days] of each day's last `days` values, NaN before the first value."""
+    # Each window is summed anew: a running sum carries the rounding errors of a large value, and of
+    # the NaN before the first value, into all later days.
     return sliding_window_view(np.concatenate([np.full(days - 1, np.nan), values]), days)
 
 
@@ -24,7 +26,7 @@ def lagged(values: np.ndarray, days: int) -> np.ndarray:
 
 
 def log_return(close: np.ndarray) -> np.ndarray:
-    """The log of each close over the one before; NaN on the first day."""
+    """The log of each close over the close before; NaN on the first day."""
     return np.diff(np.log(close), prepend=np.nan)
 
 
@@ -82,12 +84,13 @@ def z_score(values: np.ndarray, days: int) -> np.ndarray:
 
 def slope(values: np.ndarray, days: int) -> np.ndarray:
     """The slope, per day, of the least-squares line through the last `days` values."""
+    # Centred days are orthogonal to a constant, so that the mean of the values need not be known.
     day = np.arange(days) - (days - 1) / 2
     return windows(values, days) @ (day / (day @ day))
 
 
 def since_highest(values: np.ndarray, days: int) -> np.ndarray:
-    """How many days ago the highest of the last `days` values was, the latest of equal ones."""
+    """How many days ago the highest of the last `days` values was; the latest of equals counts."""
     window = windows(values, days)
     return np.where(np.isnan(window.max(axis=1)), np.nan, window[:, ::-1].argmax(axis=1))
 
@@ -106,9 +109,9 @@ def _distances(
     return (window - centre[:, None]) * counted, centre, n_counted
 
 
-def _row_products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _row_products(first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The inner product of each row, without the matrix of products in memory."""
-    return np.einsum("ij,ij->i", one, other)
+    return np.einsum("ij,ij->i", first, other)
 
 
 def z_score_where(values: np.ndarray, days: int, where: np.ndarray) -> np.ndarray:
@@ -119,25 +122,28 @@ def z_score_where(values: np.ndarray, days: int, where: np.ndarray) -> np.ndarra
 
 
 def correlation(first: np.ndarray, second: np.ndarray, days: int, where: np.ndarray) -> np.ndarray:
-    """Pearson's correlation within the last `days`, over the days `where` is true.
+    """Pearson's correlation within the last `days`, over the days where `where` is true.
 
-    NaN if either is constant on them.
+    NaN if either is constant on these days.
     """
-    one, level, _ = _distances(first, days, where)
+    centred, level, _ = _distances(first, days, where)
     other, other_level, _ = _distances(second, days, where)
-    of_one = over_spread(_row_products(one, other), np.sqrt(_row_products(one, one)), level)
-    return over_spread(of_one, np.sqrt(_row_products(other, other)), other_level)
+    scaled = over_spread(
+        _row_products(centred, other), np.sqrt(_row_products(centred, centred)), level
+    )
+    return over_spread(scaled, np.sqrt(_row_products(other, other)), other_level)
 
 
 def rank(values: np.ndarray, days: int) -> np.ndarray:
-    """Each value's rank among the last `days`, 1 / days to 1; equal ones share their mean rank."""
+    """The rank of each value among the last `days`, 1 / days to 1; equals share their mean rank."""
     return pd.Series(values).rolling(days).rank(pct=True).to_numpy()
 
 
 def standard_scores(returns: np.ndarray, days: int) -> np.ndarray:
     """The last `days` log returns [day, days] in standard deviations from their mean.
 
-    NaN if all are equal; beside one, which is their scale, a smaller deviation is rounding.
+    NaN if all are equal: log returns have a scale of their own, beside which a deviation below
+    `ROUNDING` is a rounding error.
     """
     window = windows(returns, days)
     spread = window.std(axis=1, keepdims=True)

@@ -112,7 +112,7 @@ def _each(
     changes: bool = False,
     neutral: float = 0.0,
 ) -> Iterable[Feature]:
-    """One feature for each window of days; changes need one close more than levels."""
+    """A feature for each window of days; changes need a close more than levels."""
     for days in windows:
         lookback = days if changes else days - 1
         yield Feature(

@@ -40,6 +40,8 @@ def _supertrend(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndar
 
 def _leading_span(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     """Ichimoku's leading span A, not shifted ahead: the mean of tenkan and kijun."""
+    # The chart shifts this line 26 days ahead; shifted, a day's value would be drawn from the past
+    # alone, but its distance to the close would compare different days.
     return (talib.MIDPRICE(high, low, 9) + talib.MIDPRICE(high, low, 26)) / 2
 
 
@@ -47,7 +49,7 @@ def _movements(high: np.ndarray, low: np.ndarray, close: np.ndarray, days: int) 
     """Wilder's smoothed directional movements (1978), upward and downward.
 
     A day moves in the direction of its larger step outside the range of the day before. TA-Lib
-    compares the steps exactly, so that equal ones are told apart by their rounding errors.
+    compares the steps exactly, so that equal steps are told apart by their rounding errors.
     """
     rise, fall = np.diff(high, prepend=np.nan), -np.diff(low, prepend=np.nan)
     margin = ROUNDING * close
@@ -59,7 +61,7 @@ def _movements(high: np.ndarray, low: np.ndarray, close: np.ndarray, days: int) 
 def _direction(
     high: np.ndarray, low: np.ndarray, close: np.ndarray, days: int, side: int
 ) -> np.ndarray:
-    """The movement of one side, 0 for upward or 1 for downward, in percent of the true range."""
+    """The movement of a side, 0 for upward or 1 for downward, in percent of the true range."""
     true_range = talib.RMA(talib.TRANGE(high, low, close), days)
     return 100 * ratio(_movements(high, low, close, days)[side], true_range)
 
@@ -102,7 +104,7 @@ def _choppiness(high: np.ndarray, low: np.ndarray, close: np.ndarray, days: int)
 
 
 def _efficiency(close: np.ndarray, days: int) -> np.ndarray:
-    """Not TA-Lib's, which takes a flat stretch for a perfect trend."""
+    """Kaufman (1995): change over path. TA-Lib's ER takes a flat stretch for a perfect trend."""
     return np.abs(net_over_path(close, days))
 
 

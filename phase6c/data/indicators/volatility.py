@@ -39,8 +39,8 @@ def _downside(bars: TickerBars, days: int) -> np.ndarray:
 def _exponential(bars: TickerBars, decay: float, days: int) -> np.ndarray:
     """Root of the exponentially weighted mean of squared returns (RiskMetrics, 1996).
 
-    It ends after `days` returns instead of running on from the first one, so that a value
-    does not depend on where the bars begin.
+    It ends after `days` returns instead of running on from the first return, so that a value does
+    not depend on the first day of the bars.
     """
     weights = decay ** np.arange(days)[::-1]
     return np.sqrt(windows(bars.log_return**2, days) @ (weights / weights.sum()))
@@ -85,7 +85,7 @@ def _natr(bars: TickerBars, days: int) -> np.ndarray:
 
 
 def _bipower_variance(bars: TickerBars, days: int) -> np.ndarray:
-    """Barndorff-Nielsen and Shephard (2004): neighbours' products, in which one jump is lost."""
+    """Barndorff-Nielsen and Shephard (2004): products of neighbours, in which a jump is lost."""
     size = np.abs(bars.log_return)
     return np.pi / 2 * mean(size * lagged(size, 1), days - 1)
 
@@ -110,7 +110,7 @@ def _volatility_of_volatility(bars: TickerBars, inner: int, days: int) -> np.nda
 
 
 def _volatility_rank(bars: TickerBars, inner: int, days: int) -> np.ndarray:
-    """Rounded first, so that equal volatilities tie in spite of their last digits."""
+    """The rank of the volatility, rounded so that equals tie in spite of their last digits."""
     return rank(_realised(bars, inner).round(9), days)
 
 

@@ -83,7 +83,8 @@ def _return_correlation(bars: TickerBars, days: int) -> np.ndarray:
 def _money_flow(bars: TickerBars, days: int) -> np.ndarray:
     """Money flow index: the share of flow on days whose typical price rose, in percent.
 
-    Not TA-Lib's, which takes a flow below one unit of money for none.
+    TA-Lib's MFI is not used: it takes a flow below a unit of money for none, so that it depends on
+    the currency and on the scale of the volumes.
     """
     change = np.diff(bars.typical, prepend=np.nan)
     change = np.where(np.abs(change) <= ROUNDING * bars.typical, 0.0, change)
@@ -124,7 +125,10 @@ def _average_price_distance(bars: TickerBars, days: int) -> np.ndarray:
 
 
 def _chaikin_flow(bars: TickerBars, days: int) -> np.ndarray:
-    """Not TA-Lib's, whose running sums leave a rounding error where nothing was traded."""
+    """Chaikin's money flow.
+
+    TA-Lib's CMF is not used: its running sums leave a rounding error where nothing was traded.
+    """
     from_middle = 2 * bars.close - bars.high - bars.low
     place = over_spread(from_middle, bars.high - bars.low, bars.close)
     return weighted_mean(np.nan_to_num(place), bars.volume, days)
@@ -149,7 +153,7 @@ def _feature(
     before: int = 0,
     **others: int,
 ) -> Feature:
-    """Of a window of `days` which also reads the `before` days before it."""
+    """A feature of a window of `days` which also reads the `before` days before it."""
     function = partial(compute, days=days, **others)
     return Feature(name, "volume", days - 1 + before, meaning, needs, function, neutral)
 

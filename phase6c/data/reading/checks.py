@@ -1,4 +1,4 @@
-"""What must hold for each bar of a raw table, and its bars if all of it does."""
+"""Rules for each bar of a raw table, and the bars of a table that keeps them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _NO_BARS = pd.DataFrame({"ticker": pd.Categorical([])})
 
 
 def check_table(table: RawTable) -> pd.DataFrame:
-    """The bars of a raw table; all that is wrong with them is added to its problems.
+    """The bars of a raw table; every fault is added to its problems.
 
     Args:
-        table: Its cells are replaced by its known columns.
+        table: Raw table, whose cells are replaced by its known columns.
 
     Returns:
         Columns date [datetime64[s]], ticker [categorical], [open, high, low], close, [volume]
@@ -71,7 +71,7 @@ def _tickers(table: RawTable) -> pd.Categorical:
 
 
 def _days(dates: Dates, table: RawTable) -> np.ndarray:
-    """The days as datetime64[s]; NaT where there is none that can be used."""
+    """The days as datetime64[s]; NaT where a cell holds no date that can be used."""
     none = np.flatnonzero(np.isnat(dates.day))
     missing = is_missing(table.cells["date"].iloc[none])
     table.fault_in(none[missing], "date", "is missing", "Name the day of every bar.")
@@ -85,7 +85,7 @@ def _days(dates: Dates, table: RawTable) -> np.ndarray:
 
 
 def _check_zones(dates: Dates, table: RawTable) -> None:
-    """All dates have a time zone or none has one; that of one place, but for daylight saving."""
+    """Either all dates have a time zone or none; the zone is the same, but for daylight saving."""
     read = np.flatnonzero(~np.isnat(dates.day))
     zoned = ~np.isnan(dates.offset[read])
     first_is_zoned = zoned[:1].any()
@@ -123,7 +123,10 @@ def _numbers(tickers: pd.Series, table: RawTable) -> pd.DataFrame:
 def _without_lacking(
     numbers: pd.DataFrame, missing: pd.DataFrame, tickers: pd.Series, table: RawTable
 ) -> pd.DataFrame:
-    """Leaves out what a ticker has no value of; prices without any adj_close count as adjusted."""
+    """Leaves out columns that some ticker has no value of, since all tickers share a panel.
+
+    The prices of a ticker without any adj_close count as adjusted.
+    """
     if not missing.any(axis=None):
         return numbers
     lacking = missing.groupby(tickers, observed=True).all()
@@ -142,7 +145,7 @@ def _without_lacking(
 
 
 def _check_ranges(bars: pd.DataFrame, table: RawTable) -> None:
-    """Signs and order of the values; a missing one compares false and is not reported twice."""
+    """Signs and order of the values; missing values compare false and are not reported twice."""
 
     def check(bad: pd.Series, column: str, fault: str, remedy: str) -> None:
         table.fault_in(np.flatnonzero(bad), column, fault, remedy)
@@ -163,7 +166,7 @@ def _check_ranges(bars: pd.DataFrame, table: RawTable) -> None:
 
 
 def _check_constants(bars: pd.DataFrame, table: RawTable) -> None:
-    """Of each ticker, no column may have one value only."""
+    """No column of a ticker may hold a single value throughout."""
     tickers = bars["ticker"].dropna()
     codes, rows = tickers.cat.codes.to_numpy(), tickers.index.to_numpy()
     first_rows = tickers.drop_duplicates().sort_values().index.to_numpy()  # in order of the codes

@@ -24,12 +24,12 @@ _ORDERS = ("%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y")
 
 @dataclass(frozen=True)
 class Dates:
-    """What a column of dates says, one entry per row.
+    """A column of dates, an entry per row.
 
     Attributes:
-        day: Calendar dates [datetime64[D]] where the bar was traded; NaT where there is none.
-        clock: Which time of the day stands beside the date [int]: equal for equal times.
-        offset: The time zone's distance from UTC [minutes]; NaN where none is given.
+        day: Calendar dates [datetime64[D]] at the place of trade; NaT where there is no date.
+        clock: Times of the day beside the dates, as codes [int]: equal for equal times.
+        offset: Distance of the time zone from UTC [minutes]; NaN where no zone is given.
     """
 
     day: np.ndarray
@@ -73,11 +73,13 @@ def parse_dates(column: pd.Series) -> Dates:
     /, - or . between: the first of these orders in which all rows can be read, or most.
     """
     if isinstance(column.dtype, pd.DatetimeTZDtype):
+        # The calendar day at the place of trade counts, not that of the same moment in UTC.
         column = column.dt.tz_localize(None)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         stamp = column.to_numpy()
         day = stamp.astype("datetime64[D]")
         return Dates(day, (stamp - day).astype("int64"), np.full(len(day), np.nan))
+    # A panel repeats each date for every ticker: the few distinct texts are parsed once.
     codes, written = pd.factorize(_stripped(column))
     parts = _parts(pd.Series(written, dtype="str"))
     return Dates(
@@ -91,7 +93,7 @@ def _as_text(column: pd.Series) -> pd.Series:
     """The cells as str; some programs write text into Parquet as bytes."""
     if column.dtype == object:
         column = column.map(
-            lambda one: one.decode(errors="replace") if isinstance(one, bytes) else one
+            lambda value: value.decode(errors="replace") if isinstance(value, bytes) else value
         )
     return column.astype("str")
 
@@ -111,6 +113,8 @@ def _days(texts: pd.Series) -> np.ndarray:
     """Dates [datetime64[D]] in the first order that reads all of the texts, or else the most."""
     texts = texts.str.replace(r"^([0-9]{4})([0-9]{2})([0-9]{2})$", r"\1-\2-\3", regex=True)
     texts = texts.str.replace(r"[/.]", "-", regex=True)
+    # A single order is tried on the whole column: guessing cell by cell would read 03/04 as March
+    # and 13/04 as April within the same file.
     best = pd.to_datetime(texts, format=_ORDERS[0], errors="coerce")
     for order in _ORDERS[1:]:
         if best.notna().all():

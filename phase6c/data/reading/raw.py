@@ -1,4 +1,4 @@
-"""One file's bars as they stand in it, and what is found to be wrong with them."""
+"""The bars of a file as they stand in it, and the problems that they have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUMBERS = (*PRICES, "adj_close", "volume")
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a source, and what to do about it."""
+    """A fault of a source, and its remedy."""
 
     source: str
     text: str
@@ -27,15 +27,15 @@ class Problem:
 
 @dataclass
 class RawTable:
-    """The cells of one file, a row for each day and ticker, and what was found in them.
+    """The cells of a file, a row for each day and ticker, and the problems that they have.
 
     Attributes:
         name: The file as the user named it.
         ticker: The ticker of its rows if no column says so.
         cells: Text, or numbers and dates from Parquet; no columns if nothing could be read. The
             index holds the row numbers of the file's data, from 0.
-        problems: What is wrong, at most one for each kind of fault.
-        notes: What the user should know although nothing is wrong, a sentence each.
+        problems: Problems, at most one for each kind of fault.
+        notes: Sentences about oddities that are no faults.
     """
 
     name: str
@@ -56,9 +56,9 @@ class RawTable:
         Args:
             rows: Positions of the bad rows in `cells`; none, then there is no problem.
             column: The column they are bad in.
-            fault: What is wrong with the cell, as "is not a number".
-            remedy: What to do about it, as a sentence.
-            of: What each row stands for: itself, or a ticker.
+            fault: Predicate about the cell, such as "is not a number".
+            remedy: Sentence that says how the fault can be mended.
+            of: Noun for the bad rows in the message: row, or ticker.
         """
         if not len(rows):
             return
@@ -68,8 +68,8 @@ class RawTable:
         place = [f"row {self.cells.index[row] + 1} of the data"]
         place += [f"{name} {value}" for name, value in named if value]
         value = self._cell(column, row)
-        found = f"{column} ({value})" if value else column
-        self.fault(f"{found} {fault} in {', '.join(place)}{others}", remedy)
+        cell = f"{column} ({value})" if value else column
+        self.fault(f"{cell} {fault} in {', '.join(place)}{others}", remedy)
 
     def note(self, text: str) -> None:
         """Adds a sentence for the user, without its full stop."""
@@ -81,7 +81,8 @@ class RawTable:
 
 
 def shown(value: object, limit: int = 40) -> str:
-    """A cell, a column's name or an error in one short line."""
+    """A cell, a column's name or an error in a short line."""
     text = str(value).strip().removesuffix(" 00:00:00")
+    # A file may hold control characters that would act on the reader's terminal.
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -27,10 +27,10 @@ class _UnreadableError(Exception):
 
 
 def read_tables(source: str) -> list[RawTable]:
-    """The raw tables of one source: one, or one for each file of a folder.
+    """The raw tables of a source: a table for a file, or for each file of a folder.
 
     Args:
-        source: A demo ticker, a CSV or Parquet file, or a folder with one file per ticker.
+        source: A demo ticker, a CSV or Parquet file, or a folder with a file per ticker.
 
     Returns:
         Tables whose problems say what could not be read; their columns are named as in the file.
@@ -46,11 +46,13 @@ def _file_names(source: str) -> list[str]:
     path = Path(source)
     if source in DEMO_TICKERS or _is_table(path) or not path.is_dir():
         return [source]
-    files = sorted(one for one in path.iterdir() if _is_table(one) and not one.name.startswith("."))
+    files = sorted(
+        entry for entry in path.iterdir() if _is_table(entry) and not entry.name.startswith(".")
+    )
     if not files:
         remedy = f"Put a file for each ticker into it ({', '.join(SUFFIXES)})."
         raise _UnreadableError("is a folder without bars", remedy)
-    return [str(one) for one in files]
+    return [str(file) for file in files]
 
 
 def _read_file(name: str) -> RawTable:
@@ -100,7 +102,7 @@ def _damaged(error: Exception, remedy: str) -> _UnreadableError:
 
 
 def _demo_path(ticker: str) -> Path:
-    """The demo bars' file, found without importing arch (which takes seconds)."""
+    """The file of the demo bars, looked up without importing arch (which takes seconds)."""
     package = importlib.util.find_spec("arch")
     if package is None or package.origin is None:
         raise _UnreadableError("comes with the package arch, which is missing", "pip install arch.")
@@ -129,6 +131,7 @@ def _csv(content: bytes, table: RawTable) -> pd.DataFrame:
     upper, lower = (list(grid.iloc[row]) for row in (0, min(1, len(grid) - 1)))
     if len(grid) == 1 or not is_wide(upper, lower):
         return grid.iloc[1:].set_axis(upper, axis=1).reset_index(drop=True)
+    # pandas writes the name of an index into a line of its own below the headers.
     names_its_index = len(grid) > 2 and (grid.iloc[2, 1:] == "").all()
     body = grid.iloc[3 if names_its_index else 2 :].reset_index(drop=True)
     return long_table(body, upper[1:], lower[1:], table)
@@ -136,15 +139,16 @@ def _csv(content: bytes, table: RawTable) -> pd.DataFrame:
 
 def _delimiter(content: bytes, table: RawTable) -> str:
     header = content.lstrip().split(b"\n", 1)[0]
-    found = max(_DELIMITERS, key=lambda delimiter: header.count(delimiter.encode()))
-    if found != ",":
-        text = f"separates its columns by {_DELIMITERS[found]}"
+    likely = max(_DELIMITERS, key=lambda delimiter: header.count(delimiter.encode()))
+    if likely != ",":
+        text = f"separates its columns by {_DELIMITERS[likely]}"
         table.fault(text, "Separate them by commas, and write decimals with a point.")
-    return found
+    return likely
 
 
 def _grid(content: bytes, delimiter: str, table: RawTable) -> pd.DataFrame:
     """The file's cells as text, headers included; short rows end in empty cells."""
+    # Text throughout: pandas would turn tickers such as NA or TRUE into missing values or booleans.
     how = {"header": None, "dtype": str, "na_filter": False, "index_col": False}
     try:
         try:
@@ -179,6 +183,6 @@ def _is_table(path: Path) -> bool:
 def _stem(path: Path) -> str:
     """The file's name without suffix, if that leaves any, and without bytes that are no text."""
     name = path.name
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
     stem = name[: len(name) - len(suffix)] or name
     return stem.encode(errors="replace").decode()

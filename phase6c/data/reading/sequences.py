@@ -1,4 +1,4 @@
-"""What must hold from one bar of a ticker to the next, and for all of them together."""
+"""Rules from each bar of a ticker to the next, and for all its bars together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 from phase6c.data.reading.raw import RawTable
 from phase6c.wording import more
 
-# Weekly bars are seven days apart; daily ones mostly one, and four over a long weekend.
+# Weekly bars are seven days apart; daily bars mostly one day, and four over a long weekend.
 MAX_MEDIAN_STEP_DAYS = 4
 # A fifth of daily steps lead over a weekend, and hardly any over more than four days.
 MAX_SHARE_APART, MAX_SHARE_FAR_APART = 0.5, 0.1
@@ -27,12 +27,13 @@ def check_sequences(bars: pd.DataFrame, clock: np.ndarray, table: RawTable) -> p
     """Checks each ticker's bars in their order; what is wrong is added to the table's problems.
 
     Args:
-        bars: As `check_table` returns them, but in the order of the table's rows, numbered from 0.
-        clock: Which time of the day stands beside each row's date.
-        table: Where the bars stood.
+        bars: Bars as `check_table` returns them, but in the order of the table's rows, numbered
+            from 0.
+        clock: Code of the time of the day beside each row's date.
+        table: Table that the bars stood in.
 
     Returns:
-        The bars sorted by ticker and date, without rows that have none of either.
+        The bars sorted by ticker and date, without rows that lack either.
     """
     bars = _sorted(bars, table)
     if bars.empty:
@@ -63,7 +64,7 @@ def _sorted(bars: pd.DataFrame, table: RawTable) -> pd.DataFrame:
 
 
 def _steps(bars: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row, whether the row before it has its ticker, and how many days lie between."""
+    """For each row, whether the row before it has its ticker, and the days between the two."""
     codes = bars["ticker"].cat.codes.to_numpy()
     days = bars["date"].to_numpy().astype("datetime64[D]").astype("int64")
     return np.diff(codes, prepend=-1) == 0, np.diff(days, prepend=days[:1])
@@ -118,6 +119,8 @@ def _check_jumps(bars: pd.DataFrame, same: np.ndarray, table: RawTable) -> None:
     before = np.where(same, np.append(np.nan, close[:-1]), np.nan)
     with np.errstate(all="ignore"):
         change = close / before
+        # A split acts between a close and the next open, where hardly anything else moves the
+        # price.
         overnight = bars.get("open", bars["close"]).to_numpy() / before
         ratio = np.maximum(overnight, 1 / overnight)
     jumped = (change >= MAX_JUMP) | (change <= 1 / MAX_JUMP)
@@ -128,9 +131,9 @@ def _check_jumps(bars: pd.DataFrame, same: np.ndarray, table: RawTable) -> None:
     near = [np.abs(ratio / split - 1) <= SPLIT_TOLERANCE for split in SPLIT_RATIOS]
     splits = np.flatnonzero(np.logical_or.reduce(near))
     if len(splits):
-        one = bars.iloc[splits[0]]
+        first = bars.iloc[splits[0]]
         others = f", and so do {more(len(splits) - 1, 'bar')}" if len(splits) > 1 else ""
         table.note(
-            f"{one['ticker']} on {one['date']:%Y-%m-%d} looks like an unadjusted split, at"
+            f"{first['ticker']} on {first['date']:%Y-%m-%d} looks like an unadjusted split, at"
             f" {overnight[splits[0]]:.3g} times the close before{others}"
         )

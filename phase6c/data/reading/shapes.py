@@ -1,4 +1,4 @@
-"""Wide tables, with a column for each field of each ticker, as long ones."""
+"""Wide tables, with a column for each field of each ticker, made long."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ def long_table(
 
     Args:
         cells: Dates in the first column, then a column for each field and ticker.
-        upper: What the upper header says of each column but the first: its field or its ticker.
-        lower: What the lower header says.
-        table: What is wrong is noted there.
+        upper: Upper header of each column but the first: its field or its ticker.
+        lower: Lower header of each column but the first.
+        table: Receives the problems.
 
     Returns:
         Columns date, ticker and the fields; the index holds the row numbers of `cells`.
     """
+    # yfinance writes fields above tickers or tickers above fields, depending on `group_by`.
     fields, tickers = sorted((upper, lower), key=_field_count, reverse=True)
     pairs = pd.MultiIndex.from_arrays([fields, tickers])
     for field, ticker in pairs[pairs.duplicated()].unique():

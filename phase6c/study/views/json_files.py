@@ -72,6 +72,8 @@ class Views:
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Writes the views if the last time is long enough ago."""
+        # Late views do no harm: the ledger is on disk, and the end of the run writes them once
+        # more.
         if time.monotonic() - self._written_at >= VIEW_INTERVAL_S:
             write_views(self._folder, self._config, self._ledger.trials)
             self._written_at = time.monotonic()

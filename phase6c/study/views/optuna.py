@@ -70,23 +70,24 @@ def write_optuna(folder: Path, config: StudyConfig, trials: Trials) -> None:
 
 
 def distributions(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of each axis, one for all trials: only such are compared.
+    """Optuna's distribution of each axis, the same for all trials: Optuna compares no others.
 
-    A grid of positive numbers is an interval, which plots show on its scale; what else is listed
-    is categorical, in its order. All are widened to trials outside the space, such as references.
+    A grid of positive numbers is an interval, which plots show on its scale; all other listed
+    values are categories in their order. All are widened to trials outside the space, such as
+    references.
     """
     return {
-        name: _distribution(axis, {one.params[name] for one in trials if name in one.params})
+        name: _distribution(axis, {trial.params[name] for trial in trials if name in trial.params})
         for name, axis in parse_axes(config.space["axes"]).items()
     }
 
 
 def attributes(trial: Trial, config: StudyConfig) -> Values:
-    """What else is known of a trial, by the names of `Study.to_frame`; nothing that is null."""
+    """All else that is known of a trial, by the names of `Study.to_frame`; nulls are left out."""
     told = trial.summary(config.objective)
     del told["number"], told["value"]
     axes = config.space["axes"]
-    told["params"] = {name: one for name, one in trial.params.items() if name not in axes}
+    told["params"] = {name: value for name, value in trial.params.items() if name not in axes}
     return dict(_flat(told))
 
 
@@ -97,6 +98,7 @@ def _distribution(axis: Axis, seen: set[Value]) -> BaseDistribution:
     low, high = min(numbers), max(numbers)
     is_wide = isinstance(axis, Grid) and high >= _LOG_SPAN * low
     log = low > 0 and (axis.log if isinstance(axis, Float) else is_wide)
+    # Optuna keeps integers and floats apart; a grid of integers would else be drawn as 2.0 and 4.0.
     if all(isinstance(number, int) for number in numbers):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(low, high, log=log)
@@ -111,7 +113,7 @@ def _has_scale(axis: ListedAxis) -> bool:
 
 def _in_order(axis: ListedAxis, seen: set[Value]) -> list[Any]:
     values: list[Any] = [*axis.values, *sorted(seen.difference(axis.values), key=str)]
-    is_numeric = isinstance(axis, Grid) and not any(isinstance(one, str) for one in values)
+    is_numeric = isinstance(axis, Grid) and not any(isinstance(value, str) for value in values)
     return sorted(values) if is_numeric else values
 
 
@@ -131,6 +133,7 @@ def _times(ledger: Path, trials: Trials) -> Times:
 def _database(tables: Mapping[str, Rows]) -> bytes:
     """A SQLite file of Optuna's, filled table by table: trial by trial takes minutes."""
     with closing(sqlite3.connect(":memory:")) as connection:
+        # Optuna makes its tables in this connection; rows are then written by SQL, many at a time.
         storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection})
         for table, rows in tables.items():
             if rows:
@@ -160,6 +163,8 @@ def _tables(config: StudyConfig, trials: Sequence[Trial], times: Times) -> dict[
             _of(trial) | row
             for trial in trials
             if not (trial.chosen and trial.in_budget)
+            # A positive constraint makes a trial infeasible to Optuna, so that it never names it
+            # the best.
             for row in _pairs({"constraints": [1.0]})
         ],
     }
@@ -169,7 +174,10 @@ def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Row
     best = best_trial(trials, config)
     told = {
         "best_trial": best.number if best else None,
-        "baseline": {one.name: getattr(one.metrics, config.objective) for one in config.baselines},
+        "baseline": {
+            baseline.name: getattr(baseline.metrics, config.objective)
+            for baseline in config.baselines
+        },
         **config.model_dump(mode="json", include=_TOLD_OF_STUDY),
     }
     system = {
@@ -206,7 +214,7 @@ def _utc(seconds: float) -> str:
 
 
 def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -> Rows:
-    described = {name: distribution_to_json(one) for name, one in told.items()}
+    described = {name: distribution_to_json(distribution) for name, distribution in told.items()}
     return [
         _of(trial)
         | {
@@ -221,7 +229,7 @@ def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -
 
 
 def _value_row(trial: Trial, config: StudyConfig) -> Values | None:
-    """What the trial reached; Optuna has no value of a trial that failed or runs."""
+    """The value of a trial; in Optuna a trial that failed or runs has none."""
     best = trial.best(config.objective)
     if best is None or trial.state not in ("COMPLETE", "PRUNED"):
         return None
@@ -232,16 +240,16 @@ def _epoch_rows(trial: Trial) -> Rows:
     return [
         _of(trial)
         | {
-            "step": one.epoch,
-            "intermediate_value": one.value,
-            "intermediate_value_type": "NAN" if one.diverged else "FINITE",
+            "step": epoch.epoch,
+            "intermediate_value": epoch.value,
+            "intermediate_value_type": "NAN" if epoch.diverged else "FINITE",
         }
-        for one in trial.measurements
+        for epoch in trial.measurements
     ]
 
 
 def _pairs(told: Values) -> Rows:
-    return [{"key": name, "value_json": json.dumps(one)} for name, one in told.items()]
+    return [{"key": name, "value_json": json.dumps(value)} for name, value in told.items()]
 
 
 def _flat(told: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:

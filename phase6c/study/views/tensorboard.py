@@ -33,10 +33,10 @@ _STATUS = {"FAILED": "STATUS_FAILURE", "INFEASIBLE": "STATUS_FAILURE"}
 
 
 class Board:
-    """A listener of the ledger that keeps one event file for each trial.
+    """A listener of the ledger that keeps an event file for each trial.
 
-    What a trial is stands at the beginning of its file, and what it has reached follows each epoch,
-    so that its HParams are complete however it, or the search, ends.
+    The configuration of a trial stands at the beginning of its file and its best metrics follow
+    each epoch, so that its HParams are complete however the trial, or the search, ends.
 
     Event files are a view: those of earlier runs are deleted and made again from the ledger. Where
     they cannot be written, it warns once.
@@ -44,7 +44,7 @@ class Board:
     Args:
         folder: The study's folder.
         config: The study.
-        trials: What the ledger holds so far.
+        trials: Trials of the ledger so far.
     """
 
     def __init__(self, folder: Path, config: StudyConfig, trials: Trials) -> None:
@@ -85,6 +85,8 @@ class Board:
             self._failed = True
 
     def _write_again(self, trial: Trial) -> None:
+        # TensorBoard adds the events of all files in a folder: with those of an earlier run, each
+        # epoch would stand twice.
         for stale in trial_folder(self._folder, trial.number).glob("events.out.tfevents.*"):
             stale.unlink()
         self._write(trial, ())
@@ -96,6 +98,7 @@ class Board:
     def _write_epoch(self, trial: Trial) -> None:
         latest = trial.measurements[-1]
         told = scalars(latest) | {"hparam/epochs": trial.epochs}
+        # The HParams table shows the last value of a tag, which must be that of the best epoch.
         if latest is trial.best(self._config.objective):
             told |= _hparam_metrics(latest)
         self._write(trial, _summaries(told), latest.epoch)
@@ -119,7 +122,7 @@ class Board:
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{trial.number}"
         self._writers[trial.number] = RecordWriter(str(folder / name))
         self._write_event(trial, file_version="brain.Event:2")
-        # TensorBoard takes the columns of its table from any one trial: all name the same.
+        # TensorBoard takes the columns of its table from a trial of its choice: all name the same.
         columns, beginning, _ = hparams(_hparams(trial), dict.fromkeys(_HPARAM_TAGS))
         nothing_yet = _summaries({"hparam/epochs": 0, "hparam/pruned": 0})
         for summary in (columns, beginning, *nothing_yet):
@@ -131,7 +134,7 @@ class Board:
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:
-    """The curves of one epoch: `train/loss`, `val/...`, `prob/...`."""
+    """The points of an epoch on the curves: `train/loss`, `val/...`, `prob/...`."""
     metrics = measurement.metrics.model_dump()
     tags: dict[str, Any] = {"train/loss": metrics.pop("loss_train")}
     for name, value in metrics.items():
@@ -145,7 +148,7 @@ def _summaries(values: Mapping[str, float]) -> Iterator[Summary]:
 
 
 def _hparams(trial: Trial) -> Mapping[str, Any]:
-    """What is known of a trial when it is chosen."""
+    """All that is known of a trial when it is chosen."""
     extra = {
         "n_params": trial.n_params,
         "source": trial.source,

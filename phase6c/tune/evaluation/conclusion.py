@@ -1,11 +1,10 @@
-"""The end of an evaluation: the model is written, the test block opened, the card made."""
+"""The end of an evaluation: the model is written, the test block opened, the evidence gathered."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -34,236 +33,211 @@ from phase6c.version import code_version
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """An evaluation whose trainings have all ended.
+def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
+    """Writes the model, opens the test block once, and gathers what is known of both.
 
-    Attributes:
-        course: Knows them, and what they led to.
-        check: Called as long as the test block is closed; ends it where a signal has come.
+    Args:
+        stages: The trainings, which have all ended, and the choice that they led to.
+        check: Called as long as the test block is closed; ends the evaluation where a signal has
+            come.
+
+    Raises:
+        StudyFailedError: A training of the final model failed.
+        StorageError: A file cannot be read or written.
     """
+    plan, choice = stages.plan, stages.choice
+    assert choice is not None
+    past = stages.truth(plan.walk.past)
+    baselines = _baselines(stages, choice, check)
+    best = strongest({name: entry.forward for name, entry in baselines.items()}, past)
+    chosen = _entry(stages, choice, stages.chosen, past)
+    model = _write_model(stages, chosen)
+    predicted = model.predictions(_known_bars(plan, model))
+    check()
+    # From here on the test block is open, and nothing may be chosen any more.
+    opening, before = _open_test(plan, choice)
+    history = plan.history.of([str(ticker) for ticker in np.unique(predicted.tickers)])
+    data = history.between(plan.walk.steps[TEST].fold, None)
+    truth = _truth(data, TEST)
+    predicted = _on_rows(predicted, truth)
+    tests = {name: simple.logits for name, simple in _fit_simple(stages, TEST, data).items()}
+    if predicted.shortcut is not None:
+        tests[OWN_SHORTCUT] = form_logits(predicted.shortcut, choice.form)
+    return Evidence(
+        name=plan.study.config.name,
+        data=plan.study.config.data,
+        facts=_facts(plan),
+        periods=_periods(plan, past),
+        contenders=plan.contenders,
+        dropped={name: (drop.after_seeds, drop.why) for name, drop in stages.dropped.items()},
+        choice=choice,
+        chosen=chosen.with_test(form_logits(predicted.logits, choice.form)),
+        others=tuple(
+            _entry(stages, choice, contender, past)
+            for contender in plan.contenders
+            if contender.name != choice.candidate and contender.name not in stages.failed
+        ),
+        baselines={name: entry.with_test(tests[name]) for name, entry in baselines.items()},
+        best_baseline=best,
+        past=past,
+        test=truth,
+        opening=opening,
+        openings_before=before,
+        draws=stages.draws,
+    )
 
-    course: Stages
-    check: Callable[[], None]
 
-    def evidence(self) -> Evidence:
-        """Writes the model, opens the test block once, and gathers what is known of both.
+def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Truth) -> Entry:
+    """A contender on the steps that it was trained for, in the form that was chosen."""
+    plan, dropped = stages.plan, stages.dropped.get(contender.name)
+    steps = plan.walk.folds if dropped else plan.walk.past
+    seeds = plan.seeds[: dropped.after_seeds if dropped else None]
+    return Entry(
+        name=contender.name,
+        past=form_logits(stages.candidate(contender, steps, seeds).logits, choice.form),
+        truth=past.take(past.of(steps)),
+        kind=choice.kind,
+        n_params=contender.n_params,
+        n_tried=contender.n_tried,
+        n_seeds=len(seeds),
+        seconds=_seconds(stages, contender),
+    )
 
-        Raises:
-            StudyFailedError: A training of the final model failed.
-            StorageError: A file cannot be read or written.
-        """
-        baselines = self._baselines()
-        best = strongest({name: one.forward for name, one in baselines.items()}, self._past)
-        model = self._write_model()
-        predicted = model.predictions(self._known_bars(model))
-        self.check()
-        # Nothing is chosen from here on.
-        opening, before = self._open_test()
-        history = self._plan.history.of([str(one) for one in np.unique(predicted.tickers)])
-        test = history.between(self._plan.walk.steps[TEST].fold, None)
-        truth = _truth(test, TEST)
-        found = _on_rows(predicted, truth)
-        simple = fit_simple(self._plan.walk.inner(TEST), test, self._context_days, self._seed)
-        tests = {name: one.logits for name, one in simple.items()}
-        if found.shortcut is not None:
-            tests[OWN_SHORTCUT] = self._form(found.shortcut)
-        return Evidence(
-            name=self._plan.study.config.name,
-            data=self._plan.study.config.data,
-            facts=tuple(self._facts()),
-            periods=tuple(self._periods()),
-            contenders=self._plan.contenders,
-            dropped={name: (one.after_seeds, one.why) for name, one in self.course.dropped.items()},
-            choice=self._choice,
-            chosen=self._chosen.with_test(self._form(found.logits)),
-            others=tuple(self._others()),
-            baselines={name: one.with_test(tests[name]) for name, one in baselines.items()},
-            best_baseline=best,
-            past=self._past,
-            test=truth,
-            opening=opening,
-            openings_before=before,
-            draws=self.course.draws,
+
+def _seconds(stages: Stages, contender: Contender) -> float:
+    """Seconds of all trainings of a contender, their refits included."""
+    total = 0.0
+    for trial in stages.trials_of(contender):
+        refit = read_refit(trial_folder(stages.plan.study.folder, trial.number))
+        total += trial.duration_s + (refit.duration_s if refit else 0.0)
+    return total
+
+
+def _baselines(stages: Stages, choice: ModelChoice, check: Callable[[], None]) -> dict[str, Entry]:
+    """Every baseline on walk forward and cal, the model's own shortcut among them."""
+    logger.info("Fitting the baselines on the same rows.")
+    walk, calibration = stages.plan.walk, stages.plan.config.calibration
+    by_step: list[Mapping[str, Simple]] = []
+    truths = []
+    for step in walk.past:
+        check()
+        data = walk.outer(step)
+        by_step.append(_fit_simple(stages, step, data))
+        truths.append(_truth(data, step))
+    truth = Truth.joined(truths)
+    entries = {}
+    for name in by_step[0]:
+        past = np.concatenate([simple[name].logits for simple in by_step])
+        seconds = sum(simple[name].duration_s for simple in by_step)
+        entries[name] = baseline_entry(name, past, truth, calibration, seconds)
+    if stages.chosen.config["model"]["shortcut"]:
+        own = stages.candidate(stages.chosen, walk.past, stages.plan.seeds, of=SHORTCUT)
+        past = form_logits(own.logits, choice.form)
+        entries[OWN_SHORTCUT] = baseline_entry(OWN_SHORTCUT, past, truth, calibration, None)
+    return entries
+
+
+def _fit_simple(stages: Stages, step: str, data: SearchData) -> dict[str, Simple]:
+    """The baselines of a step, with the window of the chosen model."""
+    context_days = int(stages.chosen.config["model"]["context_days"])
+    return fit_simple(
+        stages.plan.walk.inner(step), data, context_days, stages.plan.study.config.seed
+    )
+
+
+def _write_model(stages: Stages, chosen: Entry) -> Model:
+    """Writes the final model of the chosen contender, and reads it as a user would."""
+    plan, contender = stages.plan, stages.chosen
+    fits = [Fit(contender, TEST, seed) for seed in stages.final_seeds]
+    data = plan.walk.outer(TEST)
+    info = ModelInfo(
+        trial=fits[0].config,
+        seeds=stages.final_seeds,
+        feature_names=data.feature_names,
+        n_params=contender.n_params,
+        bar_days=bar_days(ticker_frames(plan.bars)),
+        sources=plan.bars.sources,
+        bars_digest=plan.bars.digest,
+        fitted_through=data.train.label_ends.max().item(),
+        threshold=chosen.threshold,
+        evaluation_id=plan.study.config.study_id,
+        code_version=code_version(),
+        feature_code_digest=feature_code_digest(),
+    )
+    weights = {fit.seed: _weights(stages, fit) for fit in fits}
+    write_model(plan.folder, info, StoredScaler.of(data), chosen.calibrator, weights)
+    return load_model(plan.folder)
+
+
+def _weights(stages: Stages, fit: Fit) -> bytes:
+    trial = stages.trial(fit)
+    path = None if trial is None else trial_folder(stages.plan.study.folder, trial.number)
+    if path is None or not (path / FITTED_FILE).exists():
+        error = trial.error.message if trial and trial.error else "no weights"
+        raise StudyFailedError(
+            "Every training of the final model must succeed",
+            f"seed {fit.seed}: {error}",
+            "Evaluate again with `resume=True` to try it again.",
         )
+    return (path / FITTED_FILE).read_bytes()
 
-    @property
-    def _plan(self) -> EvaluationPlan:
-        return self.course.plan
 
-    @property
-    def _choice(self) -> ModelChoice:
-        assert self.course.choice is not None
-        return self.course.choice
+def _known_bars(plan: EvaluationPlan, model: Model) -> Bars:
+    """The bars that the model can predict: a model that scales each ticker needs to know it."""
+    if plan.study.config.data.scaling == "pooled":
+        return plan.bars
+    known = plan.bars.frame["ticker"].isin(model.tickers)
+    return replace(plan.bars, frame=plan.bars.frame[known].reset_index(drop=True))
 
-    @property
-    def _chosen_text(self) -> str:
-        choice = self._choice
-        return f"{choice.candidate}, {choice.form}, {choice.kind}"
 
-    @property
-    def _context_days(self) -> int:
-        return int(self.course.chosen.config["model"]["context_days"])
-
-    @property
-    def _seed(self) -> int:
-        return self._plan.study.config.seed
-
-    @cached_property
-    def _past(self) -> Truth:
-        return self.course.truth(self._plan.walk.past)
-
-    @cached_property
-    def _chosen(self) -> Entry:
-        return self._entry(self.course.chosen)
-
-    def _form(self, logits: np.ndarray) -> np.ndarray:
-        return form_logits(logits, self._choice.form)
-
-    def _entry(self, contender: Contender) -> Entry:
-        """A contender on the steps that it was trained for."""
-        dropped = self.course.dropped.get(contender.name)
-        steps = self._plan.walk.folds if dropped else self._plan.walk.past
-        seeds = self._plan.seeds[: dropped.after_seeds if dropped else None]
-        found = self.course.candidate(contender, steps, seeds)
-        return Entry(
-            name=contender.name,
-            past=self._form(found.logits),
-            truth=self._past.take(self._past.of(steps)),
-            kind=self._choice.kind,
-            n_params=contender.n_params,
-            n_tried=contender.n_tried,
-            n_seeds=len(seeds),
-            seconds=self._seconds(contender),
-        )
-
-    def _others(self) -> list[Entry]:
-        """The contenders that were not chosen and have a walk forward to show."""
-        return [
-            self._entry(one)
-            for one in self._plan.contenders
-            if one.name != self._choice.candidate and one.name not in self.course.failed
-        ]
-
-    def _seconds(self, contender: Contender) -> float:
-        total = 0.0
-        for trial in self.course.trials_of(contender):
-            refit = read_refit(trial_folder(self._plan.study.folder, trial.number))
-            total += trial.duration_s + (refit.duration_s if refit else 0.0)
-        return total
-
-    def _baselines(self) -> dict[str, Entry]:
-        """Every baseline on walk forward and cal, the model's own shortcut among them."""
-        logger.info("Fitting the baselines on the same rows.")
-        walk, calibration = self._plan.walk, self._plan.config.calibration
-        by_step: list[Mapping[str, Simple]] = []
-        truths = []
-        for step in walk.past:
-            self.check()
-            data = walk.outer(step)
-            by_step.append(fit_simple(walk.inner(step), data, self._context_days, self._seed))
-            truths.append(_truth(data, step))
-        truth = Truth.joined(truths)
-        entries = {}
-        for name in by_step[0]:
-            past = np.concatenate([one[name].logits for one in by_step])
-            seconds = sum(one[name].duration_s for one in by_step)
-            entries[name] = baseline_entry(name, past, truth, calibration, seconds)
-        if self.course.chosen.config["model"]["shortcut"]:
-            seeds = self._plan.seeds
-            own = self.course.candidate(self.course.chosen, walk.past, seeds, of=SHORTCUT)
-            past = self._form(own.logits)
-            entries[OWN_SHORTCUT] = baseline_entry(OWN_SHORTCUT, past, truth, calibration, None)
-        return entries
-
-    def _write_model(self) -> Model:
-        plan, chosen = self._plan, self.course.chosen
-        fits = [Fit(chosen, TEST, seed) for seed in self.course.final_seeds]
-        data = plan.walk.outer(TEST)
-        info = ModelInfo(
-            trial=fits[0].config,
-            seeds=self.course.final_seeds,
-            feature_names=data.feature_names,
-            n_params=chosen.n_params,
-            bar_days=bar_days(ticker_frames(plan.bars)),
-            sources=plan.bars.sources,
-            bars_digest=plan.bars.digest,
-            fitted_through=data.train.label_ends.max().item(),
-            threshold=self._chosen.threshold,
+def _open_test(plan: EvaluationPlan, choice: ModelChoice) -> tuple[Opening, tuple[Opening, ...]]:
+    """Writes the opening down; this opening and the earlier openings of the same block."""
+    chosen = f"{choice.candidate}, {choice.form}, {choice.kind}"
+    opening, before = open_test(
+        plan.openings,
+        Opening(
+            **dict(plan.test_block),
+            at=now(),
             evaluation_id=plan.study.config.study_id,
+            model=str(plan.folder),
+            chosen=chosen,
+            label=plan.study.config.data.target,
             code_version=code_version(),
-            feature_code_digest=feature_code_digest(),
+        ),
+    )
+    if opening.chosen != chosen:
+        raise StorageError(
+            "What was chosen before the test block was opened must stay chosen",
+            f"{chosen} now, {opening.chosen} then",
+            "Files of the trainings have changed; evaluate again under another `name`.",
         )
-        weights = {fit.seed: self._weights(fit) for fit in fits}
-        write_model(plan.folder, info, StoredScaler.of(data), self._chosen.calibrator, weights)
-        return load_model(plan.folder)
+    return opening, before
 
-    def _weights(self, fit: Fit) -> bytes:
-        trial = self.course.trial(fit)
-        path = None if trial is None else trial_folder(self._plan.study.folder, trial.number)
-        if path is None or not (path / FITTED_FILE).exists():
-            error = trial.error.message if trial and trial.error else "no weights"
-            raise StudyFailedError(
-                "Every training of the final model must succeed",
-                f"seed {fit.seed}: {error}",
-                "Evaluate again with `resume=True` to try it again.",
-            )
-        return (path / FITTED_FILE).read_bytes()
 
-    def _known_bars(self, model: Model) -> Bars:
-        """Those of the tickers that the model can predict, where it scales each on its own."""
-        bars = self._plan.bars
-        if self._plan.study.config.data.scaling == "pooled":
-            return bars
-        known = bars.frame["ticker"].isin(model.tickers)
-        return replace(bars, frame=bars.frame[known].reset_index(drop=True))
+def _periods(plan: EvaluationPlan, past: Truth) -> tuple[Period, ...]:
+    """The dates of each step, and whether the search has chosen by any of them."""
+    val = plan.history.summary.val
+    periods = []
+    for step in plan.walk.past:
+        dates = past.dates[past.of([step])]
+        first, last = dates[0].item(), dates[-1].item()
+        selected_on = first <= val.last_date and last >= val.first_date
+        periods.append(Period(step, first, last, selected_on))
+    return tuple(periods)
 
-    def _open_test(self) -> tuple[Opening, tuple[Opening, ...]]:
-        """Writes the opening down."""
-        plan, data = self._plan, self._plan.study.config.data
-        opening, before = open_test(
-            plan.openings,
-            Opening(
-                **dict(plan.test_block),
-                at=now(),
-                evaluation_id=plan.study.config.study_id,
-                model=str(plan.folder),
-                chosen=self._chosen_text,
-                label=data.target,
-                code_version=code_version(),
-            ),
-        )
-        if opening.chosen != self._chosen_text:
-            raise StorageError(
-                "What was chosen before the test block was opened must stay chosen",
-                f"{self._chosen_text} now, {opening.chosen} then",
-                "Files of the trainings have changed; evaluate again under another `name`.",
-            )
-        return opening, before
 
-    def _periods(self) -> list[Period]:
-        val = self._plan.history.summary.val
-        found = []
-        for step in self._plan.walk.past:
-            dates = self._past.dates[self._past.of([step])]
-            first, last = dates[0].item(), dates[-1].item()
-            selected_on = first <= val.last_date and last >= val.first_date
-            found.append(Period(step, first, last, selected_on))
-        return found
-
-    def _facts(self) -> list[tuple[str, str]]:
-        plan = self._plan
-        config, data = plan.study.config, plan.study.config.data
-        studies = dict.fromkeys(one.study for one in plan.contenders)
-        return [
-            ("studies", ", ".join(studies)),
-            ("label", f"{data.target}, tier {data.tier}"),
-            ("bars", f"{', '.join(plan.bars.sources)}, digest {plan.bars.digest[:12]}"),
-            ("tickers", ", ".join(plan.history.summary.tickers)),
-            ("seeds", str(config.evaluation.n_seeds if config.evaluation else 0)),
-            ("model", str(plan.folder)),
-            ("code", code_version()),
-        ]
+def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
+    data = plan.study.config.data
+    studies = dict.fromkeys(contender.study for contender in plan.contenders)
+    return (
+        ("studies", ", ".join(studies)),
+        ("label", f"{data.target}, tier {data.tier}"),
+        ("bars", f"{', '.join(plan.bars.sources)}, digest {plan.bars.digest[:12]}"),
+        ("tickers", ", ".join(plan.history.summary.tickers)),
+        ("seeds", str(plan.config.n_seeds)),
+        ("model", str(plan.folder)),
+        ("code", code_version()),
+    )
 
 
 def _truth(data: SearchData, step: str) -> Truth:
@@ -278,11 +252,11 @@ def _truth(data: SearchData, step: str) -> Truth:
     )
 
 
-def _on_rows(found: Predictions, truth: Truth) -> Predictions:
+def _on_rows(predicted: Predictions, truth: Truth) -> Predictions:
     """A model's predictions on the rows of a block."""
     wanted = pd.MultiIndex.from_arrays([truth.dates, truth.tickers])
-    there = pd.MultiIndex.from_arrays([found.dates, found.tickers])
+    there = pd.MultiIndex.from_arrays([predicted.dates, predicted.tickers])
     rows = there.get_indexer(wanted)
     assert (rows >= 0).all()
-    shortcut = None if found.shortcut is None else found.shortcut[:, rows]
-    return Predictions(truth.dates, truth.tickers, found.logits[:, rows], shortcut)
+    shortcut = None if predicted.shortcut is None else predicted.shortcut[:, rows]
+    return Predictions(truth.dates, truth.tickers, predicted.logits[:, rows], shortcut)

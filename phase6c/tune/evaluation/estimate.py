@@ -1,4 +1,4 @@
-"""What an evaluation will take: seconds from measured steps, the rest from counts."""
+"""The cost of an evaluation beforehand: seconds from measured steps, the rest from counts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch
 
 
 class EvaluationEstimate(Record):
-    """What an evaluation takes on given resources.
+    """The cost of an evaluation on given resources.
 
     Attributes:
-        n_fits_at_most: Trainings, if no contender drops out.
-        evaluation_s: All of them, side by side.
-        disk_gib: Of the trainings' folder at its largest.
+        n_fits_at_most: Number of trainings, if no contender drops out.
+        evaluation_s: Seconds of all these trainings, side by side.
+        disk_gib: Size of the trainings' folder at its largest.
     """
 
     n_fits_at_most: int
@@ -24,12 +24,13 @@ class EvaluationEstimate(Record):
 
 
 def estimate_evaluation(plan: EvaluationPlan, resources: Resources) -> EvaluationEstimate:
-    """Measures one training step of one layer of each contender and counts the rest.
+    """Measures a training step of a single layer of each contender and counts the rest.
 
-    That no contender drops out, and that each is trained as long as in its search, makes it
-    longer rather than shorter than it will be.
+    The estimate assumes that no contender drops out and that each is trained as long as in its
+    search, which makes it longer rather than shorter than the evaluation.
     """
-    seconds = {one.name: _fit_s(plan, one) for one in plan.contenders}
+    seconds = {contender.name: _fit_s(plan, contender) for contender in plan.contenders}
+    # Folds and cal block for each contender; for the final model the dearest of them, once more.
     n_steps = len(plan.walk.folds) + 1
     final = max(seconds.values())
     total_s = len(plan.seeds) * (n_steps * sum(seconds.values()) + final)
@@ -42,8 +43,9 @@ def estimate_evaluation(plan: EvaluationPlan, resources: Resources) -> Evaluatio
 
 
 def _fit_s(plan: EvaluationPlan, contender: Contender) -> float:
-    """Of one training, inner epochs and refit, on as many windows as the search trained on."""
+    """Seconds of a training, inner epochs and refit, on as many windows as in the search."""
     config = parse(TrialConfig, contender.config)
+    # Dropout changes no cost that matters, and without it shapes compare as the same.
     shape = config.model.model_copy(update={"dropout": 0.0})
     step_s = measured_step_s(plan.study.data, shape, config.train)
     inner = min(config.train.epochs, contender.best_epoch + config.train.patience_epochs)

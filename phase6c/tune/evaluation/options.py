@@ -1,4 +1,4 @@
-"""What an evaluation can be asked for."""
+"""The options of an evaluation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from phase6c.tune.runtime.job import RunOptions
 
 
 class EvaluationOptions(RunOptions):
-    """How to evaluate; `gpus`, `gpus_per_trial`, `cpus` and `address` are those of RunOptions.
+    """The options of an evaluation; RunOptions has the options of its machines.
 
     Attributes:
-        top: How many of the best trials of each study.
-        seeds: At most so many trainings of each configuration in each step.
-        folds: Of the walk forward.
-        calibration: A kind of calibrator, or `auto`.
-        name: Of the model's folder, `{out}/models/{name}`.
+        top: Number of the best trials of each study that are compared.
+        seeds: Largest number of trainings of each configuration in each step.
+        folds: Number of folds of the walk forward.
+        calibration: Kind of calibrator, or `auto`.
+        name: Name of the model's folder, `{out}/models/{name}`.
+        out: Root folder of all outputs.
+        resume: Whether an evaluation that is there is gone on with.
     """
 
     top: int = Field(default=3, ge=1)

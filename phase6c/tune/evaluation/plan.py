@@ -1,4 +1,4 @@
-"""What an evaluation will train, settled and checked before anything is started."""
+"""The plan of an evaluation, settled and checked before anything is started."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ from phase6c.tune.search.resume import check_same_data
 from phase6c.version import code_version
 from phase6c.wording import times
 
-# The trainings' study in the folder of the model that comes of them.
+# Folder of the trainings' study, within the folder of the model that comes of them.
 FITS = "fits"
-# Sets the seeds of an evaluation apart from those of searches and probes.
+# Sets the seeds of an evaluation apart from the seeds of searches and probes; not zero, see
+# `drawn_seed`.
 _EVALUATION = 3
 
 
 class Fit(NamedTuple):
-    """One training: a configuration for one step under one seed."""
+    """A training: a configuration for a step of the evaluation under a seed."""
 
     contender: Contender
     step: str
@@ -50,12 +51,12 @@ class Fit(NamedTuple):
 
     @property
     def config(self) -> TrialConfig:
-        """All of it, the seed included."""
+        """The whole configuration, the seed included."""
         return parse(TrialConfig, {**self.contender.config, "seed": self.seed})
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same as another."""
+        """The identity of the training: two trainings of the same key are the same."""
         return self.config.digest(), self.step
 
 
@@ -64,12 +65,12 @@ class EvaluationPlan:
     """An evaluation that is ready to start.
 
     Attributes:
-        folder: Of the model.
-        study: That of the trainings, in the folder `fits`.
-        bars: All of them, the test block included.
-        history: What is made of them.
-        walk: What the trainings may see.
-        openings: The book of test openings.
+        folder: Folder of the model.
+        study: Study of the trainings, in the folder `fits`.
+        bars: All bars, the test block included.
+        history: Features and labels of all bars.
+        walk: Steps of the evaluation without the test block: all that the trainings may see.
+        openings: File of the book of test openings.
         resume: Whether an evaluation that is there may be gone on with.
     """
 
@@ -83,13 +84,13 @@ class EvaluationPlan:
 
     @property
     def config(self) -> EvaluationConfig:
-        """What is compared, and how."""
+        """The contenders, and how they are compared."""
         assert self.study.config.evaluation is not None
         return self.study.config.evaluation
 
     @property
     def test_block(self) -> HeldOutBlock:
-        """What the final model is judged on."""
+        """The rows that the final model is judged on."""
         span = self.walk.steps[TEST].fold.out
         return HeldOutBlock(
             bars_digest=self.bars.digest,
@@ -105,7 +106,10 @@ class EvaluationPlan:
             StorageError: The book of openings is damaged.
         """
         own, block = self.study.config.study_id, self.test_block
-        before = [one for one in openings_of(self.openings, block) if one.evaluation_id != own]
+        # Any day of a ticker counts: another horizon, or a further bar, makes another digest but no
+        # untouched block.
+        openings = openings_of(self.openings, block)
+        before = [opening for opening in openings if opening.evaluation_id != own]
         if not before:
             return None
         return (
@@ -115,18 +119,19 @@ class EvaluationPlan:
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
-        """What is compared."""
+        """The configurations that are compared."""
         return self.config.contenders
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
-        """The same for all contenders and steps; more of them begin with the same."""
+        """The seeds of all contenders and steps; a larger number begins with the same seeds."""
         seed = self.study.config.seed
         return tuple(drawn_seed(seed, index, _EVALUATION) for index in range(self.config.n_seeds))
 
     @property
     def n_fits_at_most(self) -> int:
-        """Trainings if no contender drops out, those of the final model included."""
+        """Number of trainings if no contender drops out, the final model's included."""
+        # Folds and cal block for each contender, and the step before the test block for the chosen.
         steps = len(self.contenders) * (len(self.walk.folds) + 1) + 1
         return steps * len(self.seeds)
 
@@ -153,15 +158,15 @@ class EvaluationPlan:
         """The size of the trainings' folder at its largest."""
         epochs = self.study.config.train.epochs
         return bytes_needed(
-            n_params=max(one.n_params for one in self.contenders),
+            n_params=max(contender.n_params for contender in self.contenders),
             n_trials=self.n_fits_at_most,
             max_concurrent=max_concurrent,
             epochs=epochs,
             total_epochs=self.n_fits_at_most * epochs,
             n_val=len(self.study.data.val),
-            # The final model's weights, in both places.
+            # The final model's weights stand in the folders of its trainings and in its own.
             keep=self.study.config.keep + 2 * len(self.seeds),
-            n_states=2,  # of the refits, twice while one is replaced
+            n_states=2,  # a refit's state stands twice while it is replaced
         )
 
 
@@ -174,22 +179,22 @@ def plan_evaluation(
     """Settles everything that can be settled without starting anything.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier, or one such folder.
-        options: How.
+        studies: Folders of studies of the same bars, blocks, label and tier, or a single folder.
+        options: Options of the evaluation.
         keeps_cache: Whether computed features may be kept beside the studies.
 
     Raises:
-        ConfigError: No study, or one named twice; or the evaluation that is there is another one.
+        ConfigError: No study is named, or a study twice; or another evaluation is there.
         DataError: The studies cannot be compared, have nothing to evaluate, or their bars have
             changed.
         FolderError: There is no study in a folder, or the model's folder may not be used.
         StorageError: A file of a study is damaged, or its ledger is gone.
     """
-    found = [load_study(path) for path in _each_once(studies)]
-    if not found:
+    loaded = [load_study(path) for path in _each_once(studies)]
+    if not loaded:
         raise ConfigError("An evaluation needs a study", None, "Name the folder of one.")
-    check_comparable(found)
-    first = found[0].config
+    check_comparable(loaded)
+    first = loaded[0].config
     folder = evaluation_path(options.out, options.name)
     _check_folder(folder, resume=options.resume)
     bars = load_bars(first.sources)
@@ -197,9 +202,10 @@ def plan_evaluation(
     data, history, splits = prepare(bars, first.data, cache)
     check_same_data(first, data.digest, data.summary.model_dump(mode="json"))
     steps = evaluation_steps(history.rows.calendar, splits, first.data, options.folds)
+    # From here on the trainings' data have no test block; `history` alone can open it.
     walk = Walk.before_test(history, steps)
     walk.check_classes()
-    config = _config(found, options)
+    config = _config(loaded, options)
     plan = EvaluationPlan(
         folder=folder,
         study=StudyPlan(
@@ -219,7 +225,7 @@ def plan_evaluation(
 
 
 def key_of(trial: Trial) -> tuple[str, str]:
-    """What makes a training the same as another."""
+    """The identity of a training in the ledger, as `Fit.key`."""
     return parse(TrialConfig, trial.config).digest(), str(trial.step)
 
 
@@ -278,8 +284,8 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
 
 def _each_once(studies: str | Path | Sequence[str | Path]) -> list[Path]:
     given = [studies] if isinstance(studies, str | Path) else studies
-    places = [Path(one).absolute() for one in given]
-    twice = sorted({str(one) for one in places if places.count(one) > 1})
+    places = [Path(study).absolute() for study in given]
+    twice = sorted({str(place) for place in places if places.count(place) > 1})
     if twice:
         raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")
     return places
@@ -294,7 +300,7 @@ def _differences(stored: EvaluationConfig | None, wanted: EvaluationConfig) -> I
         if before != after:
             yield f"{name.removeprefix('n_')}: {before} -> {after}"
     before, after = (
-        ", ".join(f"{one.name} of {one.study}" for one in config.contenders)
+        ", ".join(f"{contender.name} of {contender.study}" for contender in config.contenders)
         for config in (stored, wanted)
     )
     if stored.contenders != wanted.contenders:

@@ -1,4 +1,4 @@
-"""Evaluations on Ray: from the best trials of searches to one model and its card."""
+"""Evaluations on Ray: from the best trials of searches to a single model and its card."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from phase6c.data.splits import TEST
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import read_card, write_card
+from phase6c.evaluation.evaluated import Evaluated
 from phase6c.evaluation.openings import has_opened
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.model_folder import check_whole
@@ -27,7 +28,7 @@ from phase6c.study.study_config import StudyConfig, write_study_config
 from phase6c.study.trial_folder import FITTED_FILE, OUT_FILE, REFIT_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from phase6c.terminal.progress import Goal, progress_display
-from phase6c.tune.evaluation.conclusion import Conclusion
+from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of, plan_evaluation
@@ -39,19 +40,6 @@ from phase6c.tune.runtime.session import run_job
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What came of an evaluation.
-
-    Attributes:
-        folder: Folder of the model; `phase6c.load_model` reads it.
-        card: Content of card.json.
-    """
-
-    folder: Path
-    card: Values
 
 
 def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
@@ -73,14 +61,14 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
     progress: bool = True,
     **unknown: Never,
 ) -> Evaluated:
-    """Trains the best of searches anew, chooses one, and judges it on the test block.
+    """Trains the best of searches anew, chooses a model, and judges it on the test block.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier, or one such folder.
+        studies: Folders of studies of the same bars, blocks, label and tier, or a single folder.
         top: Number of the best trials of each study that are compared.
         seeds: Largest number of trainings of each configuration in each step.
         folds: Number of folds of the walk forward.
-        calibration: A kind of calibrator, or `auto`.
+        calibration: Kind of calibrator, or `auto`.
         name: Name of the model's folder, `{out}/models/{name}`.
         out: Root folder of all outputs.
         resume: Whether an evaluation that is there is gone on with.
@@ -94,10 +82,11 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
         DataError: The studies cannot be compared, or their bars have changed.
         FolderError: There is no study, or the model's folder may not be used.
         ResourceError: A GPU or cluster is not there.
-        StorageError: A stored file is damaged or gone, or one cannot be written.
+        StorageError: A stored file is damaged or gone, or a file cannot be written.
         StudyFailedError: No configuration could be trained.
         InterruptedStudyError: A signal ended it early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in EvaluationOptions.model_fields}
     plan = plan_evaluation(studies, parse(EvaluationOptions, {**named, **unknown}))
@@ -110,8 +99,8 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
     """The trainings of an evaluation on Ray.
 
     Attributes:
-        plan: The evaluation.
-        trainable: The class of Ray's that trains a configuration for one step.
+        plan: Plan of the evaluation.
+        trainable: Class of Ray's that trains a configuration for a step.
     """
 
     plan: EvaluationPlan
@@ -143,6 +132,7 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
 
     def known_result(self, stored: StudyConfig) -> Evaluated | None:
         card = read_card(self.plan.folder)
+        # A model that was damaged since is written again from its trainings.
         if not stored.complete or card is None or not _is_whole(self.plan.folder):
             return None
         logger.info("The evaluation is complete already; nothing is left to do.")
@@ -150,6 +140,7 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
 
     def prepare(self, *, is_there: bool) -> None:
         plan = self.plan
+        # After the opening nothing is trained again: a choice made anew would know the test block.
         if is_there and has_opened(plan.openings, plan.study.config.study_id):
             _check_outputs(plan.study.folder)
         if plan.resume and not is_there:
@@ -171,12 +162,13 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
     def conclude(
         self, config: StudyConfig, ledger: Ledger, searcher: EvaluationSearcher, halt: Halt
     ) -> Evaluated:
-        """Judges; a signal ends it as long as the test block is still closed."""
+        """Judges; a signal ends the conclusion as long as the test block is still closed."""
         plan, folder = self.plan, self.study.folder
         write_views(folder, config, ledger.trials)
         raise_early_end(folder, halt, done=searcher.exhausted)
         check = partial(raise_early_end, folder, halt, done=False)
-        evidence = Conclusion(searcher.course, check).evidence()
+        evidence = conclude(searcher.course, check)
+        # Only with the card is the study complete: killed before, a resume concludes again.
         write_card(plan.folder, make_card(evidence), evidence)
         config = config.model_copy(update={"complete": True})
         write_study_config(folder, config)
@@ -187,7 +179,7 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether the model is as it was written; its trainings can write it again."""
+    """Whether the model's files are as they were written; its trainings can write them again."""
     try:
         check_whole(folder)
     except StorageError as error:
@@ -199,17 +191,17 @@ def _is_whole(folder: Path) -> bool:
 class EvaluationSearcher(TrialSearcher):
     """Hands out the trainings of an evaluation, a stage after the other.
 
-    What failed for want of a machine, or by a mistake since corrected, and what has lost its output
-    is trained again where the evaluation is gone on with, unless it has opened the test block
-    already; a divergence would only come again.
+    A training that failed for want of a machine, or by a mistake since corrected, or that has lost
+    its output, is trained again where the evaluation is gone on with, unless it has opened the test
+    block already; a divergence would only come again.
 
     Args:
-        plan: Names what is compared.
-        draws: Of the race.
+        plan: Plan of the evaluation.
+        draws: Bootstrap draws of the race.
         ledger, payload, halt: See `TrialSearcher`.
 
     Attributes:
-        course: How far it has come.
+        course: Stages of the evaluation so far.
     """
 
     def __init__(
@@ -224,7 +216,7 @@ class EvaluationSearcher(TrialSearcher):
             if _may_go_well(trial) or not _has_output(trial, plan.study.folder)
         }
         if has_opened(plan.openings, plan.study.config.study_id):
-            # What was chosen before the test block was opened stays chosen.
+            # The choice was made before the test block was opened, and stays.
             self._again = set()
         self.course = Stages(plan, ledger.trials, draws)
         self._stages = self.course.stages()
@@ -232,9 +224,11 @@ class EvaluationSearcher(TrialSearcher):
         self._stage: list[Fit] = []
 
     def _choose(self) -> int | None:
+        # A loop, since a stage may hold nothing but trainings that an earlier run has finished.
         while not self.exhausted:
             if self._left:
                 return self._begin(self._left.popleft())
+            # The next stage depends on the predictions of the whole stage before it.
             if not all(self._has_ended(fit) for fit in self._stage):
                 return None
             self._next_stage()
@@ -256,40 +250,43 @@ class EvaluationSearcher(TrialSearcher):
         return self.course.trial(fit) is None
 
     def _begin(self, fit: Fit) -> int:
-        one = fit.contender
+        contender = fit.contender
         return self._record(
             fit.config,
             source="evaluation",
-            name=one.name,
+            name=contender.name,
             step=fit.step,
-            params=one.params,
-            n_params=one.n_params,
-            in_budget=one.in_budget,
+            params=contender.params,
+            n_params=contender.n_params,
+            in_budget=contender.in_budget,
         )
 
     def _learn(self, trial: Trial) -> None:
-        """Nothing here: the course reads what the trainings have predicted."""
+        """Nothing here: the course reads the predictions of the trainings."""
 
 
 def _may_go_well(trial: Trial) -> bool:
+    """Whether a failed training may succeed on another machine, or with a corrected mistake."""
     return trial.error is not None and trial.error.kind != "diverged"
 
 
 def _has_output(trial: Trial, folder: Path) -> bool:
-    """Whether what came of a training is there still."""
+    """Whether the files that a complete training has left are there still."""
     own = trial_folder(folder, trial.number)
     output = FITTED_FILE if trial.step == TEST else OUT_FILE
     return trial.state != "COMPLETE" or ((own / REFIT_FILE).exists() and (own / output).exists())
 
 
 def _check_outputs(folder: Path) -> None:
-    """What the choice was made by must be there still.
+    """Checks that the predictions by which the choice was made are there still.
 
     Raises:
         StorageError: The output of a training is gone, and it may not be trained again.
     """
     trials = read_trials(folder / LEDGER_NAME).values()
-    lost = [trial_folder(folder, one.number) for one in trials if not _has_output(one, folder)]
+    lost = [
+        trial_folder(folder, trial.number) for trial in trials if not _has_output(trial, folder)
+    ]
     if lost:
         raise StorageError(
             "What a training has left must be kept once the test block has been opened",

@@ -1,4 +1,4 @@
-"""The course of an evaluation: which trainings come next, given what the others have shown."""
+"""The course of an evaluation: the next trainings, given the predictions of earlier trainings."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Dropped:
     """A contender that gets no more trainings.
 
     Attributes:
-        after_seeds: How many seeds it had.
-        why: In words.
+        after_seeds: Number of seeds that it was trained with.
+        why: Reason, in words.
     """
 
     after_seeds: int
@@ -38,19 +38,19 @@ class Dropped:
 
 @dataclass
 class Stages:
-    """Stages of trainings; each is settled by the predictions of those before it.
+    """Stages of trainings; each is settled by the predictions of the stages before it.
 
-    The walk forward comes first, a seed a stage, after which those that cannot win drop out. Then
-    all that are left are trained for the cal block. It chooses one of them, which is trained for
-    all dates before the test block.
+    The walk forward comes first, a seed a stage; after each stage the contenders that cannot win
+    drop out. Then all that are left are trained for the cal block. It chooses a contender, which is
+    trained for all dates before the test block.
 
     Attributes:
-        plan: What may be trained.
-        trials: The trainings so far, as the ledger has them.
-        draws: Of the race.
-        dropped: By name, who dropped out; filled as the stages are taken.
-        choice: What the cal block chose; None before it has.
-        failed: Names of those that dropped out because a training failed.
+        plan: Plan of the evaluation.
+        trials: Trainings so far, as the ledger has them.
+        draws: Bootstrap draws of the race.
+        dropped: Dropped contenders by name; filled as the stages are taken.
+        choice: Choice of the cal block; None before it has chosen.
+        failed: Names of the contenders that dropped out because a training failed.
     """
 
     plan: EvaluationPlan
@@ -62,48 +62,57 @@ class Stages:
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def stages(self) -> Iterator[list[Fit]]:
-        """The trainings of each stage; the next one is asked for when all of it have ended.
+        """The trainings of each stage; the next stage is asked for when all of these have ended.
 
         Raises:
             StudyFailedError: No contender that may win is left.
         """
         for n_seeds, seed in enumerate(self.plan.seeds, start=1):
-            stage = [Fit(one, step, seed) for step in self.plan.walk.folds for one in self.left]
+            stage = [
+                Fit(contender, step, seed)
+                for step in self.plan.walk.folds
+                for contender in self.left
+            ]
             yield stage
             self._drop_failed(stage, n_seeds)
+            # After the last seed nothing is saved any more by dropping a contender.
             if n_seeds < len(self.plan.seeds):
                 self._race(n_seeds)
-        stage = [Fit(one, CAL, seed) for seed in self.plan.seeds for one in self.left]
+        stage = [Fit(contender, CAL, seed) for seed in self.plan.seeds for contender in self.left]
         yield stage
         self._drop_failed(stage, len(self.plan.seeds))
+        # The walk forward and the cal block: all that the choice may look at.
         past = self.plan.walk.past
         while self.choice is None or self._drop_diverged():
-            found = [self.candidate(one, past, self.plan.seeds) for one in self.left]
-            self.choice = choose(found, self.truth(past), self.plan.config.calibration)
+            candidates = [self.candidate(left, past, self.plan.seeds) for left in self.left]
+            self.choice = choose(candidates, self.truth(past), self.plan.config.calibration)
             logger.info("The cal block chose %s.", self.choice.candidate)
             yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
 
     @property
     def left(self) -> list[Contender]:
-        """Who has not dropped out."""
-        return [one for one in self.plan.contenders if one.name not in self.dropped]
+        """The contenders that have not dropped out."""
+        return [
+            contender for contender in self.plan.contenders if contender.name not in self.dropped
+        ]
 
     @property
     def chosen(self) -> Contender:
-        """Whom the cal block chose."""
+        """The contender that the cal block chose."""
         assert self.choice is not None
-        return next(one for one in self.plan.contenders if one.name == self.choice.candidate)
+        name = self.choice.candidate
+        return next(contender for contender in self.plan.contenders if contender.name == name)
 
     @property
     def final_seeds(self) -> tuple[int, ...]:
-        """Those of the final model: all of an ensemble, else the first."""
+        """The seeds of the final model: all for an ensemble, else the first."""
         assert self.choice is not None
         return self.plan.seeds if self.choice.form == "ensemble" else self.plan.seeds[:1]
 
     def candidate(
         self, contender: Contender, steps: Sequence[str], seeds: Sequence[int], of: str = MODEL
     ) -> CandidatePredictions:
-        """What a contender predicted in some steps under some seeds."""
+        """The predictions of a contender in some steps under some seeds."""
         logits = [
             np.concatenate([self._fitted(Fit(contender, step, seed)).logits[of] for step in steps])
             for seed in seeds
@@ -113,24 +122,25 @@ class Stages:
     def truth(self, steps: Sequence[str]) -> Truth:
         """The rows of some steps; they are the same for all contenders."""
         fits = [Fit(self.left[0], step, self.plan.seeds[0]) for step in steps]
-        return Truth.joined([self._fitted(one).truth for one in fits])
+        return Truth.joined([self._fitted(fit).truth for fit in fits])
 
     def trials_of(self, contender: Contender) -> list[Trial]:
         """All trainings of a contender."""
         own = {Fit(contender, "", seed).key[0] for seed in self.plan.seeds}
-        return [one for one in self.trials.values() if key_of(one)[0] in own]
+        return [trial for trial in self.trials.values() if key_of(trial)[0] in own]
 
     def trial(self, fit: Fit) -> Trial | None:
-        """The training in the ledger; of repeated ones the last."""
+        """The training in the ledger; of repeated trainings the last."""
+        # A digest each time would cost more with every training, so that each is taken once.
         for number in self.trials.keys() - self._keys.keys():
             self._keys[number] = key_of(self.trials[number])
-        found = [number for number, key in self._keys.items() if key == fit.key]
-        return self.trials[max(found)] if found else None
+        numbers = [number for number, key in self._keys.items() if key == fit.key]
+        return self.trials[max(numbers)] if numbers else None
 
     def _fitted(self, fit: Fit) -> Fitted:
-        found = self._read(fit)
-        assert found is not None, fit
-        return found
+        fitted = self._read(fit)
+        assert fitted is not None, fit
+        return fitted
 
     def _read(self, fit: Fit) -> Fitted | None:
         trial = self.trial(fit)
@@ -139,23 +149,24 @@ class Stages:
         return read_fitted(trial_folder(self.plan.study.folder, trial.number), fit.step)
 
     def _drop_failed(self, stage: Sequence[Fit], n_seeds: int) -> None:
-        """Who failed in one training of a stage can be compared no more."""
-        for one in self.left:
-            own = (fit for fit in stage if fit.contender is one)
+        """Drops each contender with a failed training: without it, it cannot be compared."""
+        for contender in self.left:
+            own = (fit for fit in stage if fit.contender is contender)
             failed = next((fit for fit in own if self._read(fit) is None), None)
             if failed is not None:
                 trial = self.trial(failed)
                 error = trial.error.message if trial and trial.error else "it diverged"
                 why = f"its training for {failed.step} failed: {error}"
-                self.failed.add(one.name)
-                self._drop(one.name, Dropped(n_seeds, why))
+                self.failed.add(contender.name)
+                self._drop(contender.name, Dropped(n_seeds, why))
         self._check_left()
 
     def _check_left(self) -> None:
-        if not any(one.may_win for one in self.left):
+        # References are compared and cannot win: they were not chosen by any search.
+        if not any(contender.may_win for contender in self.left):
             raise StudyFailedError(
                 "At least one configuration must be trained in every step",
-                "; ".join(f"{name}: {one.why}" for name, one in self.dropped.items()),
+                "; ".join(f"{name}: {dropped.why}" for name, dropped in self.dropped.items()),
                 f"See all_trials.json in {self.plan.study.folder}.",
             )
 
@@ -165,7 +176,8 @@ class Stages:
         The test block has not been opened yet.
         """
         trials = [self.trial(Fit(self.chosen, TEST, seed)) for seed in self.final_seeds]
-        if not any(one and one.error and one.error.kind == "diverged" for one in trials):
+        errors = (trial.error for trial in trials if trial is not None)
+        if not any(error is not None and error.kind == "diverged" for error in errors):
             return False
         self.failed.add(self.chosen.name)
         why = "its training on all dates before the test block diverged"
@@ -175,8 +187,9 @@ class Stages:
 
     def _race(self, n_seeds: int) -> None:
         folds, seeds = self.plan.walk.folds, self.plan.seeds[:n_seeds]
-        found = [self.candidate(one, folds, seeds) for one in self.left]
-        behind = cannot_win(found, self.truth(folds), self.draws)
+        candidates = [self.candidate(contender, folds, seeds) for contender in self.left]
+        # By raw log losses: a calibrator of a single fold adds noise of its own, up to .026.
+        behind = cannot_win(candidates, self.truth(folds), self.draws)
         for name, interval in behind.items():
             why = f"{BEHIND} in log loss by {interval.low:.4f} to {interval.high:.4f}"
             self._drop(name, Dropped(n_seeds, why))

@@ -1,1 +1,1 @@
-"""Matched contrasts, from their options to their end."""
+"""Probes: matched contrasts, from their options to their end."""

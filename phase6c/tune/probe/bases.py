@@ -1,4 +1,4 @@
-"""What a probe varies: the best trials of a study, one by its number, or a reference."""
+"""The bases that a probe varies: the best trials of a study, a numbered trial, or a reference."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Base:
     """A configuration to vary.
 
     Attributes:
-        number: Of the trial that has it; None for a reference that the study has not tried.
-        reference: Its name if it is a reference.
-        config: All of it, with seed 0.
+        number: Number of the trial that has it; None for a reference that the study has not tried.
+        reference: Name of the reference; None for a trial of the search.
+        config: Whole configuration, with seed 0.
         params: Flat values, as a trial tells them.
     """
 
@@ -38,22 +38,25 @@ class Base:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name of the base in messages."""
         return self.reference or f"trial {self.number}"
 
     def number_in(self, trials: Trials) -> int | None:
-        """The number of its trial; of a reference without one, of the first probe that has it."""
+        """The number of its trial; for an untried reference, of the first probe that has it."""
         if self.number is not None:
             return self.number
-        own = [one.number for one in trials.values() if one.contrast_of == one.number]
-        return next((one for one in sorted(own) if _config(trials[one]) == self.config), None)
+        # A probe that stands for its own base names itself as the base of its contrast.
+        own = [trial.number for trial in trials.values() if trial.contrast_of == trial.number]
+        return next(
+            (number for number in sorted(own) if _config(trials[number]) == self.config), None
+        )
 
 
 def reference_name(base: str) -> str | None:
     """The NAME of `reference:NAME`; None for a base that needs a study.
 
     Raises:
-        ConfigError: It is no base.
+        ConfigError: The text names no base.
     """
     return _read(base)["reference"]
 
@@ -62,26 +65,26 @@ def find_bases(base: str, plan: StudyPlan, trials: Trials) -> tuple[Base, ...]:
     """The configurations that `best`, `top:K`, `trial:N` or `reference:NAME` stands for.
 
     Raises:
-        ConfigError: It stands for none in this study.
+        ConfigError: It stands for no configuration of this study.
     """
     form = _read(base)
     if form["reference"]:
         return (_reference(form["reference"], plan, trials.values()),)
     if form["trial"]:
-        found = [trial for trial in trials.values() if trial.number == int(form["trial"])]
+        named = [trial for trial in trials.values() if trial.number == int(form["trial"])]
         rule, there = "A base trial:N must name a trial of the study", f"{len(trials)} trials"
     else:
         wanted = int(form["top"] or 1)
-        found = ranked(trials.values(), plan.config)[:wanted]
+        named = ranked(trials.values(), plan.config)[:wanted]
         rule, there = "The bases best and top:K need a trial that may be called the best", "none"
-        if 0 < len(found) < wanted:
+        if 0 < len(named) < wanted:
             logger.warning(
-                "Only %d trials may be called the best; %s takes them.", len(found), base
+                "Only %d trials may be called the best; %s takes them.", len(named), base
             )
-    if not found:
+    if not named:
         remedy = "Name another, or a reference such as reference:january_best."
         raise ConfigError(rule, f"{base}; {plan.folder} has {there}", remedy)
-    return tuple(_of_trial(trial) for trial in found)
+    return tuple(_of_trial(trial) for trial in named)
 
 
 def _read(base: str) -> dict[str, str | None]:
@@ -100,6 +103,7 @@ def _of_trial(trial: Trial) -> Base:
 
 def _reference(name: str, plan: StudyPlan, trials: Iterable[Trial]) -> Base:
     (reference,) = find_references([name])
+    # The search's own training of the reference counts, so that its contrasts have their place.
     for trial in trials:
         if trial.source == "reference" and trial.name == name:
             return _of_trial(trial)
@@ -108,4 +112,5 @@ def _reference(name: str, plan: StudyPlan, trials: Iterable[Trial]) -> Base:
 
 
 def _config(trial: Trial) -> TrialConfig:
+    """The configuration without its seed, since a probe has seeds of its own."""
     return parse(TrialConfig, trial.config).model_copy(update={"seed": 0})

@@ -1,4 +1,4 @@
-"""What a probe will take: seconds from measured steps, the rest from counts."""
+"""The cost of a probe beforehand: seconds from measured steps, the rest from counts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch
 
 
 class ProbeEstimate(Record):
-    """What a probe takes on given resources.
+    """The cost of a probe on given resources.
 
     Attributes:
-        n_runs: What is to be trained, or trained on.
-        probe_s: All of that side by side.
-        disk_gib: Of the study's folder at its largest.
+        n_runs: Number of runs to be trained, or trained on.
+        probe_s: Seconds of all these runs, side by side.
+        disk_gib: Size of the study's folder at its largest.
     """
 
     n_runs: int
@@ -24,12 +24,13 @@ class ProbeEstimate(Record):
 
 
 def estimate_probe(plan: ProbePlan, trials: Trials, resources: Resources) -> ProbeEstimate:
-    """Measures one training step of one layer of each shape and counts the rest."""
+    """Measures a training step of a single layer of each shape and counts the rest."""
     step_s: dict[tuple[ModelConfig, TrainConfig], float] = {}
     probe_s = 0.0
     missing = plan.missing(trials)
     for run in missing:
         train = run.config.train
+        # Variants of dropout alone take as long, and are measured once.
         shape = run.config.model.model_copy(update={"dropout": 0.0})
         if (shape, train) not in step_s:
             step_s[shape, train] = measured_step_s(plan.study.data, shape, train)

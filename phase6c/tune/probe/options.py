@@ -1,4 +1,4 @@
-"""What a probe can be asked for."""
+"""The options of a probe on bars."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from phase6c.tune.runtime.job import RunOptions
 
 
 class ProbeStudyOptions(RunOptions):
-    """A study of the probe's own; the machines are those of RunOptions.
+    """The options of a study of the probe's own; RunOptions has the options of its machines.
 
     Attributes:
         data: Features, label and horizon.
         epochs: Number of epochs of every training.
         objective: Metric of the validation block that tells a training's best epoch.
-        seed: Seed of the study; those of the trainings follow from it.
+        seed: Seed of the study; the seeds of the trainings follow from it.
         out: Root folder of all outputs.
         name: Name of the study; None for a name made from reference, horizon and data.
         keep: Number of trials whose best weights are kept.

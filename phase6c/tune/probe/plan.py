@@ -1,4 +1,4 @@
-"""What a probe trains: a configuration and its variants, one field changed, on the same seeds."""
+"""The runs of a probe: a configuration and variants of a single field, on the same seeds."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ from phase6c.tune.probe.bases import Base
 from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.wording import listed
 
-# What can change while bars, blocks and epochs stay those of the study.
+# Fields that can change while the study keeps its bars, blocks and epochs.
 VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
 
-# Sets the seeds of probes apart from those of a search; last, as a final zero changes nothing.
+# Sets the seeds of probes apart from the seeds of a search; last and not zero, see `drawn_seed`.
 _PROBE = 2
+# Largest whole number that is looked at for a message with the values that would do.
 _LARGEST_WHOLE = 256
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a base, or a variant of it, under one seed.
+    """A training: a base, or a variant of it, under a seed.
 
     Attributes:
-        base: What is varied.
-        varied: Names the field that differs from it; None for the base itself.
-        config: All of it, the seed included.
-        n_params: The exact count.
-        in_budget: Whether that is in the study's budget; of a reference it never is.
+        base: Configuration that is varied.
+        varied: Name of the field that differs from the base; None for the base itself.
+        config: Whole configuration, the seed included.
+        n_params: Exact parameter count.
+        in_budget: Whether the count is in the study's budget; a reference never is.
     """
 
     base: Base
@@ -56,7 +57,7 @@ class Run:
 
     @property
     def params(self) -> Values:
-        """Flat values as the base tells them, with the one that differs."""
+        """Flat values as the base tells them, with the differing value."""
         changed = {} if self.varied is None else {self.varied: self.config.flat()[self.varied]}
         return {**self.base.params, **changed}
 
@@ -66,10 +67,10 @@ class ProbePlan:
     """Matched contrasts that are ready to be trained.
 
     Attributes:
-        study: Where they belong.
-        bases: What is varied.
-        vary: The values to try of each field, one field at a time; none to repeat the bases alone.
-        n_seeds: Every configuration is trained under so many seeds, the same for all.
+        study: Study that the trainings belong to.
+        bases: Configurations that are varied.
+        vary: Values to try of each field, a field at a time; empty to repeat the bases alone.
+        n_seeds: Number of seeds of every configuration; the seeds are the same for all.
     """
 
     study: StudyPlan
@@ -79,19 +80,20 @@ class ProbePlan:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of initial weights, order of windows and dropout; more of them begin with the same."""
+        """Seeds of initial weights, order of windows and dropout; more seeds begin alike."""
         seed = self.study.config.seed
         return tuple(drawn_seed(seed, index, _PROBE) for index in range(self.n_seeds))
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """Each training once; seed by seed, so that what is cut short has whole contrasts."""
-        found: dict[str, Run] = {}
+        """Each training once; seed by seed, so that a probe that is cut short has contrasts."""
+        runs: dict[str, Run] = {}
         for seed, base in product(self.seeds, self.bases):
             for varied, config in ((None, base.config), *self._variants(base)):
                 run = self._run(base, varied, config.model_copy(update={"seed": seed}))
-                found.setdefault(run.config.digest(), run)
-        return tuple(found.values())
+                # Two bases may have a variant in common, or the variant of a base be another base.
+                runs.setdefault(run.config.digest(), run)
+        return tuple(runs.values())
 
     def missing(self, trials: Trials) -> list[Run]:
         """The runs that show nothing yet: new, unfinished, or failed for want of a machine."""
@@ -107,18 +109,18 @@ class ProbePlan:
     def pairs(self, trials: Trials) -> list[Pair]:
         """The contrasts that were asked for, once the trials that they name are there."""
         numbered = [(base.number_in(trials), base) for base in self.bases]
-        found = (
+        pairs = (
             Pair(number, name, config.flat()[name])
             for number, base in numbered
             if number is not None
             for name, config in self._variants(base)
         )
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(pairs))
 
     def disk_bytes(self, trials: Trials, max_concurrent: int) -> int:
         """The size of the study's folder at its largest."""
         config, missing = self.study.config, self.missing(trials)
-        sizes = [run.n_params for run in missing] + [one.n_params for one in trials.values()]
+        sizes = [run.n_params for run in missing] + [trial.n_params for trial in trials.values()]
         trained = sum(trial.epochs for trial in trials.values())
         return bytes_needed(
             n_params=max(sizes),
@@ -143,12 +145,14 @@ class ProbePlan:
         if self.vary and all(run.varied is None for run in self.runs):
             raise ConfigError(
                 "A varied value must differ from the base's own",
-                ", ".join(f"{name}={value}" for name, one in self.vary.items() for value in one),
+                ", ".join(
+                    f"{name}={value}" for name, values in self.vary.items() for value in values
+                ),
                 "Name another value.",
             )
 
     def _variants(self, base: Base) -> Iterator[tuple[str, TrialConfig]]:
-        """What differs from a base, with the name of its field."""
+        """The variants that differ from a base, with the name of their field."""
         for name, values in self.vary.items():
             for value in values:
                 config = _with(base, name, value)
@@ -166,7 +170,7 @@ class ProbePlan:
             return
         whole = isinstance(value, int) and not isinstance(value, bool)
         candidates = range(1, _LARGEST_WHOLE + 1) if whole else ()
-        would = [str(one) for one in candidates if self._fault(base, name, one) is None]
+        would = [str(number) for number in candidates if self._fault(base, name, number) is None]
         raise ConfigError(
             "A varied value must give a model that can be built, with all else as it is",
             f"{name}={value} on {base.label}: {fault}",
@@ -174,25 +178,26 @@ class ProbePlan:
         )
 
     def _fault(self, base: Base, name: str, value: Value) -> str | None:
-        """Why a variant cannot be built."""
+        """The reason why a variant cannot be built; None if it can be."""
         try:
             config = _with(base, name, value)
             self.study.data.check_context(config.model.context_days)
         except Phase6cError as error:
             return str(error.value)
+        # The rule binds only where it has bound the search of the study.
         holds = TOKENS.allows(config.flat())
         kept = TOKENS.name in self.study.config.space["rules"]
         return f"against the rule that {TOKENS.name}" if kept and not holds else None
 
 
 def by_digest(trials: Trials) -> dict[str, Trial]:
-    """The probes by the digest of their configuration; of repeated ones the last."""
-    found = (trial for _, trial in sorted(trials.items()) if trial.source == "probe")
-    return {parse(TrialConfig, trial.config).digest(): trial for trial in found}
+    """The probes by the digest of their configuration; of repeated probes the last."""
+    probes = (trial for _, trial in sorted(trials.items()) if trial.source == "probe")
+    return {parse(TrialConfig, trial.config).digest(): trial for trial in probes}
 
 
 def _shows(trial: Trial | None) -> bool:
-    """Whether a run need not be trained (again): the same divergence would only come again."""
+    """Whether a run needs no (further) training: the same divergence would only come again."""
     if trial is None or not trial.finished:
         return False
     return trial.error is None or trial.error.kind == "diverged"

@@ -11,14 +11,15 @@ from typing import Any, Never
 
 from ray import tune
 
-from phase6c.analysis.contrasts import Contrast, contrasts
+from phase6c.analysis.contrasts import contrasts
+from phase6c.analysis.probed import Probed
 from phase6c.config import DataConfig, Objective, Value, Values, check_names, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.records import Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener, Trials, read_trials
-from phase6c.study.study import Study, load_study
+from phase6c.study.study import load_study
 from phase6c.study.study_config import TRIALS_FILE, StudyConfig
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
@@ -40,19 +41,6 @@ from phase6c.tune.search.remarks import data_remarks
 logger = logging.getLogger(__name__)
 
 N_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What came of a probe.
-
-    Attributes:
-        study: The study that its trials belong to.
-        contrasts: The contrasts that were asked for.
-    """
-
-    study: Study
-    contrasts: tuple[Contrast, ...]
 
 
 def run_probe(  # noqa: PLR0913 - every keyword is named and typed
@@ -80,14 +68,14 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
     """Trains matched contrasts.
 
     Every configuration is trained for all epochs under the same seeds, whatever its curve; all
-    fields but the varied one stay as they are, d_model too. What the study has already is not
-    trained again, so the same call goes on where it was interrupted.
+    fields but the varied field stay as they are, d_model too. Trainings that the study has already
+    are not repeated, so the same call goes on where it was interrupted.
 
     Args:
         source: Folder of a study; or bars, for a study of the probe's own.
         base: `best`, `top:K`, `trial:N` or `reference:NAME`; with bars a reference.
-        vary: The values to try of each field, one field at a time; none to repeat the base alone.
-        seeds: Number of seeds of every configuration; more of them begin with the same.
+        vary: Values to try of each field, a field at a time; empty to repeat the base alone.
+        seeds: Number of seeds of every configuration; a larger number begins with the same seeds.
         gpus, gpus_per_trial, cpus, address: Machines, as in `run_study`.
         data, epochs, objective, seed, out, name, keep: With bars only, as in `run_study`; a
             study that is there has settled them.
@@ -103,6 +91,7 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
         StudyFailedError: No probe reached a value.
         InterruptedStudyError: A signal ended it early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in ProbeStudyOptions.model_fields}
     options = {field: value for field, value in named.items() if value is not None} | unknown
@@ -149,7 +138,7 @@ def plan_probe(
 
 
 def known_trials(folder: Path) -> Trials:
-    """The trials of a study by number; none where none has been chosen yet."""
+    """The trials of a study by number; empty where the study has no ledger yet."""
     ledger = folder / LEDGER_NAME
     return read_trials(ledger) if ledger.exists() else {}
 
@@ -159,8 +148,8 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
     """The trainings of a probe on Ray.
 
     Attributes:
-        plan: The contrasts.
-        trainable: The class of Ray's that trains a trial.
+        plan: Plan of the contrasts.
+        trainable: Class of Ray's that trains a trial.
     """
 
     plan: ProbePlan
@@ -172,6 +161,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
 
     @property
     def goal(self) -> Goal:
+        # Counted before the first row of this run, so that earlier probes are no part of the goal.
         known = known_trials(self.study.folder)
         ended = {number for number, trial in known.items() if trial.finished}
         missing = len(self.plan.missing(known))
@@ -194,6 +184,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
             logger.warning(remark)
 
     def settled_config(self, resources: Resources) -> StudyConfig:
+        # The base's own shape, as the first run trains it.
         shape = self.plan.runs[0].config.model
         return with_precision_and_baselines(self.study, shape, resources)
 
@@ -216,40 +207,42 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
 
 
 def _conclusion(plan: ProbePlan) -> Probed:
-    """The contrasts that were asked for.
+    """The contrasts of the plan.
 
     Raises:
         StudyFailedError: No probe reached a value.
     """
     study = load_study(plan.study.folder)
     trials = {trial.number: trial for trial in study.trials}
-    found = contrasts(study, plan.pairs(trials))
+    results = contrasts(study, plan.pairs(trials))
     ran = [by_digest(trials)[run.config.digest()] for run in plan.runs]
     has_value = any(trial.best(study.config.objective) for trial in ran)
-    if not (any(one.seeds for one in found) if plan.vary else has_value):
+    # A contrast needs both of its sides; a repeated base is a result in itself.
+    if not (any(contrast.seeds for contrast in results) if plan.vary else has_value):
         causes = sorted({trial.error.message for trial in ran if trial.error})
         raise StudyFailedError(
             "At least one probe must reach a value, and of a contrast both sides",
             "; ".join(causes[:3]),
             f"See {study.folder / TRIALS_FILE}.",
         )
-    return Probed(study, found)
+    return Probed(study, results)
 
 
 class ProbeSearcher(TrialSearcher):
     """Hands out the runs of a probe that the study does not have yet, in their order.
 
     Args:
-        plan: Names the runs.
+        plan: Plan with the runs.
         ledger, payload, halt: See `TrialSearcher`.
     """
 
     def __init__(self, plan: ProbePlan, ledger: Ledger, payload: Values, halt: Halt) -> None:
         known = by_digest(ledger.trials)
-        found = [(run, known.get(run.config.digest())) for run in plan.missing(ledger.trials)]
-        begun = [trial.number for _, trial in found if trial and not trial.finished]
+        missing = [(run, known.get(run.config.digest())) for run in plan.missing(ledger.trials)]
+        begun = [trial.number for _, trial in missing if trial and not trial.finished]
         super().__init__(ledger, begun, payload, halt)
-        self._left = deque(run for run, trial in found if not trial or trial.finished)
+        # A run that was begun goes on under its number; a failed run gets a new number.
+        self._left = deque(run for run, trial in missing if not trial or trial.finished)
         self.exhausted = not self._left
 
     def _choose(self) -> int | None:
@@ -257,6 +250,7 @@ class ProbeSearcher(TrialSearcher):
             return None
         run = self._left.popleft()
         self.exhausted = not self._left
+        # The first run of a reference that was not tried is the base that the others refer to.
         base = run.base.number_in(self._ledger.trials)
         stands_for_base = run.base.number is None and run.varied is None
         return self._record(
@@ -270,14 +264,14 @@ class ProbeSearcher(TrialSearcher):
         )
 
     def _learn(self, trial: Trial) -> None:
-        """Nothing: what to train is settled."""
+        """Nothing: the runs are settled."""
 
 
 def _check_settled_by_study(options: Mapping[str, Any]) -> None:
-    """Checks that nothing is asked for that the study has settled.
+    """Checks that no option is given that the study has settled.
 
     Raises:
-        ConfigError: Something is.
+        ConfigError: Such an option is given.
     """
     others = sorted(options.keys() - set(RunOptions.model_fields))
     if others:

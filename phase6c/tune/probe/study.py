@@ -1,4 +1,4 @@
-"""The study that probes belong to: one that was searched, or one of their own."""
+"""The study that probes belong to: a study that was searched, or a study of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.space.references import TOKENS, find_references
 from phase6c.space.space import Space
 from phase6c.study.study_config import STUDY_FILE, read_study_config
-from phase6c.study.study_folder import cache_path, check_folder, study_name, study_path
+from phase6c.study.study_folder import (
+    cache_path,
+    check_folder,
+    output_root,
+    study_name,
+    study_path,
+)
 from phase6c.tune.probe.options import ProbeStudyOptions
 from phase6c.tune.runtime.job import RunOptions, StudyPlan, new_study_config
 from phase6c.tune.search.resume import check_resumable, check_same_data
@@ -25,8 +31,8 @@ def stored_study(folder: Path, options: RunOptions, *, keeps_cache: bool = True)
     """A study that is there, with the bars that it names.
 
     Args:
-        folder: Of the study.
-        options: What to run on; the study itself says everything else.
+        folder: Folder of the study.
+        options: Machines of the run; the study itself says everything else.
         keeps_cache: Whether computed features may be kept beside the studies.
 
     Raises:
@@ -37,7 +43,7 @@ def stored_study(folder: Path, options: RunOptions, *, keeps_cache: bool = True)
     folder = folder.absolute()
     config = read_study_config(folder)
     check_folder(folder, resume=True, overwrite=False)
-    cache = cache_path(folder.parent.parent)
+    cache = cache_path(output_root(folder))
     # A folder that was copied elsewhere has no cache beside it, and gets none.
     may_cache = keeps_cache and cache.is_dir()
     data = prepare_search_data(load_bars(config.sources), config.data, cache if may_cache else None)
@@ -53,12 +59,12 @@ def stored_study(folder: Path, options: RunOptions, *, keeps_cache: bool = True)
 def own_study(
     bars: Bars, reference: str, options: ProbeStudyOptions, *, keeps_cache: bool = True
 ) -> StudyPlan:
-    """A study without a search, for the probes of a reference; one that is there is gone on with.
+    """A study without a search, for the probes of a reference; a stored study is gone on with.
 
     Args:
-        bars: What the reference is trained on.
-        reference: Its name.
-        options: Data, epochs, objective, seed, place, and what to run on.
+        bars: Bars that the reference is trained on.
+        reference: Name of the reference.
+        options: Data, epochs, objective, seed, place, and machines.
         keeps_cache: Whether computed features may be kept beside the studies.
 
     Raises:
@@ -66,9 +72,10 @@ def own_study(
         DataError: The bars do not suffice, or have changed.
         FolderError: The study's folder may not be used.
     """
-    (found,) = find_references([reference])
-    space = Space(name=found.name, axes={}, fixed=found.values, rules=(TOKENS,))
-    name = options.name or study_name(found.name, bars.sources, options.data, kind="probe")
+    (known,) = find_references([reference])
+    # Without axes: the whole configuration is fixed, and nothing is proposed.
+    space = Space(name=known.name, axes={}, fixed=known.values, rules=(TOKENS,))
+    name = options.name or study_name(known.name, bars.sources, options.data, kind="probe")
     folder = study_path(options.out, options.data.tier, name)
     check_folder(folder, resume=True, overwrite=False)
     data = prepare_search_data(bars, options.data, cache_path(options.out) if keeps_cache else None)
@@ -83,7 +90,7 @@ def own_study(
         name=name,
         seed=options.seed,
         keep=options.keep,
-        complete=True,  # without a search, none is left to do
+        complete=True,  # there is no search that could be left to do
     )
     plan = StudyPlan(
         folder=folder, config=config, data=data, options=options, precision_known=False
@@ -92,7 +99,7 @@ def own_study(
 
 
 def resumed_own(plan: StudyPlan) -> StudyPlan:
-    """The plan with the stored study, which must be of the same configuration.
+    """The plan with the stored study, which must have the same configuration.
 
     Raises:
         ConfigError: Another study is there.
@@ -100,6 +107,7 @@ def resumed_own(plan: StudyPlan) -> StudyPlan:
     """
     stored = read_study_config(plan.folder)
     wanted = plan.config
+    # The stored precision was measured by the first run, and binds all later trainings.
     train = wanted.train.model_copy(update={"precision": stored.train.precision})
     compared = {"train": train, **{name: getattr(wanted, name) for name in _SETTLED}}
     check_resumable(stored, stored.model_copy(update=compared))

@@ -1,1 +1,1 @@
-"""What a search tries next."""
+"""The configurations that a search tries next."""

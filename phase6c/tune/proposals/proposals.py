@@ -1,4 +1,4 @@
-"""What to try next: a sampler's suggestions, feasible and never twice."""
+"""The next configurations to try: a sampler's suggestions, feasible and never twice."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ from phase6c.tune.proposals.prior import Prior
 from phase6c.tune.proposals.samplers import HyperOptSampler, OptunaSampler, RaySampler, ray_domains
 from phase6c.tune.runtime.trial_searcher import METRIC
 
-# Told of a trial without a value while no worst one is known; samplers only rank.
+# The lesson of a trial without a value while no worst value is known; samplers only rank, so that
+# any score below all others will do.
 _FAR_BELOW = -10.0
 
-# A sampler that starts badly could stay where it is.
+# Share of proposals that are uniform draws: a sampler that starts badly could stay where it is.
+# In replays it costs nothing on average.
 RANDOM_SHARE = 0.1
+# Each suggestion of TPE's costs ten milliseconds and more; after so many, uniform draws are the
+# cheaper way to a new configuration.
 _MAX_ASKS = 12
 _MAX_DRAWS = 300
-# A grid up to this size is walked through once draws no longer find anything new.
+# A grid up to this size is walked through once draws no longer give anything new.
 _MAX_WALK = 200_000
 
 
 class _Suggestion(NamedTuple):
-    """What a sampler suggested under a key, as complete flat values."""
+    """A suggestion of a sampler under a key, as complete flat values."""
 
     key: str
     values: Values
@@ -45,17 +49,18 @@ class Proposals:
     """Feasible configurations that were not tried before.
 
     A suggestion that is infeasible, known or likely to fail is withdrawn and the sampler asked
-    again; after that, uniform draws and at last the grid itself are looked through. What is
-    proposed for a trial follows from the seed, the trial's number and what was learned before.
+    again; after that, uniform draws and at last the grid itself are looked through. The proposal
+    for a trial follows from the seed, the trial's number and the lessons learned before.
 
     Args:
-        space: What is searched.
-        count: The exact parameter count of a shape.
-        sampler: Who suggests; None for uniform draws.
-        objective: What is optimised.
-        seed: Of every draw.
-        trials: What earlier runs tried; the sampler is told of them.
-        warm_start: Its prior chooses among suggestions, as far as this search's results agree.
+        space: Space that is searched.
+        count: Function that gives the exact parameter count of a shape.
+        sampler: Sampler that suggests; None for uniform draws.
+        objective: Metric that is optimised.
+        seed: Seed of every draw.
+        trials: Trials of earlier runs; the sampler is told of them.
+        warm_start: Starts and prior of an earlier search; the prior chooses among suggestions, as
+            far as this search's results agree with it.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class Proposals:
         self._count = count
         self._sampler = sampler
         self._objective = objective
-        # With a seed of its own a search would draw what its source has drawn.
+        # With the same seed a warm-started search would repeat the draws of its source.
         self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
         self._starts = Enqueued(warm_start.starts if warm_start else ())
         self._failures = Failures(space.axes)
@@ -88,19 +93,21 @@ class Proposals:
 
     def next(self, number: int) -> Values | None:
         """The flat values of trial `number`; None when the space holds nothing new."""
+        # A generator for each number rather than for the whole search: the order of earlier draws
+        # changes nothing, and a resumed search draws as if undisturbed.
         rng = np.random.default_rng([*self._seed, number])
         # Of a grid that is almost used up, most suggestions are known; uniform draws are cheaper.
         left = max(0.0, 1 - len(self._seen) / self._space.n_points())
         seeds = rng.integers(2**31, size=_MAX_ASKS)[: math.ceil(left * _MAX_ASKS)]
         if self._sampler is not None and rng.random() >= RANDOM_SHARE:
             wanted = self._prior.n_candidates(rng.random()) if self._prior else 1
-            found = list(islice(self._suggestions(self._sampler, number, seeds), wanted))
-            if found:
-                return self._choose(self._sampler, number, found)
+            suggestions = list(islice(self._suggestions(self._sampler, number, seeds), wanted))
+            if suggestions:
+                return self._choose(self._sampler, number, suggestions)
         return self._drawn(rng)
 
     def next_start(self) -> Values | None:
-        """The flat values of the next warm start that was not tried; None when none is due."""
+        """The flat values of the next warm start that was not tried; None when no start is due."""
         return self._starts.next(self._is_new)
 
     def reserve(self, config: TrialConfig) -> None:
@@ -110,6 +117,7 @@ class Proposals:
     def learn(self, trial: Trial) -> None:
         """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
         asked = self._open.pop(trial.number, None)
+        # References and probes are no choice of the search; their shapes may lie outside its space.
         if not trial.chosen:
             return
         lesson = self._lesson(trial)
@@ -118,6 +126,7 @@ class Proposals:
         elif lesson is not None:
             self._starts.compare_with(lesson)
         if lesson is None:
+            # While it is open, TPE counts an asked point as bad and keeps away from it.
             if self._sampler is not None and asked is not None:
                 self._sampler.withdraw(asked)
         elif self._holds(trial.params):
@@ -146,14 +155,14 @@ class Proposals:
                 sampler.withdraw(key)
                 n_withdrawn += 1
 
-    def _choose(self, sampler: RaySampler, number: int, found: list[_Suggestion]) -> Values:
+    def _choose(self, sampler: RaySampler, number: int, suggestions: list[_Suggestion]) -> Values:
         """The suggestion that the prior expects most of; the others are withdrawn."""
-        prior, chosen = self._prior, found[0]
+        prior, chosen = self._prior, suggestions[0]
         if prior is not None:
-            chosen = max(found, key=lambda one: prior.expected(one.values))
-        for one in found:
-            if one is not chosen:
-                sampler.withdraw(one.key)
+            chosen = max(suggestions, key=lambda suggestion: prior.expected(suggestion.values))
+        for suggestion in suggestions:
+            if suggestion is not chosen:
+                sampler.withdraw(suggestion.key)
         self._open[number] = chosen.key
         return chosen.values
 
@@ -165,7 +174,7 @@ class Proposals:
             sampler.tell(asked, raw, lesson)
 
     def _lesson(self, trial: Trial) -> float | None:
-        """The score to learn from; of divergence and lack of memory the worst that is known."""
+        """The score to learn from; for divergence and lack of memory the worst known score."""
         if trial.state in ("COMPLETE", "PRUNED"):
             lesson = reached(trial, self._objective)
             known = self._worst != _FAR_BELOW
@@ -176,7 +185,7 @@ class Proposals:
         return None
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether each axis can take its value; a grid may have changed since."""
+        """Whether each axis can take its value; a grid may have changed since the trial."""
         axes = self._space.axes.items()
         return all(name in values and axis.contains(values[name]) for name, axis in axes)
 
@@ -190,12 +199,14 @@ class Proposals:
         return TrialConfig.from_flat(values).identity(self._space.axes) not in self._seen
 
     def _drawn(self, rng: np.random.Generator) -> Values | None:
+        """A uniform draw; from a small grid, in the end whatever new point is left."""
         risky = None
         for values in islice(self._space.stream(rng, self._count), _MAX_DRAWS):
             if self._is_wanted(values, rng):
                 return values
             if risky is None and self._is_new(values):
                 risky = values
+        # The risk is an estimate; rather a risky configuration than an end of the search.
         if risky is not None:
             return risky
         if self._space.n_points() > _MAX_WALK:
@@ -208,7 +219,7 @@ class Proposals:
 
 
 def reached(trial: Trial, objective: Objective) -> float:
-    """The score that a trial reached; of a stopped one the forecast, so that ages compare."""
+    """The score that a trial reached; for a stopped trial its forecast, so that ages compare."""
     stopped = trial.stopped if trial.state == "PRUNED" else None
     if stopped is None or stopped.forecast is None:
         return value_of(trial, objective)

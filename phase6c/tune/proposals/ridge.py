@@ -1,4 +1,4 @@
-"""A ridge regression on configurations, for what few trials can tell."""
+"""A ridge regression on configurations, since few trials can tell no more than that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from phase6c.space.axes import Axis, Categories, Continuous, Steps
 
-# A value that few points told of is pulled towards the mean.
+# Pulls the effect of a value that few points have towards the mean.
 _PENALTY = 1.0
 
 
@@ -18,9 +18,9 @@ class Ridge:
     """Ridge regression on each axis's position and its square, or on 0 and 1 for each choice.
 
     Args:
-        axes: Of the configurations.
-        points: At least one configuration, of values that the axes can take.
-        targets: What is to be predicted, one for each point.
+        axes: Axes of the configurations.
+        points: Configurations, at least one, of values that the axes can take.
+        targets: Number to be predicted for each point.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Ridge:
         self._weights = np.linalg.solve(centred.T @ centred + penalty, centred.T @ away)
 
     def predict(self, values: Mapping[str, Any]) -> float:
-        """What to expect of a configuration."""
+        """The number to expect for a configuration."""
         return self.mean + float((self._features(values) - self._centre) @ self._weights)
 
     def _features(self, values: Mapping[str, Any]) -> np.ndarray:
         return np.array(
-            [one for name, axis in self._axes.items() for one in columns(axis, values[name])]
+            [number for name, axis in self._axes.items() for number in columns(axis, values[name])]
         )
 
 
@@ -52,7 +52,7 @@ def columns(axis: Axis, value: Any) -> list[float]:
     """The features of a value: its position from -0.5 to 0.5 and its square; 0 or 1 per choice."""
     match axis.domain:
         case Categories(known):
-            return [float(value == one) for one in known]
+            return [float(value == category) for category in known]
         case Steps(n):
             low, high, log = 0.0, float(max(n - 1, 1)), False
         case Continuous(low, high, log):
@@ -60,5 +60,6 @@ def columns(axis: Axis, value: Any) -> list[float]:
     raw = float(axis.encode(value))
     if log:
         low, high, raw = math.log(low), math.log(high), math.log(raw)
+    # Centred, so that position and square are nearly uncorrelated over an axis.
     position = (raw - low) / (high - low) - 0.5
     return [position, 4 * position**2]

@@ -1,4 +1,4 @@
-"""Ray's searchers behind one small interface: asked with a seed, told scores, asked again."""
+"""Ray's searchers behind a small interface: asked with a seed, told scores, asked again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
 
+# Optuna's own defaults, for HyperOpt too; five start-up draws instead of ten did no better.
 _N_STARTUP = 10
 _N_CANDIDATES = 24
 
@@ -33,7 +34,7 @@ class RaySampler:
     """Any searcher of Ray's, as it comes.
 
     Args:
-        searcher: It maximises METRIC over the raw values that `ray_domains` describes.
+        searcher: Searcher that maximises METRIC over the raw values that `ray_domains` describes.
     """
 
     def __init__(self, searcher: Searcher) -> None:
@@ -44,29 +45,32 @@ class RaySampler:
         """A raw suggestion under this key, drawn by the seed where the searcher can be seeded.
 
         Args:
-            key: To tell or withdraw it by.
-            seed: Of this draw.
-            attempt: How many suggestions for the same trial were withdrawn before.
+            key: Name to tell or withdraw the suggestion by.
+            seed: Seed of this draw.
+            attempt: Number of suggestions for the same trial that were withdrawn before.
         """
+        # None and FINISHED both mean that the searcher has no suggestion now.
         raw: Values | str | None = self._searcher.suggest(key)
         return raw if isinstance(raw, dict) else None
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """What a suggestion reached.
+        """Tells the score that a suggestion reached.
 
         Args:
-            key: As it was asked by.
-            raw: What the tried values encode to; on a continuous axis they were rounded.
-            score: The larger the better.
+            key: Name that the suggestion was asked by.
+            raw: Raw values of the trial; on a continuous axis they were rounded.
+            score: Score of the trial, the larger the better.
         """
         self._searcher.on_trial_complete(key, result={METRIC: score})
 
     def withdraw(self, key: str) -> None:
         """Takes a suggestion back; nothing is learned of it."""
+        # An error without a result, as Ray tells it: Optuna closes the trial as failed, and TPE
+        # passes over failed trials.
         self._searcher.on_trial_complete(key, error=True)
 
     def add(self, raw: Values, score: float) -> None:
-        """What a point reached that was not suggested here."""
+        """Tells the score of a point that was not suggested here."""
         if not self._takes_points:
             return
         try:
@@ -81,53 +85,64 @@ class OptunaSampler(RaySampler):
     """Optuna's TPE through OptunaSearch; each draw depends on its own seed alone."""
 
     def __init__(self, axes: Mapping[str, Axis]) -> None:
+        # Optuna would tell the user of the study that OptunaSearch makes in memory.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         space = OptunaSearch.convert_search_space(ray_domains(axes))
         self._tpe = SeededTPE(space)
         super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._tpe))
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
-        """As any; each attempt chooses among fewer candidates."""
+        """Suggests a point; each attempt chooses among fewer candidates."""
         self._tpe.reseed(seed, _n_candidates(attempt))
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """As any; what is learned is the point itself, as after a resume."""
+        """Learns a value; what is learned is the point itself, as after a resume."""
+        # Values are rounded and completed after they were suggested, and a resumed search has only
+        # these: the suggestion is closed without a lesson, and the trained point is added instead.
         self.withdraw(key)
         self.add(raw, score)
 
 
 class SeededTPE(BaseSampler):
-    """TPE without a state of its own: what it draws follows from the study and the seed.
+    """TPE without a state of its own: a draw follows from the study and the seed.
 
     Args:
-        space: Of every trial; TPE itself would look it up in all of them at each draw.
+        space: Distributions of every trial; TPE itself would look them up in all trials at each
+            draw.
     """
 
     def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
-        self._space = {name: one for name, one in sorted(space.items()) if not one.single()}
+        # Sorted, so that a seed gives the same draw in whatever order the axes are written.
+        self._space = {
+            name: distribution
+            for name, distribution in sorted(space.items())
+            if not distribution.single()
+        }
         self.reseed(0, _N_CANDIDATES)
 
     def reseed(self, seed: int, n_candidates: int) -> None:
-        """Sets the seed of the next draw, and among how many candidates it chooses."""
+        """Sets the seed of the next draw, and the number of candidates that it chooses from."""
+        # A new sampler, since TPESampler takes a seed only when it is made.
         self._tpe = TPESampler(
             seed=seed,
             n_startup_trials=_N_STARTUP,
             n_ei_candidates=n_candidates,
             multivariate=True,
+            # Trials that still run count as bad, or all workers would be sent to the same place.
             constant_liar=True,
         )
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """All that is not a single point."""
+        """The distributions with more than a single point."""
         return self._space
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As TPE does."""
+        """Draws all parameters together by TPE."""
         return self._tpe.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -137,12 +152,12 @@ class SeededTPE(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """As TPE does."""
+        """Draws a parameter alone by TPE, as in the start-up trials."""
         return self._tpe.sample_independent(study, trial, param_name, param_distribution)
 
 
 class HyperOptSampler(RaySampler):
-    """HyperOpt's TPE; it takes points of others only when it is made, so it is made again."""
+    """HyperOpt's TPE; it takes foreign points only when it is made, so it is made again."""
 
     def __init__(self, axes: Mapping[str, Axis]) -> None:
         self._domains = ray_domains(axes)
@@ -150,10 +165,11 @@ class HyperOptSampler(RaySampler):
         self._renew()
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
-        """As any; each attempt chooses among fewer candidates."""
+        """Suggests a point; each attempt chooses among fewer candidates."""
         if self._stale:
             self._renew()
         self._asked.add(key)
+        # HyperOptSearch draws from its public `rstate` and calls `algo`; both are ours to replace.
         self._hyperopt.rstate = np.random.RandomState(seed)
         self._hyperopt.algo = partial(
             tpe.suggest,
@@ -164,7 +180,7 @@ class HyperOptSampler(RaySampler):
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """As any; a suggestion from before it was made again is added."""
+        """Learns a value; a suggestion of an earlier searcher is added as a point."""
         if key not in self._asked:
             self.add(raw, score)
             return
@@ -172,14 +188,14 @@ class HyperOptSampler(RaySampler):
         super().tell(key, raw, score)
 
     def add(self, raw: Values, score: float) -> None:
-        """As any."""
+        """Keeps the point for the next searcher: HyperOpt takes no points of others later on."""
         self._told.append((raw, score))
         self._stale = True
 
     def _renew(self) -> None:
         self._asked: set[str] = set()
         self._stale = False
-        # It numbers its points from the last to the first, and trusts those of low number least.
+        # HyperOpt numbers its points from the last to the first, and weighs low numbers least.
         latest_first = self._told[::-1]
         searcher = HyperOptSearch(
             HyperOptSearch.convert_search_space(self._domains),
@@ -187,6 +203,7 @@ class HyperOptSampler(RaySampler):
             mode="max",
             points_to_evaluate=[raw for raw, _ in latest_first] or None,
         )
+        # There is no call for known points: they are suggested again and told at once.
         for position, (_, score) in enumerate(latest_first):
             searcher.suggest(f"told.{position}")
             searcher.on_trial_complete(f"told.{position}", result={METRIC: score})
@@ -195,18 +212,22 @@ class HyperOptSampler(RaySampler):
 
 
 def _n_candidates(attempt: int) -> int:
-    """Among how many the best is chosen; of as many, it might be the one that was withdrawn."""
+    """Number of candidates that the best is chosen from, a quarter of it after each withdrawal.
+
+    Among as many candidates as before, the withdrawn suggestion would come back as the best.
+    """
     return max(1, _N_CANDIDATES >> 2 * attempt)
 
 
 def ray_domains(axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """What Ray Tune draws each axis from."""
+    """The domains that Ray Tune draws the axes from, by name."""
     return {name: ray_domain(axis) for name, axis in axes.items()}
 
 
 def ray_domain(axis: Axis) -> Any:
-    """What Ray Tune draws an axis from."""
+    """The domain that Ray Tune draws an axis from."""
     match axis.domain:
+        # The position in a grid, so that samplers see an order rather than categories.
         case Steps(n):
             return tune.randint(0, n)
         case Continuous(low, high, log):

@@ -1,4 +1,4 @@
-"""What a search takes over from an earlier one: a few first trials and a prior."""
+"""The part of an earlier search that a new search takes over: a few first trials and a prior."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE, PriorPoint, WarmStart
 from phase6c.tune.proposals.proposals import reached
 
+# The first runs at once, the others only as long as they lead: see `Enqueued`.
 N_STARTS = 3
 
 
 def read_warm_start(
     source: str | Path, space: Space, count: CountParameters, data: DataConfig
 ) -> WarmStart:
-    """What a study, or a file of trials, gives to a search of this space.
+    """The warm start that a study, or a file of trials, gives to a search of this space.
 
     The source may have another budget, tier, horizon or space; a file names no label to compare.
 
@@ -33,6 +34,7 @@ def read_warm_start(
         FolderError: There is no study in the folder.
     """
     path = Path(source).absolute()
+    # A study's own all_trials.json stands for the study, which also tells label and objective.
     if path.name == TRIALS_FILE and _is_file(path.with_name(STUDY_FILE)):
         path = path.parent
     told = read_january(path) if _is_file(path) else _read_study(path, data)
@@ -40,19 +42,20 @@ def read_warm_start(
 
 
 def stored_name(source: str | Path) -> str:
-    """How a study names where its warm start came from: the whole path, without secrets."""
+    """The name of a warm start's source in a study: the whole path, without secrets."""
     return redact(str(Path(source).absolute()))
 
 
 def take_over(told: Sequence[Told], source: str, space: Space, count: CountParameters) -> WarmStart:
-    """The three best of an earlier search to start with, and all of it for the prior.
+    """The three best trials of an earlier search to start with, and all of them for the prior.
 
     Raises:
         DataError: There is no trial to start from.
     """
-    telling = [one for one in told if one.names & space.axes.keys()]
-    fitted = [(one, values) for one in telling if (values := fit(space, one.values, count))]
-    starts = [(one.best, values) for one, values in fitted if one.best is not None]
+    telling = [trial for trial in told if trial.names & space.axes.keys()]
+    fitted = [(trial, values) for trial in telling if (values := fit(space, trial.values, count))]
+    starts = [(trial.best, values) for trial, values in fitted if trial.best is not None]
+    # The sort is stable: of equal trials the earlier comes first, as in the source.
     starts.sort(key=lambda start: -start[0])
     if not starts:
         raise DataError(
@@ -62,11 +65,13 @@ def take_over(told: Sequence[Told], source: str, space: Space, count: CountParam
         )
     return WarmStart(
         source=source,
-        source_digest=digest_of([(one.values, one.score, one.best) for one in told]),
+        source_digest=digest_of([(trial.values, trial.score, trial.best) for trial in told]),
         starts=tuple(values for _, values in starts[:N_STARTS]),
-        points=tuple(PriorPoint(values=values, score=one.score) for one, values in fitted),
+        points=tuple(PriorPoint(values=values, score=trial.score) for trial, values in fitted),
         n_told=len(told),
-        untold=tuple(sorted(space.axes.keys() - set().union(*(one.values for one, _ in fitted)))),
+        untold=tuple(
+            sorted(space.axes.keys() - set().union(*(trial.values for trial, _ in fitted)))
+        ),
     )
 
 
@@ -76,14 +81,14 @@ def _what_is_there(folder: Path) -> str:
         if studies:
             return f"holds the studies {', '.join(studies)}"
         return "holds no study" if folder.exists() else "there is no such file or folder"
-    except (OSError, ValueError):  # a name that cannot be one
+    except (OSError, ValueError):  # a name that no file can have
         return "there is no such file or folder"
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that cannot be one
+    except (OSError, ValueError):  # a name that no file can have
         return False
 
 
@@ -95,6 +100,7 @@ def _read_study(folder: Path, data: DataConfig) -> list[Told]:
             "Name another.",
         )
     study = load_study(folder)
+    # Tier, horizon and bars may differ; another label makes another question of them.
     if study.config.data.label != data.label:
         raise ConfigError(
             "A search is warm-started from a study of the same label",
@@ -105,7 +111,7 @@ def _read_study(folder: Path, data: DataConfig) -> list[Told]:
 
 
 def _told(study: Study) -> Iterator[Told]:
-    """Every trial that says something; a divergence or lack of memory was as bad as the worst."""
+    """Every trial with a lesson; a divergence or lack of memory was as bad as the worst trial."""
     objective = study.config.objective
     scores = {
         trial.number: reached(trial, objective)
@@ -114,6 +120,7 @@ def _told(study: Study) -> Iterator[Told]:
     }
     for trial in study.trials:
         collapsed = trial.error is not None and trial.error.kind in ("diverged", "oom")
+        # Without any score, the worst score of a collapsed trial is not known.
         if not scores or not (trial.number in scores or collapsed):
             continue
         best = value_of(trial, objective) if eligible(trial, study.config) else None

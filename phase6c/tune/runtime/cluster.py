@@ -1,4 +1,4 @@
-"""A Ray that obeys nothing but us: one of our own, or the one at an address."""
+"""A Ray that obeys nothing but us: a Ray of our own, or the cluster at an address."""
 
 from __future__ import annotations
 
@@ -26,14 +26,21 @@ logger = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 
 _ENVIRONMENT = {
+    # Even with verbose=0 the new output prints where results lie, and a table, on stdout.
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Paths that the user gave are relative to the folder that the run was started in.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_DEDUP_LOGS": "1",
+    # Nothing is sent to Ray's makers.
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    # Ray would hide all GPUs from tasks that ask for none, and warns that this will change.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Tune would write a CSV file, a JSON file and TensorBoard events for each trial.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune's own handler ends the experiment and then reports success.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Tune's state is never restored from, since it loses rungs: the ledger is the truth.
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
@@ -41,7 +48,7 @@ _ENVIRONMENT = {
 
 @contextmanager
 def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[None]:
-    """A Ray of our own with these resources, or the one at `address`.
+    """A Ray of our own with these resources, or the cluster at `address`.
 
     A Ray that this process is connected to already is used as it is and left running.
 
@@ -49,7 +56,7 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
         ResourceError: There is no cluster at the address, or Ray cannot start here.
     """
     os.environ.update(_ENVIRONMENT)
-    # It would warn of each trial that Ray's own result files are missing; ours are elsewhere.
+    # Tune would warn of each trial that its own result files are missing; ours are elsewhere.
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     if ray.is_initialized():
         yield
@@ -69,6 +76,7 @@ def _start(address: str | None, resources: Resources | None) -> None:
         _start_own(resources)
     else:
         _connect(address)
+    # Ray 2.60 makes the file readable for all, and whoever has the token may run code.
     if is_new and token.exists():
         token.chmod(0o600)
     remark_on_token(token)
@@ -76,7 +84,7 @@ def _start(address: str | None, resources: Resources | None) -> None:
 
 
 def _show_errors_of_ray() -> None:
-    """Ray takes its own handler away when it is not to configure logging."""
+    """Gives Ray's logger a handler again: without its own logging set-up, Ray takes it away."""
     logger = logging.getLogger("ray")
     if not logger.handlers:
         handler = logging.StreamHandler()
@@ -88,11 +96,14 @@ def _start_own(resources: Resources) -> None:
     try:
         with _loopback_only():
             ray.init(
+                # Otherwise RAY_ADDRESS, or a Ray that someone has left running, would be joined.
                 address="local",
                 num_cpus=resources.n_cpus,
                 num_gpus=resources.n_gpus,
                 include_dashboard=False,
+                # Lines of workers would mix with the progress display.
                 log_to_driver=False,
+                # Logging belongs to the caller.
                 configure_logging=False,
             )
     except (OSError, RuntimeError) as error:
@@ -131,7 +142,7 @@ def _check_listening(address: str | None) -> None:
 
 
 def _token_path() -> Path:
-    """Where Ray keeps the token that its processes know each other by."""
+    """The file of the token by which Ray's processes know each other."""
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 

@@ -1,4 +1,4 @@
-"""How a run of trials ends: with a value, or early and why."""
+"""The end of a run of trials: with a value, or early and why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Leave = Callable[[InterruptedStudyError], None]
 
 
 def interrupted(folder: Path, signal_number: int) -> InterruptedStudyError:
-    """What to raise for a signal."""
+    """The error to raise for a signal."""
     return InterruptedStudyError(
         "The run was ended by a signal",
         f"{signal.Signals(signal_number).name}; the study is in {folder}",
@@ -37,7 +37,7 @@ def end_now(folder: Path, leave: Leave | None, signal_number: int) -> None:
     """Ends the process, or at least the run, without waiting for anything.
 
     Raises:
-        InterruptedStudyError: There is nothing to leave by.
+        InterruptedStudyError: No `leave` is given, so the error unwinds the run instead.
     """
     error = interrupted(folder, signal_number)
     if leave is None:
@@ -54,6 +54,8 @@ def end_without_ray(folder: Path, halt: Halt, leave: Leave | None, gone: str) ->
         PREEMPTED,
     )
     halt.request(error=error)
+    # Ray ends its driver from within, by exit code 1 and without Python, so there is no time for
+    # the finally blocks of the run; all that is finished is on disk already.
     if leave is None:
         logger.error("%s", error)
     else:
@@ -61,7 +63,7 @@ def end_without_ray(folder: Path, halt: Halt, leave: Leave | None, gone: str) ->
 
 
 def raise_early_end(folder: Path, halt: Halt, *, done: bool) -> None:
-    """Raises what ended a run early; a signal that came when all was done ended nothing."""
+    """Raises the reason of an early end; a signal that came when all was done ended nothing."""
     if halt.error is not None:
         raise halt.error
     if halt.signal_number is not None and not done:
@@ -72,9 +74,10 @@ class HaltStopper(Stopper):
     """Ends the experiment when it was asked to and its trials have drained or had their grace.
 
     Args:
-        halt: Asks for the end.
-        searcher: Knows the trials that still run.
-        listen: Called once Ray Tune runs, since it takes SIGUSR1 for itself when it starts.
+        halt: Request of the end.
+        searcher: Searcher that knows the trials that still run.
+        listen: Function that sets our signal handlers; called once Ray Tune runs, since Tune takes
+            SIGUSR1 for itself when it starts.
     """
 
     def __init__(self, halt: Halt, searcher: TrialSearcher, listen: Callable[[], None]) -> None:
@@ -85,6 +88,7 @@ class HaltStopper(Stopper):
         self._said = False
 
     def __getstate__(self) -> Values:
+        # Ray pickles the stopper for a restore that is never done; locks cannot be pickled.
         return {}
 
     def __call__(self, trial_id: str, result: Values) -> bool:
@@ -93,6 +97,7 @@ class HaltStopper(Stopper):
 
     def stop_all(self) -> bool:
         """Whether the experiment ends now; the first time after a signal, it says what follows."""
+        # Tune asks in each turn of its loop, so the first call is the first moment after its start.
         if not self._listens:
             self._listen()
             self._listens = True

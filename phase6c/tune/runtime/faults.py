@@ -1,4 +1,4 @@
-"""What ended a trial: read from what Ray Tune left of its error."""
+"""The fault that ended a trial, read from the file that Ray Tune leaves of its error."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from phase6c.nn.memory import is_out_of_memory
 from phase6c.records import ErrorKind
 from phase6c.storage.redact import redact
 
+# The worker, its node or its objects are gone, whatever the trial itself was doing.
 _LOST = (
     RayActorError,
     WorkerCrashedError,
@@ -31,21 +32,22 @@ _LOST = (
     ObjectLostError,
 )
 _FRAME = re.compile(r'^ *File "(.+?)", line (\d+)', re.MULTILINE)
-# Enough to tell two bugs in torch apart; the outermost differ between a first trial and a later.
+# Enough to tell two bugs in torch apart; the outermost frames differ between a worker's first trial
+# and its later trials.
 _N_FRAMES = 3
 _LONGEST_MESSAGE = 2000
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What ended a trial.
+    """The fault that ended a trial.
 
     Attributes:
-        kind: As the trial's record names it.
-        message: The error's type and text, without passwords and tokens.
+        kind: Kind of the error in the trial's record.
+        message: Type and text of the error, without passwords and tokens.
         place: Type and innermost frames; the same for the same bug, whatever its text says.
         lost: Whether the worker ended and not the trial, which may be handed out again.
-        ours: The error if it is one of phase6c's own, which is no trial's fault.
+        ours: Error of phase6c's own, which is no trial's fault; else None.
     """
 
     kind: ErrorKind
@@ -56,9 +58,11 @@ class Fault:
 
 
 def fault_of(trial: RayTrial) -> Fault:
-    """What ended a trial; Ray keeps its error in a file on the driver."""
+    """The fault that ended a trial; Ray keeps the error in a file on the driver."""
     told = _read(trial)
     error = _cause(told)
+    # Ray's monitor kills workers when the machine runs short, whoever has used the memory up: it is
+    # a lack of memory, but the trial may fit later and is handed out again.
     by_memory_monitor = isinstance(error, OutOfMemoryError)
     kind: ErrorKind = "bug"
     if by_memory_monitor or is_out_of_memory(error):
@@ -77,11 +81,12 @@ def fault_of(trial: RayTrial) -> Fault:
 
 
 def hung(seconds: float) -> Fault:
-    """That of a trial whose worker was ended because nothing was heard of it for so long."""
+    """The fault of a trial whose worker was ended after a silence of so many seconds."""
     return Fault("worker_lost", f"hung: no epoch within {seconds:.0f} s", lost=True)
 
 
 def _read(trial: RayTrial) -> BaseException:
+    # `trial.get_pickled_error()` reads Ray's storage, which is not synchronised yet.
     path = trial.pickled_error_file
     if not path or not Path(path).exists():
         return RuntimeError("the trial ended without a message")
@@ -90,7 +95,7 @@ def _read(trial: RayTrial) -> BaseException:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The exception that was raised first, out of what Ray wraps it in."""
+    """The exception that was raised first, without the exceptions that Ray wraps it in."""
     if isinstance(error, RayActorError) and error.args and error.actor_init_failed:
         # A worker that fails while it takes its first trial is told of as a dead actor.
         error = error.args[0]

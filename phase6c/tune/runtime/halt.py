@@ -1,4 +1,4 @@
-"""Why a search ends early: a signal, the time budget, or an error that would only repeat."""
+"""The early end of a run: by a signal, the time budget, or an error that would only repeat."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from types import FrameType
 
 from phase6c.errors import Phase6cError
 
-# Long enough for short epochs to end, short enough for whoever pressed Ctrl-C.
+# Long enough for short epochs to end, short enough for a user who pressed Ctrl-C.
 GRACE_S = 10.0
-# The exit code of what was ended from outside and goes on elsewhere or later.
+# The exit code of a run that was ended from outside and goes on elsewhere or later.
 PREEMPTED = 75
 
+# Ctrl-C; Slurm, Kubernetes and kill; a closed terminal; a batch system's warning of preemption.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Halt:
-    """Asks a search to end; trials stop at the end of their epoch, or after a grace.
+    """Asks a run to end; trials stop at the end of their epoch, or after a grace.
 
     Args:
-        time_budget_s: Seconds after which the search asks itself to end.
+        time_budget_s: Seconds after which the run asks itself to end.
     """
 
     def __init__(self, time_budget_s: float | None = None) -> None:
+        # Monotonic, so that a clock that is set does not end the run.
         self._deadline = time.monotonic() + time_budget_s if time_budget_s else None
         self._since: float | None = None
         self.signal_number: int | None = None
@@ -34,7 +36,7 @@ class Halt:
 
     @property
     def requested(self) -> bool:
-        """Whether the search is to end."""
+        """Whether the run is to end."""
         if self._since is None and self._deadline and time.monotonic() >= self._deadline:
             self._since = time.monotonic()
         return self._since is not None
@@ -47,7 +49,7 @@ class Halt:
     def request(
         self, *, signal_number: int | None = None, error: Phase6cError | None = None
     ) -> None:
-        """Asks for the end; the first reason given is the one that counts."""
+        """Asks for the end; of several reasons the first counts."""
         if self._since is None:
             self._since = time.monotonic()
             self.signal_number = signal_number
@@ -56,10 +58,12 @@ class Halt:
 
 @contextmanager
 def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[Callable[[], None]]:
-    """While open, a signal asks for the end, or calls `leave` where that was asked for before.
+    """While open, a signal asks for the end, or calls `leave` where the end was asked for before.
 
-    Yields what has to be called again once others have put handlers of their own in place.
+    Yields:
+        A function to be called again once others have put handlers of their own in place.
     """
+    # Python sets signal handlers in the main thread alone; a run in another thread goes without.
     if not _in_main_thread():
         yield lambda: None
         return
@@ -69,7 +73,7 @@ def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[Callab
             leave(number)
         halt.request(signal_number=number)
 
-    # What is ignored stays so: that is how nohup works.
+    # A signal that is ignored stays ignored: that is how nohup works.
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
     def listen() -> None:
@@ -83,7 +87,7 @@ def signals_request(halt: Halt, leave: Callable[[int], None]) -> Iterator[Callab
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """While open, signals wait; whoever is started meanwhile never hears of them.
+    """While open, signals wait; processes that are started meanwhile never hear of them.
 
     Ray replaces handlers when it starts. A terminal and a batch system send their signals to all
     processes of a group: Ray's must survive them, so that running epochs can end.
@@ -91,6 +95,7 @@ def signals_held() -> Iterator[None]:
     if not _in_main_thread():
         yield
         return
+    # A child process inherits the mask.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         with _handlers_restored():

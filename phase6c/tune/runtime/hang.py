@@ -1,26 +1,27 @@
-"""When a trial that says nothing has to be taken for hung."""
+"""The watch over silent trials, which tells when a trial has to be taken for hung."""
 
 from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass
 
-# Who was stopped for as long, such as by Ctrl-Z, has not waited meanwhile.
+# A driver that did not ask for this long was stopped, such as by Ctrl-Z or a sleeping laptop, and
+# its workers with it: the gap is no silence of theirs.
 _LONGEST_GAP_S = 60.0
 # A silence is too long beyond this many times the median epoch.
 FACTOR = 10.0
 
 
 class HangWatch:
-    """Which trials have been silent for far longer than an epoch takes.
+    """Watches for trials that have been silent for far longer than an epoch takes.
 
     An epoch's time is taken to grow with the trial's parameters, so that a reference of another
-    size is judged by its own. Before any epoch is known nothing is overdue. All times are
+    size is judged by its own size. Before any epoch is known nothing is overdue. All times are
     monotonic seconds that the caller gives; time in which nobody asks `overdue` does not count.
 
     Args:
-        factor: A silence is too long beyond this many times the median epoch of all trials,
-        at_least_s: and beyond these seconds.
+        factor: Number of median epochs of all trials beyond which a silence is too long.
+        at_least_s: Number of seconds beyond which a silence may be too long at all.
     """
 
     def __init__(self, factor: float = FACTOR, at_least_s: float = 600.0) -> None:
@@ -36,28 +37,29 @@ class HangWatch:
         return bool(self._paces)
 
     def learn(self, duration_s: float, n_params: int) -> None:
-        """Takes in how long an epoch took that it did not watch itself."""
+        """Takes in the time of an epoch, such as of an earlier run."""
+        # Kept in order: the median is asked for in each turn of Ray's loop.
         insort(self._paces, duration_s / n_params)
 
     def started(self, number: int, n_params: int, now: float) -> None:
-        """A trial got a worker; nothing if it is watched already."""
+        """Begins to watch a trial that got a worker, unless it is watched already."""
         self._silences.setdefault(number, _Silence(now, n_params))
 
     def reported(self, number: int, now: float) -> None:
-        """A trial ended an epoch and goes on."""
+        """Takes in that a trial ended an epoch and goes on."""
         silence = self._silences.get(number)
         if silence is not None:
             self.learn(now - silence.since, silence.n_params)
             silence.since = now
 
     def ended(self, number: int) -> None:
-        """A trial is no longer to be heard of."""
+        """Ends the watch over a trial."""
         self._silences.pop(number, None)
 
     def overdue(self, now: float) -> dict[int, float]:
-        """How long each hung trial has been silent, by number; each is told of once."""
+        """Seconds of silence of each hung trial, by number; each trial is told of once."""
         self._forgive_gap(now)
-        silent = {number: now - one.since for number, one in self._silences.items()}
+        silent = {number: now - silence.since for number, silence in self._silences.items()}
         hung = {number: s for number, s in silent.items() if s > self._limit_s(number)}
         for number in hung:
             self.ended(number)
@@ -79,7 +81,7 @@ class HangWatch:
 
 @dataclass
 class _Silence:
-    """Since when nothing was heard of a trial, and its size."""
+    """A silence of a trial: its begin, and the size of the trial."""
 
     since: float
     n_params: int

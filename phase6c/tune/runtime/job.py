@@ -1,4 +1,4 @@
-"""What runs on Ray is a job: a search, probes, or an evaluation."""
+"""A job is a run of trials on Ray: a search, probes, or an evaluation."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class RunOptions(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyPlan:
-    """A study whose trials are to be run: where it stands, on what data, with which machines.
+    """A study whose trials are to be run: its folder, its data, and the machines.
 
     Attributes:
         folder: Folder of the study.
-        config: Content of study.json, apart from what only the run can know.
+        config: Content of study.json, apart from the fields that only the run can know.
         data: Windows that the trials train on and are measured on.
         options: Machines that the run may use.
         precision_known: Whether the precision is given or stored, rather than to be measured.
@@ -84,16 +84,18 @@ class StudyPlan:
         return None if described is None else Budget.model_validate(described)
 
     def in_budget(self, n_params: int) -> bool:
-        """Whether a count lies in the budget; any does where the width is free."""
+        """Whether a count lies in the budget; every count does where the width is free."""
         return self.budget is None or self.budget.contains(n_params)
 
     def resources(self, cluster: tuple[int, int] | None = None) -> Resources:
         """The share of this machine, or of a cluster with (CPUs, GPUs), that the run uses.
 
         Raises:
-            ConfigError: More than one GPU a trial.
+            ConfigError: A trial is to have more than a single GPU.
             ResourceError: More is asked for than there is.
         """
+        # The driver's own machine may have no GPU, or others than the nodes: their memory is not
+        # known, and a trial gets a whole GPU.
         memory = local_gpu_memory_gib() if cluster is None else []
         cpus, gpus = cluster or (local_cpus(), len(memory))
         return plan_resources(
@@ -117,13 +119,13 @@ class StudyPlan:
 
 
 class Job(ABC, Generic[SearcherType, Result]):
-    """Trials that are run on Ray until there are no more, and what is concluded from them.
+    """Trials that are run on Ray until there are no more, and the conclusion from them.
 
-    `run_job` runs it: the folder is held, what is stored there is gone on with, Ray is started,
-    the searcher hands out trials, and the job concludes.
+    `run_job` runs it: the folder is held, a stored study is gone on with, Ray is started, the
+    searcher hands out trials, and the job concludes.
 
     Attributes:
-        trainable: The class of Ray's that trains a trial.
+        trainable: Class of Ray's that trains a trial.
     """
 
     trainable: type[tune.Trainable]
@@ -156,7 +158,7 @@ class Job(ABC, Generic[SearcherType, Result]):
     @property
     @abstractmethod
     def goal(self) -> Goal:
-        """How many trials are to be finished, as far as can be told."""
+        """Number of trials that are to be finished, as far as it can be told."""
 
     @property
     def shared(self) -> Any:
@@ -165,27 +167,27 @@ class Job(ABC, Generic[SearcherType, Result]):
 
     @abstractmethod
     def resumed(self, stored: StudyConfig) -> Self:
-        """The same job, with what the stored study has settled.
+        """The same job, with the fields that the stored study has settled.
 
         Raises:
             DataError: The bars have changed.
-            ConfigError: The stored study is another one.
+            ConfigError: Another study is stored.
         """
 
     @abstractmethod
     def known_result(self, stored: StudyConfig) -> Result | None:
-        """The result of a stored study with nothing left to do; None where something is left."""
+        """The result of a stored study with nothing left to do; None where trials are left."""
 
     def prepare(self, *, is_there: bool) -> None:
-        """Says and checks what the user should know before anything is trained."""
+        """Checks, and tells the user, whatever matters before anything is trained."""
 
     def settled_config(self, resources: Resources) -> StudyConfig:
-        """The study's configuration with what only the run can know."""
+        """The study's configuration with the fields that only the run can know."""
         return self.study.config
 
     @abstractmethod
     def disk_bytes(self, max_concurrent: int) -> int:
-        """The size of the study's folder at its largest, with so many trials side by side."""
+        """The size of the study's folder at its largest, with `max_concurrent` trials at a time."""
 
     @abstractmethod
     def make_searcher(
@@ -197,7 +199,7 @@ class Job(ABC, Generic[SearcherType, Result]):
     def conclude(
         self, config: StudyConfig, ledger: Ledger, searcher: SearcherType, halt: Halt
     ) -> Result:
-        """Writes the final files, and raises what ended the run early; signals are heard on."""
+        """Writes the final files, or raises the reason of an early end; signals are heard on."""
 
 
 def new_study_config(
@@ -217,6 +219,7 @@ def new_study_config(
         **fields: Further fields of StudyConfig.
     """
     settled = {
+        # By it a worker knows that it sees the driver's own folder.
         "study_id": uuid.uuid4().hex,
         "budget": space.budget.name if space.budget else space.name,
         "space": space.describe(),
@@ -234,5 +237,9 @@ def new_study_config(
 
 
 def drawn_seed(*entropy: int) -> int:
-    """A seed that follows from the study's own and what it is for."""
+    """A seed that follows from the study's own seed and its purpose.
+
+    SeedSequence ignores zeros at the end: a number that tells purposes apart stands last and is
+    never zero.
+    """
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""What Ray Tune has no call for: to end a trial's worker, and to outlive one that was killed."""
+"""Calls that Ray Tune lacks: to end a trial's worker, and to outlive a worker that was killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
 
 def workers(tune_controller: Any) -> dict[int, ActorHandle[Any]]:
-    """The workers of the trials that have one, by trial number."""
+    """The workers of the trials that run, by trial number."""
+    # Tune has no public way from a trial to its worker; both tables are private.
     placed = tune_controller._actor_manager._live_actors_to_ray_actors_resources
     return {
         trial.config["number"]: placed[actor][0]
@@ -23,10 +24,10 @@ def workers(tune_controller: Any) -> dict[int, ActorHandle[Any]]:
 
 
 def survive_any_error(tune_controller: Any) -> None:
-    """Has Ray Tune treat every error of a worker as the end of one trial.
+    """Has Ray Tune treat every error of a worker as the end of a single trial.
 
-    It knows errors of a task and of an actor only. Any other, such as that of Ray's own memory
-    monitor or an exception that cannot be unpickled, would end the whole experiment.
+    Tune knows errors of a task and of an actor only. Any other error, such as the memory monitor's
+    or an exception that cannot be unpickled, would end the whole experiment.
     """
     manager = tune_controller._actor_manager
     for name in ("_actor_task_failed", "_actor_start_failed"):
@@ -34,6 +35,7 @@ def survive_any_error(tune_controller: Any) -> None:
 
 
 def _tell(tell: Callable[..., None], *, exception: Exception, **whose: Any) -> None:
+    """Tells Tune of an error as of a dead actor, with the error itself as the cause."""
     if isinstance(exception, RayError) and not isinstance(exception, (RayActorError, RayTaskError)):
         cause = RayTaskError("worker", str(exception), exception)  # type: ignore[no-untyped-call]
         exception = ActorDiedError.from_task_error(cause)

@@ -12,13 +12,15 @@ import ray
 # Ray gives up within ten seconds of losing a raylet, and a minute of losing its head.
 _INTERVAL_S = 1.0
 _CONNECT_S = 5.0
+# A busy head may miss a connection or two.
 _MAX_REFUSALS = 3
+# Ray goes on without others of its processes, such as the log monitor.
 _VITAL = ("gcs_server", "raylet")
 
 
 @contextmanager
 def watched_ray(on_lost: Callable[[str], None]) -> Iterator[None]:
-    """While open, calls `on_lost` from a thread of its own, once, with what is gone."""
+    """While open, calls `on_lost` from a thread of its own, once, with the part that is gone."""
     over = threading.Event()
     address = ray.get_runtime_context().gcs_address
 
@@ -33,6 +35,7 @@ def watched_ray(on_lost: Callable[[str], None]) -> Iterator[None]:
                 on_lost(gone)
                 return
 
+    # A daemon, so that a process that is left by an error is not held up by its watch.
     thread = threading.Thread(target=watch, name="ray-watch", daemon=True)
     thread.start()
     try:
@@ -49,7 +52,8 @@ def watched_ray(on_lost: Callable[[str], None]) -> Iterator[None]:
 
 
 def _dead_process() -> str | None:
-    """Which process of a Ray of our own has ended that it cannot do without."""
+    """The ended process that a Ray of our own cannot do without; None if it has them all."""
+    # None where this process has joined a cluster instead of starting it.
     node = ray._private.worker._global_node
     if node is None or not node.is_head():
         return None

@@ -1,4 +1,4 @@
-"""What a search may use: counted GPUs and CPUs, and the share of them that a trial takes."""
+"""The machines of a run: counted GPUs and CPUs, and the share of them that a trial takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_TRIALS_PER_GPU = 8
 
 
 class Resources(Record):
-    """What a search uses in all, and what each trial takes of it."""
+    """The GPUs and CPUs of a run, and the share of a GPU for each trial."""
 
     n_cpus: int
     n_gpus: int
@@ -23,7 +23,7 @@ class Resources(Record):
 
     @property
     def max_concurrent(self) -> int:
-        """How many trials run side by side; each takes one CPU."""
+        """Number of trials that run side by side; each takes a CPU."""
         if not self.n_gpus:
             return self.n_cpus
         return max(1, min(self.n_cpus, int(self.n_gpus / self.gpus_per_trial)))
@@ -33,6 +33,7 @@ def local_gpu_memory_gib() -> list[float]:
     """The memory of each GPU of this machine, as the driver reports it."""
     if shutil.which("nvidia-smi") is None:
         return []
+    # Asked of the driver: torch takes seconds to import, and opens each GPU to answer.
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603
     if answer.returncode:
@@ -50,18 +51,20 @@ def plan_resources(
     gpu_memory_gib: float | None,
     available_cpus: int,
 ) -> Resources:
-    """Settles on what the search uses.
+    """Settles the machines that the run uses.
 
     Args:
-        budget: Says how much memory a trial takes.
-        gpus: How many to use; None takes all there are.
-        gpus_per_trial: None takes the share of a GPU that the budget's memory needs.
-        cpus: How many to use; None takes all there are.
-        available_gpus, available_cpus: What the machine or the cluster has.
-        gpu_memory_gib: Of the smallest GPU; None where it is not known: a whole one a trial.
+        budget: Budget that says how much memory a trial takes.
+        gpus: Number of GPUs to use; None for all there are.
+        gpus_per_trial: Share of a GPU for each trial; None for the share that the budget's memory
+            needs.
+        cpus: Number of CPUs to use; None for all there are.
+        available_gpus, available_cpus: Numbers that the machine or the cluster has.
+        gpu_memory_gib: Memory of the smallest GPU; None where it is not known, which gives each
+            trial a whole GPU.
 
     Raises:
-        ConfigError: More than one GPU a trial.
+        ConfigError: A trial is to have more than a single GPU.
         ResourceError: More is asked for than there is.
     """
     if gpus_per_trial is not None and not 0 < gpus_per_trial <= 1:
@@ -87,6 +90,7 @@ def plan_resources(
 
 
 def _gpu_share(budget: Budget | None, gpu_memory_gib: float | None) -> float:
+    # A free width may need any memory, and so may a GPU of unknown size be too small to share.
     if budget is None or gpu_memory_gib is None:
         return 1.0
     fitting = int(gpu_memory_gib / budget.gpu_memory_gib)
@@ -94,5 +98,6 @@ def _gpu_share(budget: Budget | None, gpu_memory_gib: float | None) -> float:
 
 
 def local_cpus() -> int:
-    """The CPUs that this process may use."""
+    """Number of CPUs that this process may use."""
+    # A batch system or a container may allow fewer than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

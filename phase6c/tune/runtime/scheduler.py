@@ -24,9 +24,10 @@ from phase6c.tune.runtime.ray_private import survive_any_error, workers
 
 logger = logging.getLogger(__name__)
 
+# Within an epoch; an epoch that ends forgives, so that preemptible nodes never wear a trial out.
 MAX_RETRIES = 3
 MAX_LOST_IN_A_ROW = 10
-# Where nobody can tell a hang from a long epoch yet, at least it is said.
+# Before any epoch is known, a hang cannot be told from a long epoch: then a silence is only said.
 SILENCE_S = 600.0
 SAME_BUG_LIMIT = 3
 
@@ -34,10 +35,13 @@ SAME_BUG_LIMIT = 3
 class RungScheduler(FIFOScheduler):
     """ASHA over trial numbers; it writes each result with its decision to the ledger.
 
+    Ray's own ASHA keys its rungs by Ray's trial ids, which are new after a resume, and loses them
+    on a restore. Here a number that is handed out again goes on in its rungs.
+
     Args:
-        ledger: Trials that it holds already refill the rungs.
-        config: The study's rungs, epochs and objective.
-        halt: Once requested, each trial ends with its epoch and stays unfinished.
+        ledger: Ledger of the study; the trials that it holds already refill the rungs.
+        config: Configuration with the rungs, epochs and objective.
+        halt: Request of the end; once made, each trial ends with its epoch and stays unfinished.
         silent_epochs: Number of epochs whose time a healthy worker may need for a single report.
     """
 
@@ -47,7 +51,7 @@ class RungScheduler(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._ledger = ledger
         self._halt = halt
-        # Workers lost since the trial's last epoch, and since the last epoch of any.
+        # Number of workers lost since the trial's last epoch, and since the last of any trial's.
         self._retries: Counter[int] = Counter()
         self._n_lost = 0
         self._bugs: Counter[tuple[str, ...]] = Counter()
@@ -55,8 +59,8 @@ class RungScheduler(FIFOScheduler):
         self._hung: dict[int, Fault] = {}
         self._watch = HangWatch(factor=FACTOR * silent_epochs)
         for trial in ledger.trials.values():
-            for one in trial.measurements:
-                self._watch.learn(one.duration_s, trial.n_params)
+            for measurement in trial.measurements:
+                self._watch.learn(measurement.duration_s, trial.n_params)
         self._survives = False
         self._heard_at = time.monotonic()
 
@@ -66,6 +70,7 @@ class RungScheduler(FIFOScheduler):
 
     def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
         """Looks after the workers, since Ray asks in each turn of its loop; the choice is Ray's."""
+        # In the first turn of the loop, before any worker can have failed.
         if not self._survives:
             survive_any_error(tune_controller)
             self._survives = True
@@ -73,13 +78,16 @@ class RungScheduler(FIFOScheduler):
         return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: Values) -> str:
-        """Decides, writes result and decision in one row, and tells Ray."""
+        """Decides, writes result and decision in a single row, and tells Ray."""
         number = trial.config["number"]
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
+        # A worker that goes on from an older checkpoint measures epochs again that are known.
         if measurement.epoch > known.epochs:
             _remark_on_memory(known, measurement)
             decision, stopped = self._decisions.decide(known, measurement)
+            # Result and decision stand in a single row: killed between two rows, a trial would pass
+            # its rung on resume. Ray tells callbacks later, so that none could write such a row.
             known = self._ledger.append(
                 "result",
                 number,
@@ -96,9 +104,14 @@ class RungScheduler(FIFOScheduler):
         return str(TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: RayTrial) -> None:
-        """Finds the cause; a lost worker's trial is handed out again, others have failed."""
+        """Finds the cause; a lost worker's trial is handed out again, others have failed.
+
+        Ray tells the scheduler first and the searcher after it, without the error, so the ledger
+        has to say by then whether the trial is finished.
+        """
         number = trial.config["number"]
         self._watch.ended(number)
+        # A worker may die while Ray stops it, after the last result.
         if self._ledger.trials[number].finished:
             return
         fault = self._hung.pop(number, None) or fault_of(trial)
@@ -112,19 +125,19 @@ class RungScheduler(FIFOScheduler):
             self._fail(number, fault)
 
     def rungs(self) -> dict[int, tuple[int, ...]]:
-        """The numbers that entered each rung, by its epoch."""
+        """The numbers of the trials that entered each rung, by the rung's epoch."""
         return self._decisions.rungs()
 
     def _lose(self, number: int, fault: Fault) -> None:
-        """Hands the trial out again, unless it has lost too many workers in one epoch."""
+        """Hands the trial out again, unless it has lost too many workers within an epoch."""
         self._n_lost += 1
         if self._n_lost >= MAX_LOST_IN_A_ROW:
-            # Not these trials are at fault but what they run on: they go on later.
+            # Not the trials are at fault but their machines: the trials go on later.
             self._ledger.append("retry", number, message=fault.message)
             rule = "Trials must have workers that stay alive"
-            found = f"{self._n_lost} lost with no epoch between them, the last: {fault.message}"
+            lost = f"{self._n_lost} lost with no epoch between them, the last: {fault.message}"
             remedy = "Look at memory and disk where they run, then go on."
-            self._halt.request(error=ResourceError(rule, found, remedy))
+            self._halt.request(error=ResourceError(rule, lost, remedy))
         elif self._retries[number] < MAX_RETRIES:
             self._retry(number, fault)
         else:
@@ -149,7 +162,7 @@ class RungScheduler(FIFOScheduler):
             self._count_bug(fault)
 
     def _count_bug(self, fault: Fault) -> None:
-        """The same bug again and again would only burn the budget."""
+        """Ends the run if the same bug comes again and again, which would only burn the budget."""
         self._bugs[fault.place] += 1
         if self._bugs[fault.place] >= SAME_BUG_LIMIT:
             self._halt.request(
@@ -161,7 +174,11 @@ class RungScheduler(FIFOScheduler):
             )
 
     def _end_hung(self, tune_controller: Any) -> None:
-        """Kills the workers of hung trials; Ray then tells of them as of any lost worker."""
+        """Kills the workers of hung trials; Ray then tells of them as of any lost worker.
+
+        Ray has no time limit for a step: a worker that hangs in a driver or a file system would
+        keep its share of the machine for ever.
+        """
         now, held = time.monotonic(), workers(tune_controller)
         for number in held:
             self._watch.started(number, self._ledger.trials[number].n_params, now)
@@ -171,6 +188,7 @@ class RungScheduler(FIFOScheduler):
             logger.warning("No trial has ended an epoch for %.0f minutes%s.", silent_min, without)
             self._heard_at = now
         overdue = self._watch.overdue(now)
+        # A trial without a worker waits for Ray to place it; that is no hang.
         for number in overdue.keys() & held.keys():
             self._hung[number] = hung(overdue[number])
             logger.warning("trial %d: %s; its worker is ended", number, self._hung[number].message)
@@ -178,7 +196,7 @@ class RungScheduler(FIFOScheduler):
 
 
 def _remark_on_memory(known: Trial, measurement: Measurement) -> None:
-    """Says once that a trial's batch did not fit."""
+    """Warns once for each change that a trial's batch did not fit."""
     before = known.measurements[-1].micro_batch_size if known.measurements else None
     if measurement.micro_batch_size not in (None, before):
         logger.warning(

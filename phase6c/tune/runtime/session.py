@@ -1,4 +1,4 @@
-"""Runs a job on Ray Tune: the one shell of searches, probes and evaluations."""
+"""Runs a job on Ray Tune: the common shell of searches, probes and evaluations."""
 
 from __future__ import annotations
 
@@ -43,19 +43,21 @@ def run_job(
     display: MakeDisplay | None = None,
     leave: Leave | None = None,
 ) -> Result:
-    """Runs a job to its end, or goes on with what is stored of it.
+    """Runs a job to its end, or goes on with its stored study.
 
     Args:
-        job: The search, the probes or the evaluation.
-        listeners: Told of every row of the ledger, after the study's own files are written.
-        display: Makes one more listener, which shows the progress.
-        leave: Called where the run can neither go on nor be waited for: Ray is gone, which ends
-            this process within a minute whatever is done here, or a second signal came. Unless
-            given, the run is asked to end, and the second signal raises its error.
+        job: Search, probes or evaluation.
+        listeners: Functions that are told of every row of the ledger, after the study's own files
+            are written.
+        display: Function that makes a further listener, which shows the progress.
+        leave: Function that ends the process where the run can neither go on nor be waited for:
+            Ray is gone, which ends this process within a minute whatever is done here, or a second
+            signal came. Unless given, the run is asked to end, and the second signal raises its
+            error.
 
     Raises:
         FolderError: The study's folder may not be used.
-        ConfigError: A stored study is another one than the job's.
+        ConfigError: Another study than the job's is stored.
         DataError: The bars of a stored study have changed.
         ResourceError: A GPU or cluster is not there.
         StorageError: A file cannot be read or written.
@@ -101,6 +103,7 @@ class _Session(Generic[SearcherType, Result]):
         address = study.options.address
         own_ray = address is None and not ray.is_initialized()
         planned = study.resources() if own_ray else None
+        # Ray takes seconds to start; a machine or a disk that does not suffice is told before.
         if planned is not None:
             self._check_space(planned)
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
@@ -114,11 +117,13 @@ class _Session(Generic[SearcherType, Result]):
                 if planned is None:
                     self._check_space(resources)
                 config = self.job.settled_config(resources)
+                # Before the first row of the ledger, which means nothing without its configuration.
                 write_study_config(study.folder, config)
                 ledger = Ledger(study.folder / LEDGER_NAME)
                 payload = self._payload(config)
                 searcher = self.job.make_searcher(config, ledger, payload, self.halt)
                 asked_again = partial(end_now, study.folder, self.leave)
+                # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
                 listen = signals.enter_context(signals_request(self.halt, asked_again))
                 told = list(listeners)
                 if display is not None:
@@ -126,6 +131,7 @@ class _Session(Generic[SearcherType, Result]):
                     told.append(display(config, ledger, *counts, self.job.goal))
                 self._train(config, ledger, searcher, resources, told, listen)
             listen()  # Ray's end takes the handlers away
+            # Without Ray, which could end this process while the final files are written.
             return self.job.conclude(config, ledger, searcher, self.halt)
 
     def _check_space(self, resources: Resources) -> None:
@@ -156,20 +162,22 @@ class _Session(Generic[SearcherType, Result]):
             Retention(folder, config, ledger),
             Views(folder, config, ledger),
         )
+        # The user's listeners come last: they may read the files that ours have written.
         for listener in (*own, *listeners):
             ledger.listen(listener)
         stopper = HaltStopper(self.halt, searcher, listen)
         scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
         try:
+            # Ray's own files are of no use after the run: the ledger is the truth.
             with tempfile.TemporaryDirectory() as staging:
                 self._tuner(staging, searcher, scheduler, stopper, resources).fit()
         except OSError as error:  # our own files raise errors of ours
             rule = "The temporary folder must be writable"
-            found = f"{tempfile.gettempdir()}: {error.strerror or error}"
+            place = f"{tempfile.gettempdir()}: {error.strerror or error}"
             remedy = "Free space there, or name another place in TMPDIR and RAY_TMPDIR."
-            raise StorageError(rule, found, remedy) from error
+            raise StorageError(rule, place, remedy) from error
         except TuneError as error:
-            # What ledger and listeners raise, such as of a full disk, Ray wraps as text.
+            # Errors of ledger and listeners, such as of a full disk, come out of Ray as text.
             ours = _ours_behind(error)
             if ours is None:
                 raise
@@ -186,6 +194,7 @@ class _Session(Generic[SearcherType, Result]):
         stopper: HaltStopper,
         resources: Resources,
     ) -> tune.Tuner:
+        # A trial trains on a single thread: two threads were eight times slower here.
         share = {"cpu": 1, "gpu": resources.gpus_per_trial}
         trainable: Any = tune.with_parameters(self.job.trainable, data=self.job.shared)
         return tune.Tuner(
@@ -193,8 +202,11 @@ class _Session(Generic[SearcherType, Result]):
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=scheduler,
+                # Without end: the searcher says when there is nothing more to hand out.
                 num_samples=-1,
+                # Passed on to the searcher, which counts its trials for itself.
                 max_concurrent_trials=resources.max_concurrent,
+                # The next trial begins after 0.08 s instead of 1.6 s for a new process with torch.
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
@@ -202,8 +214,10 @@ class _Session(Generic[SearcherType, Result]):
                 storage_path=staging,
                 stop=stopper,
                 verbose=0,
-                # Ray loses trials whose worker dies during a reset; our searcher retries.
+                # Ray loses trials whose worker dies during a reset, whatever number of failures it
+                # may take; our searcher hands their numbers out again.
                 failure_config=tune.FailureConfig(max_failures=0),
+                # The trial's own folder holds the checkpoints; Ray's would be further copies.
                 checkpoint_config=tune.CheckpointConfig(
                     checkpoint_frequency=0, checkpoint_at_end=False
                 ),
@@ -212,6 +226,7 @@ class _Session(Generic[SearcherType, Result]):
 
 
 def _ours_behind(error: BaseException) -> Phase6cError | None:
+    """The error of phase6c's own in the chain of causes, if there is such an error."""
     behind: BaseException | None = error
     while behind is not None and not isinstance(behind, Phase6cError):
         behind = behind.__cause__ or behind.__context__

@@ -1,4 +1,4 @@
-"""Hands out trials to Ray Tune, whoever chooses them."""
+"""Hands out trials to Ray Tune, however they are chosen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from phase6c.tune.runtime.halt import Halt
 class TrialSearcher(Searcher, ABC):
     """Hands out trials; the same number again where a worker was lost or a run interrupted.
 
+    The trainable always looks for a checkpoint in the folder of its number, so that handing out a
+    number again is all that a resume, a retry and a move to another node need.
+
     Args:
-        ledger: Where each choice is written before Ray hears of it.
+        ledger: Ledger in which each choice is written before Ray hears of it.
         waiting: Numbers of unfinished trials that are gone on with first.
-        payload: What every worker needs beside the trial: the study's folder, id, provenance.
-        halt: While it is requested nothing is handed out.
+        payload: Config of every worker beside the trial: the study's folder, id and provenance.
+        halt: Request of the end; once made, nothing is handed out.
 
     Attributes:
         exhausted: Whether nothing new is left to try, however many trials were asked for.
@@ -43,15 +46,18 @@ class TrialSearcher(Searcher, ABC):
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is what a resume reads."""
+        """Nothing: a resume reads the ledger."""
 
     @property
     def n_live(self) -> int:
-        """How many trials Ray holds."""
+        """Number of trials that Ray holds."""
         return len(self._live)
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
-        """Has Ray leave the counting of running trials to this searcher."""
+        """Has Ray leave the counting of running trials to this searcher.
+
+        Ray's own limiter then steps aside.
+        """
         self._max_concurrent = max_concurrent
         return True
 
@@ -61,7 +67,9 @@ class TrialSearcher(Searcher, ABC):
             return None
         number = self._waiting.popleft() if self._waiting else self._choose()
         if number is None:
+            # FINISHED is final, and a trial that still runs may have to be handed out again.
             return None if self._live else Searcher.FINISHED
+        # On disk before Ray hears of it: whatever dies from here on, the number is not lost.
         trial = self._ledger.append("started", number)
         self._live[trial_id] = number
         return {
@@ -73,16 +81,21 @@ class TrialSearcher(Searcher, ABC):
         }
 
     def on_trial_result(self, trial_id: str, result: Values) -> None:
-        """Nothing: the ledger was told by the scheduler."""
+        """Nothing: the scheduler has told the ledger."""
 
     def on_trial_complete(
         self, trial_id: str, result: Values | None = None, error: bool = False
     ) -> None:
-        """Learns from a finished trial; one that is not finished waits to go on."""
+        """Learns from a finished trial; an unfinished trial waits to go on.
+
+        Ray passes the arguments by name, and tells of stopped and of completed trials alike: only
+        the ledger knows the difference.
+        """
         number = self._live.pop(trial_id, None)
         if number is None:
             return
         trial = self._ledger.trials[number]
+        # The worker was lost or the run is ending; the scheduler has written which.
         if not trial.finished:
             self._waiting.append(number)
         else:
@@ -94,10 +107,10 @@ class TrialSearcher(Searcher, ABC):
 
     @abstractmethod
     def _learn(self, trial: Trial) -> None:
-        """Takes in how a trial ended."""
+        """Takes in a trial that ended."""
 
     def _record(self, config: TrialConfig, **born: Any) -> int:
-        """Writes a new trial of this configuration and what else it is born with."""
+        """Writes a new trial of this configuration, with the other fields that it is born with."""
         number = self._next_number()
         self._ledger.append(
             "trial",

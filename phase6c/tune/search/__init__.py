@@ -1,1 +1,1 @@
-"""The search, from its options to its end."""
+"""A search, from its options to its end."""

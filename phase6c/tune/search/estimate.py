@@ -1,4 +1,4 @@
-"""What a search or a probe will take: seconds from measured steps, the rest from counts."""
+"""The cost of a search beforehand: seconds from measured steps, the rest from counts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _PROCESS_GIB = 0.8
 
 
 class SearchEstimate(Record):
-    """What a search of a plan takes on given resources.
+    """The cost of a planned search on given resources.
 
     Attributes:
-        shape: The shape that was measured: the space's median.
-        n_params: Its count.
-        step_s: One training step of it, all layers, measured on one of them.
-        epoch_s: One epoch with its validation.
-        search_s: The expected epochs of all trials, side by side.
-        memory_gib: Of the host while all trials run, without activations.
-        disk_gib: Of the study's folder at its largest.
+        shape: Shape that was measured: the median of the space.
+        n_params: Number of parameters of the shape.
+        step_s: Seconds of a training step of all its layers, measured on a single layer.
+        epoch_s: Seconds of an epoch with its validation.
+        search_s: Seconds of the expected epochs of all trials, side by side.
+        memory_gib: Memory of the host while all trials run, without activations.
+        disk_gib: Size of the study's folder at its largest.
     """
 
     shape: ModelConfig
@@ -38,7 +38,7 @@ class SearchEstimate(Record):
 
 
 def estimate(plan: SearchPlan, resources: Resources) -> SearchEstimate:
-    """Measures one training step of one layer on this machine and counts the rest."""
+    """Measures a training step of a single layer on this machine and counts the rest."""
     shape, n_params = _median_shape(plan)
     step_s = measured_step_s(plan.data, shape, plan.config.train)
     epoch_s = step_s * steps_an_epoch(plan.data, plan.config.train)
@@ -58,6 +58,7 @@ def estimate(plan: SearchPlan, resources: Resources) -> SearchEstimate:
 
 def _median_shape(plan: SearchPlan) -> tuple[ModelConfig, int]:
     """The shape whose work per window, parameters times tokens, is the median of the space."""
+    # The low median is a shape of the space, which the mean of two middle shapes would not be.
     shapes = plan.space.shapes(plan.count)
     middle = statistics.median_low(count * model.n_tokens for model, count in shapes)
     return next((model, count) for model, count in shapes if count * model.n_tokens == middle)

@@ -1,4 +1,4 @@
-"""What a search or an evaluation can be asked for, and where each pinned value goes."""
+"""The options of a search, and the part of the configuration that each pinned value goes to."""
 
 from __future__ import annotations
 
@@ -26,18 +26,30 @@ from phase6c.tune.runtime.job import RunOptions
 
 
 class SearchOptions(RunOptions):
-    """How to search; `gpus`, `gpus_per_trial`, `cpus` and `address` are those of RunOptions.
+    """The options of a search; RunOptions has `gpus`, `gpus_per_trial`, `cpus` and `address`.
 
     Attributes:
-        n_trials: Sampled and warm-started trials in all.
-        grace_period: Epochs that every trial gets; `auto` has the search settle it.
-        audit_share: Of the trials that a rung would stop, how many are finished all the same.
-        searcher: What suggests; in Python also a searcher of Ray Tune's that was given no space of
-            its own. It is told `score`, the larger the better.
-        pins: Flat configuration values that are fixed.
-        references: Names to run first, beside those of the space.
+        data: Features, label and horizon.
+        n_trials: Number of sampled and warm-started trials in all.
+        epochs: Number of epochs of a trial that is never stopped.
+        grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
+        audit_share: Share of the trials that a rung would stop and that are finished all the same.
+        reduction_factor: Number of trials at a rung of which a single trial goes on.
+        objective: Metric of the validation block that is optimised.
+        searcher: Name of the sampler; in Python also a searcher of Ray Tune's that was given no
+            space of its own. It is told `score`, the larger the better.
+        scheduler: `asha` stops weak trials, `none` stops none.
+        time_budget_s: Seconds after which the search ends; None for no limit.
+        ranges: Whether the grids of the training axes become ranges.
+        pins: Fixed values of configuration fields, by their flat names.
+        references: Names of references that run first, beside the references of the space.
         warm_start: Folder of an earlier study, or a file of trials, to take over from.
-        name: Of the study; None for one made from budget, horizon and data.
+        seed: Seed of the search; all others follow from it.
+        out: Root folder of all outputs.
+        name: Name of the study; None for a name made from budget, horizon and data.
+        keep: Number of trials whose best weights are kept.
+        resume: Whether a study that is there is gone on with.
+        overwrite: Whether a study that is there is replaced.
     """
 
     data: DataConfig = DataConfig()
@@ -63,7 +75,7 @@ class SearchOptions(RunOptions):
 
     @property
     def searcher_name(self) -> str:
-        """As it is stored; of a searcher of the user's own, its class."""
+        """The name that is stored; the class of a searcher of the user's own."""
         return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
 
 
@@ -71,8 +83,7 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
     """Sends each pinned value to the space, the data or the training that it belongs to.
 
     Returns:
-        The space, the data's and the training's configuration, and whether the precision was
-        pinned.
+        The space, the configurations of data and training, and whether the precision was pinned.
 
     Raises:
         ConfigError: A name is unknown or a value out of range.
@@ -81,6 +92,7 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
     check_names(options.pins, settable_fields(), "pinned field")
     data = options.data.model_dump()
     train: Values = {"epochs": options.epochs, "objective": options.objective}
+    # Before the pins, which take axes out of the space again.
     if options.ranges:
         space = space.as_ranges()
     for name, value in options.pins.items():
@@ -90,10 +102,13 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
             train[name] = value
         else:
             space = space.pin(name, _checked(name, value))
+    # Only now, since two pins may be valid together and not alone.
     parsed = parse(DataConfig, data), parse(TrainConfig, train)
     return space, *parsed, "precision" in options.pins
 
 
+# A configuration that allows for most values of any single field: 240 days are divided by most
+# patches, a single head divides every width.
 _EXAMPLE: Values = {
     "n_layers": 1,
     "d_model": 16,
@@ -111,6 +126,7 @@ def _checked(name: str, value: Any) -> Any:
     Raises:
         ConfigError: The value is of another type or out of range.
     """
+    # The other fields follow where a rule binds the two, so that only the value can be at fault.
     example = {**_EXAMPLE, name: value}
     if name == "n_heads" and isinstance(value, int) and value > 0:
         example["d_model"] = 16 * value

@@ -1,4 +1,4 @@
-"""What a search will do, settled and checked before anything is started."""
+"""The plan of a search, settled and checked before anything is started."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SearchPlan(StudyPlan):
     Attributes:
         space: Space that is searched.
         references: Configurations that run first.
-        options: What was asked for.
+        options: Options that were given.
     """
 
     space: Space
@@ -39,12 +39,14 @@ class SearchPlan(StudyPlan):
 
     @property
     def rung_plan(self) -> RungPlan:
-        """Which trials reach which epoch; with an adaptive grace, at most so many."""
+        """Number of trials that reach each epoch; with an adaptive grace, at most that number."""
         config = self.config
         epochs, factor = config.train.epochs, config.reduction_factor
         if config.scheduler == "none":
             rungs: tuple[int, ...] = ()
         elif config.adaptive_grace:
+            # The search begins with the longest grace; earlier rungs come only once they are known
+            # to be reliable, so that the plan counts on none of them.
             rungs = tuple(epoch for epoch in ladder(epochs, factor) if epoch >= config.grace_epochs)
         else:
             rungs = fixed_rungs(epochs, config.grace_epochs, factor)
@@ -52,7 +54,7 @@ class SearchPlan(StudyPlan):
 
     @property
     def parameters_per_window(self) -> float | None:
-        """Of the budget, for each training window; None where the width is free."""
+        """Parameters of the budget for each training window; None where the width is free."""
         budget = self.space.budget
         return None if budget is None else budget.n_params / len(self.data.train)
 
@@ -60,7 +62,10 @@ class SearchPlan(StudyPlan):
         """The size of the study's folder at its largest, as far as its epochs can be foreseen."""
         config, n_references = self.config, len(self.references)
         shapes = [count for _, count in self.space.shapes(self.count)]
-        models = (self.build_trial(config.train, one.values, 0) for one in self.references)
+        # References stand outside of the budget, and may be larger than any shape of the space.
+        models = (
+            self.build_trial(config.train, reference.values, 0) for reference in self.references
+        )
         return bytes_needed(
             n_params=max(*shapes, *(count for _, count in models), 0),
             n_trials=config.n_trials + n_references,
@@ -72,18 +77,21 @@ class SearchPlan(StudyPlan):
         )
 
     def warm_start(self, stored: WarmStart | None) -> WarmStart | None:
-        """What is taken over from an earlier search; what is stored already is not read again."""
+        """The warm start from an earlier search; a stored warm start is not read again."""
+        # The source may be gone or have grown since, and a resumed search must learn the same.
         source = self.options.warm_start
         if source is None or (stored and stored.source == stored_name(source)):
             return stored
         return read_warm_start(source, self.space, self.count, self.config.data)
 
     def resumed(self, stored: StudyConfig) -> SearchPlan:
-        """The plan with what the stored study fixes: id, precision, baselines and warm start.
+        """The plan with the fields that the stored study fixes.
+
+        These are id, precision, baselines and warm start.
 
         Raises:
             DataError: The bars have changed.
-            ConfigError: Something else has that would mix two searches in one study.
+            ConfigError: Another change would mix two searches in a single study.
         """
         train = self.config.train
         if not self.precision_known:
@@ -106,10 +114,10 @@ def plan_study(
     """Settles everything that can be settled without starting anything.
 
     Args:
-        space: What is searched.
-        bars: What it is searched on.
-        options: How.
-        cache: Where computed features are kept; None leaves nothing behind.
+        space: Space that is searched.
+        bars: Bars that it is searched on.
+        options: Options of the search.
+        cache: Folder in which computed features are kept; None leaves nothing behind.
 
     Raises:
         ConfigError: The options or the space cannot be used.
@@ -127,6 +135,7 @@ def plan_study(
     name = options.name or study_name(label, bars.sources, data_config)
     folder = study_path(options.out, data_config.tier, name)
     check_folder(folder, resume=options.resume, overwrite=options.overwrite)
+    # The folder comes first, since features of a large panel take minutes.
     data = prepare_search_data(bars, data_config, cache)
     data.check_context(longest_context(space))
     config = new_study_config(
@@ -156,6 +165,7 @@ def plan_study(
         options=options,
         precision_known=pinned,
     )
+    # Fails where the space holds no feasible configuration; the draw itself is not used.
     space.sample(np.random.default_rng(options.seed), plan.count)
     if options.resume and (folder / STUDY_FILE).exists():
         return plan.resumed(read_study_config(folder))
@@ -164,7 +174,7 @@ def plan_study(
 
 
 def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
-    """Number of epochs that every trial gets; the longest one where the grace is adaptive."""
+    """Number of epochs that every trial gets; the longest grace where it is adaptive."""
     if options.grace_period == "auto":
         return longest_grace(train.epochs, options.reduction_factor)
     if options.grace_period > train.epochs:

@@ -1,4 +1,4 @@
-"""What the user of a plan should know of its data before it starts."""
+"""Remarks on a plan and its data that its user should know before it starts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from phase6c.wording import listed
 
 # With more parameters than this for each training window, a model can learn them by heart.
 MAX_PARAMETERS_PER_WINDOW = 5_000
-# Of fewer, an AUC has a standard error of a tenth and more.
+# With fewer windows of the rarer class, an AUC has a standard error of a tenth and more.
 MIN_RARER_CLASS = 20
 # With a smaller share of the tickers, a block says little about the others.
 MIN_TICKER_SHARE = 0.5
 
 
 def remarks(plan: SearchPlan) -> list[str]:
-    """Sentences on the bars, the model, what is taken over, and the space."""
+    """Sentences on the bars, the model, the warm start and the space."""
     lines = data_remarks(plan)
     if plan.config.warm_start is not None:
         lines.append(_taken_over(plan.config.warm_start))
@@ -32,7 +32,7 @@ def remarks(plan: SearchPlan) -> list[str]:
 
 
 def data_remarks(plan: StudyPlan) -> list[str]:
-    """Sentences on the bars, and on the size of the model for so many windows."""
+    """Sentences on the bars, and on the size of the model for the number of windows."""
     summary = plan.data.summary
     lines = list(summary.notes)
     if summary.tickers_without_rows:
@@ -60,18 +60,18 @@ def data_remarks(plan: StudyPlan) -> list[str]:
 
 
 def _taken_over(warm_start: WarmStart) -> str:
-    """How much of an earlier search fits into this one."""
-    found = f"{len(warm_start.points)} of {warm_start.n_told} trials"
+    """A sentence on the part of an earlier search that fits into this search."""
+    fitting = f"{len(warm_start.points)} of {warm_start.n_told} trials"
     untold = ", ".join(warm_start.untold)
     return (
-        f"Warm start from {warm_start.source}: {found} taken over; its best run first, up to "
+        f"Warm start from {warm_start.source}: {fitting} taken over; its best run first, up to "
         f"{len(warm_start.starts)} while they lead"
         + (f". It does not tell {untold}, which are drawn." if untold else ".")
     )
 
 
 def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:
-    """The features that the bars have no columns for, by family."""
+    """A sentence on the features that the bars have no columns for, by family."""
     present = {"close", *(column for name in kept for column in FEATURES[name].needs)}
     features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
     columns = {column for feature in features for column in feature.needs} - present

@@ -1,4 +1,4 @@
-"""Whether a stored study may be gone on with under the options given now."""
+"""The check whether a stored study may be gone on with under the options given now."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
 from phase6c.study.study_config import StudyConfig, WarmStart
 
+# Fields that a resume may change, or that the run itself fills in.
 _MAY_CHANGE = {
     "study_id",
-    "sources",  # the digest tells whether they hold the same
+    "sources",  # the digest tells whether they hold the same bars
     "n_trials",
     "time_budget_s",
     "code_version",
@@ -21,22 +22,24 @@ _MAY_CHANGE = {
     "data_summary",
 }
 
-# Compared by what matters of them.
+# Fields with a comparison of their own: a grid may grow, a digest says more than that it differs,
+# and a source may lie elsewhere.
 _TOLD_APART = {"space", "data_digest", "warm_start"}
 
 
 def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
-    """Checks that nothing differs that would mix two searches in one study.
+    """Checks that no difference would mix two searches in a single study.
 
     Trials and time may change and grids may grow; the code's version is recorded per trial.
 
     Raises:
         DataError: The bars have changed.
-        ConfigError: Something else has; the differences are listed.
+        ConfigError: Another field has changed; the differences are listed.
     """
+    # Other data options make another digest, and are told field by field below.
     if stored.data == wanted.data:
         check_same_data(stored, wanted.data_digest, wanted.data_summary)
-    before, after = (one.model_dump(mode="json") for one in (stored, wanted))
+    before, after = (config.model_dump(mode="json") for config in (stored, wanted))
     compared = before.keys() - {*_MAY_CHANGE, *_TOLD_APART}
     differences = [
         difference
@@ -55,13 +58,15 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
 
 
 def check_same_data(stored: StudyConfig, digest: str, summary: Values) -> None:
-    """Checks that the data of a study are still those that it was started with.
+    """Checks that a study still has the data that it was started with.
 
     Raises:
-        DataError: The bars, or what the code makes of them, have changed.
+        DataError: The bars have changed, or the features that the code makes of them.
     """
     if stored.data_digest == digest:
         return
+    # The digest of a study's data is of the made features: the bars' own digest tells the causes
+    # apart.
     if stored.data_summary.get("bars_digest") == summary.get("bars_digest"):
         rule = "A study needs code that makes the same of its bars"
         remedy = (
@@ -74,7 +79,7 @@ def check_same_data(stored: StudyConfig, digest: str, summary: Values) -> None:
 
 
 def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
-    """What differs, field by field."""
+    """The differences, field by field."""
     if isinstance(before, dict) and isinstance(after, dict):
         for field in before:
             yield from _differences(field, before[field], after.get(field))
@@ -83,8 +88,8 @@ def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _space_differences(stored: Values, wanted: Values) -> list[str]:
-    """What differs, apart from grids that have grown."""
-    found = [
+    """The differences between two spaces, apart from grids that have grown."""
+    differences = [
         f"space {name}: {stored[name]!r} -> {wanted[name]!r}"
         for name in ("name", "budget", "fixed", "rules")
         if stored[name] != wanted[name]
@@ -92,20 +97,22 @@ def _space_differences(stored: Values, wanted: Values) -> list[str]:
     for name in sorted({*stored["axes"], *wanted["axes"]}):
         before, after = stored["axes"].get(name), wanted["axes"].get(name)
         if before != after and not _has_grown(before, after):
-            found.append(f"axis {name}: {before} -> {after}")
-    return found
+            differences.append(f"axis {name}: {before} -> {after}")
+    return differences
 
 
 def _warm_start_differences(stored: WarmStart | None, wanted: WarmStart | None) -> list[str]:
-    """Whether two sources differ in what they say, wherever they are."""
+    """The difference between the trials of two sources, wherever the sources are."""
     before, after = (
-        f"{one.source} ({one.source_digest[:12]})" if one else None for one in (stored, wanted)
+        f"{start.source} ({start.source_digest[:12]})" if start else None
+        for start in (stored, wanted)
     )
     same = (stored and stored.source_digest) == (wanted and wanted.source_digest)
     return [] if same else [f"warm_start: {before} -> {after}"]
 
 
 def _has_grown(before: Values | None, after: Values | None) -> bool:
+    """Whether a grid has all its earlier values; the trials of the study are still in its space."""
     if not before or not after or before["kind"] != "grid" or after["kind"] != "grid":
         return False
     return set(before["values"]) <= set(after["values"])

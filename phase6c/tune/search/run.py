@@ -93,7 +93,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         epochs: Number of epochs of a trial that is never stopped.
         grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
         audit_share: Share of the trials that a rung would stop and that are finished all the same.
-        reduction_factor: Of so many trials at a rung, the best goes on.
+        reduction_factor: Number of trials at a rung of which a single trial goes on.
         objective: Metric of the validation block that is optimised.
         searcher: Name of the sampler, or a searcher of Ray Tune's that was made without a space;
             it is told `score`, the larger the better.
@@ -101,10 +101,10 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         time_budget_s: Seconds after which the search ends; None for no limit.
         ranges: Whether the grids of the training axes become ranges.
         pins: Fixed values of configuration fields, by their flat names.
-        references: Names of references that run first, beside those of the space.
+        references: Names of references that run first, beside the references of the space.
         warm_start: Folder of an earlier study, or a file of trials, to take over from.
         gpus: Number of GPUs; None for all there are.
-        gpus_per_trial: Share of a GPU for each trial; None for what the budget's memory needs.
+        gpus_per_trial: Share of a GPU for each trial; None for the need of the budget's memory.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
         seed: Seed of the search; all others follow from it.
@@ -128,6 +128,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.
     """
+    # First of all, while the only local names are the keywords as they were given.
     given: Values = locals() | {"data": data or {}}
     named = {field: given[field] for field in SearchOptions.model_fields}
     asked = parse(SearchOptions, {**named, **unknown})
@@ -148,9 +149,9 @@ class SearchJob(Job[StudySearcher, Study]):
     """A search on Ray.
 
     Attributes:
-        plan: The search.
-        trainable: The class of Ray's that trains a trial.
-        sampler: Proposes configurations; None for uniform draws.
+        plan: Plan of the search.
+        trainable: Class of Ray's that trains a trial.
+        sampler: Sampler that proposes configurations; None for uniform draws.
     """
 
     plan: SearchPlan
@@ -175,6 +176,7 @@ class SearchJob(Job[StudySearcher, Study]):
 
     @property
     def goal(self) -> Goal:
+        # References come on top of the trials that were asked for.
         return Goal(self.plan.config.n_trials, lambda trial: trial.chosen)
 
     def resumed(self, stored: StudyConfig) -> SearchJob:
@@ -195,6 +197,7 @@ class SearchJob(Job[StudySearcher, Study]):
 
     def settled_config(self, resources: Resources) -> StudyConfig:
         plan = self.plan
+        # Drawn by the study's seed: the precision is measured on the same shape in every run.
         values = plan.space.sample(np.random.default_rng(plan.config.seed), plan.count)
         return with_precision_and_baselines(plan, model_of(values), resources)
 
@@ -205,7 +208,7 @@ class SearchJob(Job[StudySearcher, Study]):
         self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
     ) -> StudySearcher:
         plan = self.plan
-        # A probe counts as tried by nobody: its seed and its length are not those of a search.
+        # A probe counts as tried by nobody: its seed and its length differ from a search's.
         known = (ledger.trials[number] for number in sorted(ledger.trials))
         proposals = Proposals(
             plan.space,
@@ -251,13 +254,14 @@ def search_job(
 
 
 def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool) -> StudyConfig:
-    """The configuration at the end of a run: whether it is complete, and the corrected best."""
+    """The configuration at the end of a run, with its completeness and the corrected best."""
     unfinished = any(trial.searched and not trial.finished for trial in trials.values())
     chosen = sum(trial.chosen for trial in trials.values())
     if exhausted:
         logger.info("The space holds nothing new after %d trials.", chosen)
     done = exhausted or chosen >= config.n_trials
     config = config.model_copy(update={"complete": done and not unfinished})
+    # The best is corrected for the choice among all trials, so only at the end.
     if not config.complete:
         return config
     corrected = correct_best(folder, config, trials.values())
@@ -266,7 +270,7 @@ def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool
 
 
 def _with_a_value(study: Study) -> Study:
-    """The study, unless it is complete and nothing came of it.
+    """The study, unless it is complete and without a value.
 
     Raises:
         StudyFailedError: No trial reached a value.

@@ -18,17 +18,15 @@ BuildTrial = Callable[[Values, int], tuple[TrialConfig, int]]
 
 
 class StudySearcher(TrialSearcher):
-    """Hands out what a search tries: its unfinished trials, references, warm starts, proposals.
+    """Hands out the trials of a search: unfinished trials, references, warm starts, proposals.
 
     Args:
-        ledger: Where each choice is written before Ray hears of it.
+        ledger, payload, halt: See `TrialSearcher`.
         proposals: Warm starts and new configurations.
-        build: Completes flat values to a trial's configuration.
-        references: Run first, outside the budget.
-        n_trials: How many configurations are sampled or warm-started in all.
-        in_budget: Whether a parameter count lies in the budget.
-        payload: What every worker needs beside the trial: the study's folder, id, provenance.
-        halt: While it is requested nothing is handed out.
+        build: Function that completes flat values to a trial's configuration.
+        references: Configurations that run first, outside the budget.
+        n_trials: Number of configurations that are sampled or warm-started in all.
+        in_budget: Function that tells whether a parameter count lies in the budget.
     """
 
     def __init__(
@@ -50,15 +48,19 @@ class StudySearcher(TrialSearcher):
         self._n_trials = n_trials
         self._in_budget = in_budget
         known = {trial.name for trial in searched}
-        self._references = deque(one for one in references if one.name not in known)
+        self._references = deque(
+            reference for reference in references if reference.name not in known
+        )
 
     def _choose(self) -> int | None:
         if self._references:
             reference = self._references.popleft()
             return self._try(reference.values, "reference", reference.name)
-        chosen = sum(one.chosen for one in self._ledger.trials.values())
+        # Counted anew from the ledger: a study that is resumed may have some of its trials already.
+        chosen = sum(trial.chosen for trial in self._ledger.trials.values())
         if chosen >= self._n_trials or self.exhausted:
             return None
+        # A start that is not due yet waits for the trials before it; meanwhile others are sampled.
         values = self._proposals.next_start()
         if values is not None:
             return self._try(values, "warm_start", None)
@@ -73,6 +75,7 @@ class StudySearcher(TrialSearcher):
 
     def _try(self, values: Values, source: Source, name: str | None) -> int:
         config, n_params = self._build(values, self._next_number())
+        # A reference too, so that the search does not propose it again.
         self._proposals.reserve(config)
         return self._record(
             config,

@@ -29,7 +29,7 @@ from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.saved_model import load_model
 from phase6c.study.ledger import FILE_NAME, read_trials
 from phase6c.study.study import load_study
-from phase6c.tune.evaluation.conclusion import Conclusion
+from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
@@ -242,7 +242,7 @@ def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies,
         raise InterruptedStudyError("rule", "value", "remedy", 130)
 
     with pytest.raises(InterruptedStudyError):
-        Conclusion(course, signalled).evidence()
+        conclude(course, signalled)
     assert not (tmp_path / OPENINGS_FILE).exists()
 
 

@@ -15,6 +15,8 @@ from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
 from phase6c.errors import DataError
 from phase6c.evaluation.card_files import JUDGED_PREDICTIONS_FILE
+from phase6c.evaluation.evaluated import Evaluated
+from phase6c.evaluation.fit_run import FitRun
 from phase6c.evaluation.fits import read_refit
 from phase6c.nn.saved_model import load_model
 from phase6c.nn.trainer import Trainer
@@ -22,7 +24,7 @@ from phase6c.study.trial_folder import REFIT_STATE_FILE
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import Evaluated, EvaluationJob, run_evaluation
+from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.runtime.session import run_job
 from search_spaces import tiny
 
@@ -96,21 +98,25 @@ def test_closes_alone_are_enough(made_bars, tmp_path):
     assert model.predict(source)["p"].between(0, 1).all()
 
 
-class KilledInItsRefit(FitTrainable):
+class KilledRun(FitRun):
     """Its worker dies by SIGKILL in the middle of a refit, once."""
 
     def _refit(self) -> bool:
-        flag, train = self._folder.parent / "killed", Trainer.train_only
+        flag, train = self.folder.parent / "killed", Trainer.train_only
 
         def train_or_die(trainer: Trainer) -> None:
-            if (self._folder / REFIT_STATE_FILE).exists() and not flag.exists():
-                flag.write_text(self._folder.name)
+            if (self.folder / REFIT_STATE_FILE).exists() and not flag.exists():
+                flag.write_text(self.folder.name)
                 os.kill(os.getpid(), signal.SIGKILL)
             train(trainer)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Trainer, "train_only", train_or_die)
             return super()._refit()
+
+
+class KilledInItsRefit(FitTrainable):
+    run_type = KilledRun
 
 
 def test_a_worker_that_is_killed_in_a_refit_costs_nothing_but_time(made_bars, tmp_path):

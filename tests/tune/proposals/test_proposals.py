@@ -188,7 +188,7 @@ def test_nothing_is_proposed_twice_whatever_the_number_of_workers(
 @every_searcher
 def test_proposals_are_feasible(searcher: str) -> None:
     for trial in search(propose(searcher, tiny.SPACE), range(30)):
-        assert tiny.SPACE.broken_rule(dict(trial.params), count) is None
+        assert tiny.SPACE.complete(trial.params, count) == trial.params
         assert tiny.BUDGET.contains(count(model_of(trial.params)))
 
 

@@ -96,7 +96,7 @@ def test_of_losses_the_lower_are_taken(study):
 def test_another_budget_tier_and_horizon_are_fitted(study):
     taken = take(study(0.6, 0.7), budget_2m.SPACE, tier="a20", horizon_days=5)
     for values in taken.starts:
-        assert budget_2m.SPACE.broken_rule(values, count) is None
+        assert budget_2m.SPACE.complete(values, count) == values
 
 
 def test_another_label_is_refused(study):

@@ -19,6 +19,7 @@ from ray.cluster_utils import Cluster
 import phase6c
 from phase6c.statistics.health import Health
 from phase6c.records import Measurement, Metrics
+from phase6c.nn.trial_run import TrialRun
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from phase6c.tune.runtime.session import run_job
@@ -27,23 +28,27 @@ from phase6c.tune.runtime.trainable import TransformerTrainable
 from search_spaces import budget_2m
 
 
-class Timed(TransformerTrainable):
+class TimedRun(TrialRun):
     def _make_trainer(self):
         self._began = time.time()
 
     def _train_epoch(self):
-        (self._folder / "begun").touch()
+        (self.folder / "begun").touch()
         # None ends before all four have begun.
-        while len(list(self._folder.parent.glob("trial_*/begun"))) < 4:
+        while len(list(self.folder.parent.glob("trial_*/begun"))) < 4:
             time.sleep(0.05)
-        (self._folder / "times.json").write_text(
+        (self.folder / "times.json").write_text(
             json.dumps([self._began, time.time(), ray.get_gpu_ids()])
         )
         healthy = Health(verdict="healthy")
         metrics = Metrics(auc=0.6)
-        return self._measurements.append(
+        return self.measurements.append(
             Measurement(epoch=1, value=0.6, metrics=metrics, health=healthy, duration_s=1.0)
-        ) or self._measurements[-1]
+        ) or self.measurements[-1]
+
+
+class Timed(TransformerTrainable):
+    run_type = TimedRun
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.trainer import Trainer
+from phase6c.nn.trial_run import TrialRun
 from phase6c.storage.files import read_lines
 from phase6c.study.study_config import write_study_config
 from phase6c.study.trial_folder import LAST_FILE, METRICS_FILE, read_predictions, trial_folder
@@ -108,7 +109,7 @@ def test_epoch_that_runs_out_of_memory_is_begun_again_in_half_batches(
     assert found[-1]["epoch"] == epoch
     assert found[-1]["micro_batch_size"] == HALF_BATCH
     assert found[-1]["metrics"] == pytest.approx(expected[-1]["metrics"], abs=2e-3)
-    rows, others = (read_predictions(it._folder) for it in (one, undisturbed))
+    rows, others = (read_predictions(it._run.folder) for it in (one, undisturbed))
     assert rows is not None
     assert others is not None
     np.testing.assert_allclose(rows["logit"], others["logit"], rtol=0, atol=1e-3)
@@ -119,12 +120,12 @@ def test_half_batches_that_do_not_fit_either_end_the_trial(
 ) -> None:
     one = take_up()
     one.step()
-    before = (one._folder / LAST_FILE).read_bytes()
+    before = (one._run.folder / LAST_FILE).read_bytes()
     limit_memory(range(10_000))
     with pytest.raises(torch.OutOfMemoryError):
         one.step()
-    assert (one._folder / LAST_FILE).read_bytes() == before
-    assert len(read_lines(one._folder / METRICS_FILE)) == 1
+    assert (one._run.folder / LAST_FILE).read_bytes() == before
+    assert len(read_lines(one._run.folder / METRICS_FILE)) == 1
 
 
 def test_micro_batch_is_halved_once_in_a_trial(take_up: TakeUp, limit_memory: Any) -> None:
@@ -176,7 +177,7 @@ def test_checkpoint_of_another_shape_is_passed_over_and_the_trial_starts_over(
 ) -> None:
     one, other = take_up(), take_up("other", d_model=16)
     expected, _ = measured(one.step()), other.step()
-    shutil.copy(other._folder / LAST_FILE, one._folder / LAST_FILE)
+    shutil.copy(other._run.folder / LAST_FILE, one._run.folder / LAST_FILE)
     with caplog.at_level(logging.WARNING, logger="phase6c"):
         one = take_up(reported=1)
     assert "the trial starts over" in caplog.text
@@ -187,17 +188,17 @@ def test_next_trial_finds_the_memory_of_the_one_before_free(
     take_up: TakeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = take_up()
-    before, alive = weakref.ref(one._trainer), []
-    make = TransformerTrainable._make_trainer
+    before, alive = weakref.ref(one._run._trainer), []
+    make = TrialRun._make_trainer
 
-    def look(self: TransformerTrainable) -> Trainer:
+    def look(self: TrialRun) -> Trainer:
         gc.collect()
         alive.append(before())
         return make(self)
 
-    monkeypatch.setattr(TransformerTrainable, "_make_trainer", look)
-    folder = one._folder.parent
-    trial = one._trial.model_dump(mode="json")
+    monkeypatch.setattr(TrialRun, "_make_trainer", look)
+    folder = one._run.folder.parent
+    trial = one._run.trial.model_dump(mode="json")
     assert one.reset_config({**handed_out(folder, trial, 0), "number": 1})
     assert alive == [None]
-    assert one._folder == trial_folder(folder, 1)
+    assert one._run.folder == trial_folder(folder, 1)

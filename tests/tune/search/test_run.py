@@ -23,6 +23,7 @@ from ray.tune.search.optuna import OptunaSearch
 import phase6c
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
+from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space.axes import Grid
 from phase6c.space.space import Space
@@ -82,15 +83,15 @@ class Shallow(Searcher):
             self.told[int(trial_id.split(".", maxsplit=1)[0])] = result["score"]
 
 
-class Scripted(TransformerTrainable):
+class Scripted(TrialRun):
     """Trains nothing: each epoch's value follows from the trial's number."""
 
     def _make_trainer(self) -> Any:
-        self._number = int(self._folder.name.removeprefix("trial_"))
+        self._number = int(self.folder.name.removeprefix("trial_"))
         return None
 
     def _train_epoch(self) -> Measurement:
-        epoch = len(self._measurements) + 1
+        epoch = len(self.measurements) + 1
         value = 0.5 + self._number / 100 + epoch / 1000
         measurement = Measurement(
             epoch=epoch,
@@ -99,7 +100,7 @@ class Scripted(TransformerTrainable):
             health=Health(verdict="healthy"),
             duration_s=0.0,
         )
-        self._measurements.append(measurement)
+        self.measurements.append(measurement)
         return measurement
 
 
@@ -128,7 +129,7 @@ class Dying(Scripted):
     """Its worker is killed once, in the first epoch of trial 1."""
 
     def _train_epoch(self) -> Measurement:
-        marker = self._folder / "died"
+        marker = self.folder / "died"
         if self._number == 1 and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -140,10 +141,13 @@ NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3
 
 @pytest.fixture
 def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
-    def start(trainable: type[TransformerTrainable], **options: Any) -> Study:
+    def start(scripted: type[TrialRun], **options: Any) -> Study:
+        class Started(TransformerTrainable):
+            run_type = scripted
+
         given = {"n_trials": 5, "epochs": 2, "out": str(tmp_path), "scheduler": "none", **options}
         plan = plan_study(tiny.SPACE, sp500, SearchOptions(**given))
-        return run_job(search_job(plan, trainable))
+        return run_job(search_job(plan, Started))
 
     return start
 

@@ -1,0 +1,204 @@
+"""A trial from its first epoch to its last, with its files, in any process and without Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from phase6c.config import TrialConfig, Values, parse
+from phase6c.data.windows import SearchData
+from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.lane import Lane, Weights
+from phase6c.nn.memory import is_out_of_memory, release_unused
+from phase6c.nn.trainer import EpochResult, Trainer
+from phase6c.records import Measurement, is_complete
+from phase6c.study.trial_folder import (
+    BEST_WEIGHTS_FILE,
+    PREDICTIONS_FILE,
+    begin_trial_folder,
+    write_checksums,
+    write_epochs,
+)
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """A trial that is to be run, and its place on disk.
+
+    Attributes:
+        folder: Folder of the trial.
+        config: Nested configuration of the trial, as the ledger holds it.
+        provenance: Study, data and code of the trial, for config.json.
+        step: Step of an evaluation that the training is for; None in a search.
+    """
+
+    folder: Path
+    config: Values
+    provenance: Values
+    step: str | None = None
+
+    @property
+    def content(self) -> Values:
+        """The content of config.json."""
+        step = {"step": self.step} if self.step else {}
+        return {**self.provenance, **self.config, **step}
+
+
+class TrialRun:
+    """Runs a trial in its own folder, an epoch at a time.
+
+    Everything is on disk before an epoch is told of. A run always looks for a checkpoint in the
+    folder first, so that the same task given again is all that a resume or a retry needs.
+
+    Args:
+        task: Trial and folder.
+        data: Windows that the trial learns from.
+
+    Attributes:
+        folder: Folder of the trial.
+        trial: Configuration of the trial.
+        measurements: Measurement of each epoch so far.
+        lane: Lane that the trial is trained in. Nothing but this lane is read or written for the
+            trial's files, whichever other lanes its trainer may have.
+
+    Raises:
+        StorageError: The folder cannot be read or written.
+    """
+
+    def __init__(self, task: TrialTask, data: SearchData) -> None:
+        self.folder = task.folder
+        self.trial = parse(TrialConfig, task.config)
+        self._data = data
+        begin_trial_folder(self.folder, task.content)
+        self._take_up()
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of the trial; a run of its own has a trainer with a single lane."""
+        return self._trainer.lanes[0]
+
+    def measure(self, epoch: int) -> Measurement:
+        """The measurement of an epoch: an earlier one from the checkpoint, the next by training.
+
+        Raises:
+            MemoryError: Half batches do not fit either; torch raises errors of its own.
+            StorageError: A file cannot be written.
+        """
+        if epoch <= len(self.measurements):
+            return self.measurements[epoch - 1]
+        return self._train_epoch()
+
+    def close(self) -> None:
+        """Frees the trainer's memory, which the next run may need."""
+        del self._trainer
+        release_unused()
+
+    def _take_up(self) -> None:
+        """Goes on from the trial's checkpoint, or begins the trial."""
+        self.measurements: list[Measurement] = []
+        self._logits: list[np.ndarray] = []
+        self._trainer = self._make_trainer()
+
+    def _make_trainer(self) -> Trainer:
+        trainer = Trainer([self.trial], self._data)
+        (lane,) = trainer.lanes
+        known = load_checkpoint(self.folder, lane)
+        if known is not None:
+            lane.load_state_dict(known.state)
+            self.measurements, self._logits = known.measurements, known.logits
+            # The file may be of an epoch after the checkpoint, which now never was.
+            if lane.best.weights is not None:
+                save_weights(self.folder, lane.best.weights)
+                write_checksums(self.folder, [BEST_WEIGHTS_FILE])
+        return trainer
+
+    def _train_epoch(self) -> Measurement:
+        result = self._epoch_that_fits()
+        self._keep(result)
+        return result.measurement
+
+    def _epoch_that_fits(self) -> EpochResult:
+        """The next epoch; out of memory, it is begun again from the checkpoint in half batches.
+
+        The checkpoint is the state before the epoch, so that nothing half-trained survives.
+        """
+        try:
+            (result,) = self._trainer.train_epoch()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or self._trainer.micro_batch_size is not None:
+                raise
+        else:
+            return result
+        # Only here is the error gone, whose traceback holds the tensors of the epoch.
+        self.close()
+        self._take_up()
+        self._trainer.halve_micro_batch()
+        (result,) = self._trainer.train_epoch()
+        return result
+
+    def _keep(self, result: EpochResult) -> None:
+        """Writes the files of an epoch; the checkpoint comes last, since it vouches for them."""
+        self.measurements.append(result.measurement)
+        self._logits.append(result.val_logits)
+        write_epochs(self.folder, self.measurements, self._logits, self._data)
+        written = [PREDICTIONS_FILE]
+        if result.improved and self.lane.best.weights is not None:
+            save_weights(self.folder, self.lane.best.weights)
+            written.append(BEST_WEIGHTS_FILE)
+        write_checksums(self.folder, written)
+        state = self.lane.state_dict()
+        save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial, trained to its end; without a best epoch if no epoch reached a value.
+
+    Attributes:
+        measurements: Measurement of each epoch.
+        best: Measurement of the best epoch.
+        weights: Ordinary weights of that epoch, as `LaneTransformer.lane_state` returns them.
+        val_logits: Logits of that epoch on the validation block.
+    """
+
+    measurements: tuple[Measurement, ...]
+    best: Measurement | None
+    weights: Weights | None
+    val_logits: Float32[np.ndarray, " window"] | None
+
+
+def run_trial(
+    config: TrialConfig,
+    data: SearchData,
+    device: torch.device | None = None,
+) -> TrialResult:
+    """Trains a trial in memory to its end, or until it diverges; no file is written.
+
+    Args:
+        config: Configuration of the trial.
+        data: Train and val blocks.
+        device: Device of the model; by default the GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: The trial is not about this data.
+        DataError: The context is longer than the bars allow.
+    """
+    trainer = Trainer([config], data, device)
+    measurements: list[Measurement] = []
+    best: EpochResult | None = None
+    while not measurements or not (
+        measurements[-1].diverged or is_complete(measurements, config.train)
+    ):
+        (result,) = trainer.train_epoch()
+        measurements.append(result.measurement)
+        best = result if result.improved else best
+    return TrialResult(
+        measurements=tuple(measurements),
+        best=None if best is None else best.measurement,
+        weights=trainer.lanes[0].best.weights,
+        val_logits=None if best is None else best.val_logits,
+    )
