@@ -34,7 +34,11 @@ settings.load_profile("phase6c")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start Ray come first, so that no worker is left with a long one at the end."""
-    long = {item.path for item in items if item.get_closest_marker("ray")}
+    long = {
+        item.path
+        for item in items
+        if item.get_closest_marker("ray") or item.get_closest_marker("chaos")
+    }
     items.sort(key=lambda item: item.path not in long)
 
 
