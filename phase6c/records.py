@@ -215,6 +215,7 @@ class Trial(Record):
 
     def varied_from(self, base: Trial) -> dict[str, Any]:
         """The fields in which its configuration differs from another's, with its own values."""
+        # Probes repeat their base under other seeds, which is no change of a field.
         own, others = (_sections(trial.config) for trial in (self, base))
         return {name: value for name, value in own.items() if others.get(name) != value}
 

@@ -33,6 +33,7 @@ def final_scores(search: Search) -> FinalScores:
     if not results:
         return FinalScores((), np.zeros(0), np.zeros(0))
     curves = [np.array(result.curve) for result in results]
+    # Stopped trials were judged at another age: as they stand, their scores are too low to compare.
     forecast = CurveModel(curves, search.n_epochs).forecast(curves)
     complete = np.array([result.state == "COMPLETE" for result in results])
     return FinalScores(

@@ -63,6 +63,7 @@ class Levels:
         if self.listed:
             where = {row.value: n for n, row in enumerate(self.rows)}
             return np.eye(len(self.rows))[[where[value] for value in values]]
+        # Zero is a level of its own: no bin of the range shares in it.
         first = 1 if isinstance(self.axis, ZeroOr) else 0
         centres = self._centres[first:]
         raw = np.array([_raw(self.axis, value) for value in values])

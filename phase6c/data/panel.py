@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 from collections.abc import Sequence
 from functools import cache
@@ -61,10 +62,34 @@ def panel_digest(bars: Bars, features: Sequence[Feature]) -> str:
 
 @cache
 def feature_code_digest() -> str:
-    """SHA-256 of the features' source and of the versions of the libraries that it calls."""
+    """SHA-256 of the features' code, and of the versions of the libraries that it calls.
+
+    Comments and docstrings do not count: better prose makes no model's features other ones.
+    """
     sources = [Path(catalogue.__file__), *sorted(Path(indicators.__path__[0]).glob("*.py"))]
     versions = {name: version(name) for name in ("numpy", "pandas", "TA-Lib")}
-    return digest_of({"sources": [path.read_text() for path in sources], **versions})
+    return digest_of(
+        {"sources": [_without_prose(path.read_text()) for path in sources], **versions}
+    )
+
+
+def _without_prose(source: str) -> str:
+    """A module's code without comments and docstrings, in one layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1 and _is_text(body[0]):
+            del body[0]
+    return ast.unparse(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is a text alone, as a docstring is."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _compute(bars: Bars, features: Sequence[Feature]) -> np.ndarray:

@@ -31,6 +31,7 @@ def write_card(folder: Path, card: Card, evidence: Evidence) -> None:
     Raises:
         StorageError: A file cannot be written.
     """
+    # A run that is cut short here leaves no card.json, and is concluded again when it is resumed.
     write_frame(folder / JUDGED_PREDICTIONS_FILE, predictions(evidence))
     write_whole(folder / CARD_HTML, _page(card, evidence))
     write_whole(folder / CARD_MD, markdown(card))

@@ -48,6 +48,8 @@ def ticker_tables(
     for ticker in tickers:
         own = truth.tickers == ticker
         part = truth.take(own)
+        # Each ticker has an interval of its own: a gain over all of them may come from a single
+        # ticker.
         over = gain(chosen[own], best[own], evidence.best_baseline, part, evidence.draws)
         cells = _compared(chosen[own], best[own], part.y)
         rows.append((str(ticker), over.log_loss, over.auc, *cells))

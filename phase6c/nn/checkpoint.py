@@ -48,6 +48,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
     At any time one of the two is whole, and there are never more than these two.
     """
+    # Packed first: where memory is short, both files are still there.
     packed = _packed(_to_plain(checkpoint))
     last = folder / LAST_FILE
     if last.exists():
@@ -77,6 +78,7 @@ def load_checkpoint(folder: Path, lane: Lane) -> Checkpoint | None:
         try:
             return _read(path, lane)
         except Exception as error:  # the content of a foreign file may raise anything
+            # A disk that cannot be read and a lack of memory say nothing against the file.
             if isinstance(error, StorageError) or is_out_of_memory(error):
                 raise
             reason = str(error) if isinstance(error, _UnusableError) else type(error).__name__
@@ -102,6 +104,7 @@ def load_state(path: Path, lane: Lane) -> bool:
         return False
     payload = read_checked(path)
     state = None if payload is None else _state_of(payload)
+    # Compared as a whole before anything is loaded: a lane is never left half-loaded.
     if state is None or _form(state) != _form(lane.state_dict()):
         logger.warning("%s cannot be used and is deleted; its training starts over", path)
         remove(path)
@@ -172,6 +175,7 @@ def _read(path: Path, lane: Lane) -> Checkpoint:
 def _to_plain(checkpoint: Checkpoint) -> Values:
     """Tensors and plain values alone, so that reading it back executes no code."""
     return {
+        # Under the name that it had when a trainer had a single state for all lanes.
         "trainer": checkpoint.state,
         "measurements": [one.model_dump(mode="json") for one in checkpoint.measurements],
         "logits": [torch.from_numpy(own) for own in checkpoint.logits],
@@ -190,6 +194,7 @@ def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
         _UnusableError: Its parts are not of the same epoch, or it has another shape.
     """
     stored, n_epochs = checkpoint.state, len(checkpoint.measurements)
+    # The checksum vouches for the bytes alone; another program may have written them.
     epochs = [one.epoch for one in checkpoint.measurements]
     if epochs != list(range(1, n_epochs + 1)) or n_epochs != stored["epoch"]:
         raise _UnusableError("its parts are not of one epoch")
@@ -201,6 +206,7 @@ def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
 
 def _with_own_streams(stored: Values, own: Values) -> Values:
     """A lane's state; streams of another kind of device begin anew."""
+    # A CPU's stream is 5056 bytes, a GPU's 16: the order goes on, the dropout masks are others.
     pairs = zip(stored["streams"], own["streams"], strict=True)
     streams = [theirs if theirs.shape == mine.shape else mine for theirs, mine in pairs]
     return {**stored, "streams": streams}
@@ -220,6 +226,7 @@ def _form(state: object) -> object:
 
 def _are_weights_of(own: Values, bests: Sequence[Values]) -> bool:
     """Whether the weights of the best epoch, if there are any, have the model's names and sizes."""
+    # By size and not by shape, since the ordinary weights have no lane axis and lie transposed.
     expected = {name: weight.numel() for name, weight in own["model"].items()}
     return all(
         {name: weight.numel() for name, weight in best["weights"].items()} == expected

@@ -93,8 +93,9 @@ class Lane:
         """Everything that the next epoch depends on; `torch.load(weights_only=True)` reads it.
 
         The tensors are live: the state must be written out or copied before training on. Those of
-        model and optimiser keep a lane axis of length 1, as files of earlier versions have it.
+        model and optimiser keep a lane axis of length 1.
         """
+        # A slice and no index: the files have had the lane axis since they had one lane only.
         own = slice(self._place, self._place + 1)
         return {
             "epoch": self.epoch,
@@ -112,10 +113,12 @@ class Lane:
         """
         self.epoch = state["epoch"]
         self.micro_batch_size = state["micro_batch_size"]
+        # Copied into the shared tensors and not put in their place: the optimiser holds views.
         for name, weight in self._model.state_dict().items():
             weight[self._place].copy_(state["model"][name][0])
         self._optimiser.load_lane(self._place, state["optimiser"])
         for stream, saved in zip(self._streams(), state["streams"], strict=True):
+            # A generator takes its state from the CPU, wherever its numbers are drawn.
             stream.set_state(saved.cpu())
         (best,) = state["best"]
         self.best = Best(**best)

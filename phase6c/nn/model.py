@@ -1,4 +1,4 @@
-"""A pre-norm transformer classifier over patches of days: K of one shape, side by side in lanes."""
+"""A pre-norm transformer classifier over patches of days, K of a shape side by side in lanes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Purpose = Literal["weights", "dropout", "order"]
 _STREAMS: dict[Purpose, int] = {"weights": 0, "dropout": 1, "order": 2}
 # Standard deviation of GPT-2's positions, small beside the embedded days.
 _POSITION_STD = 0.02
-# Dropout compares 16 random bits with a threshold: four decisions for one 64-bit draw.
+# Dropout compares 16 random bits with a threshold: four decisions for each 64-bit draw.
 _LEVELS = 1 << 16
 _DECISIONS_PER_DRAW = 4
 
@@ -28,6 +28,7 @@ def lane_generator(
     seed: int, purpose: Purpose, device: torch.device | str = "cpu"
 ) -> torch.Generator:
     """The random stream of a lane for a purpose; it depends on seed and purpose alone."""
+    # Purposes are spawned children, so that no stream of a seed is a piece of another seed's.
     entropy = np.random.SeedSequence(seed, spawn_key=(_STREAMS[purpose],))
     state = int(entropy.generate_state(1, np.uint64)[0])
     return torch.Generator(device).manual_seed(state)
@@ -38,6 +39,7 @@ class LaneLinear(nn.Module):
 
     def __init__(self, n_lanes: int, n_in: int, n_out: int, bias: bool = True) -> None:
         super().__init__()
+        # Transposed against torch.nn.Linear: a batched product takes it as it is.
         self.weight = nn.Parameter(torch.empty(n_lanes, n_in, n_out))
         self.bias = nn.Parameter(torch.empty(n_lanes, 1, n_out)) if bias else None
 
@@ -45,6 +47,7 @@ class LaneLinear(nn.Module):
         """Maps every row of a lane by the lane's own weights."""
         if self.bias is None:
             return torch.bmm(x, self.weight)
+        # The bias is added within the product: no second pass over the output.
         return torch.baddbmm(self.bias, x, self.weight)
 
 
@@ -99,7 +102,9 @@ class LaneDropout:
         # A lane without dropout leaves its stream alone, exactly as it would without the others.
         for lane, generator in enumerate(self.generators):
             if self._active[lane]:
+                # From the lowest 64-bit number up without an upper end: all bits are random.
                 bits[lane].random_(-(1 << 63), None, generator=generator)
+        # Up to three levels too many were drawn; they are left out.
         levels = bits.view(torch.int16)[:, :count].reshape(lanes, n_masks, rows, width)
         return [(level >= self._first_kept) * self._scale for level in levels.unbind(1)]
 
@@ -177,9 +182,11 @@ class LaneTransformer(nn.Module):
         without it the result depends on the weights and windows alone.
         """
         lanes, batch, _, _ = windows.shape
+        # Head and shortcut stay outside: a logit in bfloat16 has two or three digits.
         with torch.autocast(windows.device.type, torch.bfloat16, enabled=self._bfloat16):
             hidden = _norm(self._encode(windows, dropout))
         hidden = hidden.view(lanes, batch, *self.positions.shape[2:])
+        # The last token holds the newest days, the ones that the label follows.
         pooled = hidden.mean(2) if self.config.pooling == "mean" else hidden[:, :, -1]
         logits = self.head(pooled)
         if self.shortcut is not None:
@@ -203,6 +210,7 @@ class LaneTransformer(nn.Module):
         lanes, batch, _, _ = windows.shape
         tokens, width = self.positions.shape[2:]
         rows = batch * tokens
+        # Days of a patch lie one after the other, so that a patch is a reshaped piece of a window.
         x: Tensor = self.embed(windows.reshape(lanes, rows, -1))
         x = (x.view(lanes, batch, tokens, width) + self.positions).view(lanes, rows, width)
         n_masks = 2 * len(self.blocks)
@@ -228,6 +236,8 @@ class LaneTransformer(nn.Module):
         """
         residual = (2 * self.config.n_layers) ** -0.5
         generator = lane_generator(seed, "weights")
+        # All weights come from a single stream in the order of their definition: a layer that is
+        # moved or added changes the initial weights of every seed.
         for name, parameter in self.named_parameters():
             own = parameter[lane]
             if name == "positions":
@@ -282,6 +292,7 @@ def count_parameters(config: ModelConfig, n_features: int) -> int:
 
     All blocks of a shape have the same size, so that a single block is built for any `n_layers`.
     """
+    # Fields that change no count are set alike, so that the cache knows fewer shapes.
     shape = config.model_copy(
         update={"n_layers": 1, "n_heads": 1, "pooling": "mean", "dropout": 0.0}
     )
@@ -291,6 +302,7 @@ def count_parameters(config: ModelConfig, n_features: int) -> int:
 
 @cache
 def _count_parts(one_layer: ModelConfig, n_features: int) -> tuple[int, int]:
+    # Shapes without memory: a search counts thousands of models, some of 200M parameters.
     with torch.device("meta"):
         model = LaneTransformer(one_layer, n_features)
     total, block = (

@@ -39,6 +39,7 @@ class ModelInfo(Record):
         feature_code_digest: Digest of the code that computed the features.
     """
 
+    # An underscore, since `schema` is a method of pydantic's models; files have the alias.
     schema_: Literal["phase6c.model/1"] = Field(default="phase6c.model/1", alias="schema")
     trial: TrialConfig
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -112,6 +113,7 @@ def write_model(
     Raises:
         StorageError: A file cannot be written.
     """
+    # Each file is replaced whole; until the checksums fit all of them, no reader takes the model.
     files = [weights_file(seed, len(weights)) for seed in weights]
     for name, content in zip(files, weights.values(), strict=True):
         write_whole(folder / name, content)

@@ -45,6 +45,7 @@ def training_step(
     """
     batch_size = y.shape[1]
     total = torch.zeros(model.n_lanes, device=y.device)
+    # Before the forward pass, whose activations need not lie beside the last step's gradients.
     optimiser.zero_grad()
     parts = (torch.split(whole, part_size or batch_size, dim=1) for whole in (windows, y))
     for own_windows, own_y in zip(*parts, strict=True):
@@ -121,7 +122,9 @@ class LaneAdamW:
         # No `if` and no indexing by a mask anywhere here: both would wait for the GPU.
         steps = self._steps.to(torch.int64)
         self.diverged_at.copy_(torch.where(failed, steps, self.diverged_at))
+        # A lane that has diverged stays masked, even if a later loss of it is finite again.
         masked = (self.diverged_at > 0).float().unbind(0)
+        # Clipping only ever shrinks. The norm of a masked lane may be NaN, but it is not written.
         divisors = (norms / self._optims[0].clip_norm).clamp(min=1).unbind(0)
         for group, by_parameter in zip(self._groups, gradients, strict=True):
             by_lane = zip(*(gradient.unbind(0) for gradient in by_parameter), strict=True)

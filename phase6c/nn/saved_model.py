@@ -88,6 +88,7 @@ class Model:
         self.calibrator = calibrator
         self._scaler = scaler
         self._device = pick_device()
+        # The members are lanes of a single model, which read the same windows.
         with self._device:
             self._model = LaneTransformer(
                 info.trial.model, len(info.feature_names), len(weights), info.trial.train.precision
@@ -124,6 +125,7 @@ class Model:
     @property
     def days_needed(self) -> int:
         """The number of bars that a ticker needs for a prediction of its last bar."""
+        # The first `lookback` bars have no features yet, and a window begins after them.
         lookback = max(feature.lookback_days for feature in self._features)
         return lookback + self.info.trial.model.context_days
 
@@ -207,6 +209,7 @@ class Model:
         mean, scale = np.array(stored.mean), np.array(stored.scale)
         if self.info.trial.data.scaling == "pooled":
             return Scaler(mean, scale)
+        # A ticker's own mean and deviation cannot be made up for a ticker never seen.
         unknown = [ticker for ticker in tickers if ticker not in stored.tickers]
         if unknown:
             raise DataError(

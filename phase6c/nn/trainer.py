@@ -1,4 +1,4 @@
-"""Training of one or more trials of the same shape side by side, epoch by epoch."""
+"""Training of trials of the same shape side by side, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -86,6 +86,8 @@ class Trainer:
         self._optimiser = LaneAdamW(self._model, [trial.optim for trial in trials])
         self._dropout = LaneDropout([trial.model.dropout for trial in trials], seeds, device)
         self.lanes = [self._lane(place, trial) for place, trial in enumerate(trials)]
+        # The whole panel lies on the device, and windows are gathered from it batch by batch:
+        # overlapping windows of 32 days would take 32 times its memory.
         self._panel = torch.from_numpy(data.features).to(device)
         self._train_y = torch.from_numpy(data.train.y).to(device)
         self._train_rows, self._val_rows = (
@@ -134,7 +136,9 @@ class Trainer:
         begun = time.perf_counter()
         losses = self.train_only()
         logits = self.val_logits()
+        # Asked once, when everything is queued: the answer waits for the device.
         diverged_at = self._optimiser.diverged_at.tolist()
+        # The metrics are left out, so that the duration is that of the model alone.
         duration_s = time.perf_counter() - begun
         results = []
         for lane, loss, at_step, own in zip(self.lanes, losses, diverged_at, logits, strict=True):
@@ -169,12 +173,14 @@ class Trainer:
         n_windows = len(self._train_rows)
         # Nearly equal, since a last batch of a few windows would be a step of noise.
         n_steps = -(-n_windows // self._shared.train.batch_size)
+        # An order of its own for each lane, moved to the device once an epoch and not each step.
         orders = [torch.randperm(n_windows, generator=lane.order) for lane in self.lanes]
         order = torch.stack(orders).to(self._panel.device)
         total = torch.zeros(len(self.lanes), device=self._panel.device)
         for step, batch in enumerate(order.tensor_split(n_steps, dim=1)):
             if step % _STEPS_PER_CHECK == 0 and bool((self._optimiser.diverged_at > 0).all()):
                 break
+            # Weighted by size, since batches differ by a window.
             total += self._train_batch(batch) * batch.shape[1]
         return total / n_windows
 
@@ -187,6 +193,7 @@ class Trainer:
 
     def _predict(self) -> Tensor:
         """The logits of every lane on the validation block [lane, window]."""
+        # An evaluation without gradients needs less memory, but it may still be what was short.
         parts = torch.split(self._val_rows, self.micro_batch_size or len(self._val_rows))
         return torch.cat([predict_logits(self._model, self._panel, part) for part in parts], dim=1)
 
@@ -199,6 +206,7 @@ class Trainer:
         duration_s: float,
     ) -> Measurement:
         block, base_rate = self._data.val, self._data.base_rate
+        # No metric of a diverged lane is told: a finite number would pass for a result.
         if divergence:
             metrics, health = Metrics(), Health(verdict="saturated", evidence=(divergence,))
         else:

@@ -88,6 +88,7 @@ class TrialRun:
             MemoryError: Half batches do not fit either; torch raises errors of its own.
             StorageError: A file cannot be written.
         """
+        # After a crash the folder may be ahead of the ledger, which then hears of these epochs.
         if epoch <= len(self.measurements):
             return self.measurements[epoch - 1]
         return self._train_epoch()
@@ -129,6 +130,7 @@ class TrialRun:
         try:
             (result,) = self._trainer.train_epoch()
         except (MemoryError, RuntimeError) as error:
+            # Halved once at most; a second lack of memory is the trial's outcome.
             if not is_out_of_memory(error) or self._trainer.micro_batch_size is not None:
                 raise
         else:
@@ -144,6 +146,7 @@ class TrialRun:
         """Writes the files of an epoch; the checkpoint comes last, since it vouches for them."""
         self.measurements.append(result.measurement)
         self._logits.append(result.val_logits)
+        # All epochs anew each time: a file is replaced whole, where an appended one could be torn.
         write_epochs(self.folder, self.measurements, self._logits, self._data)
         written = [PREDICTIONS_FILE]
         if result.improved and self.lane.best.weights is not None:

@@ -36,6 +36,7 @@ def decay(search: Search) -> Decay:
         for result in search.results
         if result.chosen and (epochs := len(result.curve)) and set(_NAMES) <= set(result.params)
     ]
+    # A decay of zero is meant to do nothing; only a positive decay can fail to act.
     decayed = [trial for trial in decayed if trial.weight_decay > 0]
     if not decayed:
         return (), ()

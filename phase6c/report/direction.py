@@ -61,6 +61,7 @@ def _verdict(of_moves: Estimate | None) -> str:
 
 
 def _volatility(rises: Estimate | None, falls: Estimate | None) -> tuple[str, ...]:
+    # Scores of pure direction would rank falls below all other days: an AUC well under a half.
     if rises is None or falls is None or falls.low <= 0.5:
         return ()
     return (

@@ -117,6 +117,7 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
     p, y = sigmoid(logits), validation.y
 
     def histogram(axes: Axes) -> None:
+        # The same bins for both classes, or their heights could not be compared.
         edges = np.histogram_bin_edges(p, bins=40).tolist()
         axes.hist(p[y == 0], edges, alpha=0.6, color="#999999", label="no rise")
         axes.hist(p[y == 1], edges, alpha=0.7, color="#2166ac", label="rise")

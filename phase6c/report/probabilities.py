@@ -39,6 +39,7 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
     logits = best_logits(study, validation)
     if validation is not None and logits is not None:
         p, y = sigmoid(logits), validation.y
+        # The same audit as for anybody's file, so that both say the same of the same predictions.
         judged = audit(_predictions(validation, logits))
         tables += [_calibration(judged), _thresholds(p, y), reliability(p, y)]
         if judged.verdict != "healthy":

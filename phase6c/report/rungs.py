@@ -31,6 +31,8 @@ def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
         yield "No trial has ended yet."
         return
     trained = sum(trial.epochs for trial in ended)
+    # A trial that its patience ended early would have ended so without rungs too: the share is a
+    # bound.
     whole = study.config.train.epochs * len(ended)
     yield (
         f"{len(ended)} trials that have ended trained {trained:,} epochs, "

@@ -22,6 +22,7 @@ def scaling(readings: Sequence[Reading]) -> Section:
     studies = [
         (reading, reading.search.study) for reading in readings if reading.search.study is not None
     ]
+    # Another label or horizon is another task: its figures are no better or worse than these.
     panels: dict[str, list[tuple[Reading, Study]]] = defaultdict(list)
     for reading, study in studies:
         panels[_panel_of(study)].append((reading, study))

@@ -58,6 +58,7 @@ class Budget(Record):
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if count(middle * step) < self.n_params else (low, middle)
+        # The search ends with the two widths around the target: either may be nearer.
         width = min(
             (low * step, high * step), key=lambda candidate: abs(count(candidate) - self.n_params)
         )

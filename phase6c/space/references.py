@@ -44,6 +44,7 @@ _JANUARY = [
 REFERENCES = {reference.name: reference for reference in _JANUARY}
 
 
+# Trials of January's file name no window: they are read as if they had the same.
 WINDOW = {
     name: REFERENCES["january_best"].values[name] for name in REFERENCES["january_best"].assumed
 }

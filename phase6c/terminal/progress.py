@@ -38,12 +38,19 @@ MakeDisplay = Callable[[StudyConfig, Ledger, int, int, Goal], Listener]
 def progress_display(*, shown: bool) -> Iterator[MakeDisplay | None]:
     """The progress of a job that Python code has started, on stderr; None if it is not wanted.
 
-    In a notebook, as in a file, it is plain lines: a live display would need widgets there.
+    In a notebook, as in a file, it is plain lines: a cell calls itself a terminal, but does not
+    move the cursor.
     """
     if not shown:
         yield None
         return
-    console = Console(stderr=True, highlight=False, force_jupyter=False)
+    in_notebook = Console().is_jupyter
+    console = Console(
+        stderr=True,
+        highlight=False,
+        force_jupyter=False,
+        force_terminal=False if in_notebook else None,
+    )
     with progress_on(console) as make:
         yield make
 

@@ -82,3 +82,12 @@ def test_only_the_panels_used_last_are_kept(bars, computed, tmp_path):
     del computed[:]
     feature_panel(bars, FEATURES[:1], tmp_path)
     assert not computed
+
+
+def test_prose_makes_no_other_code_but_a_change_does():
+    code = 'def mean(x):\n    """The mean."""\n    return sum(x) / len(x)  # of all\n'
+    prose = (
+        'def mean(x):\n    """The mean of all values."""\n    # why\n    return sum(x) / len(x)\n'
+    )
+    assert panel._without_prose(code) == panel._without_prose(prose)
+    assert panel._without_prose(code) != panel._without_prose(code.replace("/", "*"))
