@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One thread a process: trials run side by side, and more threads would only fight.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench bench-search chaos clean
+.PHONY: demo test test-fast lint bench bench-search chaos clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -13,8 +13,15 @@ demo: .venv/run.stamp
 	$(BIN)/phase6c tune --budget tiny --trials 12 --epochs 9 --name demo --overwrite
 	$(BIN)/phase6c report outputs/phase6c_a100/demo --draws 500
 
+# A file stays on one worker, for its fixtures' sake; tests/conftest.py puts the long ones first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
+
+# What finds most faults, in two minutes: no Ray, nothing that takes long.
+test-fast: .venv/dev.stamp
+	$(PYTEST) -m "not slow and not ray and not chaos"
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

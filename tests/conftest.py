@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,17 @@ jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("phase6c")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start Ray come first, so that no worker is left with a long one at the end."""
+    long = {
+        item.path
+        for item in items
+        if item.get_closest_marker("ray") or item.get_closest_marker("chaos")
+    }
+    items.sort(key=lambda item: item.path not in long)
+
+
 VALUES = {
     "n_layers": 2,
     "d_model": 40,
@@ -47,6 +59,14 @@ VALUES = {
 
 N_DAYS = 400
 DAYS = pd.date_range("2012-01-02", periods=N_DAYS, freq="B")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def disk() -> Iterator[None]:
+    """One that nobody waits for: what a test writes need not survive a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

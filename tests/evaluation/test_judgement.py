@@ -53,15 +53,17 @@ def non_linear(seed: int):
 
 
 def test_without_skill_it_is_no_better_than_the_base_rate():
-    found = [without_skill(seed) for seed in range(500)]
-    assert np.mean([not one.has_skill for one in found]) >= 0.95
+    # Whoever claims skill in 5 % of such blocks passes in 5 % of such tests.
+    found = [without_skill(seed) for seed in range(150)]
+    assert sum(one.has_skill for one in found) <= 3
     assert all("no better than the base rate" in one.sentence for one in found if not one.has_skill)
     assert not any(one.wins for one in found if not one.has_skill)
 
 
 def test_on_a_non_linear_market_it_beats_the_linear_baseline():
-    found = [non_linear(seed) for seed in range(500)]
-    assert np.mean([one.wins for one in found]) >= 0.8
+    # Whoever wins in 80 % of such blocks passes in 5 % of such tests.
+    found = [non_linear(seed) for seed in range(100)]
+    assert sum(one.wins for one in found) >= 87
     assert all(one.sentence.startswith("Yes") for one in found if one.wins)
 
 

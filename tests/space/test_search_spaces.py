@@ -47,7 +47,8 @@ SHAPES = {
     "shortcut": {True, False},
 }
 MAX_LINES = 60
-N_DRAWS = 1_000_000
+# Of each space, and a million of all; what one draw in 70,000 shows is seen in 95 of 100 tests.
+N_DRAWS = 200_000
 SHIPPED = ("budget_200m", "budget_20m", "budget_2m", "january_2m", "tiny")
 
 
@@ -101,7 +102,7 @@ def test_a_module_that_a_user_adds_is_covered_too(tmp_path, monkeypatch):
 
 
 @every_space
-def test_a_million_draws_are_feasible_and_counted_exactly(space):
+def test_all_draws_are_feasible_and_counted_exactly(space):
     def kept(values):
         assert all(rule.holds(values) for rule in space.rules)
         return shape_of(values)

@@ -14,6 +14,7 @@ import phase6c
 from phase6c.data.bars import Bars, load_bars
 from phase6c.study.ledger import FILE_NAME
 from phase6c.study.study import Study
+from phase6c.study.study_folder import cache_path
 from search_spaces import tiny
 
 from .rig import Rig
@@ -26,12 +27,19 @@ def sp500() -> Bars:
     return load_bars("sp500")
 
 
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of computed features that all studies share."""
+    return tmp_path_factory.mktemp("computed")
+
+
 @pytest.fixture
-def search(sp500: Bars, tmp_path: Path) -> Search:
+def search(sp500: Bars, tmp_path: Path, computed: Path) -> Search:
     """Runs a small search of the tiny space; every option can be set by name."""
+    cache_path(tmp_path).symlink_to(computed)
 
     def run(space: Any = tiny.SPACE, **options: Any) -> Study:
-        small = {"n_trials": 5, "epochs": 3, "out": str(tmp_path), "cpus": 2}
+        small = {"n_trials": 5, "epochs": 3, "out": str(tmp_path), "cpus": 1}
         return phase6c.run_study(space, sp500, **{**small, **options})
 
     return run

@@ -39,9 +39,9 @@ from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
-pytestmark = pytest.mark.usefixtures("two_cpus")
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
 
-SMALL = {"top": 1, "seeds": 2, "cpus": 2}
+SMALL = {"top": 1, "seeds": 2, "cpus": 1}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def studies(bars_file, tmp_path_factory) -> tuple[Path, Path]:
     """Two small searches of the same bars."""
     out = tmp_path_factory.mktemp("searches")
     data = DataConfig(tier="a20")
-    options = {"n_trials": 3, "epochs": 3, "cpus": 2, "data": data, "out": str(out)}
+    options = {"n_trials": 3, "epochs": 3, "cpus": 1, "data": data, "out": str(out)}
     bars = load_bars(bars_file)
     found = [
         phase6c.run_study(tiny.SPACE, bars, **options, seed=seed, name=f"search_{seed}")
@@ -153,7 +153,7 @@ def test_the_test_block_is_opened_once_and_a_second_opening_is_told_of_the_first
     assert book[0].model == str(evaluated.folder)
     run_evaluation(studies, **SMALL, out=out, resume=True)
     assert len(read_openings(out / OPENINGS_FILE)) == 1
-    again = run_evaluation(studies[:1], top=1, seeds=1, cpus=2, out=out, name="again")
+    again = run_evaluation(studies[:1], top=1, seeds=1, cpus=1, out=out, name="again")
     assert len(read_openings(out / OPENINGS_FILE)) == 2
     assert "has been opened once before" in caplog.text
     assert len(again.card["openings_before"]) == 1
@@ -206,7 +206,7 @@ def test_studies_of_other_data_are_not_put_side_by_side(studies, bars_file, tmp_
         load_bars(bars_file),
         n_trials=1,
         epochs=1,
-        cpus=2,
+        cpus=1,
         out=str(tmp_path),
         data=DataConfig(tier="a20", horizon_days=3),
     )

@@ -28,14 +28,14 @@ from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.runtime.session import run_job
 from search_spaces import tiny
 
-pytestmark = pytest.mark.usefixtures("two_cpus")
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
 
-SMALL = {"top": 1, "seeds": 1, "cpus": 2}
+SMALL = {"top": 1, "seeds": 1, "cpus": 1}
 
 
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
     """The folder of a small search."""
-    small = {"n_trials": 2, "epochs": 2, "cpus": 2, "out": str(out), "data": data} | options
+    small = {"n_trials": 2, "epochs": 2, "cpus": 1, "out": str(out), "data": data} | options
     return phase6c.run_study(tiny.SPACE, load_bars(source), **small).folder
 
 

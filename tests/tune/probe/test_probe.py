@@ -18,7 +18,7 @@ from phase6c.errors import ConfigError, DataError, FolderError, StudyFailedError
 from phase6c.study.ledger import FILE_NAME, Ledger
 from phase6c.study.study import load_study
 from phase6c.study.study_config import read_study_config, write_study_config
-from phase6c.study.study_folder import open_folder
+from phase6c.study.study_folder import cache_path, open_folder
 from phase6c.tune.probe.estimate import estimate_probe
 from phase6c.tune.probe.plan import by_digest
 from phase6c.tune.probe.run import ProbeSearcher, known_trials, plan_probe, run_probe
@@ -35,10 +35,11 @@ PAYLOAD = {"study_folder": "here", "study_id": "x", "provenance": {"code_version
 
 
 @pytest.fixture
-def study(tmp_path: Path, sp500: Bars, measured) -> Path:
+def study(tmp_path: Path, sp500: Bars, measured, computed: Path) -> Path:
     """The folder of a search of four trials that trained nothing; trial 1 is the best."""
     options = {"out": str(tmp_path), "data": A20, "n_trials": 4, "epochs": 2}
-    plan = plan_study(tiny.SPACE, sp500, parse(SearchOptions, options))
+    plan = plan_study(tiny.SPACE, sp500, parse(SearchOptions, options), computed)
+    cache_path(tmp_path).symlink_to(computed)
     plan.folder.mkdir(parents=True)
     write_study_config(plan.folder, plan.config.model_copy(update={"complete": True}))
     ledger = Ledger(plan.folder / FILE_NAME)

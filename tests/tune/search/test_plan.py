@@ -17,9 +17,10 @@ from search_spaces import budget_2m, january_2m, tiny
 
 
 @pytest.fixture
-def plan(sp500, tmp_path):
+def plan(sp500, tmp_path, computed):
     def build(space=tiny.SPACE, **options):
-        return plan_study(space, sp500, parse(SearchOptions, {"out": str(tmp_path), **options}))
+        asked = parse(SearchOptions, {"out": str(tmp_path), **options})
+        return plan_study(space, sp500, asked, computed)
 
     return build
 

@@ -164,7 +164,7 @@ def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
 def test_search_completes_within_its_budget_and_repeats_nothing(
     search: Search, options: dict[str, Any]
 ) -> None:
-    study = search(**options)
+    study = search(cpus=2, **options)
     assert study.config.complete
     assert len(study.trials) == 5
     assert all(tiny.BUDGET.contains(trial.n_params) for trial in study.trials)
