@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 # An example may take as long as a busy machine makes it.
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("phase6c")
+
+
+def pytest_configure() -> None:
+    """Hears Ctrl-C, which tests send, though a shell has its background jobs ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

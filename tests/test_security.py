@@ -424,6 +424,7 @@ def test_a_link_in_place_of_a_temporary_file_is_not_followed(tmp_path):
     assert precious.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_modules_that_lie_about_are_not_imported(tmp_path):
     """Libraries try optional modules by name; whoever stands in a foreign folder has others."""
     for name in ("bottleneck", "numexpr", "dill", "polars", "uvloop"):

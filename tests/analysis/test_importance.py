@@ -50,6 +50,7 @@ def of_one() -> tuple[Measure, ...]:
     return importance(made_up(of_dropout), draws=20)
 
 
+@pytest.mark.slow
 def test_both_of_optunas_measures_find_the_axis_that_matters(of_one):
     assert [one.name for one in of_one] == ["PED-ANOVA", "fANOVA"]
     for one in of_one:
@@ -69,6 +70,7 @@ def test_an_axis_that_stands_apart_leads_alone(of_one):
     assert "dropout matters most" in fanova.says
 
 
+@pytest.mark.slow
 def test_axes_that_cannot_be_told_apart_are_named_not_ranked():
     for one in importance(made_up(flat), draws=20):
         assert len(one.leading) == len(one.axes)

@@ -25,6 +25,7 @@ def study(tmp_path, small_study):
     return small_study(tmp_path / "[some] study")
 
 
+@pytest.mark.slow
 def test_a_report_is_written_beside_the_study_and_named(report, study):
     done = report(study.folder, "--draws", 0)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -35,6 +36,7 @@ def test_a_report_is_written_beside_the_study_and_named(report, study):
     assert "Trial 3 has the best validation auc" in done.stdout.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_optuna_db_is_made_again_only_where_it_is_behind_the_ledger(report, study):
     view, ledger = study.folder / "optuna.db", study.folder / "ledger.jsonl"
     view.write_bytes(b"as it was")

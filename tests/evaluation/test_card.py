@@ -126,6 +126,7 @@ def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
     assert marks == ["", "", "", "", "contenders (selected on)", "the model"]
 
 
+@pytest.mark.slow
 def test_several_tickers_are_told_apart(make_evidence):
     alone, of_test, of_walk = make_evidence(0.3), "test_tickers", "walk_forward_tickers"
     names = {table.name for section in make_card(alone).sections for table in section.tables}
@@ -177,6 +178,7 @@ def test_all_baselines_and_calibrators_are_in_it(make_evidence):
     assert any("fewer than 1,000" in row[5] for row in choice.tables[1].rows)
 
 
+@pytest.mark.slow
 def test_calibrated_figures_are_by_what_the_past_has_fitted(make_evidence):
     evidence = make_evidence(0.3)
     row = make_card(evidence).sections[0].tables[0].rows[0]
@@ -188,6 +190,7 @@ def test_calibrated_figures_are_by_what_the_past_has_fitted(make_evidence):
     assert table["log loss"].low < expected < table["log loss"].high
 
 
+@pytest.mark.slow
 def test_it_tells_its_calibrator_and_how_much_it_rests_on(make_evidence):
     evidence = make_evidence(0.3)
     test, _, choice = make_card(evidence).sections

@@ -52,6 +52,7 @@ def non_linear(seed: int):
     return judge(model, baselines, "ridge", truth, DRAWS)
 
 
+@pytest.mark.slow
 def test_without_skill_it_is_no_better_than_the_base_rate():
     # Whoever claims skill in 5 % of such blocks passes in 5 % of such tests.
     found = [without_skill(seed) for seed in range(150)]
@@ -60,6 +61,7 @@ def test_without_skill_it_is_no_better_than_the_base_rate():
     assert not any(one.wins for one in found if not one.has_skill)
 
 
+@pytest.mark.slow
 def test_on_a_non_linear_market_it_beats_the_linear_baseline():
     # Whoever wins in 80 % of such blocks passes in 5 % of such tests.
     found = [non_linear(seed) for seed in range(100)]

@@ -1,6 +1,7 @@
 """Who cannot win any more gets no more seeds, and nobody else is dropped."""
 
 import numpy as np
+import pytest
 
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws
 from phase6c.evaluation.race import cannot_win
@@ -20,6 +21,7 @@ def test_one_far_behind_drops_out_and_one_close_behind_stays(world):
     assert 0 < dropped["far"].low < dropped["far"].high
 
 
+@pytest.mark.slow
 def test_equal_configurations_hardly_ever_drop_out(make_world):
     n_dropped = 0
     for seed in range(30):

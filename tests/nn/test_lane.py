@@ -139,6 +139,7 @@ def test_the_state_of_a_lane_is_that_of_the_trial_alone(
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
+@pytest.mark.slow
 def test_another_trial_begins_where_a_diverged_one_was(
     data: SearchData, trial: Build, alone: Alone
 ) -> None:

@@ -164,6 +164,7 @@ def test_diverged_trial_ends_without_a_value(planted: SearchData, trial: Build) 
     assert result.val_logits is None
 
 
+@pytest.mark.slow
 def test_diverged_lane_leaves_the_other_alone(planted: SearchData, trial: Build) -> None:
     exploding = trial(**EXPLODING, batch_size=4)
     sound = trial(seed=1, warmup_steps=0, batch_size=4)

@@ -59,6 +59,7 @@ def test_the_same_study_gives_the_same_report(written):
     assert (folder / "report.html").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_names_from_a_study_are_text_and_no_markup(tmp_path, small_study):
     study = small_study(tmp_path / "study", name="<script>alert(1)</script>")
     page = write_report(make_report([study.folder], draws=0), tmp_path / "report").read_text()
@@ -75,6 +76,7 @@ def test_a_file_of_trials_has_a_report_of_its_own(tmp_path):
     assert "probabilities" not in names
 
 
+@pytest.mark.slow
 def test_several_studies_have_a_part_each_and_one_across(tmp_path, small_study):
     folders = [small_study(tmp_path / name, name=name).folder for name in ("one", "two")]
     report = make_report(folders, draws=0)
@@ -119,6 +121,7 @@ def test_a_search_is_taken_once(tmp_path, small_study):
         make_report([study.folder, study.folder / ".." / "study"], draws=0)
 
 
+@pytest.mark.slow
 def test_studies_of_one_name_in_other_folders_are_told_apart(tmp_path, small_study):
     folders = [tmp_path / tier / "hpo_tiny_h1" for tier in ("phase6c_a20", "phase6c_a100")]
     for folder in folders:

@@ -59,6 +59,7 @@ def test_other_bars_or_dates_are_refused(studies, study_config, changed, match):
     assert caught.value.exit_code == 65
 
 
+@pytest.mark.slow
 def test_the_last_days_of_a_longer_horizon_are_no_other_blocks(studies, study_config):
     folders = studies({}, {"data": DataConfig(horizon_days=5)})
     config = load_study(folders[1]).config

@@ -101,6 +101,7 @@ def test_a_module_that_a_user_adds_is_covered_too(tmp_path, monkeypatch):
         sys.modules.pop("search_spaces.added_by_a_user", None)
 
 
+@pytest.mark.slow
 @every_space
 def test_all_draws_are_feasible_and_counted_exactly(space):
     def kept(values):

@@ -37,6 +37,7 @@ def test_figures_agree_with_scikit_learn():
     assert metrics.pred_range == pytest.approx(np.ptp(p))
 
 
+@pytest.mark.slow
 def test_the_best_threshold_reaches_the_best_f1():
     logits, y, down = drawn()
     metrics = measure(logits, y, down, 0.2)

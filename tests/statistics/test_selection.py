@@ -26,6 +26,7 @@ def corrected_value(*args, **options):
     return None if corrected is None else corrected.value.value
 
 
+@pytest.mark.slow
 def test_the_best_of_pure_noise_is_corrected_to_one_half():
     best, corrected = [], []
     for seed in range(12):
@@ -119,6 +120,7 @@ def test_shares_say_how_often_each_trial_was_the_best():
     assert len(shares) > 1
 
 
+@pytest.mark.slow
 def test_a_whole_search_is_corrected_within_seconds():
     y, candidates = noise(400, 0)
     # Ten seconds are about 1,500.

@@ -61,6 +61,7 @@ def test_errors_name_fields_and_no_flags(sp500, tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
 def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path):
     told = []
     folder = tmp_path / "phase6c_a100" / "hpo_tiny_h1"
@@ -76,10 +77,11 @@ def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
 def test_progress_is_shown_on_stderr_unless_it_is_not_wanted(search, capfd):
     search(n_trials=2, epochs=1, name="shown")
     shown = capfd.readouterr()
-    assert "2 trials side by side" in shown.err
+    assert "1 trials side by side" in shown.err
     assert "trial 1: complete at epoch 1" in shown.err
     assert shown.out == ""
     search(n_trials=2, epochs=1, name="silent", progress=False)

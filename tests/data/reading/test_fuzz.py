@@ -195,12 +195,14 @@ def test_any_text(folder, text, packed):
     )
 
 
+@pytest.mark.slow
 @settings(fuzzed, max_examples=200)
 @given(grid=grids(), delimiter=st.sampled_from(",,,,,;\t| "), end=st.sampled_from(["\n", "\r\n"]))
 def test_changed_csv_files(folder, grid, delimiter, end):
     check(folder / "a.csv", end.join(delimiter.join(row) for row in grid).encode())
 
 
+@pytest.mark.slow
 @fuzzed
 @given(frame=frames())
 def test_changed_parquet_tables(folder, frame):

@@ -104,52 +104,38 @@ class Scripted(TrialRun):
         return measurement
 
 
-class Buggy(Scripted):
-    def _train_epoch(self) -> Measurement:
-        if self._number == 1:
-            raise RuntimeError("planted bug")
-        return super()._train_epoch()
-
-
 class AlwaysBuggy(Scripted):
     def _train_epoch(self) -> Measurement:
         raise RuntimeError("planted bug")
 
 
-class Diverging(Scripted):
+NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3.",))
+
+
+class Ill(Scripted):
+    """Trial 1 has a bug, trial 2 diverges, and the worker of trial 3 is killed once."""
+
     def _train_epoch(self) -> Measurement:
+        if self._number == 1:
+            raise RuntimeError("planted bug")
+        marker = self.folder / "died"
+        if self._number == 3 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         measurement = super()._train_epoch()
-        if self._number != 1:
+        if self._number != 2:
             return measurement
         lost = {"value": None, "metrics": Metrics(), "health": NOT_FINITE}
         return measurement.model_copy(update=lost)
 
 
-class Dying(Scripted):
-    """Its worker is killed once, in the first epoch of trial 1."""
+def scripted_study(bars: Bars, out: Path, scripted: type[TrialRun], **options: Any) -> Study:
+    class Started(TransformerTrainable):
+        run_type = scripted
 
-    def _train_epoch(self) -> Measurement:
-        marker = self.folder / "died"
-        if self._number == 1 and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super()._train_epoch()
-
-
-NOT_FINITE = Health(verdict="saturated", evidence=("Loss is not finite at step 3.",))
-
-
-@pytest.fixture
-def run_scripted(sp500: Bars, tmp_path: Path) -> Callable[..., Study]:
-    def start(scripted: type[TrialRun], **options: Any) -> Study:
-        class Started(TransformerTrainable):
-            run_type = scripted
-
-        given = {"n_trials": 5, "epochs": 2, "out": str(tmp_path), "scheduler": "none", **options}
-        plan = plan_study(tiny.SPACE, sp500, SearchOptions(**given))
-        return run_job(search_job(plan, Started))
-
-    return start
+    given = {"n_trials": 5, "epochs": 2, "out": str(out), "scheduler": "none", "cpus": 1}
+    plan = plan_study(tiny.SPACE, bars, SearchOptions(**given | options))
+    return run_job(search_job(plan, Started))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +165,8 @@ def finished(
     two_cpus: None, sp500: Bars, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Study, Callable[[], Study]]:
     """A study without rungs that is complete, and a call that resumes it."""
-    options = {"n_trials": 4, "epochs": 2, "scheduler": "none", "references": ("january_best",)}
+    options = {"n_trials": 4, "epochs": 2, "scheduler": "none", "cpus": 1}
+    options |= {"references": ("january_best",)}
     out = str(tmp_path_factory.mktemp("finished"))
 
     def start(**more: Any) -> Study:
@@ -276,42 +263,40 @@ def test_searcher_with_a_space_of_its_own_is_refused_before_anything_starts(
     assert not list(tmp_path.rglob("study.json"))
 
 
-def test_trial_with_a_bug_fails_and_the_search_goes_on(
-    run_scripted: Callable[..., Study],
-) -> None:
-    study = run_scripted(Buggy)
-    states = [trial.state for trial in study.trials]
-    assert states == ["COMPLETE", "FAILED", "COMPLETE", "COMPLETE", "COMPLETE"]
-    error = study.trials[1].error
+@pytest.fixture(scope="module")
+def ill(two_cpus: None, sp500: Bars, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return scripted_study(sp500, tmp_path_factory.mktemp("ill"), Ill)
+
+
+def test_trial_with_a_bug_fails_and_the_search_goes_on(ill: Study) -> None:
+    states = [trial.state for trial in ill.trials]
+    assert states == ["COMPLETE", "FAILED", "FAILED", "COMPLETE", "COMPLETE"]
+    error = ill.trials[1].error
     assert error is not None
     assert error.kind == "bug"
     assert "planted bug" in error.message
 
 
-def test_same_bug_three_times_ends_the_search(run_scripted: Callable[..., Study]) -> None:
-    with pytest.raises(StudyFailedError, match="planted bug"):
-        run_scripted(AlwaysBuggy)
-
-
-def test_diverged_trial_ends_at_once_with_its_cause(run_scripted: Callable[..., Study]) -> None:
-    trial = run_scripted(Diverging).trials[1]
+def test_diverged_trial_ends_at_once_with_its_cause(ill: Study) -> None:
+    trial = ill.trials[2]
     assert (trial.state, trial.epochs) == ("FAILED", 1)
     assert trial.error is not None
     assert trial.error.kind == "diverged"
     assert "not finite" in trial.error.message
 
 
-def test_trial_whose_worker_is_killed_is_taken_up_again(
-    run_scripted: Callable[..., Study],
-) -> None:
-    study = run_scripted(Dying)
-    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 5
-    assert study.trials[1].attempts == 2
-    assert [one.epoch for one in study.trials[1].measurements] == [1, 2]
+def test_trial_whose_worker_is_killed_is_taken_up_again(ill: Study) -> None:
+    assert [trial.attempts for trial in ill.trials] == [1, 1, 1, 2, 1]
+    assert [one.epoch for one in ill.trials[3].measurements] == [1, 2]
+
+
+def test_same_bug_three_times_ends_the_search(sp500: Bars, tmp_path: Path) -> None:
+    with pytest.raises(StudyFailedError, match="planted bug"):
+        scripted_study(sp500, tmp_path, AlwaysBuggy)
 
 
 def test_time_budget_ends_the_search_early_without_an_error(
-    run_scripted: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sp500: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def clock() -> float:
         """Runs out as soon as there are results."""
@@ -320,7 +305,7 @@ def test_time_budget_ends_the_search_early_without_an_error(
         return 1e6 * has_results + time.monotonic()
 
     monkeypatch.setattr(halt, "time", SimpleNamespace(monotonic=clock))
-    study = run_scripted(Scripted, n_trials=200, time_budget_s=1e5)
+    study = scripted_study(sp500, tmp_path, Scripted, n_trials=200, time_budget_s=1e5)
     assert not study.config.complete
     assert 0 < len(study.trials) < 200
     resumed = load_study(study.folder)
