@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from phase6c.config import ModelConfig, OptimConfig
 from phase6c.nn.model import LaneDropout, LaneTransformer
-from phase6c.nn.optim import LaneAdamW, training_step
+from phase6c.nn.optim import LaneAdamW
+from phase6c.nn.training_step import training_step
 
 N_FEATURES = 20
 BATCH = 64

@@ -21,7 +21,8 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.axes import Grid
 from phase6c.space.space import Space
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.proposals import Proposals
+from phase6c.tune.proposals.samplers import make_sampler
 from search_spaces import budget_2m
 
 TOLD = (50, 200, 500)

@@ -17,7 +17,8 @@ from phase6c.stopping.decisions import Decisions
 from phase6c.stopping.rung_plan import longest_grace
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.proposals import Proposals
+from phase6c.tune.proposals.samplers import make_sampler
 
 N_WORKERS = 4
 _HEALTHY = Health(verdict="healthy")

@@ -25,8 +25,9 @@ from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
 from phase6c.study.foreign_trials import Told
 from phase6c.study.study_config import WarmStart
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.ridge import columns
+from phase6c.tune.proposals.samplers import make_sampler
 from phase6c.tune.proposals.warm_start import take_over
 from search_spaces import budget_2m, tiny
 

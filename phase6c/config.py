@@ -25,9 +25,6 @@ Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
-AffineKind = Literal["none", "intercept", "temperature", "platt"]
-CalibratorKind = Literal[AffineKind, "isotonic"]
-CalibrationKind = Literal["auto", CalibratorKind]
 
 # A block with a smaller share of the dates could not be judged on any bars.
 MIN_FRACTION = 0.01

@@ -24,8 +24,8 @@ from phase6c.space.budget import CountParameters
 from phase6c.stopping.rung_plan import longest_grace
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
-from phase6c.tune.proposals.samplers import ray_domain
+from phase6c.tune.proposals.proposals import Proposals
+from phase6c.tune.proposals.samplers import make_sampler, ray_domain
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trial_searcher import METRIC

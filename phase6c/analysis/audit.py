@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from phase6c.analysis.predictions import LabelledPredictions
-from phase6c.config import CalibratorKind, Record
+from phase6c.config import Record
 from phase6c.records import Metrics, Verdict
 from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, resampled
-from phase6c.statistics.calibrators import KINDS, Calibrator
+from phase6c.statistics.calibrators import KINDS, Calibrator, CalibratorKind
 from phase6c.statistics.health import UNDERCONFIDENT_SLOPE, diagnose
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import measure

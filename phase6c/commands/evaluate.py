@@ -16,7 +16,8 @@ from phase6c.commands.running import (
     run_on_terminal,
 )
 from phase6c.commands.values import parse_count
-from phase6c.config import CalibrationKind, parse
+from phase6c.config import parse
+from phase6c.statistics.calibrators import CalibrationKind
 
 if TYPE_CHECKING:
     from phase6c.evaluation.evaluated import Evaluated

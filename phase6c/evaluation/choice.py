@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from phase6c.config import CalibrationKind, CalibratorKind, Record
+from phase6c.config import Record
 from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.outcomes import CandidatePredictions, Truth, calibrated_forward
-from phase6c.statistics.calibrators import KINDS
+from phase6c.statistics.calibrators import KINDS, CalibrationKind, CalibratorKind
 from phase6c.statistics.logits import ensemble, log_losses
 
 Form = Literal["ensemble", "single"]

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from phase6c.config import CalibrationKind, CalibratorKind, Record
+from phase6c.config import Record
 from phase6c.evaluation.baselines import BASE_RATES
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth, calibrated_forward
 from phase6c.statistics.bootstrap import Estimate, auc_score, estimate_or_point, mean_score
-from phase6c.statistics.calibrators import Calibrator
+from phase6c.statistics.calibrators import CalibrationKind, Calibrator, CalibratorKind
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import best_points, measure
 

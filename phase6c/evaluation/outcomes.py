@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phase6c.config import CalibratorKind
 from phase6c.statistics.bootstrap import Score, resampled
-from phase6c.statistics.calibrators import Calibrator
+from phase6c.statistics.calibrators import Calibrator, CalibratorKind
 from phase6c.statistics.logits import ensemble
 
 

@@ -10,7 +10,8 @@ import torch
 
 from phase6c.config import ModelConfig, OptimConfig, Precision
 from phase6c.nn.model import LaneDropout, LaneTransformer
-from phase6c.nn.optim import LaneAdamW, training_step
+from phase6c.nn.optim import LaneAdamW
+from phase6c.nn.training_step import training_step
 
 # A coarser arithmetic must pay: bfloat16 only where it saves at least a tenth.
 _WORTHWHILE = 0.9

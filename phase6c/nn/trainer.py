@@ -17,8 +17,9 @@ from phase6c.errors import ConfigError
 from phase6c.nn.device import pick_device
 from phase6c.nn.lane import Lane
 from phase6c.nn.model import LaneDropout, LaneTransformer
-from phase6c.nn.optim import LaneAdamW, training_step
+from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
+from phase6c.nn.training_step import training_step
 from phase6c.records import Health, Measurement, Metrics, objective_value
 from phase6c.statistics.health import diagnose
 from phase6c.statistics.metrics import measure

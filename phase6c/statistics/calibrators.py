@@ -8,9 +8,14 @@ from typing import Annotated, Literal, Self, get_args
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from phase6c.config import AffineKind, CalibratorKind, Record
+from phase6c.config import Record
 from phase6c.errors import DataError, StorageError
 from phase6c.statistics.logits import fit_affine, fit_intercept, fit_temperature, logit
+
+AffineKind = Literal["none", "intercept", "temperature", "platt"]
+CalibratorKind = Literal[AffineKind, "isotonic"]
+# A kind, or the choice among all kinds.
+CalibrationKind = Literal["auto", CalibratorKind]
 
 KINDS: tuple[CalibratorKind, ...] = (*get_args(AffineKind), "isotonic")
 

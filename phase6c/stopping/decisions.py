@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from phase6c.records import Measurement, Stopped, Trial, is_complete, score
-from phase6c.stopping.rungs import BestSoFarRungs, Cut, ForecastRungs, Rungs
+from phase6c.stopping.pruning_rules import BestSoFarRungs, Cut, ForecastRungs, Rungs
 from phase6c.study.ledger import Decision
 from phase6c.study.study_config import StudyConfig
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from phase6c.config import CalibrationKind, Record
+from phase6c.config import Record
+from phase6c.statistics.calibrators import CalibrationKind
 
 
 class Contender(Record):

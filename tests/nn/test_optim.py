@@ -9,7 +9,8 @@ from torch import nn
 from phase6c.config import OptimConfig, TrialConfig
 from phase6c.errors import ConfigError
 from phase6c.nn.model import LaneTransformer
-from phase6c.nn.optim import LaneAdamW, training_step
+from phase6c.nn.optim import LaneAdamW
+from phase6c.nn.training_step import training_step
 
 N_FEATURES = 5
 Build = Callable[..., TrialConfig]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from phase6c.config import CalibrationKind
+from phase6c.statistics.calibrators import CalibrationKind
 from phase6c.tune.runtime.job import RunOptions
 
 

@@ -12,7 +12,7 @@ from typing import Any, Never
 
 from ray import tune
 
-from phase6c.config import CalibrationKind, Values, parse
+from phase6c.config import Values, parse
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import make_card
@@ -22,6 +22,7 @@ from phase6c.evaluation.openings import has_opened
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.model_folder import check_whole
 from phase6c.records import Trial
+from phase6c.statistics.calibrators import CalibrationKind
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener, read_trials
 from phase6c.study.study_config import StudyConfig, write_study_config

@@ -8,10 +8,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from ray.tune.search import Searcher
 
 from phase6c.config import Objective, TrialConfig, Values, parse
-from phase6c.errors import ConfigError
 from phase6c.records import Trial, score
 from phase6c.space.budget import CountParameters
 from phase6c.space.space import Space
@@ -20,8 +18,7 @@ from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.enqueued import Enqueued
 from phase6c.tune.proposals.failures import Failures
 from phase6c.tune.proposals.prior import Prior
-from phase6c.tune.proposals.samplers import HyperOptSampler, OptunaSampler, RaySampler, ray_domains
-from phase6c.tune.runtime.trial_searcher import METRIC
+from phase6c.tune.proposals.samplers import RaySampler
 
 # The lesson of a trial without a value while no worst value is known; samplers only rank, so that
 # any score below all others will do.
@@ -224,26 +221,3 @@ def reached(trial: Trial, objective: Objective) -> float:
     if stopped is None or stopped.forecast is None:
         return value_of(trial, objective)
     return score(stopped.forecast, objective)
-
-
-def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
-    """The sampler of this name over a space, or around a searcher of the user's own.
-
-    None stands for uniform draws, which are all that a single configuration needs.
-
-    Raises:
-        ConfigError: The searcher does not take the space.
-    """
-    if not space.axes:
-        return None
-    if isinstance(searcher, Searcher):
-        if not searcher.set_search_properties(METRIC, "max", ray_domains(space.axes)):
-            raise ConfigError(
-                "A searcher of your own must take the axes of the space that is searched",
-                f"{type(searcher).__name__} refuses them",
-                "Make a new one for each search, without a space, and with set_search_properties.",
-            )
-        return RaySampler(searcher)
-    if searcher == "optuna":
-        return OptunaSampler(space.axes)
-    return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

@@ -20,7 +20,9 @@ from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.config import Values
+from phase6c.errors import ConfigError
 from phase6c.space.axes import Axis, Categories, Continuous, Steps
+from phase6c.space.space import Space
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
@@ -234,3 +236,26 @@ def ray_domain(axis: Axis) -> Any:
             return tune.loguniform(low, high) if log else tune.uniform(low, high)
         case Categories(values):
             return tune.choice(list(values))
+
+
+def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
+    """The sampler of this name over a space, or around a searcher of the user's own.
+
+    None stands for uniform draws, which are all that a single configuration needs.
+
+    Raises:
+        ConfigError: The searcher does not take the space.
+    """
+    if not space.axes:
+        return None
+    if isinstance(searcher, Searcher):
+        if not searcher.set_search_properties(METRIC, "max", ray_domains(space.axes)):
+            raise ConfigError(
+                "A searcher of your own must take the axes of the space that is searched",
+                f"{type(searcher).__name__} refuses them",
+                "Make a new one for each search, without a space, and with set_search_properties.",
+            )
+        return RaySampler(searcher)
+    if searcher == "optuna":
+        return OptunaSampler(space.axes)
+    return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

@@ -32,8 +32,8 @@ from phase6c.study.study_folder import cache_path
 from phase6c.study.views.json_files import write_views
 from phase6c.study.views.optuna import write_optuna
 from phase6c.terminal.progress import Goal, progress_display
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
-from phase6c.tune.proposals.samplers import RaySampler
+from phase6c.tune.proposals.proposals import Proposals
+from phase6c.tune.proposals.samplers import RaySampler, make_sampler
 from phase6c.tune.runtime.ending import raise_early_end
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.job import Job

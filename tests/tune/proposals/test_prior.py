@@ -8,8 +8,9 @@ import pytest
 from phase6c.nn.model import count_parameters
 from phase6c.study.study_config import PriorPoint, WarmStart
 from phase6c.tune.proposals.prior import Prior
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
+from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.ridge import columns
+from phase6c.tune.proposals.samplers import make_sampler
 from search_spaces import tiny
 
 count = partial(count_parameters, n_features=30)

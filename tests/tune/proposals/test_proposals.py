@@ -18,8 +18,8 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Stopped, Trial
 from phase6c.space.axes import Choice, Grid, Int
 from phase6c.space.space import Space, model_of
-from phase6c.tune.proposals.proposals import Proposals, make_sampler
-from phase6c.tune.proposals.samplers import OptunaSampler, RaySampler
+from phase6c.tune.proposals.proposals import Proposals
+from phase6c.tune.proposals.samplers import OptunaSampler, RaySampler, make_sampler
 from search_spaces import budget_2m, tiny
 
 from ...support.pace import cost

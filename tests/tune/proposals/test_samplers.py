@@ -12,8 +12,13 @@ from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.errors import ConfigError
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
-from phase6c.tune.proposals.proposals import make_sampler
-from phase6c.tune.proposals.samplers import HyperOptSampler, OptunaSampler, RaySampler, ray_domains
+from phase6c.tune.proposals.samplers import (
+    HyperOptSampler,
+    OptunaSampler,
+    RaySampler,
+    make_sampler,
+    ray_domains,
+)
 from phase6c.tune.runtime.trial_searcher import METRIC
 from search_spaces import tiny
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phase6c.stopping.pruning_rules import MAX_CURVES, MIN_TRIALS, BestSoFarRungs, ForecastRungs
 from phase6c.stopping.rung_plan import ladder, longest_grace
-from phase6c.stopping.rungs import MAX_CURVES, MIN_TRIALS, BestSoFarRungs, ForecastRungs
 
 N_EPOCHS = 27
 FACTOR = 3.0
