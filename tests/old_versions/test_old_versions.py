@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from phase6c.report.report import make_report, write_report
 from phase6c.space.references import TOKENS
 from phase6c.verify.study import verify
 
-ARCHIVE = Path(__file__).parent / "made_by_28da43c.tar.gz"
+from ..support.old import unpack_old_outputs
+
 MADE_IN = "/tmp/e/made"  # noqa: S108, the folder that its files name
 SEARCHED = "phase6c_a20/searched"
 INTERRUPTED = "phase6c_a20/interrupted"
@@ -42,8 +42,7 @@ SMOOTH = ("log_loss", "brier", "loss_train", "pred_min", "pred_p50", "pred_max")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of the earlier version, never changed by a test."""
     out = tmp_path_factory.mktemp("old") / "outputs"
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(out, filter="data")
+    unpack_old_outputs(out)
     return out
 
 

@@ -62,7 +62,7 @@ def test_errors_name_fields_and_no_flags(sp500, tmp_path):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
-def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path):
+def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path, capfd):
     told = []
     folder = tmp_path / "phase6c_a100" / "hpo_tiny_h1"
 
@@ -74,18 +74,17 @@ def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path):
     assert [rows for *_, rows in told] == list(range(1, len(told) + 1))
     assert {kind for kind, *_ in told} == {"trial", "started", "result"}
     assert max(epochs for _, _, epochs, _ in told) == max(one.epochs for one in study.trials)
+    assert "side by side" not in capfd.readouterr().err  # no progress was wanted
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
-def test_progress_is_shown_on_stderr_unless_it_is_not_wanted(search, capfd):
+def test_progress_is_shown_on_stderr(search, capfd):
     search(n_trials=2, epochs=1, name="shown")
     shown = capfd.readouterr()
     assert "1 trials side by side" in shown.err
     assert "trial 1: complete at epoch 1" in shown.err
     assert shown.out == ""
-    search(n_trials=2, epochs=1, name="silent", progress=False)
-    assert "side by side" not in capfd.readouterr().err
 
 
 def test_the_doors_are_those_of_the_package():

@@ -38,7 +38,7 @@ Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def searched(two_cpus: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete study with rungs, made by a search whose trials run one after the other."""
     study = phase6c.run_study(
         tiny.SPACE,

@@ -29,6 +29,7 @@ from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.saved_model import load_model
 from phase6c.study.ledger import FILE_NAME, read_trials
 from phase6c.study.study import load_study
+from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
@@ -200,18 +201,14 @@ def test_a_folder_of_somebody_else_is_left_alone(studies, tmp_path):
         run_evaluation(studies, **SMALL, out=tmp_path)
 
 
-def test_studies_of_other_data_are_not_put_side_by_side(studies, bars_file, tmp_path):
-    other = phase6c.run_study(
-        tiny.SPACE,
-        load_bars(bars_file),
-        n_trials=1,
-        epochs=1,
-        cpus=1,
-        out=str(tmp_path),
-        data=DataConfig(tier="a20", horizon_days=3),
-    )
+def test_studies_of_other_data_are_not_put_side_by_side(studies, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(studies[1], other)
+    config = read_study_config(other)
+    data = config.data.model_copy(update={"horizon_days": 3})
+    write_study_config(other, config.model_copy(update={"data": data}))
     with pytest.raises(DataError, match="must have the same"):
-        run_evaluation([studies[0], other.folder], out=tmp_path)
+        run_evaluation([studies[0], other], out=tmp_path)
 
 
 def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
@@ -343,7 +340,7 @@ class FailsOnce(FitTrainable):
 def test_a_failed_training_drops_its_contender_and_the_rest_go_on(studies, tmp_path):
     flag = tmp_path / "fails"
     flag.touch()
-    options = {"top": 1, "seeds": 1, "out": tmp_path}
+    options = {"top": 1, "seeds": 1, "cpus": 1, "out": tmp_path}
     plan = plan_evaluation(studies, EvaluationOptions(**options))
     evaluated = run_job(EvaluationJob(plan, FailsOnce))
     outcomes = [
