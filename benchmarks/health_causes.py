@@ -15,7 +15,7 @@ import numpy as np
 from phase6c.statistics.health import diagnose
 
 # The tests judge the detector by the same generated predictions.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from causes import AUCS, CAUSES, VERDICTS, cells, drawn, ideal_power
 
 REPEATS = 200

@@ -12,7 +12,7 @@ from phase6c.errors import DataError
 from phase6c.statistics.calibrators import KINDS
 from phase6c.statistics.logits import fit_affine, log_losses, logit, sigmoid
 
-from ..causes import drawn
+from ..support.causes import drawn
 
 N = 1600
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from phase6c.statistics.logits import sigmoid
 
-from ..causes import drawn
+from ..support.causes import drawn
 from .conftest import load_command
 
 KINDS = ["none", "intercept", "temperature", "platt", "isotonic"]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from phase6c.data.bars import load_bars
 from phase6c.nn.saved_model import load_model
 
-from ..models import make_model
+from ..support.models import make_model
 from .conftest import load_command
 
 

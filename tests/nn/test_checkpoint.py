@@ -30,7 +30,7 @@ from phase6c.storage.disk import bytes_needed
 from phase6c.storage.files import remove_leftovers, write_checked
 from phase6c.study.trial_folder import BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE, write_epochs
 
-from ..faults import act_with_every_fault, every_kind
+from ..support.faults import act_with_every_fault, every_kind
 from .conftest import planted_data
 
 Damage = Callable[[Path], object]

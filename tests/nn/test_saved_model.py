@@ -17,7 +17,7 @@ from phase6c.nn.saved_model import load_model
 from phase6c.statistics.logits import ensemble, sigmoid
 from phase6c.study.trial_folder import write_checksums
 
-from ..models import CALIBRATOR, make_model
+from ..support.models import CALIBRATOR, make_model
 
 FILES = ("config.json", "scaler.json", "calibrator.json", "model_3.safetensors")
 

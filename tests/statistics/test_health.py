@@ -6,7 +6,7 @@ import pytest
 from phase6c.statistics.health import diagnose
 from phase6c.statistics.logits import sigmoid
 
-from ..causes import CAUSES, VERDICTS, cells, drawn, healthy, ideal_power, logit
+from ..support.causes import CAUSES, VERDICTS, cells, drawn, healthy, ideal_power, logit
 
 N = 2000
 

@@ -26,7 +26,7 @@ from phase6c.storage.files import (
 )
 from phase6c.study.ledger import Ledger
 
-from ..faults import CrashError, act_with_every_fault, every_kind, fault_at
+from ..support.faults import CrashError, act_with_every_fault, every_kind, fault_at
 
 LEFTOVER = ".file.123.tmp"
 

@@ -22,7 +22,7 @@ from phase6c.study.trial_folder import (
     write_epochs,
 )
 
-from ..faults import act_with_every_fault, every_kind
+from ..support.faults import act_with_every_fault, every_kind
 
 OWN = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}
 CONTENT = {"study_id": "a", "code_version": "1", "model": {"d_model": 16}, "seed": 7}
