@@ -24,8 +24,6 @@ from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
 
-# Before any test imports the room: shapes and types at its borders are checked at every call.
-jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 # An example may take as long as a busy machine makes it.
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("phase6c")
@@ -47,6 +45,12 @@ VALUES = {
 
 N_DAYS = 400
 DAYS = pd.date_range("2012-01-02", periods=N_DAYS, freq="B")
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The borders as users meet them: without the checks that only tests put there."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="session")
