@@ -26,8 +26,6 @@ from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 from phase6c.study.views.json_files import write_views
 from search_spaces import tiny
 
-# Before any test imports the room: shapes and types at its borders are checked at every call.
-jaxtyping.install_import_hook("phase6c.nn", "beartype.beartype")
 # An example may take as long as a busy machine makes it.
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("phase6c")
@@ -74,6 +72,12 @@ def disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The borders as users meet them: without the checks that only tests put there."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="session")

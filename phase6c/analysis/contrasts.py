@@ -238,7 +238,7 @@ def _interval(
     gains = [value_of(own, objective) - value_of(other, objective) for own, other in pairs]
     drawn = [scores[own.number] - scores[other.number] for own, other in pairs]
     sign = score(1.0, objective)
-    return paired_interval([sign * gain for gain in gains], sign * np.stack(drawn))
+    return paired_interval(sign * np.array(gains), sign * np.stack(drawn))
 
 
 def _verdict(matched: _Matched, interval: PairedInterval | None, objective: Objective) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Float64, Shaped
 
 from phase6c.data.reading.parsing import column_key, is_missing, parse_dates, parse_numbers
 from phase6c.data.reading.raw import RawTable, shown
@@ -28,17 +29,18 @@ class LabelledPredictions:
     """Labels and predictions of a model, in order of time.
 
     Attributes:
-        y: float64[row] in {0, 1}.
-        logits: float64[row], finite.
-        days: datetime64[D][row], rising; None where the file has no dates and its own order counts.
-        down: bool[row], the mirrored falls; None where the file does not tell them.
+        y: Rises, 0 or 1.
+        logits: Logits, finite.
+        days: Dates of the rows, datetime64[D], rising; None where the file has no dates and its
+            own order counts.
+        down: Mirrored falls; None where the file does not tell them.
         notes: Sentences on how the file was read.
     """
 
-    y: np.ndarray
-    logits: np.ndarray
-    days: np.ndarray | None
-    down: np.ndarray | None
+    y: Float64[np.ndarray, " row"]
+    logits: Float[np.ndarray, " row"]
+    days: Shaped[np.ndarray, " row"] | None
+    down: Bool[np.ndarray, " row"] | None
     notes: tuple[str, ...]
 
 

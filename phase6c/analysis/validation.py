@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Int, Shaped
 
 from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
@@ -30,40 +31,43 @@ class Validation:
     """Validation rows in order of their dates, and the predictions for them.
 
     Attributes:
-        dates: datetime64[s][window].
-        y: int8[window] in {0, 1}.
-        down: bool[window], the mirrored falls; None in studies of versions that did not store it.
-        trials: float[window] logits of each trial's best epoch, by the trial's number.
-        baselines: float[window] logits by name; empty where they were not stored.
+        dates: Dates of the rows, datetime64[s].
+        y: Rises, 0 or 1.
+        down: Mirrored falls; None in studies of versions that did not store them.
+        trials: Logits of each trial's best epoch, by the trial's number.
+        baselines: Logits by name; empty where they were not stored.
         horizon_days: Horizon of the labels.
         draws: Number of resamples; 0 for no intervals.
         seed: Seed of the resampling.
     """
 
-    dates: np.ndarray
-    y: np.ndarray
-    down: np.ndarray | None
-    trials: Mapping[int, np.ndarray]
-    baselines: Mapping[str, np.ndarray]
+    dates: Shaped[np.ndarray, " window"]
+    y: Int[np.ndarray, " window"]
+    down: Bool[np.ndarray, " window"] | None
+    trials: Mapping[int, Float[np.ndarray, " window"]]
+    baselines: Mapping[str, Float[np.ndarray, " window"]]
     horizon_days: int
     draws: int
     seed: int
 
-    def auc(self, logits: np.ndarray) -> Estimate | None:
+    def auc(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The AUC of the rises; None for a single class, or where no intervals are asked for."""
         return self.auc_of(logits, self.y == 1)
 
     def auc_of(
-        self, logits: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None
+        self,
+        logits: Float[np.ndarray, " window"],
+        y: Bool[np.ndarray, " window"],
+        rows: Bool[np.ndarray, " window"] | None = None,
     ) -> Estimate | None:
-        """The AUC of other labels, on some of the rows: bool[window] each."""
+        """The AUC of other labels, on some of the rows."""
         rows = np.ones(len(y), dtype=bool) if rows is None else rows
         if len(np.unique(y[rows])) < 2:
             return None
         score = auc_score(logits[rows], y[rows].astype(int))
         return self._estimate(lambda weights: score(weights[rows]))
 
-    def log_loss(self, logits: np.ndarray) -> Estimate | None:
+    def log_loss(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The mean log loss; None where no intervals are asked for."""
         return self._estimate(mean_score(log_losses(logits, self.y)))
 
@@ -122,14 +126,16 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
     )
 
 
-def best_logits(study: Study, validation: Validation | None) -> np.ndarray | None:
-    """float[window] of the best trial's best epoch; None without its predictions."""
+def best_logits(study: Study, validation: Validation | None) -> Float[np.ndarray, " window"] | None:
+    """The logits of the best trial's best epoch; None without its predictions."""
     best = study.best
     return validation.trials.get(best.number) if validation and best else None
 
 
 def with_doubt(
-    metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
+    metrics: Metrics,
+    validation: Validation | None,
+    logits: Float[np.ndarray, " window"] | None,
 ) -> tuple[Estimate | float | None, Estimate | float | None]:
     """AUC and log loss, with intervals where predictions and draws allow them."""
     auc = log_loss = None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Shaped
 
 from phase6c.data.reading.checks import check_table
 from phase6c.data.reading.columns import OPTIONAL_PRICES
@@ -96,7 +97,7 @@ def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:
     return {str(ticker): frame.reset_index(drop=True) for ticker, frame in groups}
 
 
-def dates_of(frame: pd.DataFrame) -> np.ndarray:
+def dates_of(frame: pd.DataFrame) -> Shaped[np.ndarray, " row"]:
     """The dates of the frame's rows as datetime64[D]."""
     dates: np.ndarray = frame["date"].to_numpy().astype("datetime64[D]")
     return dates

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
 
 from phase6c.config import Tier
 from phase6c.data.indicators import (
@@ -123,7 +124,9 @@ def tier_features(tier: Tier, columns: Iterable[str]) -> tuple[Feature, ...]:
     return tuple(feature for feature in features if present.issuperset(feature.needs))
 
 
-def compute_features(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
+def compute_features(
+    frame: pd.DataFrame, features: Sequence[Feature]
+) -> Float64[np.ndarray, "day feature"]:
     """Features of a ticker; a row reads the bars of that day and of earlier days, no later bar.
 
     Args:
@@ -131,8 +134,8 @@ def compute_features(frame: pd.DataFrame, features: Sequence[Feature]) -> np.nda
         features: Features to compute.
 
     Returns:
-        float64[day, feature]: NaN before the feature's lookback, finite after it. Where a
-        formula is undefined (a range of zero, a day without trade) stands the neutral value.
+        A column for each feature: NaN before its lookback, finite after it. Where a formula is
+        undefined (a range of zero, a day without trade) stands the neutral value.
     """
     bars = TickerBars.of(frame)
     values = np.full((len(frame), len(features)), np.nan)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float32
 
 from phase6c.config import DataConfig
 from phase6c.data.leaks import check_scaler, check_search_data
@@ -21,7 +22,7 @@ class History:
     """All that is known up to some day: rows of all tickers, with features as they were computed.
 
     Attributes:
-        features: float32[row, feature], not scaled; NaN before each feature's lookback.
+        features: Features of each row, not scaled; NaN before each feature's lookback.
         rows: Dates and labels of the same rows.
         feature_names: Names of the panel's columns.
         lookback_days: Day of a ticker from which on every feature is there.
@@ -30,7 +31,7 @@ class History:
         summary: Dates, row counts and base rates of the search's blocks.
     """
 
-    features: np.ndarray
+    features: Float32[np.ndarray, "row feature"]
     rows: Rows
     feature_names: tuple[str, ...]
     lookback_days: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from phase6c.config import DataConfig, Label
@@ -23,7 +24,7 @@ LABEL_COLUMNS: dict[Label, tuple[str, ...]] = {
 }
 
 
-def label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+def label_up(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " day"]:
     """1 where the price rises far enough within days t+1..t+h, else 0.
 
     `high`: the highest high of those days reaches close[t] x (1 + threshold).
@@ -38,15 +39,15 @@ def label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
         config: Horizon in days, label, and threshold or vol-multiple.
 
     Returns:
-        float64[day]; NaN on the last h days, whose horizon is not full, and for `vol` where
-        there is no volatility: on the first 20 days, and after 20 days at the same price.
+        A label for each day; NaN on the last h days, whose horizon is not full, and for `vol`
+        where there is no volatility: on the first 20 days, and after 20 days at the same price.
     """
     rise = _rise(frame, config)
     highest = _decisive_prices(frame, "high", config).max(axis=1)
     return _labels(highest >= _targets(frame, rise, len(highest)) * (1 - ROUNDING), rise)
 
 
-def label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+def label_down(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " day"]:
     """1 where the price falls as far within days t+1..t+h: `label_up` mirrored.
 
     `high`: the lowest low of those days reaches close[t] x (1 - threshold). `close` and `vol`:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 from phase6c.config import digest_of
 from phase6c.data import catalogue, indicators
@@ -25,7 +26,9 @@ logger = logging.getLogger(__name__)
 MAX_CACHED_PANELS = 8
 
 
-def feature_panel(bars: Bars, features: Sequence[Feature], folder: Path | None) -> np.ndarray:
+def feature_panel(
+    bars: Bars, features: Sequence[Feature], folder: Path | None
+) -> Float32[np.ndarray, "row feature"]:
     """The features of each bar, in the order of the bars' rows.
 
     Args:
@@ -36,7 +39,7 @@ def feature_panel(bars: Bars, features: Sequence[Feature], folder: Path | None) 
             made anew.
 
     Returns:
-        float32[row, feature], NaN before each feature's lookback; it may be read-only.
+        A row for each bar, NaN before each feature's lookback; it may be read-only.
     """
     if folder is None:
         return _compute(bars, features)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from phase6c.config import DataConfig
 from phase6c.data.bars import dates_of
@@ -20,22 +21,22 @@ class Rows:
 
     Attributes:
         names: Names of the tickers.
-        tickers: int64[row], an index into the names.
-        days: int64[row], the number of earlier days that the ticker has.
-        dates: datetime64[D][row].
-        label_ends: datetime64[D][row], the last date that the row's label reads; its own where
-            the horizon is not full.
-        up: float64[row], the label; NaN where there is none.
-        down: float64[row], the mirrored label.
+        tickers: Indices into the names.
+        days: Number of earlier days that the ticker has.
+        dates: Dates of the bars, datetime64[D].
+        label_ends: Last date that the row's label reads, datetime64[D]; its own where the horizon
+            is not full.
+        up: Labels; NaN where there is none.
+        down: Mirrored labels.
     """
 
     names: tuple[str, ...]
-    tickers: np.ndarray
-    days: np.ndarray
-    dates: np.ndarray
-    label_ends: np.ndarray
-    up: np.ndarray
-    down: np.ndarray
+    tickers: Int64[np.ndarray, " row"]
+    days: Int64[np.ndarray, " row"]
+    dates: Shaped[np.ndarray, " row"]
+    label_ends: Shaped[np.ndarray, " row"]
+    up: Float64[np.ndarray, " row"]
+    down: Float64[np.ndarray, " row"]
 
     @classmethod
     def of(cls, bars: Mapping[str, pd.DataFrame], config: DataConfig) -> Rows:
@@ -60,12 +61,12 @@ class Rows:
         )
 
     @property
-    def calendar(self) -> np.ndarray:
-        """datetime64[D][day]: the dates on which some ticker has a bar after its warm-up."""
+    def calendar(self) -> Shaped[np.ndarray, " day"]:
+        """The dates, datetime64[D], on which some ticker has a bar after its warm-up."""
         return np.unique(self.dates[self.days >= WARMUP_DAYS])
 
-    def take(self, kept: np.ndarray) -> Rows:
-        """The rows of a mask bool[row], and the tickers that still have rows."""
+    def take(self, kept: Bool[np.ndarray, " row"]) -> Rows:
+        """The rows of a mask, and the tickers that still have rows."""
         present, tickers = np.unique(self.tickers[kept], return_inverse=True)
         arrays = ("days", "dates", "label_ends", "up", "down")
         taken = {name: getattr(self, name)[kept] for name in arrays}
@@ -77,7 +78,7 @@ class Rows:
         up, down = (np.where(known, label, np.nan) for label in (self.up, self.down))
         return replace(self, up=up, down=down)
 
-    def windows_in(self, span: Span) -> np.ndarray:
+    def windows_in(self, span: Span) -> Int64[np.ndarray, " window"]:
         """The rows in which the block's windows end, ordered by date, then ticker."""
         # The warm-up is the same for all tiers, so that they share their rows and can be compared.
         usable = (self.days >= WARMUP_DAYS) & ~np.isnan(self.up)

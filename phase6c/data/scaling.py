@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32, Float64, Int, Int64
 
 from phase6c.config import Scaling
 
@@ -22,29 +23,29 @@ class Scaler:
     """Mean and standard deviation of each feature over the train windows' last days.
 
     Attributes:
-        mean: float64[1 or ticker, feature]; a single row stands for all tickers.
-        scale: float64[1 or ticker, feature]; 0 where a feature does not vary in train. It is
-            scaled to 0 everywhere, since its weights would not be trained.
+        mean: Mean of each ticker's features; a single group stands for all tickers.
+        scale: Standard deviation; 0 where a feature does not vary in train. It is scaled to 0
+            everywhere, since its weights would not be trained.
     """
 
-    mean: np.ndarray
-    scale: np.ndarray
+    mean: Float64[np.ndarray, "group feature"]
+    scale: Float64[np.ndarray, "group feature"]
 
     @classmethod
     def fit(
         cls,
-        panel: np.ndarray,
-        rows: np.ndarray,
-        tickers: np.ndarray,
+        panel: Float32[np.ndarray, "row feature"],
+        rows: Int64[np.ndarray, " window"],
+        tickers: Int[np.ndarray, " window"],
         n_tickers: int,
         scaling: Scaling,
     ) -> Scaler:
         """Fits the train windows.
 
         Args:
-            panel: float32[row, feature].
-            rows: int64[window], the panel row of each train window's last day.
-            tickers: int[window], the ticker of each window.
+            panel: Features, not scaled.
+            rows: Panel row of each train window's last day.
+            tickers: Ticker of each window.
             n_tickers: Number of tickers in the panel.
             scaling: Whether the tickers are scaled together or each on its own; a ticker without
                 enough windows is scaled like all together.
@@ -60,12 +61,14 @@ class Scaler:
         mean, scale = (np.stack(moment) for moment in zip(*each, strict=True))
         return cls(mean, scale)
 
-    def scale_in_place(self, panel: np.ndarray, starts: np.ndarray) -> None:
+    def scale_in_place(
+        self, panel: Float32[np.ndarray, "row feature"], starts: Int64[np.ndarray, " ticker"]
+    ) -> None:
         """Turns features into standard deviations, clipped to +-8.
 
         Args:
-            panel: float32[row, feature], the rows of each ticker together.
-            starts: int64[ticker], where each ticker begins.
+            panel: Features, the rows of each ticker together.
+            starts: Panel row where each ticker begins.
         """
         stops = np.append(starts[1:], len(panel))
         for ticker, (start, stop) in enumerate(zip(starts, stops, strict=True)):
@@ -79,8 +82,10 @@ class Scaler:
             np.clip(part, -CLIP, CLIP, out=part)
 
 
-def moments(panel: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation [feature] of some rows, a feature at a time to save memory."""
+def moments(
+    panel: Float32[np.ndarray, "row feature"], rows: Int64[np.ndarray, " window"]
+) -> tuple[Float64[np.ndarray, " feature"], Float64[np.ndarray, " feature"]]:
+    """Mean and deviation of each feature in some rows, a feature at a time to save memory."""
     columns = (panel[rows, feature].astype(np.float64) for feature in range(panel.shape[1]))
     mean, deviation = np.array([(column.mean(), column.std()) for column in columns]).T
     varies = deviation > np.maximum(_ROUNDING * np.abs(mean), _SMALLEST)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count, pairwise
 
 import numpy as np
+from jaxtyping import Bool, Shaped
 
 from phase6c.config import DataConfig
 from phase6c.errors import ConfigError, DataError
@@ -40,13 +41,15 @@ class Span:
     last: np.datetime64
     border: np.datetime64 | None
 
-    def contains(self, dates: np.ndarray, label_ends: np.ndarray) -> np.ndarray:
-        """bool[row]: the row's date lies in the block and its label ends before the border.
+    def contains(
+        self, dates: Shaped[np.ndarray, " row"], label_ends: Shaped[np.ndarray, " row"]
+    ) -> Bool[np.ndarray, " row"]:
+        """Whether each row's date lies in the block and its label ends before the border.
 
         Args:
-            dates: datetime64[D][row].
-            label_ends: datetime64[D][row], the last date that the row's label reads. A ticker
-                that skips days reads further than the purge reaches.
+            dates: Dates of the rows, datetime64[D].
+            label_ends: Last date that each row's label reads, datetime64[D]. A ticker that skips
+                days reads further than the purge reaches.
         """
         inside: np.ndarray = (dates >= self.first) & (dates <= self.last)
         return inside if self.border is None else inside & (label_ends < self.border)
@@ -90,7 +93,7 @@ class EvaluationStep:
     inner: Fold
 
 
-def split_dates(calendar: np.ndarray, config: DataConfig) -> Splits:
+def split_dates(calendar: Shaped[np.ndarray, " day"], config: DataConfig) -> Splits:
     """Cuts the calendar into blocks; the last h days of each are purged.
 
     A label of day t reads the bars of days t+1 to t+h. Without the purge the last labels of a
@@ -100,8 +103,8 @@ def split_dates(calendar: np.ndarray, config: DataConfig) -> Splits:
     can be compared on the same blocks.
 
     Args:
-        calendar: datetime64[D][day], ascending, without repeats: the dates on which some ticker
-            has a bar after its warm-up.
+        calendar: Dates on which some ticker has a bar after its warm-up, datetime64[D],
+            ascending, without repeats.
         config: The fractions and the horizon, which is also the purge.
 
     Raises:
@@ -128,7 +131,10 @@ def days_needed(config: DataConfig) -> int:
 
 
 def walk_forward(
-    calendar: np.ndarray, end: np.datetime64, config: DataConfig, n_folds: int = MIN_FOLDS
+    calendar: Shaped[np.ndarray, " day"],
+    end: np.datetime64,
+    config: DataConfig,
+    n_folds: int = MIN_FOLDS,
 ) -> tuple[Fold, ...]:
     """Expanding folds over the dates before `end`: each trains on all dates before its own.
 
@@ -172,7 +178,10 @@ def walk_forward(
 
 
 def evaluation_steps(
-    calendar: np.ndarray, splits: Splits, config: DataConfig, n_folds: int = MIN_FOLDS
+    calendar: Shaped[np.ndarray, " day"],
+    splits: Splits,
+    config: DataConfig,
+    n_folds: int = MIN_FOLDS,
 ) -> tuple[EvaluationStep, ...]:
     """A walk forward over the dates before the cal block, then that block, then the test block.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float32, Int16, Int64, Shaped
 
 from phase6c.config import DataConfig
 from phase6c.data.scaling import Scaler
@@ -19,22 +20,22 @@ class Block:
 
     Attributes:
         name: train or val.
-        end_rows: int64[window], the panel row of the window's last day.
-        y: float32[window], 1 where the price rose far enough, else 0.
-        down: bool[window], where it fell as far.
-        dates: datetime64[D][window], the window's last day.
-        label_ends: datetime64[D][window], the last day that its label reads.
-        tickers: int16[window], an index into `SearchData.tickers`.
+        end_rows: Panel row of each window's last day.
+        y: 1 where the price rose far enough, else 0.
+        down: Whether it fell as far.
+        dates: Last day of each window, datetime64[D].
+        label_ends: Last day that each label reads, datetime64[D].
+        tickers: Indices into `SearchData.tickers`.
         border: The first date that no label may read; None if the bars end before.
     """
 
     name: str
-    end_rows: np.ndarray
-    y: np.ndarray
-    down: np.ndarray
-    dates: np.ndarray
-    label_ends: np.ndarray
-    tickers: np.ndarray
+    end_rows: Int64[np.ndarray, " window"]
+    y: Float32[np.ndarray, " window"]
+    down: Bool[np.ndarray, " window"]
+    dates: Shaped[np.ndarray, " window"]
+    label_ends: Shaped[np.ndarray, " window"]
+    tickers: Int16[np.ndarray, " window"]
     border: np.datetime64 | None
 
     def __repr__(self) -> str:
@@ -50,10 +51,10 @@ class SearchData:
     """All that a trial may see: no row of it lies after the last date of val.
 
     Attributes:
-        features: float32[row, feature], scaled on train, clipped to +-8, always finite; the rows
-            of each ticker together and in order, from its first row with every feature.
-        dates: datetime64[D][row].
-        ticker_starts: int64[ticker], the panel row where each ticker begins, ascending.
+        features: Panel, scaled on train, clipped to +-8, always finite; the rows of each ticker
+            together and in order, from its first row with every feature.
+        dates: Dates of the panel's rows, datetime64[D].
+        ticker_starts: Panel row where each ticker begins, ascending.
         train, val: Their windows; val has none in what is fitted only to be used.
         feature_names: Names of the panel's columns.
         tickers: Tickers that have rows in the panel.
@@ -64,9 +65,9 @@ class SearchData:
         summary: Dates, row counts and base rates of the blocks.
     """
 
-    features: np.ndarray
-    dates: np.ndarray
-    ticker_starts: np.ndarray
+    features: Float32[np.ndarray, "row feature"]
+    dates: Shaped[np.ndarray, " row"]
+    ticker_starts: Int64[np.ndarray, " ticker"]
     train: Block
     val: Block
     feature_names: tuple[str, ...]

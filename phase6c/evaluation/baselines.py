@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Float64
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -37,11 +38,11 @@ class Simple(NamedTuple):
     """The predictions of a baseline, and how long it took to fit.
 
     Attributes:
-        logits: float64[row].
+        logits: Logits of the rows to be judged on.
         duration_s: Seconds of choosing and fitting.
     """
 
-    logits: np.ndarray
+    logits: Float64[np.ndarray, " row"]
     duration_s: float
 
 
@@ -60,7 +61,7 @@ def fit_simple(
         seed: Seed of gradient boosting.
     """
     fits = {
-        "train_base_rate": lambda: np.full(len(data.val), float(logit(np.array(data.base_rate)))),
+        "train_base_rate": lambda: logit(np.full(len(data.val), data.base_rate)),
         "trailing_base_rate": lambda: trailing_base_rate(data),
         "volatility_logistic": lambda: _volatility(data),
         "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
@@ -76,7 +77,7 @@ def _timed(fit: Callable[[], np.ndarray]) -> Simple:
     return Simple(fit(), time.perf_counter() - begun)
 
 
-def trailing_base_rate(data: SearchData) -> np.ndarray:
+def trailing_base_rate(data: SearchData) -> Float64[np.ndarray, " row"]:
     """The logit of the share of rises among the labels of the last year that were known by then.
 
     All tickers count together. Before anything is known it is the base rate of the training.
@@ -162,11 +163,11 @@ class FittedBaseline(NamedTuple):
 
     Attributes:
         baseline: Figures on the validation block.
-        logits: float[window], on the validation block.
+        logits: Logits on the validation block.
     """
 
     baseline: Baseline
-    logits: np.ndarray
+    logits: Float[np.ndarray, " window"]
 
 
 def write_predictions(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float64
 
 from phase6c.config import Record
 from phase6c.data.splits import CAL
@@ -56,8 +57,8 @@ class ModelChoice(Record):
     scores: tuple[CalScore, ...]
 
 
-def form_logits(logits: np.ndarray, form: Form) -> np.ndarray:
-    """float64[row] of a form: the ensemble of all seeds [seed, row], or the first alone."""
+def form_logits(logits: Float64[np.ndarray, "seed row"], form: Form) -> Float64[np.ndarray, " row"]:
+    """The logits of a form: the ensemble of all seeds, or the first alone."""
     return ensemble(logits if form == "ensemble" else logits[:1])
 
 

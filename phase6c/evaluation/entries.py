@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Bool, Float64, Real
 
 from phase6c.config import Record
 from phase6c.evaluation.baselines import BASE_RATES
@@ -24,28 +25,28 @@ class Entry:
 
     Attributes:
         name: Name in tables.
-        past: float64[row], logits on walk forward and cal, out of fold.
+        past: Logits on walk forward and cal, out of fold.
         truth: Labels of these rows.
         kind: Kind of its calibrator.
-        test: float64[row], logits on the test block; None for an entry that is not judged there.
+        test: Logits on the test block; None for an entry that is not judged there.
         n_params, n_tried, n_seeds: Exact number of parameters, configurations tried before it,
             trainings of each step; None for a baseline.
         seconds: Seconds of all its trainings.
     """
 
     name: str
-    past: np.ndarray
+    past: Float64[np.ndarray, " past_row"]
     truth: Truth
     kind: CalibratorKind
-    test: np.ndarray | None = None
+    test: Float64[np.ndarray, " test_row"] | None = None
     n_params: int | None = None
     n_tried: int | None = None
     n_seeds: int | None = None
     seconds: float | None = None
 
     @cached_property
-    def forward(self) -> np.ndarray:
-        """float64[row], the past logits calibrated forward in time."""
+    def forward(self) -> Float64[np.ndarray, " past_row"]:
+        """The past logits calibrated forward in time."""
         return calibrated_forward(self.kind, self.past, self.truth)
 
     @cached_property
@@ -54,8 +55,8 @@ class Entry:
         return Calibrator.fit(self.kind, self.past, self.truth.y)
 
     @property
-    def calibrated_test(self) -> np.ndarray:
-        """float64[row], the test logits by the calibrator of the past."""
+    def calibrated_test(self) -> Float64[np.ndarray, " test_row"]:
+        """The test logits by the calibrator of the past."""
         assert self.test is not None
         return self.calibrator.apply(self.test)
 
@@ -65,13 +66,17 @@ class Entry:
         best, _ = best_points(sigmoid(self.calibrator.apply(self.past)), self.truth.y)
         return best.threshold
 
-    def with_test(self, logits: np.ndarray) -> Entry:
+    def with_test(self, logits: Float64[np.ndarray, " test_row"]) -> Entry:
         """The entry with logits on the test block, to be judged there too."""
         return replace(self, test=logits)
 
 
 def baseline_entry(
-    name: str, past: np.ndarray, truth: Truth, calibration: CalibrationKind, seconds: float | None
+    name: str,
+    past: Float64[np.ndarray, " row"],
+    truth: Truth,
+    calibration: CalibrationKind,
+    seconds: float | None,
 ) -> Entry:
     """A baseline, which is given the calibrator that suits it best, as the model is.
 
@@ -116,9 +121,9 @@ class Figures(Record):
 
 
 def figures(
-    raw: np.ndarray,
-    calibrated: np.ndarray,
-    base: np.ndarray,
+    raw: Float64[np.ndarray, " row"],
+    calibrated: Float64[np.ndarray, " row"],
+    base: Float64[np.ndarray, " row"],
     threshold: float | None,
     truth: Truth,
     draws: Draws,
@@ -126,8 +131,8 @@ def figures(
     """The figures of predictions on some rows.
 
     Args:
-        raw, calibrated: float64[row], the logits before and after calibration.
-        base: float64[row], the logit of the base rate that each row's training had.
+        raw, calibrated: Logits before and after calibration.
+        base: Logit of the base rate that each row's training had.
         threshold: Probability from which a rise is called; None where it was not chosen before.
         truth: Labels of the same rows.
         draws: Resampling of the intervals.
@@ -169,7 +174,7 @@ def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
     )
 
 
-def plain_auc(logits: np.ndarray, y: np.ndarray) -> float | None:
+def plain_auc(logits: Float64[np.ndarray, " row"], y: Real[np.ndarray, " row"]) -> float | None:
     """The AUC without an interval; None for a single class."""
     if len(np.unique(y)) < 2:
         return None
@@ -183,6 +188,6 @@ def _fold_auc(logits: np.ndarray, truth: Truth) -> tuple[float, float] | None:
     return (min(defined), max(defined)) if len(defined) > 1 else None
 
 
-def step_masks(truth: Truth) -> Sequence[np.ndarray]:
-    """bool[row] of each step, in order of time."""
+def step_masks(truth: Truth) -> Sequence[Bool[np.ndarray, " row"]]:
+    """The rows of each step, in order of time."""
     return [truth.steps == step for step in dict.fromkeys(truth.steps)]

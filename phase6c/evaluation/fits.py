@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
 
 from phase6c.config import Record, parse
 from phase6c.errors import ConfigError, StorageError
@@ -34,11 +35,11 @@ class Fitted:
 
     Attributes:
         truth: Labels of the block.
-        logits: float64[row] of the whole model, and of its shortcut alone if it has a shortcut.
+        logits: Logits of the whole model, and of its shortcut alone if it has a shortcut.
     """
 
     truth: Truth
-    logits: Mapping[str, np.ndarray]
+    logits: Mapping[str, Float64[np.ndarray, " row"]]
 
 
 def read_refit(folder: Path) -> Refit | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float64
 
 from phase6c.config import Record
 from phase6c.evaluation.baselines import BASE_RATES
@@ -68,11 +69,11 @@ class Judgement(Record):
     sentence: str
 
 
-def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> str:
+def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth) -> str:
     """The name of the baseline with the least log loss on walk forward and cal together.
 
     Args:
-        baselines: float64[row] logits by name, calibrated.
+        baselines: Logits by name, calibrated.
         truth: Labels of the same rows.
     """
     losses = {
@@ -84,7 +85,11 @@ def strongest(baselines: Mapping[str, np.ndarray], truth: Truth) -> str:
 
 
 def judge(
-    logits: np.ndarray, baselines: Mapping[str, np.ndarray], best: str, truth: Truth, draws: Draws
+    logits: Float64[np.ndarray, " row"],
+    baselines: Mapping[str, Float64[np.ndarray, " row"]],
+    best: str,
+    truth: Truth,
+    draws: Draws,
 ) -> Judgement:
     """Judges a model on rows that nobody chose by.
 
@@ -97,14 +102,14 @@ def judge(
     bootstrap over dates, lies wholly above zero.
 
     Args:
-        logits: float64[row], calibrated logits of the model.
-        baselines: float64[row] by name, calibrated; the base rates among them.
+        logits: Calibrated logits of the model.
+        baselines: Calibrated logits by name; the base rates among them.
         best: Name of the baseline to beat, chosen elsewhere.
         truth: Labels of the same rows.
         draws: Resampling of the intervals.
     """
     rates = {name: baselines[name] for name in BASE_RATES}
-    rates[HINDSIGHT] = np.full(len(truth), float(logit(truth.y.mean())))
+    rates[HINDSIGHT] = logit(np.full(len(truth), truth.y.mean()))
     base_rates = tuple(gain(logits, rate, name, truth, draws) for name, rate in rates.items())
     over_best = gain(logits, baselines[best], best, truth, draws)
     has_skill = all(gained.is_shown for gained in base_rates)
@@ -119,11 +124,17 @@ def judge(
     )
 
 
-def gain(logits: np.ndarray, other: np.ndarray, name: str, truth: Truth, draws: Draws) -> Gain:
+def gain(
+    logits: Float64[np.ndarray, " row"],
+    other: Float64[np.ndarray, " row"],
+    name: str,
+    truth: Truth,
+    draws: Draws,
+) -> Gain:
     """The paired differences of a model and another on the same rows.
 
     Args:
-        logits, other: float64[row], both calibrated.
+        logits, other: Both calibrated.
         name: Name of the other.
         truth, draws: See `judge`.
     """

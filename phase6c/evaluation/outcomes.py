@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Float64, Int8, Shaped
 
 from phase6c.statistics.bootstrap import Score, resampled
 from phase6c.statistics.calibrators import Calibrator, CalibratorKind
@@ -18,24 +19,24 @@ class Truth:
     """The rows of a block or of several, in order of their dates.
 
     Attributes:
-        dates: datetime64[D][row].
-        tickers: str[row].
-        y: int8[row] in {0, 1}, the rises.
-        down: bool[row], the mirrored falls.
-        steps: str[row], the step of the evaluation that the row was predicted in.
+        dates: Dates of the rows, datetime64[D].
+        tickers: Names of their tickers.
+        y: Rises, 0 or 1.
+        down: Mirrored falls.
+        steps: Name of the step of the evaluation that each row was predicted in.
     """
 
-    dates: np.ndarray
-    tickers: np.ndarray
-    y: np.ndarray
-    down: np.ndarray
-    steps: np.ndarray
+    dates: Shaped[np.ndarray, " row"]
+    tickers: Shaped[np.ndarray, " row"]
+    y: Int8[np.ndarray, " row"]
+    down: Bool[np.ndarray, " row"]
+    steps: Shaped[np.ndarray, " row"]
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def of(self, steps: Sequence[str]) -> np.ndarray:
-        """bool[row]: whether the row was predicted in one of these steps."""
+    def of(self, steps: Sequence[str]) -> Bool[np.ndarray, " row"]:
+        """Whether each row was predicted in one of these steps."""
         return np.isin(self.steps, steps)
 
     @classmethod
@@ -46,8 +47,8 @@ class Truth:
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         )
 
-    def take(self, rows: np.ndarray) -> Truth:
-        """The rows of a mask bool[row]."""
+    def take(self, rows: Bool[np.ndarray, " row"]) -> Truth:
+        """The rows of a mask."""
         return Truth(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
@@ -57,17 +58,17 @@ class CandidatePredictions:
 
     Attributes:
         name: Name in tables.
-        logits: float64[seed, row], of all seeds that it was trained with.
+        logits: Logits of all seeds that it was trained with.
         may_win: Whether it may be chosen; a reference is shown only.
     """
 
     name: str
-    logits: np.ndarray
+    logits: Float64[np.ndarray, "seed row"]
     may_win: bool = True
 
     @property
-    def ensemble(self) -> np.ndarray:
-        """float64[row], the logit of the seeds' mean probability."""
+    def ensemble(self) -> Float64[np.ndarray, " row"]:
+        """The logit of the seeds' mean probability."""
         return ensemble(self.logits)
 
 
@@ -84,8 +85,10 @@ class Draws(NamedTuple):
     n: int = 2000
     seed: int = 0
 
-    def of(self, score: Score, dates: np.ndarray, block_days: float = 0) -> np.ndarray:
-        """A figure on every resample of the dates [draw]."""
+    def of(
+        self, score: Score, dates: Shaped[np.ndarray, " row"], block_days: float = 0
+    ) -> Float64[np.ndarray, "*figure draw"]:
+        """A figure, or a stack of figures, on every resample of the dates."""
         return resampled(
             score,
             dates,
@@ -96,15 +99,17 @@ class Draws(NamedTuple):
         )
 
 
-def calibrated_forward(kind: CalibratorKind, logits: np.ndarray, truth: Truth) -> np.ndarray:
-    """Logits float64[row], each step's mapped by a calibrator fitted on the steps before it.
+def calibrated_forward(
+    kind: CalibratorKind, logits: Float[np.ndarray, " row"], truth: Truth
+) -> Float64[np.ndarray, " row"]:
+    """Logits, each step's mapped by a calibrator fitted on the steps before it.
 
     The first step has nothing before it and stays as it is, as does a step that only rows of a
     single class precede.
 
     Args:
         kind: Kind of calibrator.
-        logits: float[row], out of fold.
+        logits: Out of fold.
         truth: Labels of the same rows.
     """
     calibrated = np.array(logits, dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
 from phase6c.statistics.bootstrap import PairedInterval, mean_score, paired_interval
@@ -51,11 +52,11 @@ def cannot_win(
     return {name: interval for name, interval in behind.items() if interval.low > 0}
 
 
-def race_losses(candidate: CandidatePredictions, truth: Truth) -> np.ndarray:
-    """Log losses float64[seed, row]."""
+def race_losses(candidate: CandidatePredictions, truth: Truth) -> Float64[np.ndarray, "seed row"]:
+    """The log loss of every seed on every row."""
     return np.stack([log_losses(logits, truth.y) for logits in candidate.logits])
 
 
 def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> PairedInterval:
     resampled = np.stack([draws.of(mean_score(rows), truth.dates) for rows in differences])
-    return paired_interval([float(rows.mean()) for rows in differences], resampled)
+    return paired_interval(differences.mean(axis=1), resampled)

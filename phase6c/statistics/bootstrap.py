@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from jaxtyping import Float, Float64, Real, Shaped
 
 from phase6c.config import Record
 
@@ -13,8 +14,8 @@ MIN_BLOCK_DAYS = 20
 MAX_WEIGHTS = 4_000_000
 TAILS = (0.025, 0.975)
 
-# (row weights [window, draw]) -> value [draw], larger is better, NaN where it is undefined.
-Score = Callable[[np.ndarray], np.ndarray]
+# From row weights to a figure, or to a stack of figures; larger is better, NaN is undefined.
+Score = Callable[[Float64[np.ndarray, "window draw"]], Float64[np.ndarray, "*figure draw"]]
 
 
 class Bounds(Record):
@@ -35,7 +36,7 @@ class Estimate(Bounds):
     value: float
 
 
-def estimate(value: float, draws: np.ndarray) -> Estimate | None:
+def estimate(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate | None:
     """The percentile interval of a figure; None where no draw is finite."""
     finite = draws[np.isfinite(draws)]
     if not len(finite) or not np.isfinite(value):
@@ -44,15 +45,20 @@ def estimate(value: float, draws: np.ndarray) -> Estimate | None:
     return Estimate(value=float(value), low=float(low), high=float(high))
 
 
-def estimate_or_point(value: float, draws: np.ndarray) -> Estimate:
+def estimate_or_point(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate:
     """The same; the figure alone where no draw is finite."""
     return estimate(value, draws) or Estimate(value=value, low=value, high=value)
 
 
 def row_weights(
-    dates: np.ndarray, *, horizon_days: int, draws: int, seed: int, block_days: float = 0
-) -> Iterator[np.ndarray]:
-    """How often each row is drawn, float64[window, draw], a chunk of the draws at a time.
+    dates: Shaped[np.ndarray, " window"],
+    *,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+    block_days: float = 0,
+) -> Iterator[Float64[np.ndarray, "window draw"]]:
+    """How often each row is drawn, a chunk of the draws at a time.
 
     Dates are drawn by the stationary bootstrap (Politis & Romano, 1994) in blocks of
     max(horizon, 20) days on average: labels of neighbouring days overlap by all but a day of their
@@ -60,7 +66,7 @@ def row_weights(
     fall together.
 
     Args:
-        dates: datetime64[D][window].
+        dates: Dates of the rows, or numbers that order them.
         horizon_days: The label's horizon.
         draws: Resamples.
         seed: Seed of the resampling.
@@ -77,14 +83,14 @@ def row_weights(
 
 def resampled(
     score: Score,
-    dates: np.ndarray,
+    dates: Shaped[np.ndarray, " window"],
     *,
     horizon_days: int,
     draws: int,
     seed: int,
     block_days: float = 0,
-) -> np.ndarray:
-    """A figure, or a stack of figures, on every resample of the dates [..., draw].
+) -> Float64[np.ndarray, "*figure draw"]:
+    """A figure, or a stack of figures, on every resample of the dates.
 
     Args:
         score: Function of row weights.
@@ -97,8 +103,10 @@ def resampled(
     return np.concatenate([score(weights) for weights in chunks], axis=-1)
 
 
-def optimal_block_days(values: np.ndarray, dates: np.ndarray) -> float:
-    """The mean block length for the mean of [window] values (Politis & White, 2004; arch's).
+def optimal_block_days(
+    values: Float[np.ndarray, " window"], dates: Shaped[np.ndarray, " window"]
+) -> float:
+    """The mean block length for the mean of values (Politis & White, 2004; arch's).
 
     At most a fifth of the days, since fewer than five blocks tell no spread.
     """
@@ -115,8 +123,8 @@ def optimal_block_days(values: np.ndarray, dates: np.ndarray) -> float:
 
 def stationary_counts(
     n_days: int, block_days: float, draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """How often each day is drawn, float64[day, draw]: blocks of geometric length, circular."""
+) -> Float64[np.ndarray, "day draw"]:
+    """How often each day is drawn: blocks of geometric length, circular."""
     # A new block begins on each day with the chance 1 / block_days: lengths are then geometric,
     # which is what makes the resampled series stationary.
     restart = rng.random((n_days, draws)) < 1 / block_days
@@ -129,8 +137,8 @@ def stationary_counts(
     return flat.reshape(n_days, draws).astype(np.float64)
 
 
-def mean_score(values: np.ndarray) -> Score:
-    """The weighted mean of [window] values."""
+def mean_score(values: Float[np.ndarray, " window"]) -> Score:
+    """The weighted mean."""
 
     def score(weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
@@ -140,7 +148,7 @@ def mean_score(values: np.ndarray) -> Score:
     return score
 
 
-def auc_score(logits: np.ndarray, y: np.ndarray) -> Score:
+def auc_score(logits: Float[np.ndarray, " window"], y: Real[np.ndarray, " window"]) -> Score:
     """Weighted AUC, the scores sorted once.
 
     For each rise it counts the weight of the others below it, and half of those level with it.
@@ -178,7 +186,9 @@ class PairedInterval(Bounds):
     date_error: float
 
 
-def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> PairedInterval:
+def paired_interval(
+    differences: Float64[np.ndarray, " seed"], resampled: Float64[np.ndarray, "seed draw"]
+) -> PairedInterval:
     """The interval of a mean difference for other seeds and other days of the same kind.
 
     A few seeds see the same days under both configurations, as a few readers see the same cases
@@ -195,9 +205,9 @@ def paired_interval(differences: Sequence[float], resampled: np.ndarray) -> Pair
     seeds' own t interval knows nothing of the days, the bootstrap of the days nothing of the seeds.
 
     Args:
-        differences: [seed], of two at least.
-        resampled: [seed, draw], the same differences on resamples of the days; draws that are not
-            finite are left out.
+        differences: Difference of each seed, of two at least.
+        resampled: The same differences on resamples of the days; draws that are not finite are
+            left out.
     """
     from scipy.stats import t
 

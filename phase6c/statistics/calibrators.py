@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from jaxtyping import Float, Float64, Real
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from phase6c.config import Record
@@ -43,13 +44,15 @@ class Calibrator(Record):
         return "a step-wise map"
 
     @staticmethod
-    def fit(kind: CalibratorKind, logits: np.ndarray, y: np.ndarray) -> Calibrator:
+    def fit(
+        kind: CalibratorKind, logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
+    ) -> Calibrator:
         """The calibrator of a kind with the least log loss on these rows.
 
         Args:
             kind: One of `KINDS`.
-            logits: float[row], finite.
-            y: [row] in {0, 1}, with both classes.
+            logits: Finite.
+            y: Rises, 0 or 1, with both classes.
 
         Raises:
             DataError: The rows do not determine it.
@@ -89,8 +92,8 @@ class Calibrator(Record):
         """Strict JSON from which `from_json` makes an equal calibrator."""
         return self.model_dump_json(by_alias=True)
 
-    def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated logits float64[row]; their sigmoid is the probability."""
+    def apply(self, logits: Float[np.ndarray, " row"]) -> Float64[np.ndarray, " row"]:
+        """Calibrated logits; their sigmoid is the probability."""
         raise NotImplementedError
 
 
@@ -106,12 +109,12 @@ class AffineCalibrator(Calibrator):
         """How a logit is mapped, in words."""
         return f"{self.intercept:.4f} + {self.slope:.4f} x logit"
 
-    def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated logits float64[row]."""
+    def apply(self, logits: Float[np.ndarray, " row"]) -> Float64[np.ndarray, " row"]:
+        """Calibrated logits."""
         return self.intercept + self.slope * np.asarray(logits, dtype=np.float64)
 
     @model_validator(mode="after")
-    def _only_what_is_fitted_differs(self) -> Self:
+    def _only_what_is_fitted_differs(self) -> AffineCalibrator:
         if self.kind in ("none", "temperature") and self.intercept != 0:
             raise ValueError(f"{self.kind} has the intercept 0, found {self.intercept}")
         if self.kind in ("none", "intercept") and self.slope != 1:
@@ -134,7 +137,9 @@ class IsotonicCalibrator(Calibrator):
     probabilities: tuple[Probability, ...]
 
     @classmethod
-    def fitted(cls, logits: np.ndarray, y: np.ndarray) -> Self:
+    def fitted(
+        cls, logits: Float64[np.ndarray, " row"], y: Float64[np.ndarray, " row"]
+    ) -> IsotonicCalibrator:
         """The least squares fit by pooling adjacent violators.
 
         No probability lies closer to 0 or 1 than a single row of a class in all rows and two more
@@ -149,14 +154,14 @@ class IsotonicCalibrator(Calibrator):
             probabilities=tuple(map(float, fit.y_thresholds_)),
         )
 
-    def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated logits float64[row]."""
+    def apply(self, logits: Float[np.ndarray, " row"]) -> Float64[np.ndarray, " row"]:
+        """Calibrated logits."""
         # Level outside the knots: beyond the rows that it was fitted on nothing is known of the
         # map.
         return logit(np.interp(logits, self.logits, self.probabilities))
 
     @model_validator(mode="after")
-    def _knots_rise(self) -> Self:
+    def _knots_rise(self) -> IsotonicCalibrator:
         if len(self.logits) != len(self.probabilities):
             raise ValueError("there must be as many logits as probabilities")
         if any(left >= right for left, right in pairwise(self.logits)):

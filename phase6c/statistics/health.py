@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Real
 from scipy.special import chdtri
 
 from phase6c.records import Health, Verdict
@@ -33,19 +34,23 @@ CRITICAL = float(chdtri(1, ALARM_RATE))
 STANDARD_ERRORS = 3.0
 
 
-def diagnose(logits: np.ndarray, y: np.ndarray, train_base_rate: float | None = None) -> Health:
+def diagnose(
+    logits: Float[np.ndarray, " window"],
+    y: Real[np.ndarray, " window"],
+    train_base_rate: float | None = None,
+) -> Health:
     """The first verdict whose evidence holds, from the plainest fault to the subtlest.
 
     Args:
-        logits: float[window], finite.
-        y: [window] in {0, 1}.
+        logits: Finite.
+        y: Rises, 0 or 1.
         train_base_rate: The share of rises that the model was trained on, if it is known.
     """
     logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if y.min() == y.max():
         return _health("one_class", f"All {len(y)} labels are {y[0]:.0f}.")
     if np.ptp(logits) < CONSTANT_RANGE:
-        return _health("constant", f"Every probability is {sigmoid(logits[0]):.4f}.")
+        return _health("constant", f"Every probability is {sigmoid(logits)[0]:.4f}.")
     # The order matters: a second sigmoid also gives a wrong slope and a shifted mean, and a wrong
     # slope also costs log loss. The most specific cause is named.
     maps = _Maps.fitted(logits, y)

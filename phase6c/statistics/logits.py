@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Float64, Real
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -16,7 +17,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 TEMPERATURES = (np.exp(-10.0), np.exp(10.0))
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
+def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Probabilities of logits; no other place of the code base applies the sigmoid.
 
     The earlier search applied it twice, which pressed all its probabilities into (0.5, 0.73).
@@ -25,26 +26,30 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def logit(probabilities: np.ndarray) -> np.ndarray:
+def logit(probabilities: Real[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """The inverse of the sigmoid, finite: 0 and 1 count as what lies 2.2e-16 beside them."""
     p = np.clip(np.asarray(probabilities, dtype=np.float64), EPSILON, 1 - EPSILON)
     logits: np.ndarray = np.log(p) - np.log1p(-p)
     return logits
 
 
-def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+def log_losses(
+    logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
+) -> Float[np.ndarray, " row"]:
     """Log loss of each row in nats, from the logit without rounding: softplus(z) - y z."""
     # By way of probabilities, a confident mistake would cost at most -log(1e-16) or infinity.
     losses: np.ndarray = np.logaddexp(0.0, logits) - y * logits
     return losses
 
 
-def fit_logistic(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def fit_logistic(
+    logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
+) -> tuple[float, float]:
     """Maximum likelihood of y under sigmoid(a + b x logit): Cox's calibration regression (1958).
 
     Args:
-        logits: float[row], finite.
-        y: [row] in {0, 1}, with both classes.
+        logits: Finite.
+        y: Rises, 0 or 1, with both classes.
 
     Returns:
         (a, b); b is 0 where the logits do not vary.
@@ -91,7 +96,9 @@ def _newton_step(x: np.ndarray, y: np.ndarray, a: float, b: float) -> tuple[floa
     )
 
 
-def fit_affine(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def fit_affine(
+    logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
+) -> tuple[float, float]:
     """`fit_logistic` with b >= 0, so that the ranking is kept or given up, never reversed.
 
     The likelihood is concave: where its best slope is negative, the best allowed slope is 0, and
@@ -101,12 +108,12 @@ def fit_affine(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return (a, b) if b > 0 else (base_rate_logit(y), 0.0)
 
 
-def fit_intercept(logits: np.ndarray, y: np.ndarray) -> float:
+def fit_intercept(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]) -> float:
     """Maximum likelihood of y under sigmoid(a + logit): the mean probability is y's mean.
 
     Args:
-        logits: float[row], finite.
-        y: [row] in {0, 1}, with both classes.
+        logits: Finite.
+        y: Rises, 0 or 1, with both classes.
     """
     rate, target = float(np.mean(y)), base_rate_logit(y)
     # With the largest or smallest logit at the target, no or every probability exceeds the rate.
@@ -114,12 +121,12 @@ def fit_intercept(logits: np.ndarray, y: np.ndarray) -> float:
     return float(brentq(lambda a: float(sigmoid(a + logits).mean()) - rate, low, high))
 
 
-def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+def fit_temperature(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]) -> float:
     """Maximum likelihood of y under sigmoid(logit / T), T > 0 (Guo et al., ICML 2017).
 
     Args:
-        logits: float[row], finite.
-        y: [row] in {0, 1}.
+        logits: Finite.
+        y: Rises, 0 or 1.
 
     Returns:
         T, between e^-10 and e^10; 1 where every logit is 0.
@@ -138,15 +145,17 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     return float(np.exp(brentq(slope_of_loss, low, high)))
 
 
-def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+def cross_fitted(
+    logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
+) -> Float64[np.ndarray, " row"] | None:
     """Each contiguous half's logits after the affine map that was fitted on the other half.
 
     Args:
-        logits: float[row], in order of time.
-        y: [row] in {0, 1}.
+        logits: In order of time.
+        y: Rises, 0 or 1.
 
     Returns:
-        float64[row], or None where a half holds a single class.
+        None where a half holds a single class.
     """
     halves = np.array_split(np.arange(len(y)), 2)
     if any(len(np.unique(y[half])) < 2 for half in halves):
@@ -158,14 +167,14 @@ def cross_fitted(logits: np.ndarray, y: np.ndarray) -> np.ndarray | None:
     return recalibrated
 
 
-def base_rate_logit(y: np.ndarray) -> float:
+def base_rate_logit(y: Real[np.ndarray, " row"]) -> float:
     """The logit of the share of rises in y, which must have both classes."""
     rate = float(np.mean(y))
     return float(np.log(rate / (1 - rate)))
 
 
-def ensemble(logits: np.ndarray) -> np.ndarray:
-    """The logit of the mean probability [row] of several models' logits [model, row].
+def ensemble(logits: Float[np.ndarray, "model row"]) -> Float64[np.ndarray, " row"]:
+    """The logit of the mean probability of several models.
 
     Deep ensembles predict the mean of their members' probabilities (Lakshminarayanan et al.,
     2017). The logit of a single model is returned as it is, to the last digit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Real
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from phase6c.records import Metrics
@@ -18,18 +19,18 @@ MIN_PREDICTED = 10
 
 
 def measure(
-    logits: np.ndarray,
-    y: np.ndarray,
-    down: np.ndarray,
+    logits: Float[np.ndarray, " window"],
+    y: Real[np.ndarray, " window"],
+    down: Bool[np.ndarray, " window"],
     train_base_rate: float,
     loss_train: float | None = None,
 ) -> Metrics:
     """Every metric of a set of predictions; null where a figure is undefined.
 
     Args:
-        logits: float[window], finite, ordered by date.
-        y: [window] in {0, 1}, the rises.
-        down: bool[window], the mirrored falls.
+        logits: Finite, ordered by date.
+        y: Rises, 0 or 1.
+        down: Mirrored falls.
         train_base_rate: The constant prediction that `skill` compares with, inside (0, 1).
         loss_train: The epoch's training loss, passed through.
 
@@ -135,12 +136,14 @@ class OperatingPoint(NamedTuple):
     f1: float
 
 
-def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, OperatingPoint | None]:
+def best_points(
+    p: Float[np.ndarray, " window"], y: Real[np.ndarray, " window"]
+) -> tuple[OperatingPoint, OperatingPoint | None]:
     """The points of the best F1 and of the highest precision, over every predicted probability.
 
     Args:
-        p: float[window], probabilities.
-        y: [window] in {0, 1}, with a rise at least.
+        p: Probabilities.
+        y: Rises, 0 or 1, a rise at least.
 
     Returns:
         The latter over thresholds that predict at least 10 rises; None where none does.
@@ -156,5 +159,5 @@ def best_points(p: np.ndarray, y: np.ndarray) -> tuple[OperatingPoint, Operating
 
     n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")
     enough = np.flatnonzero(n_above >= MIN_PREDICTED)
-    sharpest = at(enough[precision[enough].argmax()]) if len(enough) else None
+    sharpest = at(int(enough[precision[enough].argmax()])) if len(enough) else None
     return at(int(f1.argmax())), sharpest

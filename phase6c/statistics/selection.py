@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Real, Shaped
 
 from phase6c.config import Objective, Record
 from phase6c.statistics.bootstrap import (
@@ -26,12 +27,12 @@ class Candidate:
     Attributes:
         trial: The trial's number.
         epoch: The epoch.
-        logits: float[window], finite, its predictions on val in the block's order.
+        logits: Predictions on val in the block's order, finite.
     """
 
     trial: int
     epoch: int
-    logits: np.ndarray
+    logits: Float[np.ndarray, " window"]
 
 
 class Corrected(Record):
@@ -51,11 +52,11 @@ class Corrected(Record):
 
 def correct(
     candidates: Sequence[Candidate],
-    dates: np.ndarray,
-    y: np.ndarray,
+    dates: Shaped[np.ndarray, " window"],
+    y: Real[np.ndarray, " window"],
     objective: Objective,
     *,
-    rivals: Mapping[str, np.ndarray] | None = None,
+    rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
     horizon_days: int = 1,
     draws: int = 1000,
     seed: int = 0,
@@ -70,10 +71,10 @@ def correct(
 
     Args:
         candidates: Every epoch of every eligible trial.
-        dates: datetime64[D][window].
-        y: [window] in {0, 1}.
+        dates: Dates of the rows.
+        y: Rises, 0 or 1.
         objective: Metric that the candidates compete in.
-        rivals: float[window] logits by name, to compare the chosen candidate with.
+        rivals: Logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
         seed: Seed of the resampling.
@@ -108,7 +109,9 @@ def correct(
     )
 
 
-def score_of(logits: np.ndarray, y: np.ndarray, objective: Objective) -> Score | None:
+def score_of(
+    logits: Float[np.ndarray, " window"], y: Real[np.ndarray, " window"], objective: Objective
+) -> Score | None:
     """The objective as a function of row weights; None where it is undefined."""
     if objective == "auc":
         return auc_score(logits, y)

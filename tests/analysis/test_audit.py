@@ -186,7 +186,7 @@ def test_rows_of_one_day_stay_in_one_half(read):
 
 def test_a_shifted_prior_is_repaired_by_an_affine_map_and_not_by_a_temperature(read):
     frame = frame_of()
-    found = audit(read(frame.assign(p=sigmoid(logit(frame["p"]) + 1.4))))
+    found = audit(read(frame.assign(p=sigmoid(logit(frame["p"].to_numpy()) + 1.4))))
     losses = {kind: judged.log_loss for kind, judged in found.calibration.items()}
     assert found.verdict == "prior_shift"
     assert losses["platt"] < losses["temperature"] - 0.05

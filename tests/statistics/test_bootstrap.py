@@ -128,8 +128,8 @@ def test_a_paired_interval_stretches_with_the_differences(differences, seed, shi
 
 
 def test_without_days_that_matter_it_is_students_t_of_the_seeds():
-    differences = [0.01, 0.02, 0.06]
-    interval = paired_interval(differences, np.tile(np.array(differences)[:, None], 10))
+    differences = np.array([0.01, 0.02, 0.06])
+    interval = paired_interval(differences, np.tile(differences[:, None], 10))
     error = np.std(differences, ddof=1) / 3**0.5
     assert interval.date_error == 0
     assert interval.high - interval.low == pytest.approx(2 * t.ppf(0.975, 2) * error)
@@ -137,13 +137,13 @@ def test_without_days_that_matter_it_is_students_t_of_the_seeds():
 
 def test_of_equal_seeds_the_days_alone_are_left_with_the_normal_quantile():
     shared = np.random.default_rng(0).standard_normal(2000)
-    interval = paired_interval([0.5, 0.5], np.stack([shared, shared]))
+    interval = paired_interval(np.array([0.5, 0.5]), np.stack([shared, shared]))
     assert interval.seed_error == 0
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * shared.std(ddof=1), rel=1e-3)
 
 
 def test_what_makes_no_difference_at_all_has_an_interval_of_zero():
-    interval = paired_interval([0.0, 0.0, 0.0], np.zeros((3, 20)))
+    interval = paired_interval(np.zeros(3), np.zeros((3, 20)))
     assert (interval.low, interval.high) == (0, 0)
     assert not interval.excludes_zero
 
@@ -151,4 +151,5 @@ def test_what_makes_no_difference_at_all_has_an_interval_of_zero():
 def test_draws_of_one_class_are_left_out():
     drawn = np.random.default_rng(0).standard_normal((3, 40))
     gaps = np.concatenate([drawn, np.full((3, 5), np.nan)], axis=1)
-    assert paired_interval([0.1, 0.2, 0.3], gaps) == paired_interval([0.1, 0.2, 0.3], drawn)
+    differences = np.array([0.1, 0.2, 0.3])
+    assert paired_interval(differences, gaps) == paired_interval(differences, drawn)

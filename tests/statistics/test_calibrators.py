@@ -87,6 +87,7 @@ class TestEveryCalibrator:
         ([0.1, 0.2, 0.3], [0, 1], "one finite logit for each label"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_rows_that_determine_nothing_are_refused(kind, logits, y, found):
     with pytest.raises(DataError, match=found):
         Calibrator.fit(kind, np.array(logits), np.array(y))
@@ -154,6 +155,7 @@ def test_the_public_name_is_this_class():
     assert phase6c.Calibrator is Calibrator
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_none_needs_no_rows():
     np.testing.assert_array_equal(Calibrator.fit("none", [], []).apply([0.5]), [0.5])
 

@@ -27,7 +27,7 @@ def test_a_reversed_ranking_is_given_up_not_turned_round():
     logits, y = drawn(b=-1.0)
     a, b = fit_affine(logits, y)
     assert b == 0
-    assert sigmoid(np.array(a)) == pytest.approx(y.mean())
+    assert sigmoid(np.array([a])) == pytest.approx(y.mean())
     assert fit_logistic(logits, y)[1] < 0
 
 

@@ -77,7 +77,7 @@ def test_the_base_rate_itself_has_no_skill_and_no_calibration_error():
 
 
 def test_with_one_class_only_undefined_figures_are_null():
-    metrics = measure(np.linspace(-2, 2, 50), np.zeros(50), np.zeros(50), 0.2)
+    metrics = measure(np.linspace(-2, 2, 50), np.zeros(50), np.zeros(50, dtype=bool), 0.2)
     for name in (
         "auc",
         "average_precision",
@@ -100,15 +100,16 @@ def test_with_one_class_only_undefined_figures_are_null():
 def test_no_figure_is_ever_nan_or_infinite(logits, seed, loss_train):
     rng = np.random.default_rng(seed)
     y, down = rng.random((2, len(logits))) < 0.3
-    metrics = measure(np.array(logits), y, down, 0.2, loss_train)
+    metrics = measure(np.array(logits), y.astype(int), down, 0.2, loss_train)
     assert Metrics.model_validate_json(metrics.model_dump_json()) == metrics
 
 
 def test_what_is_not_finite_is_the_callers_mistake():
+    y, down = np.array([0, 1]), np.array([False, False])
     with pytest.raises(ValueError, match="finite"):
-        measure(np.array([0.0, np.nan]), np.array([0, 1]), np.array([0, 0]), 0.2)
+        measure(np.array([0.0, np.nan]), y, down, 0.2)
     with pytest.raises(ValueError, match="train_base_rate"):
-        measure(np.array([0.0, 1.0]), np.array([0, 1]), np.array([0, 0]), 1.0)
+        measure(np.array([0.0, 1.0]), y, down, 1.0)
 
 
 def test_an_epochs_metrics_cost_next_to_nothing():

@@ -16,9 +16,7 @@ from phase6c.tune.runtime.trial_searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
 
-_WAY_ON = (
-    "Everything finished is kept; the same call goes on, with `resume=True` where it takes that."
-)
+_WAY_ON = "Everything finished is kept, and a run that is resumed goes on from there."
 # Ends this process, from any thread and within a signal's handler.
 Leave = Callable[[InterruptedStudyError], None]
 

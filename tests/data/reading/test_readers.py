@@ -238,6 +238,7 @@ def test_suffixes_in_capitals_and_a_file_that_is_all_suffix_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("source", [None, 7, pd.DataFrame({"date": []})])
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_path_is_refused(source):
     with pytest.raises(DataError, match="Bars are read from files"):
         load_bars(source)
