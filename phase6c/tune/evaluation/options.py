@@ -11,17 +11,7 @@ from phase6c.tune.runtime.job import RunOptions
 
 
 class EvaluationOptions(RunOptions):
-    """The options of an evaluation; RunOptions has the options of its machines.
-
-    Attributes:
-        top: Number of the best trials of each study that are compared.
-        seeds: Largest number of trainings of each configuration in each step.
-        folds: Number of folds of the walk forward.
-        calibration: Kind of calibrator, or `auto`.
-        name: Name of the model's folder, `{out}/models/{name}`.
-        out: Root folder of all outputs.
-        resume: Whether an evaluation that is there is gone on with.
-    """
+    """The keywords of `run_evaluation`, which documents them; RunOptions has the machines."""
 
     top: int = Field(default=3, ge=1)
     seeds: int = Field(default=5, ge=1)

@@ -26,31 +26,7 @@ from phase6c.tune.runtime.job import RunOptions
 
 
 class SearchOptions(RunOptions):
-    """The options of a search; RunOptions has `gpus`, `gpus_per_trial`, `cpus` and `address`.
-
-    Attributes:
-        data: Features, label and horizon.
-        n_trials: Number of sampled and warm-started trials in all.
-        epochs: Number of epochs of a trial that is never stopped.
-        grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
-        audit_share: Share of the trials that a rung would stop and that are finished all the same.
-        reduction_factor: Number of trials at a rung of which a single trial goes on.
-        objective: Metric of the validation block that is optimised.
-        searcher: Name of the sampler; in Python also a searcher of Ray Tune's that was given no
-            space of its own. It is told `score`, the larger the better.
-        scheduler: `asha` stops weak trials, `none` stops none.
-        time_budget_s: Seconds after which the search ends; None for no limit.
-        ranges: Whether the grids of the training axes become ranges.
-        pins: Fixed values of configuration fields, by their flat names.
-        references: Names of references that run first, beside the references of the space.
-        warm_start: Folder of an earlier study, or a file of trials, to take over from.
-        seed: Seed of the search; all others follow from it.
-        out: Root folder of all outputs.
-        name: Name of the study; None for a name made from budget, horizon and data.
-        keep: Number of trials whose best weights are kept.
-        resume: Whether a study that is there is gone on with.
-        overwrite: Whether a study that is there is replaced.
-    """
+    """The keywords of `run_study`, which documents them; RunOptions has those of the machines."""
 
     data: DataConfig = DataConfig()
     n_trials: int = Field(default=50, ge=1)
