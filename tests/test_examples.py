@@ -39,7 +39,7 @@ def test_a_space_of_ones_own_keeps_its_budget(tmp_path):
 
 def test_a_study_leads_to_predictions(tmp_path):
     done = run([sys.executable, str(EXAMPLES / "from_study_to_predictions.py")], tmp_path)
-    assert "the best baseline" in done.stdout
+    assert done.stdout.startswith(("Yes", "No"))
     assert "sp500" in done.stdout.splitlines()[-1]
 
 
