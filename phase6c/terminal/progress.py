@@ -19,7 +19,7 @@ from phase6c.records import Trial
 from phase6c.study.ledger import Ledger, Listener, Row
 from phase6c.study.ranking import best_trial
 from phase6c.study.study_config import StudyConfig
-from phase6c.wording import duration_text, words
+from phase6c.wording import counted, duration_text, words
 
 
 class Goal(NamedTuple):
@@ -109,7 +109,7 @@ class Progress:
         self._finished_before = self._counts()["finished"]
         device = f"{n_gpus} GPUs" if n_gpus else "CPU"
         self._console.print(
-            f"Training on {device}, {max_concurrent} trials side by side, "
+            f"Training on {device}, {counted(max_concurrent, 'trial')} side by side, "
             f"{config.train.precision}.",
             markup=False,
         )

@@ -53,6 +53,17 @@ def test_a_misspelt_keyword_names_the_nearest(sp500):
         run_probe(sp500, "reference:january_best", {}, epoch=3)
 
 
+def test_a_field_of_the_data_is_told_where_it_belongs(sp500):
+    with pytest.raises(ConfigError, match=r"tier.*`data=\{\"tier\": ...\}`"):
+        run_study(tiny.SPACE, sp500, tier="a20")
+
+
+def test_a_listener_that_cannot_be_called_is_refused_before_anything_starts(sp500, tmp_path):
+    with pytest.raises(ConfigError, match="must be callable; found: 1"):
+        run_study(tiny.SPACE, sp500, out=tmp_path, listeners=[1])
+    assert not list(tmp_path.rglob("study.json"))
+
+
 def test_errors_name_fields_and_no_flags(sp500, tmp_path):
     with pytest.raises(ConfigError) as caught:
         run_study(tiny.SPACE, sp500, resume=True, overwrite=True, out=tmp_path)

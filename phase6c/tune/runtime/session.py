@@ -15,7 +15,7 @@ from ray import tune
 from ray.tune import TuneError
 
 from phase6c.config import Values
-from phase6c.errors import Phase6cError, StorageError
+from phase6c.errors import ConfigError, Phase6cError, StorageError
 from phase6c.storage.disk import check_space
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener
@@ -64,6 +64,10 @@ def run_job(
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the run early.
     """
+    wrong = [listener for listener in listeners if not callable(listener)]
+    if wrong:
+        remedy = "Give functions that take a row and a trial."
+        raise ConfigError("Listeners must be callable", wrong[0], remedy)
     halt = Halt(job.time_budget_s)
     folder = job.study.folder
     with open_folder(folder, resume=job.resume, overwrite=job.overwrite) as is_there:

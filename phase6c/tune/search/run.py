@@ -131,6 +131,11 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     # First of all, while the only local names are the keywords as they were given.
     given: Values = locals() | {"data": data or {}}
     named = {field: given[field] for field in SearchOptions.model_fields}
+    misplaced = sorted(unknown.keys() & DataConfig.model_fields.keys())
+    if misplaced:
+        rule = "Features, label and horizon are given together, as `data`"
+        remedy = f'Use `data={{"{misplaced[0]}": ...}}`.'
+        raise ConfigError(rule, ", ".join(misplaced), remedy)
     asked = parse(SearchOptions, {**named, **unknown})
     for value, kind, example in (
         (space, Space, "search_spaces.tiny.SPACE"),
