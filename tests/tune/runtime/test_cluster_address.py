@@ -17,6 +17,9 @@ from phase6c.tune.runtime.cluster import ray_cluster, remark_on_token
 def test_an_address_without_a_cluster_is_refused_at_once(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests of this process may have a Ray, which is neither used nor ended here.
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
     # Ray itself would go on trying for minutes.
     monkeypatch.setattr(ray, "init", lambda *_, **__: pytest.fail("Ray was asked"))
     with pytest.raises(ResourceError, match="ray start --head"), ray_cluster(address, None):
