@@ -32,7 +32,11 @@ settings.load_profile("phase6c")
 
 
 def pytest_configure() -> None:
-    """Hears Ctrl-C, which tests send, though a shell has its background jobs ignore it."""
+    """Hears Ctrl-C, which tests send, though a shell has its background jobs ignore it.
+
+    Ray's workers, which give way to everybody else by themselves, get their share of the machine.
+    """
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, Ray reads it so
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
