@@ -93,7 +93,7 @@ def test_a_listener_is_told_of_every_row_after_it_is_on_disk(search, tmp_path, c
 def test_progress_is_shown_on_stderr(search, capfd):
     search(n_trials=2, epochs=1, name="shown")
     shown = capfd.readouterr()
-    assert "1 trials side by side" in shown.err
+    assert "1 trial side by side" in shown.err
     assert "trial 1: complete at epoch 1" in shown.err
     assert shown.out == ""
 
