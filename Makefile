@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: .venv/dev.stamp
 	$(PYTEST)
 
-# What finds most faults, in two minutes: no Ray, nothing that takes long.
+# What finds most faults, in a few minutes: no Ray, nothing that takes long.
 test-fast: .venv/dev.stamp
 	$(PYTEST) -m "not slow and not ray and not chaos"
 
