@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Never
 
@@ -159,10 +160,15 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
     def study(self) -> StudyPlan:
         return self.plan.study
 
+    @cached_property
+    def _known(self) -> Trials:
+        """The trials before this run, read once: nobody else writes while the folder is held."""
+        return known_trials(self.study.folder)
+
     @property
     def goal(self) -> Goal:
         # Counted before the first row of this run, so that earlier probes are no part of the goal.
-        known = known_trials(self.study.folder)
+        known = self._known
         ended = {number for number, trial in known.items() if trial.finished}
         missing = len(self.plan.missing(known))
         return Goal(missing, lambda trial: trial.source == "probe" and trial.number not in ended)
@@ -174,7 +180,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
         return replace(self, plan=replace(self.plan, study=study))
 
     def known_result(self, stored: StudyConfig) -> Probed | None:
-        if self.plan.missing(known_trials(self.study.folder)):
+        if self.plan.missing(self._known):
             return None
         logger.info("All of this is trained already.")
         return _conclusion(self.plan)
@@ -189,7 +195,7 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
         return with_precision_and_baselines(self.study, shape, resources)
 
     def disk_bytes(self, max_concurrent: int) -> int:
-        return self.plan.disk_bytes(known_trials(self.study.folder), max_concurrent)
+        return self.plan.disk_bytes(self._known, max_concurrent)
 
     def make_searcher(
         self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt

@@ -95,10 +95,10 @@ def own_study(
     plan = StudyPlan(
         folder=folder, config=config, data=data, options=options, precision_known=False
     )
-    return resumed_own(plan) if (folder / STUDY_FILE).exists() else plan
+    return _resumed(plan) if (folder / STUDY_FILE).exists() else plan
 
 
-def resumed_own(plan: StudyPlan) -> StudyPlan:
+def _resumed(plan: StudyPlan) -> StudyPlan:
     """The plan with the stored study, which must have the same configuration.
 
     Raises:

@@ -83,6 +83,11 @@ class StudyPlan:
         described = self.config.space["budget"]
         return None if described is None else Budget.model_validate(described)
 
+    @property
+    def parameters_per_window(self) -> float | None:
+        """Parameters of the budget for each training window; None where the width is free."""
+        return None if self.budget is None else self.budget.n_params / len(self.data.train)
+
     def in_budget(self, n_params: int) -> bool:
         """Whether a count lies in the budget; every count does where the width is free."""
         return self.budget is None or self.budget.contains(n_params)

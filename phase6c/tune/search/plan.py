@@ -52,12 +52,6 @@ class SearchPlan(StudyPlan):
             rungs = fixed_rungs(epochs, config.grace_epochs, factor)
         return plan_rungs(config.n_trials, epochs, rungs, factor, config.audit_share)
 
-    @property
-    def parameters_per_window(self) -> float | None:
-        """Parameters of the budget for each training window; None where the width is free."""
-        budget = self.space.budget
-        return None if budget is None else budget.n_params / len(self.data.train)
-
     def disk_bytes(self, max_concurrent: int) -> int:
         """The size of the study's folder at its largest, as far as its epochs can be foreseen."""
         config, n_references = self.config, len(self.references)

@@ -50,8 +50,8 @@ def data_remarks(plan: StudyPlan) -> list[str]:
         )
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
-    budget, n_windows = plan.budget, len(plan.data.train)
-    if budget is not None and budget.n_params > MAX_PARAMETERS_PER_WINDOW * n_windows:
+    budget, ratio, n_windows = plan.budget, plan.parameters_per_window, len(plan.data.train)
+    if budget is not None and ratio is not None and ratio > MAX_PARAMETERS_PER_WINDOW:
         lines.append(
             f"{budget.n_params:,} parameters for {n_windows:,} training windows: a "
             "model of this size can learn them by heart. Add tickers or choose a smaller budget."
