@@ -29,6 +29,7 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 
 bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/reading_time.py
 	$(BIN)/python benchmarks/feature_panel.py
 	$(BIN)/python benchmarks/lane_cost.py
 	$(BIN)/python benchmarks/search_overhead.py

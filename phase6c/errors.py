@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Phase6cError(Exception):
     """One message in three parts: the rule, the value that breaks it, and the remedy.
@@ -35,6 +40,24 @@ class DataError(Phase6cError):
     """Bars that cannot be used."""
 
     exit_code = 65
+
+
+class BadBarsError(DataError):
+    """Rows or tickers of otherwise readable sources that break a rule.
+
+    Attributes:
+        rows: Table of every bad row: file, line, ticker, date, rule and value.
+        tickers: What is wrong with each bad ticker, by its name.
+    """
+
+    def __init__(
+        self, rule: str, value: object, remedy: str, rows: pd.DataFrame, tickers: dict[str, str]
+    ) -> None:
+        super().__init__(rule, value, remedy)
+        # A copied or unpickled exception is made anew from these arguments.
+        self.args = (rule, value, remedy, rows, tickers)
+        self.rows = rows
+        self.tickers = tickers
 
 
 class LeakError(DataError):

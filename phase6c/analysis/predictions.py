@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float64, Shaped
 
-from phase6c.data.reading.parsing import column_key, is_missing, parse_dates, parse_numbers
+from phase6c.data.reading.cells import column_key, is_missing
+from phase6c.data.reading.dates import parse_dates
+from phase6c.data.reading.numbers import parse_numbers
 from phase6c.data.reading.raw import RawTable, shown
 from phase6c.data.reading.readers import SUFFIXES, read_tables
 from phase6c.errors import DataError

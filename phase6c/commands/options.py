@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, get_args
 
 import click
@@ -48,17 +48,16 @@ def command(function: Callable[..., None]) -> click.Command:
 
 def resource_options(function: Function) -> Function:
     """Adds the options of GPUs, CPUs and a cluster."""
-    return _with_options(function, _RESOURCE_OPTIONS)
+    return with_options(function, _RESOURCE_OPTIONS)
 
 
 def run_options(function: Function) -> Function:
     """Adds the options of a command that trains: whether to start, and its output."""
-    return _with_options(function, _RUN_OPTIONS)
+    return with_options(function, _RUN_OPTIONS)
 
 
-def _with_options(
-    function: Function, options: tuple[Callable[[Function], Function], ...]
-) -> Function:
-    for option in reversed(options):
+def with_options(function: Function, options: Iterable[Callable[[Function], Function]]) -> Function:
+    """Adds options to a command, in their order."""
+    for option in reversed(tuple(options)):
         function = option(function)
     return function

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from phase6c.commands.bars import bars_options, handling_of, read_bars
 from phase6c.commands.options import command, debug_option
+from phase6c.errors import BadBarsError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,22 +27,52 @@ OUT_HELP = "A .csv or .parquet file with the columns date, ticker and p."
 @click.argument("model_dir", type=click.Path(path_type=Path))
 @click.option("--data", "source", required=True, help=DATA_HELP)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=OUT_HELP)
+@bars_options
 @debug_option
-def main(model_dir: Path, source: str, out: Path, *, debug: bool) -> None:
+def main(model_dir: Path, source: str, out: Path, **given: Any) -> None:
     """Writes the probability of a rise after each day of the bars that has enough days before it.
 
-    MODEL_DIR is a folder that evaluate has made, such as outputs/models/best.
+    MODEL_DIR is a folder that evaluate has made, such as outputs/models/best. Tickers with bad bars
+    are named and left out, and the command ends with 65.
     """
-    from phase6c.data.bars import load_bars
     from phase6c.nn.saved_model import load_model
 
     check_out(out, model_dir, source)
     model = load_model(model_dir)
-    bars = load_bars(source)
+    bars, refused = whole_tickers(source, given, out.parent)
     frame = model.predict(bars)
     write(frame, out)
+    for note in bars.notes:
+        click.echo(f"Note: {note}", err=True)
     show(frame, model, out)
     show_limits(frame, model, bars)
+    if refused is not None:
+        raise refused
+
+
+def whole_tickers(
+    source: str, given: Mapping[str, Any], folder: Path
+) -> tuple[Bars, DataError | None]:
+    """The bars that can be predicted from, and why other tickers cannot.
+
+    Raises:
+        DataError: No ticker is whole.
+    """
+    from phase6c.data.bars import load_bars
+
+    try:
+        return read_bars(source, given, folder), None
+    except BadBarsError as error:
+        bad = {str(ticker) for ticker in error.rows["ticker"]} | error.tickers.keys()
+        all_of_it = {**handling_of(given), "bad_limit": (1.0, 1.0)}
+        try:
+            bars = load_bars(source, **(all_of_it | {"bad_rows": "drop", "bad_tickers": "drop"}))
+        except DataError:
+            raise error from None
+        bars = bars.without(bad)
+        if bars.frame.empty:
+            raise
+        return bars, error
 
 
 def check_out(out: Path, model_dir: Path, source: str) -> None:

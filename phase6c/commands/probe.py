@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phase6c.commands.bars import bars_options, changed_handling, read_bars
 from phase6c.commands.options import (
     COUNT,
     LABELS,
@@ -50,6 +51,7 @@ OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2", help=VARY_HELP)
 @click.option("--seeds", default=3, type=click.IntRange(min=2), help="Of each configuration.")
 @click.option("--data", "bars", help="Without STUDY: sp500, nasdaq, files or folders [sp500].")
+@bars_options
 @click.option("--tier", type=TIERS, help="Without STUDY: how many features [a100].")
 @click.option(
     "--horizon", "horizon_days", type=COUNT, help="Without STUDY: days within which to rise [1]."
@@ -87,14 +89,13 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
     options = {"gpus": gpus, **{name: given[name] for name in RESOURCES}}
     data_fields = [name for name in DataConfig.model_fields if name in given]
     own = {name: given[name] for name in (*OWN_STUDY, *data_fields) if given[name] is not None}
+    handling = changed_handling(given)
     source = given["study"]
     if source is None:
-        from phase6c.data.bars import load_bars
-
-        source = load_bars(own.pop("bars", "sp500"))
+        source = read_bars(own.pop("bars", "sp500"), given, own.get("out", "outputs"))
         data = {name: own.pop(name) for name in data_fields if name in own}
         options |= {**own, "data": parse(DataConfig, data)}
-    elif own:
+    elif own := own | handling:
         raise ConfigError(
             "A probe takes data, epochs and seed from STUDY",
             ", ".join(f"`{name}` {value}" for name, value in own.items()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phase6c.commands.bars import bars_options, read_bars
 from phase6c.commands.flags import translator
 from phase6c.commands.options import (
     COUNT,
@@ -60,6 +61,7 @@ LABEL_HELP = (
 @click.option("--budget", default=None, help="2m, 20m, 200m or tiny; a module of search_spaces.")
 @click.option("--space", "space_module", help="Module with a SPACE, instead of the budget's own.")
 @click.option("--data", "bars", default="sp500", help=DATA_HELP)
+@bars_options
 @click.option("--tier", default="a100", type=TIERS, help="How many features.")
 @click.option("--horizon", "horizon_days", default=1, type=COUNT, help=HORIZON_HELP)
 @click.option("--label", default="high", type=LABELS, help=LABEL_HELP)
@@ -111,9 +113,7 @@ def make_plan(given: dict[str, Any]) -> SearchPlan:
     }
     check_names(asked["pins"], settable_fields(), "--set name")
 
-    from phase6c.data.bars import load_bars
-
-    bars = load_bars(given["bars"])
+    bars = read_bars(given["bars"], given, given["out"])
 
     from phase6c.study.study_folder import cache_path
     from phase6c.tune.search.options import SearchOptions

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 
+from phase6c.config import parse
+from phase6c.data.handling import ROW_LIMIT, TICKER_LIMIT, Handling, OnFault
 from phase6c.data.reading.checks import check_table
 from phase6c.data.reading.columns import OPTIONAL_PRICES
 from phase6c.data.reading.raw import PRICES, RawTable, shown
 from phase6c.data.reading.readers import read_tables
+from phase6c.data.reading.sequences import MAX_GAP_DAYS
+from phase6c.data.reading.verdict import Dropped, left_out
 from phase6c.errors import DataError
 from phase6c.storage.redact import redact
-from phase6c.wording import counted, listed
-
-# The first problems of a folder of hundreds of bad files tell enough.
-MAX_PROBLEMS_SHOWN = 40
+from phase6c.wording import counted, listed, more
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,18 @@ class Bars:
         sources: Sources of the bars, as they were named, without passwords and tokens.
         digest: SHA-256 of the columns and their values, whatever file or format they stood in.
         notes: Sentences for the user: what was left out, and what looks odd but may be right.
+        handling: What was to be done with bad rows and tickers.
+        dropped: What was left out of the sources because it breaks a rule.
+        bad_rows: Every row that was left out: file, line, ticker, date, rule and value.
     """
 
     frame: pd.DataFrame
     sources: tuple[str, ...]
     digest: str
     notes: tuple[str, ...] = ()
+    handling: Handling = field(default_factory=Handling)
+    dropped: Dropped = field(default_factory=Dropped)
+    bad_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         dates = self.frame["date"]
@@ -50,51 +58,97 @@ class Bars:
             f"{dates.max():%Y-%m-%d}, {listed(list(self.sources), limit=3)})"
         )
 
+    def without(self, tickers: Collection[str]) -> Bars:
+        """The bars of all other tickers."""
+        frame = self.frame[~self.frame["ticker"].isin(list(tickers))].reset_index(drop=True)
+        return replace(self, frame=frame, digest=_digest(frame))
+
     def lacking(self, columns: Sequence[str]) -> str:
         """Says that these columns are not there, with the notes, which may say why."""
         return " ".join([f"no {', '.join(columns)}", *(f"({note})" for note in self.notes)])
 
 
-def load_bars(source: str | Path | Sequence[str | Path]) -> Bars:
+def load_bars(
+    source: str | Path | Sequence[str | Path],
+    *,
+    bad_rows: OnFault = "stop",
+    bad_tickers: OnFault = "stop",
+    bad_limit: tuple[float, float] = (ROW_LIMIT, TICKER_LIMIT),
+    accept_events: bool = False,
+) -> Bars:
     """Reads and checks daily bars.
 
     Args:
-        source: "sp500" or "nasdaq" (the demo bars of the arch package), the path of a CSV
-            (.csv, .csv.gz) or Parquet file, or of a folder with such a file per ticker; several
-            sources in a sequence, or in a text separated by commas.
+        source: "sp500" or "nasdaq" (the demo bars of the arch package), the path of a text file
+            (.csv, .tsv, .txt, also .gz) or Parquet file, or of a folder with such a file per
+            ticker; several sources in a sequence, or in a text separated by commas.
             A file has the columns date and close [price], and may have open, high, low [price,
             all three], volume [shares, contracts or any unit], ticker (else the file's name is
             the ticker) and adj_close [price] (then prices are multiplied by adj_close / close);
-            other columns are ignored. The tables of yfinance, with a column for each ticker and
-            field, are read too.
+            a note names columns that are not read. Tables with a column for each ticker are read,
+            too, and the headers, dates and numbers of the usual vendors.
+        bad_rows: "drop" leaves rows out that break a rule, "stop" refuses them.
+        bad_tickers: "drop" leaves tickers out that cannot be used, "stop" refuses them.
+        bad_limit: Largest share of the rows, and of the tickers, that may be left out.
+        accept_events: Whether prices that jump tenfold and gaps of months are taken as real.
 
     Returns:
         The bars of all sources; columns that only some of them have are left out, with a note.
 
     Raises:
-        DataError: The sources have faults; the message lists those of all of them.
+        BadBarsError: Rows or tickers break rules; it lists all of them.
+        DataError: The sources cannot be read as bars; the message lists the faults of all of them.
     """
+    handling = parse(
+        Handling,
+        {
+            "bad_rows": bad_rows,
+            "bad_tickers": bad_tickers,
+            "bad_limit": bad_limit,
+            "accept_events": accept_events,
+        },
+    )
     names = source_names(source)
     tables = [table for name in names for table in read_tables(name)]
-    frames = [check_table(table) for table in tables]
-    _check_shared_tickers(frames, tables)
-    problems = [str(problem) for table in tables for problem in table.problems]
-    if problems:
-        shown = problems[:MAX_PROBLEMS_SHOWN]
-        if len(problems) > len(shown):
-            shown.append(f"and {len(problems) - len(shown)} more problems")
-        report = "\n  ".join(["", *shown] if len(shown) > 1 else shown)
-        raise DataError("Bars must be complete, ordered daily prices", report.removesuffix("."))
-    columns, left_out = _common_columns(frames, tables)
+    checked = [check_table(table, accept_events=accept_events) for table in tables]
+    _check_shared_tickers(checked, tables)
+    frames, dropped, bad = left_out(checked, tables, handling)
+    held = [(frame, table) for frame, table in zip(frames, tables, strict=True) if len(frame)]
+    frames = [frame for frame, _ in held]
+    columns, missing = _common_columns(frames, [table for _, table in held])
     frame = _joined([frame[columns] for frame in frames])
-    notes = [note for table in tables for note in table.notes]
-    return Bars(frame, tuple(map(redact, names)), _digest(frame), (*notes, *left_out))
+    notes = [*dropped.notes(), *_merged_notes(tables), *missing]
+    return Bars(
+        frame=frame,
+        sources=tuple(map(redact, names)),
+        digest=_digest(frame),
+        notes=tuple(notes),
+        handling=handling,
+        dropped=dropped,
+        bad_rows=bad,
+    )
 
 
 def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:
     """The bars of each ticker, its days in order, rows numbered from 0."""
     groups = bars.frame.groupby("ticker", sort=True)
     return {str(ticker): frame.reset_index(drop=True) for ticker, frame in groups}
+
+
+def segments(frame: pd.DataFrame) -> list[slice]:
+    """The rows of a ticker's bars between gaps of months, in order.
+
+    Bars with such a gap are read only if the user takes it as real. What lies before it tells
+    little of what lies after it: no feature, window or label reaches across.
+    """
+    steps = np.diff(dates_of(frame)).astype(int)
+    borders = [0, *(np.flatnonzero(steps > MAX_GAP_DAYS) + 1), len(frame)]
+    return [slice(*pair) for pair in pairwise(borders)]
+
+
+def days_before(frame: pd.DataFrame) -> Int64[np.ndarray, " row"]:
+    """How many bars each of a ticker's bars has before it in its segment."""
+    return np.concatenate([np.arange(part.stop - part.start) for part in segments(frame)])
 
 
 def dates_of(frame: pd.DataFrame) -> Shaped[np.ndarray, " row"]:
@@ -151,6 +205,19 @@ def _common_columns(
         elif len(without) < len(frames):
             notes.append(f"{', '.join(group)} left out, as there is none in {listed(without)}.")
     return columns, notes
+
+
+def _merged_notes(tables: list[RawTable]) -> list[str]:
+    """The notes of all tables; what is said of several files alike is said once."""
+    files: dict[str, list[str]] = {}
+    for table in tables:
+        for note in table.notes:
+            files.setdefault(note, []).append(table.name)
+    merged = []
+    for note, names in files.items():
+        others = f" and {more(len(names) - 1, 'file')}" if len(names) > 1 else ""
+        merged.append(f"{names[0]}{others}: {note}.")
+    return merged
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

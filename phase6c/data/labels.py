@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from phase6c.config import DataConfig, Label
+from phase6c.data.bars import segments
 from phase6c.data.indicators.rolling import log_return, return_deviation
 
 # The days whose log returns make up the volatility of the label `vol`.
@@ -42,9 +45,7 @@ def label_up(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " d
         A label for each day; NaN on the last h days, whose horizon is not full, and for `vol`
         where there is no volatility: on the first 20 days, and after 20 days at the same price.
     """
-    rise = _rise(frame, config)
-    highest = _decisive_prices(frame, "high", config).max(axis=1)
-    return _labels(highest >= _targets(frame, rise, len(highest)) * (1 - ROUNDING), rise)
+    return _by_segment(frame, config, _label_up)
 
 
 def label_down(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " day"]:
@@ -53,6 +54,23 @@ def label_down(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, "
     `high`: the lowest low of those days reaches close[t] x (1 - threshold). `close` and `vol`:
     close[t+h] falls as far as it would have to rise.
     """
+    return _by_segment(frame, config, _label_down)
+
+
+def _by_segment(
+    frame: pd.DataFrame, config: DataConfig, label: Callable[[pd.DataFrame, DataConfig], np.ndarray]
+) -> np.ndarray:
+    """The labels of each segment on its own: a day before a long gap has no full horizon."""
+    return np.concatenate([label(frame.iloc[part], config) for part in segments(frame)])
+
+
+def _label_up(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+    rise = _rise(frame, config)
+    highest = _decisive_prices(frame, "high", config).max(axis=1)
+    return _labels(highest >= _targets(frame, rise, len(highest)) * (1 - ROUNDING), rise)
+
+
+def _label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     rise = _rise(frame, config)
     lowest = _decisive_prices(frame, "low", config).min(axis=1)
     return _labels(lowest <= _targets(frame, -rise, len(lowest)) * (1 + ROUNDING), rise)

@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+import pandas as pd
+from jaxtyping import Float32, Float64
 
 from phase6c.config import digest_of
 from phase6c.data import catalogue, indicators
-from phase6c.data.bars import Bars, ticker_frames
+from phase6c.data.bars import Bars, segments, ticker_frames
 from phase6c.data.catalogue import compute_features
 from phase6c.data.indicators.feature import Feature
 from phase6c.errors import StorageError
@@ -55,6 +56,19 @@ def feature_panel(
     except (OSError, StorageError) as error:
         logger.warning("The features will be computed again next time: %s", error)
     return panel
+
+
+def ticker_features(
+    frame: pd.DataFrame, features: Sequence[Feature]
+) -> Float64[np.ndarray, "day feature"]:
+    """The features of a ticker's bars; none reaches across a gap of months.
+
+    Args:
+        frame: Bars of the ticker, a row for each day.
+        features: Columns of the result; see `compute_features`.
+    """
+    parts = [compute_features(frame.iloc[part], features) for part in segments(frame)]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def panel_digest(bars: Bars, features: Sequence[Feature]) -> str:
@@ -99,7 +113,7 @@ def _compute(bars: Bars, features: Sequence[Feature]) -> np.ndarray:
     panel = np.empty((len(bars.frame), len(features)), dtype=np.float32)
     start = 0
     for frame in ticker_frames(bars).values():
-        panel[start : start + len(frame)] = compute_features(frame, features)
+        panel[start : start + len(frame)] = ticker_features(frame, features)
         start += len(frame)
     return panel
 

@@ -14,7 +14,7 @@ from phase6c.data.catalogue import TIERS, tier_features
 from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
-from phase6c.data.leaks import check_causal, check_labels
+from phase6c.data.leaks import check_causal, check_labels, check_not_known
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler
@@ -51,11 +51,12 @@ def prepare(
     _check_label_columns(bars, config)
     frames = ticker_frames(bars)
     features = tier_features(config.tier, bars.frame.columns)
+    check_not_known(frames)
     rows = Rows.of(frames, config)
     splits = split_dates(rows.calendar, config)
     windows = {name: rows.windows_in(span) for name, span in splits.spans().items()}
     for name, window_rows in windows.items():
-        _check_both_classes(name, rows.up[window_rows])
+        _check_both_classes(name, rows.up[window_rows], bars)
     summary = summarise(bars, rows, splits, windows, _dropped(features, config), config)
 
     panel = feature_panel(bars, features, cache)
@@ -88,13 +89,14 @@ def _check_label_columns(bars: Bars, config: DataConfig) -> None:
         )
 
 
-def _check_both_classes(name: str, y: np.ndarray) -> None:
+def _check_both_classes(name: str, y: np.ndarray, bars: Bars) -> None:
     if len(np.unique(y)) < 2:
         # Which class the test block has is not to be known.
         only = "one class only" if name == TEST else "rises only" if y.any() else "no rise"
+        found = only if len(y) else "no rows"
         raise DataError(
             f"Both classes must occur in the {name} block",
-            only if len(y) else "no rows",
+            " ".join([found, *(f"({note.rstrip('.')})" for note in bars.notes)]),
             "Choose another threshold, horizon or label, or add bars.",
         )
 
@@ -113,7 +115,8 @@ def _digest(
     base rates and the features' moments. The moments are rounded, since the last digits of sums
     differ between processors.
     """
-    made = summary.model_dump(mode="json", exclude={"notes"})
+    # The bars' own digest tells what was left out of them.
+    made = summary.model_dump(mode="json", exclude={"notes", "dropped"})
     asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple"})
     moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
     names = [feature.name for feature in features]

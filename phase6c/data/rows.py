@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from phase6c.config import DataConfig
-from phase6c.data.bars import dates_of
+from phase6c.data.bars import dates_of, days_before, segments
 from phase6c.data.labels import label_down, label_up
 from phase6c.data.splits import WARMUP_DAYS, Span
 
@@ -22,7 +22,7 @@ class Rows:
     Attributes:
         names: Names of the tickers.
         tickers: Indices into the names.
-        days: Number of earlier days that the ticker has.
+        days: Number of earlier days that the ticker has since its start or its last long gap.
         dates: Dates of the bars, datetime64[D].
         label_ends: Last date that the row's label reads, datetime64[D]; its own where the horizon
             is not full.
@@ -43,18 +43,13 @@ class Rows:
         """Labels the bars of each ticker."""
         frames = bars.values()
         lengths = [len(frame) for frame in frames]
-        dates = [dates_of(frame) for frame in frames]
-        horizon = config.horizon_days
         return cls(
             names=tuple(bars),
             tickers=np.repeat(np.arange(len(frames)), lengths),
-            days=np.concatenate([np.arange(length) for length in lengths]),
-            dates=np.concatenate(dates),
+            days=np.concatenate([days_before(frame) for frame in frames]),
+            dates=np.concatenate([dates_of(frame) for frame in frames]),
             label_ends=np.concatenate(
-                [
-                    np.append(ticker_dates[horizon:], ticker_dates[-horizon:])
-                    for ticker_dates in dates
-                ]
+                [_label_ends(frame, config.horizon_days) for frame in frames]
             ),
             up=np.concatenate([label_up(frame, config) for frame in frames]),
             down=np.concatenate([label_down(frame, config) for frame in frames]),
@@ -84,3 +79,11 @@ class Rows:
         usable = (self.days >= WARMUP_DAYS) & ~np.isnan(self.up)
         inside = np.flatnonzero(usable & span.contains(self.dates, self.label_ends))
         return inside[np.lexsort((self.tickers[inside], self.dates[inside]))]
+
+
+def _label_ends(frame: pd.DataFrame, horizon_days: int) -> np.ndarray:
+    """The last date that each row's label reads; its own where the horizon is not full."""
+    dates = dates_of(frame)
+    parts = [dates[part] for part in segments(frame)]
+    ends = [np.append(part[horizon_days:], part[-horizon_days:]) for part in parts]
+    return np.concatenate(ends)

@@ -9,6 +9,7 @@ import numpy as np
 
 from phase6c.config import DataConfig, Record
 from phase6c.data.bars import Bars
+from phase6c.data.reading.verdict import Dropped
 from phase6c.data.rows import Rows
 from phase6c.data.splits import Splits
 from phase6c.wording import counted
@@ -38,6 +39,7 @@ class DataSummary(Record):
         rise: Rise to reach: a fraction of the close, or volatilities for the label vol.
         dropped_features: Features of the tier that the bars have no columns for.
         notes: Sentences for the user about the bars.
+        dropped: What was left out of the sources because it breaks a rule.
     """
 
     train: BlockSummary
@@ -52,6 +54,7 @@ class DataSummary(Record):
     dropped_features: tuple[str, ...]
     notes: tuple[str, ...]
     bars_digest: str
+    dropped: Dropped = Dropped()
 
     def __repr__(self) -> str:
         spans = (
@@ -103,4 +106,5 @@ def summarise(
         dropped_features=dropped_features,
         notes=bars.notes,
         bars_digest=bars.digest,
+        dropped=bars.dropped,
     )

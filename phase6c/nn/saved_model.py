@@ -17,7 +17,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from phase6c.config import RecordType, parse
-from phase6c.data.bars import Bars, dates_of, load_bars, ticker_frames
+from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.panel import feature_code_digest, feature_panel
@@ -158,7 +158,7 @@ class Model:
         self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
         dates = np.concatenate([dates_of(frame) for frame in frames.values()])
         tickers = np.repeat(list(frames), lengths)
-        days = np.arange(len(panel)) - np.repeat(starts, lengths)
+        days = np.concatenate([days_before(frame) for frame in frames.values()])
         ends = np.flatnonzero(days >= self.days_needed - 1)
         # By date, then ticker, as the blocks of a training are.
         ends = ends[np.lexsort((tickers[ends], dates[ends]))]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from phase6c.config import DataConfig, Objective, Record, TrainConfig, parse_stored
+from phase6c.data.handling import Handling
 from phase6c.errors import FolderError, StorageError
 from phase6c.records import Baseline
 from phase6c.storage.files import write_json
@@ -63,6 +64,7 @@ class StudyConfig(Record):
         study_id: Random; a worker checks it to know that it sees the study's folder.
         space: The search space, as `Space.describe` gives it.
         sources: Where the bars came from.
+        handling: What was to be done with bad rows and tickers of the sources.
         data_digest: Digest of bars, data configuration, labels and features.
         data_summary: Block dates, row counts and base rates; of test only dates and rows.
         n_trials: Sampled and warm-started trials in all; 0 where there are only probes.
@@ -83,6 +85,7 @@ class StudyConfig(Record):
     budget: str
     space: dict[str, Any]
     sources: tuple[str, ...]
+    handling: Handling = Handling()
     data: DataConfig
     data_digest: str
     data_summary: dict[str, Any]

@@ -15,6 +15,7 @@ BARS = pd.DataFrame(
         "high": [100.0, 101.0, 100.5, 103.0, 100.0],
         "low": [100.0, 99.5, 99.0, 100.0, 97.0],
         "close": [100.0, 100.0, 100.0, 102.0, 98.0],
+        "date": pd.bdate_range("2020-01-01", periods=5),
     }
 )
 NAN = np.nan
@@ -43,6 +44,7 @@ def test_a_price_that_just_touches_its_target_reaches_it(threshold, factor):
     touched = np.round(close * (1 + threshold), 2)
     high = np.where(np.arange(800) % 2, touched, close)
     bars = pd.DataFrame({"high": high, "low": close, "close": close}) * factor
+    bars["date"] = pd.bdate_range("2020-01-01", periods=len(bars))
     up = label_up(bars, DataConfig(threshold=threshold))
     exact = np.isclose(touched, close * (1 + threshold), rtol=1e-12, atol=0)
     assert exact[::2].sum() > 100

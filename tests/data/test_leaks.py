@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from phase6c.config import DataConfig
@@ -16,7 +17,7 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import MIN_TICKER_WINDOWS, Scaler
 from phase6c.data.splits import split_dates
-from phase6c.errors import LeakError
+from phase6c.errors import DataError, LeakError
 
 A20 = DataConfig(tier="a20")
 
@@ -193,3 +194,16 @@ def test_honest_data_passes(bars, data):
     check_search_data(data)
     rows = Rows.of(ticker_frames(bars), A20)
     assert len(rows.calendar) == 900
+
+
+def filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The bars with every Saturday and Sunday filled forward."""
+    days = pd.date_range(frame["date"].iloc[0], frame["date"].iloc[-1], name="date")
+    return frame.set_index("date").reindex(days).ffill().reset_index()
+
+
+def test_bars_that_were_filled_forward_are_caught_before_a_search(random_frame, bars_of):
+    frame = random_frame(1500)
+    prepare_search_data(bars_of(frame), DataConfig(tier="a20"))
+    with pytest.raises(DataError, match=r"must not tell the next bar's high.*Fridays"):
+        prepare_search_data(bars_of(filled(frame)), DataConfig(tier="a20"))

@@ -1,33 +1,32 @@
-"""Files and folders as raw tables with a row for each day and ticker, whatever their shape."""
+"""Sources as raw tables with a row for each day and ticker, whatever their shape."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import importlib.util
+import re
 import zlib
-from io import BytesIO, StringIO
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from phase6c.data.reading.raw import RawTable, shown
-from phase6c.data.reading.shapes import is_wide, long_table
+from phase6c.data.reading.raw import RawTable
+from phase6c.data.reading.shapes import is_wide_of_closes, long_table, long_table_of_closes
+from phase6c.data.reading.text_files import UnreadableError, damaged, read_text
 from phase6c.storage.parquet import read_table
 from phase6c.storage.redact import redact
 
 DEMO_TICKERS = ("sp500", "nasdaq")
-SUFFIXES = (".csv.gz", ".csv", ".parquet")
+SUFFIXES = (".csv.gz", ".csv", ".parquet", ".txt", ".txt.gz", ".tsv")
 
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-
-
-class _UnreadableError(Exception):
-    """Nothing can be read; its arguments are why, and the remedy."""
+# Of the first row's first cell: files of one header are read as one where their dates look alike.
+_ISO_DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2},")
 
 
 def read_tables(source: str) -> list[RawTable]:
-    """The raw tables of a source: a table for a file, or for each file of a folder.
+    """The raw tables of a source: a table for a file, or for all files of one shape in a folder.
 
     Args:
         source: A demo ticker, a CSV or Parquet file, or a folder with a file per ticker.
@@ -37,37 +36,105 @@ def read_tables(source: str) -> list[RawTable]:
     """
     try:
         names = _file_names(source)
-    except (_UnreadableError, OSError) as error:
-        return [_unreadable(RawTable(redact(source), source), error)]
-    return [_read_file(name) for name in names]
+    except (UnreadableError, OSError) as error:
+        return [_unreadable(RawTable((redact(source),), (source,)), error)]
+    files = [_open(name) for name in names]
+    tables = [file for file in files if isinstance(file, RawTable)]
+    groups: dict[bytes, list[_File]] = {}
+    for number, file in enumerate(file for file in files if isinstance(file, _File)):
+        shape = _shape(file)
+        groups.setdefault(shape or str(number).encode(), []).append(file)
+    for group in groups.values():
+        table = _read_together(group) if len(group) > 1 else _read(group[0])
+        # Which of several files cannot be read shows when they are read one by one.
+        tables += map(_read, group) if table.problems and len(group) > 1 else [table]
+    for table in tables:
+        table.in_folder = names != [source]
+    place = {redact(name): number for number, name in enumerate(names)}
+    return sorted(tables, key=lambda table: place[table.files[0]])
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file's name as the user gave it, and its bytes, unpacked."""
+
+    name: str
+    content: bytes
+
+    @property
+    def ticker(self) -> str:
+        return redact(_stem(Path(self.name)))
+
+    @property
+    def is_parquet(self) -> bool:
+        return self.name.lower().endswith(".parquet")
 
 
 def _file_names(source: str) -> list[str]:
     path = Path(source)
     if source in DEMO_TICKERS or _is_table(path) or not path.is_dir():
         return [source]
-    files = sorted(
-        entry for entry in path.iterdir() if _is_table(entry) and not entry.name.startswith(".")
-    )
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    files = sorted(entry for entry in entries if _is_table(entry))
+    # Beside other files a text is more likely a README than bars.
+    plain = [entry for entry in files if ".txt" not in entry.name.lower()[-7:]]
     if not files:
         remedy = f"Put a file for each ticker into it ({', '.join(SUFFIXES)})."
-        raise _UnreadableError("is a folder without bars", remedy)
-    return [str(file) for file in files]
+        raise UnreadableError("is a folder without bars", remedy)
+    return [str(file) for file in plain or files]
 
 
-def _read_file(name: str) -> RawTable:
-    table = RawTable(redact(name), redact(_stem(Path(name))))
+def _open(name: str) -> _File | RawTable:
+    """The file, or a table that says why it cannot be opened."""
     try:
-        content = _content(_demo_path(name) if name in DEMO_TICKERS else Path(name))
-        read = _parquet if name.lower().endswith(".parquet") else _csv
-        table.cells = read(content, table)
-    except (_UnreadableError, OSError) as error:
+        return _File(name, _content(_demo_path(name) if name in DEMO_TICKERS else Path(name)))
+    except (UnreadableError, OSError) as error:
+        return _unreadable(RawTable((redact(name),), (redact(_stem(Path(name))),)), error)
+
+
+def _shape(file: _File) -> bytes | None:
+    """What files that can be read as one have in common; None for a file that stands alone."""
+    header, _, rows = file.content.partition(b"\n")
+    if file.is_parquet or b'"' in file.content or not _ISO_DATE.match(rows):
+        return None
+    return header.rstrip(b"\r") if b"," in header else None
+
+
+def _read(file: _File) -> RawTable:
+    table = RawTable((redact(file.name),), (file.ticker,))
+    try:
+        read = _parquet if file.is_parquet else read_text
+        table.cells = read(file.content, table)
+    except UnreadableError as error:
         return _unreadable(table, error)
     return table
 
 
+def _read_together(files: list[_File]) -> RawTable:
+    """Files of one header as one table: hundreds of small tables take many times as long."""
+    header = files[0].content.partition(b"\n")[0]
+    bodies = [_body(file.content) for file in files]
+    names = tuple(redact(file.name) for file in files)
+    table = RawTable(names, tuple(file.ticker for file in files))
+    try:
+        cells = read_text(b"\n".join([header, *bodies]), table)
+    except UnreadableError as error:
+        return _unreadable(table, error)
+    n_lines = np.array([body.count(b"\n") + 1 for body in bodies])
+    ends = np.cumsum(n_lines)
+    lines = cells.index.to_numpy()
+    codes = np.searchsorted(ends, lines, side="right")
+    table.file_codes = codes
+    table.cells = cells.set_axis(lines - (ends - n_lines)[codes], axis=0)
+    return table
+
+
+def _body(content: bytes) -> bytes:
+    return content.partition(b"\n")[2].rstrip(b"\r\n")
+
+
 def _unreadable(table: RawTable, error: Exception) -> RawTable:
-    if isinstance(error, _UnreadableError):
+    if isinstance(error, UnreadableError):
         table.fault(*error.args)
     else:
         reason = getattr(error, "strerror", None) or error
@@ -79,33 +146,30 @@ def _content(path: Path) -> bytes:
     """The bytes of a file, unpacked if it ends in .gz."""
     if not path.exists():
         known = " or ".join(DEMO_TICKERS)
-        raise _UnreadableError("there is no such file", f"Check the path, or use {known}.")
+        raise UnreadableError("there is no such file", f"Check the path, or use {known}.")
     if path.is_dir():
         remedy = "Name a file, or give the folder a name that is not a file's."
-        raise _UnreadableError("is a folder named like a file", remedy)
+        raise UnreadableError("is a folder named like a file", remedy)
     if not path.is_file() or not _is_table(path):
-        raise _UnreadableError("is neither CSV nor Parquet", f"Use {', '.join(SUFFIXES)}.")
+        raise UnreadableError(
+            "is neither a text of columns nor Parquet", f"Use {', '.join(SUFFIXES)}."
+        )
     content = path.read_bytes()
     if content and path.name.lower().endswith(".gz"):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise _damaged(error, "Pack it again; it may have been copied in part.") from error
+            raise damaged(error, "Pack it again; it may have been copied in part.") from error
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
-        raise _UnreadableError("is empty", "Write the bars into it first.")
+        raise UnreadableError("is empty", "Write the bars into it first.")
     return content
-
-
-def _damaged(error: Exception, remedy: str) -> _UnreadableError:
-    reason = str(error).removeprefix("Error tokenizing data. C error: ")
-    return _UnreadableError(f"cannot be read ({shown(reason, limit=200)})", remedy)
 
 
 def _demo_path(ticker: str) -> Path:
     """The file of the demo bars, looked up without importing arch (which takes seconds)."""
     package = importlib.util.find_spec("arch")
     if package is None or package.origin is None:
-        raise _UnreadableError("comes with the package arch, which is missing", "pip install arch.")
+        raise UnreadableError("comes with the package arch, which is missing", "pip install arch.")
     return Path(package.origin).parent / "data" / ticker / f"{ticker}.csv.gz"
 
 
@@ -113,67 +177,16 @@ def _parquet(content: bytes, table: RawTable) -> pd.DataFrame:
     try:
         cells = read_table(content).to_pandas(date_as_object=False)
     except Exception as error:  # damaged files make pyarrow and pandas raise almost anything
-        raise _damaged(error, "Write the Parquet file again.") from error
+        raise damaged(error, "Write the Parquet file again.") from error
     if not isinstance(cells.index, pd.RangeIndex):
         names = ["" if name is None else name for name in cells.index.names]
         cells = cells.reset_index(names=names, allow_duplicates=True)
-    if cells.columns.nlevels != 2:
-        return cells
-    upper, lower = (list(cells.columns.get_level_values(level)[1:]) for level in (0, 1))
-    return long_table(cells, upper, lower, table)
-
-
-def _csv(content: bytes, table: RawTable) -> pd.DataFrame:
-    """Every cell as text, so that the checks can tell text from a missing number."""
-    if b"\0" in content:
-        raise _UnreadableError("is not UTF-8 text, but UTF-16 or binary", "Save it in UTF-8.")
-    grid = _grid(content, _delimiter(content, table), table)
-    upper, lower = (list(grid.iloc[row]) for row in (0, min(1, len(grid) - 1)))
-    if len(grid) == 1 or not is_wide(upper, lower):
-        return grid.iloc[1:].set_axis(upper, axis=1).reset_index(drop=True)
-    # pandas writes the name of an index into a line of its own below the headers.
-    names_its_index = len(grid) > 2 and (grid.iloc[2, 1:] == "").all()
-    body = grid.iloc[3 if names_its_index else 2 :].reset_index(drop=True)
-    return long_table(body, upper[1:], lower[1:], table)
-
-
-def _delimiter(content: bytes, table: RawTable) -> str:
-    header = content.lstrip().split(b"\n", 1)[0]
-    likely = max(_DELIMITERS, key=lambda delimiter: header.count(delimiter.encode()))
-    if likely != ",":
-        text = f"separates its columns by {_DELIMITERS[likely]}"
-        table.fault(text, "Separate them by commas, and write decimals with a point.")
-    return likely
-
-
-def _grid(content: bytes, delimiter: str, table: RawTable) -> pd.DataFrame:
-    """The file's cells as text, headers included; short rows end in empty cells."""
-    # Text throughout: pandas would turn tickers such as NA or TRUE into missing values or booleans.
-    how = {"header": None, "dtype": str, "na_filter": False, "index_col": False}
-    try:
-        try:
-            return pd.read_csv(BytesIO(content), sep=delimiter, **how)
-        except pd.errors.ParserError as error:
-            if "fields in line" not in str(error):
-                raise
-            return _cut_grid(content.decode("utf-8-sig"), delimiter, table)
-    except (ValueError, csv.Error) as error:
-        raise _damaged(error, "Save it as CSV in UTF-8 with one header line.") from error
-
-
-def _cut_grid(text: str, delimiter: str, table: RawTable) -> pd.DataFrame:
-    """The cells of a file with rows that are too long, cut off, so that others can be checked."""
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-    rows = [(reader.line_num, row) for row in reader if row]
-    width = len(rows[0][1])
-    too_long = [(line, len(row)) for line, row in rows if len(row) > width]
-    if not too_long:
-        raise ValueError("rows of different lengths")
-    line, count = too_long[0]
-    remedy = "Write numbers without commas, and rows as long as the header."
-    table.fault(f"line {line} has {count} cells, and the first line {width}", remedy)
-    padded = [(row + [""] * (width - len(row)))[:width] for _, row in rows]
-    return pd.DataFrame(padded, dtype="str")
+    if cells.columns.nlevels == 2:
+        upper, lower = (list(cells.columns.get_level_values(level)[1:]) for level in (0, 1))
+        return long_table(cells, upper, lower, table)
+    if is_wide_of_closes(cells):
+        return long_table_of_closes(cells, table)
+    return cells
 
 
 def _is_table(path: Path) -> bool:

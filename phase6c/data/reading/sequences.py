@@ -1,12 +1,14 @@
-"""Rules from each bar of a ticker to the next, and for all its bars together."""
+"""Rules from each bar of a ticker to the next: order, repeats, gaps and jumps."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from phase6c.data.reading.calendars import check_calendar
+from phase6c.data.reading.price_splits import note_splits
 from phase6c.data.reading.raw import RawTable
-from phase6c.wording import more
+from phase6c.data.reading.series import exchanged, steps
 
 # Weekly bars are seven days apart; daily bars mostly one day, and four over a long weekend.
 MAX_MEDIAN_STEP_DAYS = 4
@@ -14,60 +16,93 @@ MAX_MEDIAN_STEP_DAYS = 4
 MAX_SHARE_APART, MAX_SHARE_FAR_APART = 0.5, 0.1
 # Exchanges have closed for weeks, and for longer in wars only.
 MAX_GAP_DAYS = 60
-# Two months hold every weekday several times.
-MIN_WEEKDAY_ROWS = 40
-# Not even crashes and takeovers move a price tenfold in a day; another currency unit does.
+# Crashes and takeovers hardly ever move a price tenfold in a day; another currency unit does.
 MAX_JUMP = 10
-SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 20)
-# Over the night of a split the price moves for other reasons, too.
-SPLIT_TOLERANCE = 0.03
+# A price that is back after so many bars, within so large a factor, had not gone there.
+MAX_SPIKE_BARS, MAX_SPIKE_CHANGE = 5, 2
+# Where exchanging day and month leaves so small a share of the steps back, that is the cause.
+MAX_SHARE_BACK = 0.1
+
+_IF_REAL = "if it is real, take it with `accept_events=True`"
 
 
-def check_sequences(bars: pd.DataFrame, clock: np.ndarray, table: RawTable) -> pd.DataFrame:
+def check_sequences(
+    bars: pd.DataFrame, clock: np.ndarray, table: RawTable, *, accept_events: bool = False
+) -> pd.DataFrame:
     """Checks each ticker's bars in their order; what is wrong is added to the table's problems.
 
     Args:
-        bars: Bars as `check_table` returns them, but in the order of the table's rows, numbered
-            from 0.
+        bars: Bars as `check_table` returns them, but in the order of the table's rows, bad ones
+            among them; the index holds their places in the table.
         clock: Code of the time of the day beside each row's date.
         table: Table that the bars stood in.
+        accept_events: Whether tenfold jumps and long gaps are no faults.
 
     Returns:
-        The bars sorted by ticker and date, without rows that lack either.
+        The bars sorted by ticker and date, without bad rows: those that lack either, that repeat a
+        day, or whose price is that of no day around them.
     """
-    bars = _sorted(bars, table)
-    if bars.empty:
-        return bars
-    same, days = _steps(bars)
+    bars = _by_ticker(bars, table)
+    bad = table.is_bad()[bars.index]
+    # Of two bars of a day, the good one stays.
+    order = np.lexsort((bad, bars["date"], bars["ticker"].cat.codes))
+    bars, bad = bars.iloc[order], bad[order]
+    same, days = steps(bars)
     repeated = same & (days == 0)
     _check_repeats(bars, repeated, clock, table)
-    once = bars[~repeated]
-    same, days = _steps(once)
-    _check_distances(once, same, days, table)
-    _check_jumps(once, same, table)
-    _note_shifted_days(once, table)
+    bars = bars[~repeated & ~bad]
+    if bars.empty:
+        return bars
+    same, days = steps(bars)
+    _check_distances(bars, same, days, table, accept_events=accept_events)
+    if "close" not in bars:
+        return bars
+    spikes = _spikes(bars, same)
+    remedy = "Check the decimal point and the currency unit, or leave the bars out."
+    fault = f"lies apart from the bars around it by a factor of {MAX_JUMP} or more"
+    table.fault_in(bars.index.to_numpy()[spikes], "close", fault, remedy)
+    bars = bars[~spikes]
+    if not accept_events:
+        _check_jumps(bars, table)
+    check_calendar(bars, clock, table)
+    note_splits(bars, table)
     return bars
 
 
-def _sorted(bars: pd.DataFrame, table: RawTable) -> pd.DataFrame:
-    """The rows by ticker, then date; the index keeps their places in the file."""
+def _by_ticker(bars: pd.DataFrame, table: RawTable) -> pd.DataFrame:
+    """The rows with a date, ticker by ticker; the index keeps their places in the file.
+
+    A ticker's rows may run from the newest day to the oldest; any other order is a fault.
+    """
     codes = bars["ticker"].cat.codes.to_numpy()
     bars = bars[bars["date"].notna().to_numpy() & (codes >= 0)]
     bars = bars.iloc[np.argsort(bars["ticker"].cat.codes.to_numpy(), kind="stable")]
-    same, days = _steps(bars)
-    earlier = bars.index.to_numpy()[same & (days < 0)]
-    fault = "is earlier than the one before it"
-    table.fault_in(earlier, "date", fault, "Sort the file by date.")
-    if not len(earlier):
+    same, days = steps(bars)
+    back = same & (days < 0)
+    if not back.any():
         return bars
-    return bars.iloc[np.lexsort((bars["date"], bars["ticker"].cat.codes))]
-
-
-def _steps(bars: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """For each row, whether the row before it has its ticker, and the days between the two."""
     codes = bars["ticker"].cat.codes.to_numpy()
-    days = bars["date"].to_numpy().astype("datetime64[D]").astype("int64")
-    return np.diff(codes, prepend=-1) == 0, np.diff(days, prepend=days[:1])
+    falling = np.bincount(codes, same & (days > 0)) == 0
+    unordered = back & ~falling[codes]
+    if unordered.any():
+        _refuse_order(bars, unordered, table)
+    else:
+        table.note("its days run from the newest to the oldest and are turned round")
+    return bars
+
+
+def _refuse_order(bars: pd.DataFrame, unordered: np.ndarray, table: RawTable) -> None:
+    """Rows out of order may be those of dates whose days and months have changed places."""
+    same, days = steps(bars.assign(date=exchanged(bars["date"])))
+    rows = bars.index.to_numpy()[unordered]
+    fault = "is earlier than the one before it"
+    remedy = "Sort the file by date."
+    if (same & (days < 0)).sum() <= MAX_SHARE_BACK * unordered.sum():
+        remedy = (
+            "The rows are in order once days and months change places: export the file anew with"
+            " dates as YYYY-MM-DD."
+        )
+    table.fault_in(rows, "date", fault, remedy, scope="file")
 
 
 def _check_repeats(
@@ -80,22 +115,27 @@ def _check_repeats(
         remedy = "Keep one bar for each date; if they are of several tickers, add a column ticker."
     table.fault_in(rows[repeated & ~intraday], "date", "repeats an earlier one", remedy)
     remedy = "Bars must be daily: make one of each day's bars."
-    table.fault_in(rows[intraday], "date", "names a second time of the same day", remedy)
+    fault = "names a second time of the same day"
+    table.fault_in(rows[intraday], "date", fault, remedy, scope="file")
 
 
 def _check_distances(
-    bars: pd.DataFrame, same: np.ndarray, days: np.ndarray, table: RawTable
+    bars: pd.DataFrame, same: np.ndarray, days: np.ndarray, table: RawTable, *, accept_events: bool
 ) -> None:
-    gaps = bars.index.to_numpy()[same & (days > MAX_GAP_DAYS)]
-    fault = f"ends a gap of more than {MAX_GAP_DAYS} days"
-    table.fault_in(gaps, "date", fault, "Fill the gap in, or begin after it.")
+    rows, tickers = bars.index.to_numpy(), bars["ticker"].to_numpy()
+    gaps = same & (days > MAX_GAP_DAYS)
+    if not accept_events:
+        fault = f"ends a gap of more than {MAX_GAP_DAYS} days"
+        remedy = f"Fill the gap in, or begin after it; {_IF_REAL}."
+        table.fault_of(rows[gaps], list(tickers[gaps]), "date", fault, remedy)
     # The median is above the limit if fewer than half of the steps are within it.
     starts = np.flatnonzero(~same)
-    steps = np.add.reduceat(same.astype(int), starts)
+    n_steps = np.add.reduceat(same.astype(int), starts)
     within = np.add.reduceat((same & (days <= MAX_MEDIAN_STEP_DAYS)).astype(int), starts)
-    sparse = bars.index.to_numpy()[starts[2 * within < steps]]
+    sparse = starts[2 * within < n_steps]
     fault = f"is the first of bars more than {MAX_MEDIAN_STEP_DAYS} days apart (median),"
-    table.fault_in(sparse, "date", fault, "Bars must be daily, not weekly or monthly.", "ticker")
+    remedy = "Bars must be daily, not weekly or monthly."
+    table.fault_of(rows[sparse], list(tickers[sparse]), "date", fault, remedy)
     between = days[same]
     if len(between) and (
         np.mean(between > 1) > MAX_SHARE_APART
@@ -104,36 +144,34 @@ def _check_distances(
         table.note("many of its bars are more than a day apart; they may not be daily throughout")
 
 
-def _note_shifted_days(bars: pd.DataFrame, table: RawTable) -> None:
-    """Midnights of the far east, written in UTC, are on the day before."""
-    weekdays = set(pd.DatetimeIndex(bars["date"].unique()).day_name())
-    if len(bars) >= MIN_WEEKDAY_ROWS and "Sunday" in weekdays and "Friday" not in weekdays:
-        zone = "its dates may be those of another time zone"
-        table.note(f"has bars on Sundays and none on Fridays; {zone}")
-
-
-def _check_jumps(bars: pd.DataFrame, same: np.ndarray, table: RawTable) -> None:
-    if "close" not in bars:
-        return
+def _changes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
+    """Each close in units of the one before it, float64[row]; NaN for a ticker's first."""
     close = bars["close"].where(np.isfinite(bars["close"]) & (bars["close"] > 0)).to_numpy()
-    before = np.where(same, np.append(np.nan, close[:-1]), np.nan)
     with np.errstate(all="ignore"):
-        change = close / before
-        # A split acts between a close and the next open, where hardly anything else moves the
-        # price.
-        overnight = bars.get("open", bars["close"]).to_numpy() / before
-        ratio = np.maximum(overnight, 1 / overnight)
+        return np.asarray(close / np.where(same, np.append(np.nan, close[:-1]), np.nan))
+
+
+def _spikes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
+    """Bars whose price jumps and is soon back, bool[row]."""
+    change = _changes(bars, same)
+    up, down = change >= MAX_JUMP, change <= 1 / MAX_JUMP
+    close = bars["close"].to_numpy()
+    spikes = np.zeros(len(bars), dtype=bool)
+    for start in np.flatnonzero(up | down):
+        back = down if up[start] else up
+        for end in start + 1 + np.flatnonzero(back[start + 1 : start + 1 + MAX_SPIKE_BARS]):
+            there_and_back = close[end] / close[start - 1]
+            inside = same[start : end + 1].all() and not spikes[start]
+            if inside and 1 / MAX_SPIKE_CHANGE <= there_and_back <= MAX_SPIKE_CHANGE:
+                spikes[start:end] = True
+                break
+    return spikes
+
+
+def _check_jumps(bars: pd.DataFrame, table: RawTable) -> None:
+    change = _changes(bars, steps(bars)[0])
     jumped = (change >= MAX_JUMP) | (change <= 1 / MAX_JUMP)
     fault = f"jumps by a factor of {MAX_JUMP} or more"
-    remedy = "Check the decimal point and the currency unit, and adjust for splits."
-    table.fault_in(bars.index.to_numpy()[jumped], "close", fault, remedy)
-
-    near = [np.abs(ratio / split - 1) <= SPLIT_TOLERANCE for split in SPLIT_RATIOS]
-    splits = np.flatnonzero(np.logical_or.reduce(near))
-    if len(splits):
-        first = bars.iloc[splits[0]]
-        others = f", and so do {more(len(splits) - 1, 'bar')}" if len(splits) > 1 else ""
-        table.note(
-            f"{first['ticker']} on {first['date']:%Y-%m-%d} looks like an unadjusted split, at"
-            f" {overnight[splits[0]]:.3g} times the close before{others}"
-        )
+    remedy = f"Check the decimal point and the currency unit, and adjust for splits; {_IF_REAL}."
+    tickers = list(bars["ticker"].to_numpy()[jumped])
+    table.fault_of(bars.index.to_numpy()[jumped], tickers, "close", fault, remedy)

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from phase6c.data.reading.parsing import column_key, is_missing, parse_numbers
+from phase6c.data.reading.cells import column_key, is_missing
+from phase6c.data.reading.dates import parse_dates
+from phase6c.data.reading.numbers import parse_numbers
 from phase6c.data.reading.raw import NUMBERS, RawTable, shown
 from phase6c.wording import listed
 
+# Tickers as exchanges and vendors write them: AAPL, BRK.B, ^GSPC, EURUSD=X, 600519.SS.
+_TICKER = r"[A-Z0-9^=.&/-]{1,15}"
 _TICKER_LABELS = ("ticker", "tickers", "symbol", "symbols")
 
 
@@ -58,6 +62,28 @@ def long_table(
         columns[field] = block.reindex(columns=names).to_numpy().ravel(order="F")
     columns |= {"date": cells.iloc[rows, 0].array, "ticker": names.repeat(len(cells))}
     return _without_empty_rows(pd.DataFrame(columns, index=rows), table)
+
+
+def is_wide_of_closes(cells: pd.DataFrame) -> bool:
+    """Whether a table has days and, under names like those of tickers, a price of each."""
+    names = pd.Series([str(name) for name in cells.columns[1:]], dtype="str")
+    keys = {column_key(name) for name in names}
+    if len(names) < 2 or len(cells) < 2 or not names.str.fullmatch(_TICKER).all():
+        return False
+    some = cells.iloc[:16]
+    if keys.intersection((*NUMBERS, "date", "ticker", "vol", "symbol")) or names.duplicated().any():
+        return False
+    texts = some.iloc[:, 1:].to_numpy().ravel()
+    values = pd.Series(texts)
+    numeric = ~np.isnan(parse_numbers(values)) | is_missing(values)
+    return bool(numeric.all()) and not np.isnat(parse_dates(some.iloc[:, 0]).day).all()
+
+
+def long_table_of_closes(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:
+    """A row for each day and ticker of a table with a column of closes for each ticker."""
+    names = [str(name) for name in cells.columns[1:]]
+    table.note(f"its columns {listed(names, 6)} are read as closes of tickers of these names")
+    return long_table(cells, ["close"] * len(names), names, table)
 
 
 def _without_empty_rows(long: pd.DataFrame, table: RawTable) -> pd.DataFrame:

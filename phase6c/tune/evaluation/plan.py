@@ -197,7 +197,7 @@ def plan_evaluation(
     first = loaded[0].config
     folder = evaluation_path(options.out, options.name)
     _check_folder(folder, resume=options.resume)
-    bars = load_bars(first.sources)
+    bars = load_bars(first.sources, **first.handling.model_dump())
     cache = cache_path(options.out) if keeps_cache else None
     data, history, splits = prepare(bars, first.data, cache)
     check_same_data(first, data.digest, data.summary.model_dump(mode="json"))
@@ -241,6 +241,7 @@ def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig
         budget=largest.budget,
         space=largest.space,
         sources=first.sources,
+        handling=first.handling,
         data=first.data,
         data_digest=first.data_digest,
         data_summary=first.data_summary,

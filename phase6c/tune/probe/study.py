@@ -46,7 +46,8 @@ def stored_study(folder: Path, options: RunOptions, *, keeps_cache: bool = True)
     cache = cache_path(output_root(folder))
     # A folder that was copied elsewhere has no cache beside it, and gets none.
     may_cache = keeps_cache and cache.is_dir()
-    data = prepare_search_data(load_bars(config.sources), config.data, cache if may_cache else None)
+    bars = load_bars(config.sources, **config.handling.model_dump())
+    data = prepare_search_data(bars, config.data, cache if may_cache else None)
     check_same_data(config, data.digest, data.summary.model_dump(mode="json"))
     return StudyPlan(
         folder=folder,

@@ -229,6 +229,7 @@ def new_study_config(
         "budget": space.budget.name if space.budget else space.name,
         "space": space.describe(),
         "sources": bars.sources,
+        "handling": bars.handling,
         "data": data_config,
         "data_digest": data.digest,
         "data_summary": data.summary.model_dump(mode="json"),

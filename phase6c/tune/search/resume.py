@@ -13,6 +13,7 @@ from phase6c.study.study_config import StudyConfig, WarmStart
 _MAY_CHANGE = {
     "study_id",
     "sources",  # the digest tells whether they hold the same bars
+    "handling",
     "n_trials",
     "time_budget_s",
     "code_version",

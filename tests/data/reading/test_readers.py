@@ -163,9 +163,6 @@ def test_a_ticker_that_reads_like_nothing_is_a_ticker(tmp_path):
         ("a.csv", CSV.encode("utf-16-le"), "UTF-16 or binary"),
         ("a.csv", bytes(range(256)), "UTF-16 or binary"),
         ("a.csv", CSV.replace("date", "día").encode("latin-1"), "cannot be read ('utf-8' codec"),
-        ("a.csv", CSV.replace(",", ";").encode(), "semicolons. Separate them by commas"),
-        ("a.csv", CSV.replace(",", "\t").encode(), "separates its columns by tabs"),
-        ("a.csv", CSV.replace(",", "|").encode(), "separates its columns by vertical bars"),
         (
             "a.csv",
             CSV.replace("10\n", "1,000\n").encode(),
@@ -180,7 +177,7 @@ def test_a_ticker_that_reads_like_nothing_is_a_ticker(tmp_path):
         ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-9], "it may have been copied in part"),
         ("a.csv.gz", CSV.encode(), "cannot be read (Not a gzipped file"),
         ("a.parquet", CSV.encode(), "cannot be read (Parquet magic bytes not found"),
-        ("a.txt", CSV.encode(), "is neither CSV nor Parquet. Use .csv.gz, .csv, .parquet"),
+        ("a.doc", CSV.encode(), "is neither a text of columns nor Parquet. Use .csv.gz, .csv, "),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_the_remedy(name, content, said, tmp_path):
@@ -203,11 +200,9 @@ def test_rows_that_are_too_long_do_not_hide_other_problems(tmp_path):
     assert "close (-2) is not above zero in row 2 of the data" in message
 
 
-def test_another_delimiter_does_not_hide_other_problems(tmp_path):
-    (tmp_path / "a.csv").write_text("date;close\n2020-01-02;1,5\n2020-01-03;2\n")
-    message = refusal(tmp_path / "a.csv")
-    assert "semicolons" in message
-    assert "close (1,5) is not a number in row 1 of the data, date 2020-01-02" in message
+def test_another_delimiter_does_not_hide_problems(tmp_path):
+    (tmp_path / "a.csv").write_text("date;close\n2020-01-02;1,5\n2020-01-03;x\n")
+    assert "close (1,5) is not a number in row 1 of the data" in refusal(tmp_path / "a.csv")
 
 
 def test_paths_that_hold_no_bars_are_refused(tmp_path):

@@ -1,0 +1,109 @@
+"""Splits and spin-offs that prices or volumes were not adjusted for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from phase6c.data.reading.raw import RawTable
+from phase6c.data.reading.series import steps
+from phase6c.wording import listed
+
+# New shares for old ones, or old ones for a new one.
+RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 20)
+# Over the night of a split the price moves for other reasons, too.
+TOLERANCE = 0.03
+# A spin-off takes any part of the price. It is told from news by a jump that is large, in standard
+# deviations of the ticker's daily returns, for the volume of its day in units of the usual one.
+MIN_SPIN_OFF, MIN_SPIN_OFF_DEVIATIONS = 1.25, 12
+MIN_SPLIT_DEVIATIONS = 6
+DEVIATIONS_A_VOLUME = 3.5
+# What is usual for a ticker is told by so many of its days before.
+USUAL_DAYS, MIN_USUAL_DAYS = 60, 20
+# Of a split, more than half is left when the days before and after it are compared.
+DAYS_AROUND, MIN_KEPT = 5, 0.5
+
+
+def note_splits(bars: pd.DataFrame, table: RawTable) -> None:
+    """Notes opens far from the close before that look like splits, the likeliest first.
+
+    Args:
+        bars: Bars without faults, sorted by ticker and date.
+        table: Table that receives the note.
+    """
+    same, _ = steps(bars)
+    close = bars["close"].to_numpy()
+    with np.errstate(all="ignore"):
+        before = np.where(same, np.append(np.nan, close[:-1]), np.nan)
+        # A split acts between a close and the next open, where hardly anything else moves prices.
+        overnight = bars.get("open", bars["close"]).to_numpy() / before
+        size = np.maximum(overnight, 1 / overnight)
+    near = np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
+    candidates = np.flatnonzero(near | (size >= MIN_SPIN_OFF))
+    found = [(row, near[row]) for row in candidates if _is_split(bars, int(row), bool(near[row]))]
+    if not found:
+        return
+    found.sort(key=lambda one: (not one[1], -size[one[0]]))
+    (first, is_near), *others = found
+    bar = bars.iloc[first]
+    kind = "split" if is_near else "split or spin-off"
+    told = [
+        f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d} ({overnight[row]:.3g})"
+        for row, _ in others
+    ]
+    table.note(
+        f"{bar['ticker']} on {bar['date']:%Y-%m-%d} looks like an unadjusted {kind}, at"
+        f" {overnight[first]:.3g} times the close before"
+        + (f", and so do {listed(told)}" if told else "")
+    )
+
+
+def _is_split(bars: pd.DataFrame, row: int, near: bool) -> bool:
+    """Whether a jump is more likely a split than news; a ticker's first days cannot tell."""
+    codes = bars["ticker"].cat.codes.to_numpy()
+    own = slice(int(np.searchsorted(codes, codes[row])), row)
+    past = slice(max(own.start, row - USUAL_DAYS), row)
+    close = np.log(bars["close"].to_numpy()[past])
+    if len(close) <= MIN_USUAL_DAYS:
+        return near
+    after = slice(row, row + DAYS_AROUND)
+    later = np.log(bars["close"].to_numpy()[after][codes[after] == codes[row]])
+    opened = np.log(bars.get("open", bars["close"]).to_numpy()[row])
+    jump = opened - close[-1]
+    kept = (np.median(later) - np.median(close[-DAYS_AROUND:])) / jump
+    deviation = np.diff(close).std()
+    least: float = MIN_SPLIT_DEVIATIONS if near else MIN_SPIN_OFF_DEVIATIONS
+    least = max(least, DEVIATIONS_A_VOLUME * _relative_volume(bars, row, past, jump))
+    return bool(abs(jump) >= least * deviation and kept > MIN_KEPT)
+
+
+def _relative_volume(bars: pd.DataFrame, row: int, past: slice, jump: float) -> float:
+    """The day's volume in units of the usual one, both in shares as they were before."""
+    if "volume" not in bars:
+        return 0.0
+    volume = bars["volume"].to_numpy()
+    usual = float(np.median(volume[past])) * max(float(np.exp(-jump)), 1.0)
+    return float(volume[row]) / usual if usual > 0 else 0.0
+
+
+def note_raw_volumes(bars: pd.DataFrame, table: RawTable) -> None:
+    """Notes splits that adj_close is adjusted for and volume is not.
+
+    Args:
+        bars: Columns ticker, date, close, adj_close and volume, in any order of the rows.
+        table: Table that receives the note.
+    """
+    bars = bars.sort_values(["ticker", "date"], kind="stable")
+    same, _ = steps(bars)
+    with np.errstate(all="ignore"):
+        factor = (bars["adj_close"] / bars["close"]).to_numpy()
+        change = np.where(same, factor / np.append(np.nan, factor[:-1]), np.nan)
+        size = np.maximum(change, 1 / change)
+    near = np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
+    rows = np.flatnonzero(near)
+    if len(rows):
+        days = [f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d}" for row in rows]
+        table.note(
+            f"adj_close is adjusted for splits ({listed(days, 4)}) and volume may not be: where it"
+            " counts the shares of its day, its level changes there"
+        )

@@ -1,0 +1,163 @@
+"""What of checked tables is used: all, all but what may be left out, or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from phase6c.config import Record
+from phase6c.data.handling import Handling
+from phase6c.data.reading.raw import Problem, RawTable
+from phase6c.errors import BadBarsError, DataError
+from phase6c.wording import counted, listed
+
+# The first problems of a folder of hundreds of bad files tell enough.
+MAX_PROBLEMS_SHOWN = 40
+_RULE = "Bars must be complete, ordered daily prices"
+
+
+class Dropped(Record):
+    """What was left out of the sources because it breaks a rule.
+
+    Attributes:
+        rows: Number of rows, by the rule that they break.
+        tickers: What is wrong with each ticker that was left out.
+    """
+
+    rows: Mapping[str, int] = {}
+    tickers: Mapping[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.tickers)
+
+    def notes(self) -> list[str]:
+        """Sentences for the user."""
+        notes = []
+        if self.rows:
+            rules = [f"{number} where {rule}" for rule, number in self.rows.items()]
+            total = counted(sum(self.rows.values()), "bad row")
+            notes.append(f"Left out: {total} ({'; '.join(rules)}).")
+        if self.tickers:
+            told = listed([f"{name} ({why})" for name, why in self.tickers.items()])
+            notes.append(f"Left out: {counted(len(self.tickers), 'ticker')}: {told}.")
+        return notes
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is wrong with the tables of all sources.
+
+    Attributes:
+        problems: Problems as they are reported.
+        rows: Every bad row: file, line, ticker, date, rule and value.
+        tickers: What is wrong with each bad ticker.
+        n_bad_rows: Number of bad rows.
+        n_rows, n_tickers: Rows and tickers in all.
+    """
+
+    problems: tuple[Problem, ...]
+    rows: pd.DataFrame
+    tickers: dict[str, str]
+    n_bad_rows: int
+    n_rows: int
+    n_tickers: int
+
+    @classmethod
+    def of(cls, frames: list[pd.DataFrame], tables: list[RawTable]) -> Findings:
+        """Gathers what was found in each table."""
+        problems: list[Problem] = []
+        tickers: dict[str, str] = {}
+        for table in tables:
+            tickers |= table.bad_tickers
+            own = table.problems
+            # In a folder with a file for each ticker, a file that cannot be read is a bad ticker.
+            if table.in_folder and len(table.files) == 1:
+                faults = [problem for problem in own if problem.scope == "file"]
+                if faults:
+                    tickers[table.tickers[0]] = faults[0].text
+                own = [replace(one, scope="ticker") if one in faults else one for one in own]
+            problems += own
+        names = {str(name) for frame in frames for name in frame["ticker"].cat.categories}
+        return cls(
+            problems=tuple(problems),
+            rows=pd.concat([table.list_bad_rows() for table in tables], ignore_index=True),
+            tickers=tickers,
+            n_bad_rows=sum(int(table.is_bad().sum()) for table in tables),
+            n_rows=sum(len(table.cells) for table in tables),
+            n_tickers=len(names | tickers.keys()),
+        )
+
+    def refusal(self, rule: str, value: str, remedy: str) -> BadBarsError:
+        """An error that carries the bad rows and tickers."""
+        return BadBarsError(rule, value, remedy, self.rows, self.tickers)
+
+
+def left_out(
+    frames: list[pd.DataFrame], tables: list[RawTable], handling: Handling
+) -> tuple[list[pd.DataFrame], Dropped, pd.DataFrame]:
+    """The bars to use, and what was left out of them.
+
+    Args:
+        frames: Bars of each table without bad rows, as `check_table` returns them.
+        tables: The tables, with their problems.
+        handling: Whether bad rows and bad tickers may be left out.
+
+    Returns:
+        The frames without bad tickers, the counts, and every bad row.
+
+    Raises:
+        BadBarsError: Rows or tickers break rules, and may not be left out or are too many.
+        DataError: A source cannot be read as bars.
+    """
+    found = Findings.of(frames, tables)
+    dropped = {name for name in ("row", "ticker") if getattr(handling, f"bad_{name}s") == "drop"}
+    kept = [problem for problem in found.problems if problem.scope not in dropped]
+    if kept:
+        raise _refusal(kept, found, handling)
+    _check_limits(found, handling)
+    bad = list(found.tickers)
+    used = [frame[~frame["ticker"].isin(bad)] if bad else frame for frame in frames]
+    if not any(map(len, used)):
+        raise found.refusal(_RULE, "no ticker that keeps the rules", "Mend the source.")
+    used = [frame.assign(ticker=frame["ticker"].cat.remove_unused_categories()) for frame in used]
+    rules = Counter(found.rows.drop_duplicates(["file", "line"])["rule"])
+    return used, Dropped(rows=dict(rules), tickers=found.tickers), found.rows
+
+
+def _refusal(problems: list[Problem], found: Findings, handling: Handling) -> DataError:
+    lines = [str(problem) for problem in problems[:MAX_PROBLEMS_SHOWN]]
+    if len(problems) > len(lines):
+        lines.append(f"and {len(problems) - len(lines)} more problems")
+    report = "\n  ".join(["", *lines] if len(lines) > 1 else lines).removesuffix(".")
+    if all(problem.scope == "file" for problem in problems):
+        return DataError(_RULE, report)
+    return found.refusal(_RULE, report, _way_out(problems, found, handling))
+
+
+def _way_out(problems: list[Problem], found: Findings, handling: Handling) -> str:
+    """How the good part can be used, where what is bad is so little that it may be left out."""
+    scopes = {problem.scope for problem in problems}
+    few = (
+        found.n_bad_rows <= handling.most_rows(found.n_rows)
+        and len(found.tickers) <= handling.most_tickers(found.n_tickers)
+        and len(found.tickers) < found.n_tickers
+    )
+    if "file" in scopes or not few:
+        return ""
+    fields = [f'`bad_{scope}s="drop"`' for scope in ("row", "ticker") if scope in scopes]
+    return f"Or leave them out with {' and '.join(fields)}."
+
+
+def _check_limits(found: Findings, handling: Handling) -> None:
+    """What is left out must be slips of a good source."""
+    for count, most, total, noun, share in (
+        (found.n_bad_rows, handling.most_rows(found.n_rows), found.n_rows, "row", 0),
+        (len(found.tickers), handling.most_tickers(found.n_tickers), found.n_tickers, "ticker", 1),
+    ):
+        if count > most:
+            rule = f"At most {handling.bad_limit[share]:.2%} of the {noun}s may be left out"
+            remedy = "Mend the source, or raise `bad_limit`."
+            raise found.refusal(rule, f"{count:,} of {counted(total, noun)}", remedy)

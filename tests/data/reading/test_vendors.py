@@ -1,0 +1,207 @@
+"""Files of a dozen vendors are read as the same bars; what went wrong in them is never read."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phase6c.data.bars import load_bars
+from phase6c.errors import DataError
+
+from ...support.mutations import mutated
+from ...support.vendors import SHAPES, true_bars
+
+COLUMNS = ["open", "high", "low", "close", "volume"]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return true_bars()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ABC.csv"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_bars_of_every_vendor_are_the_same(shape, truth, path):
+    path.write_text(SHAPES[shape](truth))
+    bars = load_bars(path)
+    truth.assign(ticker="ABC").to_parquet(path.with_suffix(".parquet"))
+    assert bars.digest == load_bars(path.with_suffix(".parquet")).digest
+
+
+def notes_of(shape, truth, path):
+    path.write_text(SHAPES[shape](truth))
+    return [note.removeprefix(f"{path}: ") for note in load_bars(path).notes]
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("yahoo", []),
+        ("stooq", ["OpenInt is not read: no feature or label is made from such columns."]),
+        ("alpha_vantage", ["its days run from the newest to the oldest and are turned round."]),
+        ("binance", ["has no header and is read as klines of Binance, which begin with the time"]),
+        ("metatrader", ["<TICKVOL> is read as volume, as <VOL> is zero throughout."]),
+        ("german_excel", ["written with decimal commas: open, high, low, close, volume."]),
+        ("us_excel", ["the header is in line 2; line 1 above it left out."]),
+        ("kaggle", ["Name is read as ticker."]),
+    ],
+)
+def test_what_was_done_to_read_a_file_is_said(shape, said, truth, path):
+    notes = notes_of(shape, truth, path)
+    for part in said:
+        assert any(note.startswith(part) for note in notes)
+    assert bool(notes) == bool(said)
+
+
+def check_mutations(numbers, folder):
+    """Every mutated file is read right, noted or refused; returns how often each."""
+    path = folder / "ABC.csv"
+    ends = dict.fromkeys(("right", "noted", "refused"), 0)
+    usual = {}
+    for number in numbers:
+        rng = random.Random(number)
+        truth, shape = true_bars(seed=number % 7), rng.choice(list(SHAPES))
+        if (number % 7, shape) not in usual:
+            usual[number % 7, shape] = set(notes_of(shape, truth, path))
+        text, faults = mutated(SHAPES[shape](truth), rng)
+        path.write_text(text, newline="")
+        try:
+            bars = load_bars(path)
+        except DataError:
+            ends["refused"] += 1
+            continue
+        notes = {note.removeprefix(f"{path}: ") for note in bars.notes}
+        if notes - usual[number % 7, shape]:
+            ends["noted"] += 1
+            continue
+        read, true = bars.frame.set_index("date"), truth.set_index("date")
+        told = f"file {number}: {shape} with {faults}"
+        assert read.index.isin(true.index).all(), told
+        same = np.isclose(read[COLUMNS], true.loc[read.index, COLUMNS], rtol=1e-9, atol=0)
+        assert same.all(), told
+        ends["right"] += 1
+    return ends
+
+
+def test_mutated_files_end_in_the_right_numbers_a_note_or_a_refusal(tmp_path):
+    assert min(check_mutations(range(60), tmp_path).values()) > 2
+
+
+@pytest.mark.chaos
+def test_twenty_thousand_mutated_files_end_so(tmp_path):
+    pass
+
+
+WIDE = pd.DataFrame(
+    {"AAPL": [100.0, 101.5, 99.0], "BRK.B": [300.0, 301.0, 299.5]},
+    index=pd.Index(["2024-01-02", "2024-01-03", "2024-01-04"], name="Date"),
+)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_wide_table_of_closes_is_a_ticker_a_column(suffix, tmp_path):
+    path = tmp_path / f"closes.{suffix}"
+    WIDE.to_csv(path) if suffix == "csv" else WIDE.to_parquet(path)
+    bars = load_bars(path)
+    assert bars.frame["ticker"].unique().tolist() == ["AAPL", "BRK.B"]
+    assert bars.frame["close"].tolist() == [100.0, 101.5, 99.0, 300.0, 301.0, 299.5]
+    assert "its columns AAPL, BRK.B are read as closes" in bars.notes[0]
+
+
+def test_columns_that_are_no_tickers_are_not_taken_for_closes(path):
+    WIDE.rename(columns={"AAPL": "settle", "BRK.B": "open interest"}).to_csv(path)
+    with pytest.raises(DataError, match="no column close"):
+        load_bars(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("Issuer", "has no column ticker, but Issuer with Ab Corp, Cd Inc one below the other"),
+        ("Name", None),
+        ("Symbol", None),
+    ],
+)
+def test_two_companies_are_never_one_ticker(column, said, truth, path):
+    half = len(truth) // 2
+    names = ["Ab Corp"] * half + ["Cd Inc"] * (len(truth) - half)
+    truth.assign(**{column: names}).to_csv(path, index=False)
+    if said is None:
+        assert load_bars(path).frame["ticker"].unique().tolist() == ["Ab Corp", "Cd Inc"]
+    else:
+        with pytest.raises(DataError, match=said):
+            load_bars(path)
+
+
+@pytest.mark.parametrize("name", ["5. adjusted close", "closeadj", "Adj Close", "adjClose"])
+def test_an_adjusted_close_is_used_whatever_it_is_called(name, truth, path):
+    truth.assign(**{name: truth["close"] / 2}).to_csv(path, index=False)
+    close = load_bars(path).frame["close"]
+    assert np.allclose(close, truth["close"] / 2)
+
+
+def test_a_split_that_the_volume_is_not_adjusted_for_is_noted(truth, path):
+    factor = np.where(np.arange(len(truth)) < 40, 0.25, 1.0)
+    raw = truth.assign(**{name: truth[name] / factor for name in COLUMNS[:4]})
+    raw.assign(adj_close=truth["close"]).to_csv(path, index=False)
+    (note,) = load_bars(path).notes
+    assert "adj_close is adjusted for splits (ABC on 2022-02-28) and volume may not be" in note
+
+
+@pytest.mark.parametrize(
+    ("dates", "said"),
+    [
+        (["01/02/2024", "02/02/2024"], None),
+        (["01/02/2024"], "01/02/2024 is 2024-01-02 as MM/DD/YYYY and 2024-02-01 as DD/MM/YYYY"),
+        (["2024-03-01", "13/3/2024"], r"two orders \(2024-03-01 and 13/3/2024\)"),
+        (["13/3/24", "14/3/24"], None),
+        (["1/2/24", "5/2/24", "1/3/24"], "can be read in two ways"),
+    ],
+)
+def test_dates_that_can_be_read_in_two_ways_are_refused_with_both(dates, said, path):
+    rows = [f"{date},{10 + n}" for n, date in enumerate(dates)]
+    path.write_text("\n".join(["date,close", *rows]))
+    if said is None:
+        assert len(load_bars(path).frame) == len(dates)
+    else:
+        with pytest.raises(DataError, match=said):
+            load_bars(path)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "said"),
+    [
+        (["60.436", "850"], r"60\.436 may be 60,436 or 60\.436, as 850 stands beside it"),
+        (["60.436", "0"], None),
+        (["60.436", "61.5"], None),
+        (["1.39M", "850"], r"volume \(1\.39M\) is not a number"),
+        (["1.39M", "0.85K"], None),
+    ],
+)
+def test_numbers_are_read_in_the_notation_of_the_whole_column(volumes, said, path):
+    rows = [f"2024-01-0{n},{10.5 + n},{volume}" for n, volume in enumerate(volumes, start=2)]
+    path.write_text("\n".join(["date,close,volume", *rows]))
+    if said is None:
+        assert len(load_bars(path).frame) == len(volumes)
+    else:
+        with pytest.raises(DataError, match=said):
+            load_bars(path)
+
+
+@pytest.mark.parametrize("largest", [4_000_000, 900_000])
+def test_a_remedy_that_is_followed_halfway_gives_the_right_bars_or_is_refused(largest, path):
+    """Commas for semicolons and points for commas, and the thousands forgotten."""
+    truth = true_bars()
+    truth["volume"] = np.round(truth["volume"] * largest / truth["volume"].max())
+    text = SHAPES["german_excel"](truth)
+    path.write_text(text.replace(",", "#").replace(";", ",").replace("#", "."))
+    if largest > 999_999:  # two points in a number tell what they part
+        assert (load_bars(path).frame["volume"] == truth["volume"]).all()
+    else:
+        with pytest.raises(DataError, match="can be read in two ways"):
+            load_bars(path)
