@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from phase6c.errors import ConfigError, StorageError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from phase6c.faults import faults_of, nearest
 
 Value = bool | int | float | str
 Values = dict[str, Any]
@@ -267,33 +264,9 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(kind, item) for item in error.errors()]
-        raise ConfigError(
-            "The configuration must be valid", "; ".join(problems), "Correct the named values."
-        ) from error
-
-
-def _problem(kind: type[Record], item: ErrorDetails) -> str:
-    """What is wrong in a place; an unknown field is told with the nearest known one."""
-    place = _place(item["loc"])
-    if item["type"] == "extra_forbidden":
-        *outer, name = item["loc"]
-        near = _nearest(str(name), _fields_of(kind, outer))
-        return f"{place}: there is no such field" + (f" (did you mean {near}?)" if near else "")
-    message = item["msg"].removeprefix("Value error, ")
-    found = f" (found {item['input']!r})" if isinstance(item["input"], Value) else ""
-    return f"{place}: {message}{found}"
-
-
-def _fields_of(kind: type[Record], place: Iterable[int | str]) -> Iterable[str]:
-    """The fields of a record, or of a record that it holds."""
-    for name in place:
-        field = kind.model_fields.get(str(name))
-        inner = field and field.annotation
-        if not (isinstance(inner, type) and issubclass(inner, Record)):
-            return ()
-        kind = inner
-    return kind.model_fields
+        faults = "; ".join(faults_of(kind, error))
+        rule, remedy = "The configuration must be valid", "Correct the named values."
+        raise ConfigError(rule, faults, remedy) from error
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
@@ -322,24 +295,14 @@ def _is_of_another_version(error: BaseException | None) -> bool:
     )
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """Where a value stands, without the names that pydantic gives to kinds of values."""
-    return ".".join(str(part) for part in location if "[" not in str(part)) or "together"
-
-
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     """Raises ConfigError for the first name that is not known, naming the nearest known name."""
     known = sorted(known)
     for name in names:
         if name not in known:
-            near = _nearest(name, known)
+            near = nearest(name, known)
             remedy = f"Did you mean {near}?" if near else f"Known: {', '.join(known)}."
             raise ConfigError(f"Every {what} must be a known one", name, remedy)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    # A low cutoff: a wrong guess costs the reader a glance, no guess a search through all names.
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), None)
 
 
 def digest_of(data: object) -> str:

@@ -25,6 +25,7 @@ ROOMS = (
     "phase6c.version",
     "phase6c.wording",
     "phase6c.notebook",
+    "phase6c.faults",
     "phase6c.config",
     "phase6c.records",
     "phase6c.storage",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from phase6c.config import TrialConfig, Values, parse_stored
-from phase6c.errors import DataError, StorageError
+from phase6c.errors import ConfigError, DataError, StorageError
 from phase6c.notebook import as_html
 from phase6c.records import Metrics, State, Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
@@ -181,10 +181,15 @@ def load_study(folder: str | Path) -> Study:
     """Reads a study from its folder; nothing of it is executed.
 
     Raises:
-        FolderError: There is no study in the folder.
+        ConfigError: `folder` is no path.
+        FolderError: There is no study in the folder; those below it are named.
         StorageError: A file of it is damaged, or its ledger is gone.
     """
-    folder = Path(folder)
+    try:
+        folder = Path(folder)
+    except TypeError:
+        rule, remedy = "A study is read from its folder", "Name the folder."
+        raise ConfigError(rule, type(folder).__name__, remedy) from None
     config = read_study_config(folder)
     ledger = folder / LEDGER_NAME
     if not ledger.exists():

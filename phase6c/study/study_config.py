@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from phase6c.errors import FolderError, StorageError
 from phase6c.records import Baseline
 from phase6c.storage.files import write_json
 from phase6c.study.evaluation_config import EvaluationConfig
-from phase6c.wording import counted
+from phase6c.wording import counted, listed
 
 STUDY_FILE = "study.json"
 TRIALS_FILE = "all_trials.json"
@@ -135,7 +136,7 @@ def read_study_config(folder: Path) -> StudyConfig:
         raise FolderError(
             "A study's folder must hold a readable study.json",
             f"{path}: {getattr(error, 'strerror', None) or error}",
-            "Name the folder of a study, such as outputs/phase6c_a100/hpo_2m_h1.",
+            f"Name the folder of a study, such as {_example(folder)}.",
         ) from error
     try:
         return parse_stored(StudyConfig, json.loads(content), path)
@@ -145,6 +146,15 @@ def read_study_config(folder: Path) -> StudyConfig:
             path,
             "The file was damaged from outside; restore it from a copy.",
         ) from error
+
+
+def _example(folder: Path) -> str:
+    """Studies that lie below a folder, or what a study's folder looks like."""
+    with suppress(OSError, ValueError):
+        below = sorted({*folder.glob(f"*/{STUDY_FILE}"), *folder.glob(f"*/*/{STUDY_FILE}")})
+        if below:
+            return listed([str(path.parent) for path in below], limit=5)
+    return "outputs/phase6c_a100/hpo_2m_h1"
 
 
 def write_study_config(folder: Path, config: StudyConfig) -> None:

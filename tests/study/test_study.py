@@ -336,3 +336,16 @@ def test_a_study_whose_ledger_is_damaged_is_refused(tmp_path, study_config):
     (tmp_path / FILE_NAME).write_text("{\n{}\n")
     with pytest.raises(StorageError):
         load_study(tmp_path)
+
+
+def test_a_folder_above_studies_names_them(small_study, tmp_path):
+    small_study(tmp_path / "one")
+    small_study(tmp_path / "two")
+    with pytest.raises(FolderError, match=r"such as .*/one, .*/two\."):
+        load_study(tmp_path)
+
+
+@pytest.mark.parametrize("nothing", [None, 3])
+def test_what_is_no_path_is_no_study(nothing):
+    with pytest.raises(ConfigError, match="A study is read from its folder"):
+        load_study(nothing)

@@ -44,7 +44,7 @@ class SearchOptions(RunOptions):
     warm_start: str | Path | None = None
     seed: int = Field(default=0, ge=0)
     out: str | Path = "outputs"
-    name: str | None = None
+    name: str | None = Field(default=None, min_length=1)
     keep: int = Field(default=10, ge=1)
     resume: bool = False
     overwrite: bool = False
