@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from phase6c.config import DataConfig
+from phase6c.data.bars import load_bars
 from phase6c.data.catalogue import compute_features, tier_features
 from phase6c.data.labels import label_up
 from phase6c.data.preparation import prepare_search_data
@@ -144,6 +145,16 @@ def test_of_the_test_block_too_both_classes_are_required(data, sp500, bars_of):
     frame.loc[calm, ["open", "high", "low", "close"]] = 100.0
     with pytest.raises(DataError, match="the test block"):
         prepare_search_data(bars_of(frame), A20)
+
+
+def test_bars_that_stand_still_are_named_as_the_cause_of_a_missing_class(sp500, tmp_path):
+    frame = sp500.frame.copy()
+    still = frame.index >= 2600
+    frame.loc[still, ["open", "high", "low", "close"]] = frame.loc[2599, "close"]
+    frame.loc[still, "volume"] = 0
+    frame.to_csv(tmp_path / "padded.csv", index=False)
+    with pytest.raises(DataError, match=r"no rise \(.*one price is repeated.* the last 2431 bars"):
+        prepare_search_data(load_bars(tmp_path / "padded.csv"), A20)
 
 
 @pytest.mark.parametrize("label", ["high", "close", "vol"])

@@ -148,7 +148,7 @@ def _way_out(problems: list[Problem], found: Findings, handling: Handling) -> st
     if "file" in scopes or not few:
         return ""
     fields = [f'`bad_{scope}s="drop"`' for scope in ("row", "ticker") if scope in scopes]
-    return f"Or leave them out with {' and '.join(fields)}."
+    return f"What is bad can be left out with {' and '.join(fields)}."
 
 
 def _check_limits(found: Findings, handling: Handling) -> None:
