@@ -23,7 +23,7 @@ _WORDS = (
     (r"a valid (integer|string|number|tuple|list|boolean|dictionary)", r"\1"),
     (r"\binteger\b", "a whole number"),
     (r"\bstring\b", "a text"),
-    (r"\b(?<!whole )number\b", "a number"),
+    (r"\b(?<!whole )(?<!finite )number\b", "a number"),
     (r"\b(tuple|list)\b", "a list"),
     (r"\bboolean\b", "true or false"),
     (r"\bdictionary\b", "a dictionary"),

@@ -63,7 +63,9 @@ def whole_tickers(
     try:
         return read_bars(source, given, folder), None
     except BadBarsError as error:
-        bad = {str(ticker) for ticker in error.rows["ticker"]} | error.tickers.keys()
+        bad = set(error.tickers)
+        if given["bad_rows"] == "stop":
+            bad |= {str(ticker) for ticker in error.rows["ticker"]}
         all_of_it = {**handling_of(given), "bad_limit": (1.0, 1.0)}
         try:
             bars = load_bars(source, **(all_of_it | {"bad_rows": "drop", "bad_tickers": "drop"}))

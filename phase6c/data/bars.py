@@ -61,7 +61,8 @@ class Bars:
     def without(self, tickers: Collection[str]) -> Bars:
         """The bars of all other tickers."""
         frame = self.frame[~self.frame["ticker"].isin(list(tickers))].reset_index(drop=True)
-        return replace(self, frame=frame, digest=_digest(frame))
+        told = tuple(note for note in self.notes if note not in self.dropped.notes())
+        return replace(self, frame=frame, digest=_digest(frame), notes=told)
 
     def lacking(self, columns: Sequence[str]) -> str:
         """Says that these columns are not there, with the notes, which may say why."""
@@ -109,11 +110,15 @@ def load_bars(
         },
     )
     names = source_names(source)
-    tables = [table for name in names for table in read_tables(name)]
-    checked = [check_table(table, accept_events=accept_events) for table in tables]
+    pairs = [pair for name in names for pair in _checked(name, accept_events=accept_events)]
+    checked, tables = [frame for frame, _ in pairs], [table for _, table in pairs]
     _check_shared_tickers(checked, tables)
     frames, dropped, bad = left_out(checked, tables, handling)
-    held = [(frame, table) for frame, table in zip(frames, tables, strict=True) if len(frame)]
+    held = [
+        (frame, table)
+        for frame, table in zip(frames, tables, strict=True)
+        if len(frame) and "date" in frame
+    ]
     frames = [frame for frame, _ in held]
     columns, missing = _common_columns(frames, [table for _, table in held])
     frame = _joined([frame[columns] for frame in frames])
@@ -127,6 +132,21 @@ def load_bars(
         dropped=dropped,
         bad_rows=bad,
     )
+
+
+def _checked(source: str, *, accept_events: bool) -> list[tuple[pd.DataFrame, RawTable]]:
+    """The bars and the raw table of each file of a source, or of files that are read as one."""
+    pairs = []
+    for table in read_tables(source):
+        frame = check_table(table, accept_events=accept_events)
+        if len(table.files) > 1 and any(one.scope == "file" for one in table.problems):
+            # Which of several files cannot be read shows when they are read one by one.
+            alone = read_tables(source, together=False)
+            own = [one for one in alone if one.files[0] in table.files]
+            pairs += [(check_table(one, accept_events=accept_events), one) for one in own]
+        else:
+            pairs.append((frame, table))
+    return pairs
 
 
 def ticker_frames(bars: Bars) -> dict[str, pd.DataFrame]:

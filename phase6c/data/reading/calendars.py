@@ -23,6 +23,8 @@ from phase6c.wording import counted, listed
 MAX_ROUGHNESS = 0.6
 # Of a ticker's weekend bars, the share that exchanging day and month may put on missing weekdays.
 MAX_MISPLACED = 0.8
+# Times of the day at which bars are stamped, apart from a last one.
+MAX_USUAL_TIMES = 3
 # How much nearer the returns of the others' day before or after must be than those of their day.
 MIN_LAG_CORRELATION, MIN_LAG_LEAD, MIN_LAG_ROWS, MIN_LAG_TICKERS = 0.3, 0.2, 120, 4
 
@@ -72,8 +74,9 @@ def _note_other_time_at_the_end(own: TickerDays, clock: np.ndarray, table: RawTa
     first = np.flatnonzero(~own.same)
     told = []
     for begin, end in zip(first, last, strict=True):
-        usual = times[begin:end]
-        if len(usual) >= MIN_CASES and times[end] != usual[-1] and (usual == usual[-1]).all():
+        usual = np.unique(times[begin:end])
+        # Daylight saving makes two times of one.
+        if end - begin >= MIN_CASES and len(usual) <= MAX_USUAL_TIMES and times[end] not in usual:
             row = own.bars.index[end]
             told.append(f"{own.names[own.codes[end]]} at {table.cells['date'].iloc[row]}")
     if told:

@@ -9,7 +9,7 @@ from phase6c.data.reading.cells import is_missing, parse_tickers
 from phase6c.data.reading.columns import OPTIONAL_PRICES, known_columns
 from phase6c.data.reading.dates import Dates, parse_dates
 from phase6c.data.reading.numbers import read_numbers
-from phase6c.data.reading.price_splits import note_raw_volumes
+from phase6c.data.reading.price_splits import check_adjustment
 from phase6c.data.reading.raw import NUMBERS, PRICES, RawTable
 from phase6c.data.reading.sequences import check_sequences
 from phase6c.wording import listed
@@ -24,6 +24,8 @@ MAX_OFFSET_CHANGE_MINUTES = 60
 MIN_CONSTANT_ROWS = 30
 # A column that most rows contradict is another column.
 MIN_SHARE_EXCHANGED = 0.5
+# Of a ticker's rows, the share that must keep the rules.
+MIN_SHARE_GOOD = 0.5
 # The largest honest ones were 7 times off, on 2015-08-24.
 MIN_LONE_EXTREME = 8
 # A price with its decimal point in the wrong place, against the bar's other prices.
@@ -68,12 +70,25 @@ def check_table(table: RawTable, *, accept_events: bool = False) -> pd.DataFrame
         return _adjusted(bars, table)
     _check_zones(dates, table)
     bars.insert(0, "date", _days(dates, table))
-    if {"adj_close", "close", "volume"} <= set(bars):
-        note_raw_volumes(bars[~table.is_bad()], table)
+    if {"adj_close", "close"} <= set(bars):
+        check_adjustment(bars[~table.is_bad()], table)
     bars = _adjusted(bars, table)
     _note_lone_extremes(bars[~table.is_bad() & bars["date"].notna()], table)
     _check_constants(bars[~table.is_bad()], table)
-    return check_sequences(bars, dates.clock, table, accept_events=accept_events)
+    checked = check_sequences(bars, dates.clock, table, accept_events=accept_events)
+    _check_left(bars, checked, table)
+    return checked
+
+
+def _check_left(bars: pd.DataFrame, checked: pd.DataFrame, table: RawTable) -> None:
+    """A ticker whose rows are mostly bad is a bad ticker, and its rows are no slips."""
+    before, after = (frame.groupby("ticker", observed=False).size() for frame in (bars, checked))
+    poor = before.index[(before >= MIN_CONSTANT_ROWS) & (after < MIN_SHARE_GOOD * before)]
+    if table.bad_rows and len(poor):
+        firsts = bars["ticker"].drop_duplicates()
+        rows = pd.Series(firsts.index, index=firsts.to_numpy()).loc[list(poor)].to_numpy()
+        fault = "is the first of a ticker whose rows are mostly bad,"
+        table.fault_of(rows, [str(name) for name in poor], "date", fault, "Leave it out.")
 
 
 def _tickers(table: RawTable) -> pd.Categorical:
@@ -139,7 +154,8 @@ def _check_zones(dates: Dates, table: RawTable) -> None:
 def _numbers(tickers: pd.Series, table: RawTable) -> pd.DataFrame:
     """The numbers of each column, without the columns that a ticker has no value of."""
     columns = [name for name in NUMBERS if name in table.cells]
-    read = read_numbers({name: table.cells[name] for name in columns})
+    codes = tickers.cat.codes.to_numpy()
+    read = read_numbers({name: table.cells[name] for name in columns}, codes)
     for name, (fault, remedy) in read.faults.items():
         table.fault(f"{name} {fault}", remedy)
     for note in read.notes:
@@ -172,9 +188,14 @@ def _without_lacking(
 
     The prices of a ticker without any adj_close count as adjusted.
     """
-    if not missing.any(axis=None):
+    absent = missing
+    if "volume" in numbers:
+        # What is not counted is written as zero, as for indices and rates; never for days alone.
+        many = len(numbers) >= MIN_CONSTANT_ROWS
+        absent = missing.assign(volume=missing["volume"] | (many & (numbers["volume"] == 0)))
+    if not absent.any(axis=None):
         return numbers
-    lacking = missing.groupby(tickers, observed=True).all()
+    lacking = absent.groupby(tickers, observed=True).all()
     for group in (list(OPTIONAL_PRICES), ["volume"]):
         if set(group) <= set(numbers):
             without = lacking.index[lacking[group].all(axis=1)]

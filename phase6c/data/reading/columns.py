@@ -19,14 +19,38 @@ OPTIONAL_PRICES = ("open", "high", "low")
 _REQUIRED = ("date", "close")
 # Names that mean the same wherever they stand, the surest first.
 ALIASES = {
-    "date": ("datetime", "date_time", "timestamp", "time", "open_time", "trade_date"),
+    "date": (
+        *("datetime", "date_time", "timestamp", "dtyyyymmdd", "yyyymmdd", "open_time"),
+        *("trade_date", "time"),
+    ),
     "ticker": ("symbol", "name"),
     "close": ("close_last", "price"),
-    "adj_close": ("adjusted_close", "close_adj", "closeadj", "adj_close_price"),
-    "volume": ("vol", "tickvol", "tick_volume"),
+    "adj_close": (
+        *("adjusted_close", "adjustedclose", "close_adj", "closeadj", "close_adjusted"),
+        *("adj_close_price", "adj_price", "adjusted_price", "adj", "adjusted"),
+    ),
+    "volume": (
+        *("vol", "tickvol", "tick_volume", "shares_traded", "total_traded_quantity"),
+        *("traded_volume", "qty", "quantity"),
+    ),
 }
 # Names in use elsewhere that may mean something else, so that the user is asked.
 _ASKED = {"date": ("day",), "close": ("last",)}
+# Columns whose values tell one ticker from another, also by numbers.
+_IDENTIFIERS = (
+    *("code", "id", "ts_code", "sec_id", "secid", "security", "isin", "cusip", "sedol", "figi"),
+    *("permno", "ric", "tic", "instrument", "asset", "company", "stock", "coin", "pair"),
+)
+# Columns whose texts stand in blocks and tell no ticker.
+_NO_TICKERS = (
+    *("split", "set", "fold", "subset", "month", "quarter", "year", "season", "session", "period"),
+    *("time", "currency", "exchange", "contract", "weekday", "day_of_week"),
+)
+_NO_TICKER_VALUE = (
+    r"(?i)[0-9]{1,2}:[0-9]{2}.*|true|false|"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b.*"
+)
+_CLOCK = r"[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?|[0-2][0-9][0-5][0-9][0-5][0-9]"
 # What an index without a name is called in files.
 _UNNAMED = ("", "unnamed_0", "index")
 # "volum" and "tickr" are meant to be columns; "value" and "openint" may be others.
@@ -62,8 +86,10 @@ def known_columns(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:
             table.fault(f"has no column {name}, but {meant or 'one without a name'}", remedy)
     _check_complete(places, cells, table)
     _ask_about_tickers(places, cells, table)
+    cells, places = _with_clock(places, keys, cells)
     _note_unread(places, keys, cells, table)
-    return cells.iloc[:, list(places.values())].set_axis(list(places), axis=1)
+    named = [name for name in places if name != "time"]
+    return cells.iloc[:, [places[name] for name in named]].set_axis(named, axis=1)
 
 
 def known_names(header: list[str]) -> int:
@@ -125,7 +151,10 @@ def _check_complete(places: dict[str, int], cells: pd.DataFrame, table: RawTable
     for name in _REQUIRED:
         if name not in places:
             text = f"has no column {name} (it has {_header(cells)})"
-            table.fault(text, "Add it, or rename the column that holds it.")
+            remedy = "Add it, or rename the column that holds it."
+            if name == "close" and cells.shape[1] > 2:
+                remedy += " A table with a column of closes for each ticker has names like AAPL."
+            table.fault(text, remedy)
     given = [name for name in OPTIONAL_PRICES if name in places]
     lacking = [name for name in OPTIONAL_PRICES if name not in places]
     if given and lacking:
@@ -133,22 +162,40 @@ def _check_complete(places: dict[str, int], cells: pd.DataFrame, table: RawTable
         table.fault(text, f"Add {' and '.join(lacking)}, or remove {' and '.join(given)}.")
 
 
+def _with_clock(
+    places: dict[str, int], keys: list[str], cells: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The cells with the times of a column of their own behind the dates."""
+    date, time = places.get("date"), keys.index("time") if "time" in keys else None
+    if date is None or time in (None, date) or not len(cells):
+        return cells, places
+    clock, days = stripped(cells.iloc[:, time]), stripped(cells.iloc[:, date])
+    if not clock.str.fullmatch(_CLOCK).all() or days.str.contains(":", regex=False).any():
+        return cells, places
+    clock = clock.str.replace(r"^([0-9]{2})([0-9]{2})([0-9]{2})$", r"\1:\2:\3", regex=True)
+    whole = cells.copy()
+    whole.isetitem(date, days + " " + clock)
+    return whole, places | {"time": time}
+
+
 def _ask_about_tickers(places: dict[str, int], cells: pd.DataFrame, table: RawTable) -> None:
     """A column whose few texts stand in blocks may tell tickers apart."""
     if "ticker" in places:
         return
     for place in set(range(cells.shape[1])) - set(places.values()):
-        column = cells.iloc[:, place]
-        if pd.api.types.is_numeric_dtype(column.dtype) or not len(column):
+        key = column_key(cells.columns[place])
+        if key in _NO_TICKERS or not len(cells):
             continue
-        codes, names = pd.factorize(stripped(column))
+        codes, names = pd.factorize(stripped(cells.iloc[:, place]))
         texts = pd.Series(names, dtype="str")
         n_blocks = int((np.diff(codes) != 0).sum()) + 1
-        is_text = np.isnan(parse_numbers(texts)).all() and not is_missing(texts).any()
-        if 2 <= len(names) == n_blocks and is_text and 2 * n_blocks <= len(codes):
+        in_blocks = len(names) == n_blocks and np.isnan(parse_numbers(texts)).all()
+        few = len(names) >= 2 and 2 * len(names) <= len(codes)
+        is_named = not is_missing(texts).any() and not texts.str.fullmatch(_NO_TICKER_VALUE).any()
+        if few and is_named and (in_blocks or key in _IDENTIFIERS):
             name = shown(cells.columns[place])
             told = listed([shown(one) for one in names], 3)
-            text = f"has no column ticker, but {name} with {told} one below the other"
+            text = f"has no column ticker, but {name} with {told} in different rows"
             table.fault(text, f"Rename {name} to ticker, or remove it.")
 
 

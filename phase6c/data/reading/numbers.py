@@ -82,7 +82,7 @@ def _plain_numbers(column: pd.Series) -> np.ndarray | None:
         return None
 
 
-def read_numbers(columns: Mapping[str, pd.Series]) -> Numbers:
+def read_numbers(columns: Mapping[str, pd.Series], tickers: np.ndarray) -> Numbers:
     """The numbers of columns in the notation that each column as a whole is written in.
 
     Read are plain numbers, thousands in groups (1,234.5 or 1'234.5), decimal commas (1.234,5),
@@ -90,6 +90,8 @@ def read_numbers(columns: Mapping[str, pd.Series]) -> Numbers:
 
     Args:
         columns: Cells of each column, all of one file.
+        tickers: Code of the ticker of each row: of two tickers, the volume of one may be in
+            thousands.
     """
     numbers = Numbers()
     odd: dict[str, _Written] = {}
@@ -97,6 +99,11 @@ def read_numbers(columns: Mapping[str, pd.Series]) -> Numbers:
         values = parse_numbers(column)
         numbers.values[name] = values
         ambiguous = _may_be_thousands(column, values)
+        if name == "volume" and not ambiguous:
+            mixed = _ticker_in_thousands(column, values, tickers)
+            if mixed is not None:
+                numbers.faults[name] = _both_readings(column[mixed], values[mixed])
+                continue
         if ambiguous and pd.api.types.is_numeric_dtype(column.dtype):
             numbers.faults[name] = _both_readings(column, values)
         elif ambiguous or _has_text(column, values):
@@ -262,6 +269,27 @@ def _may_be_thousands(column: pd.Series, values: np.ndarray) -> bool:
         and exact.mean() >= MIN_THREE_DECIMALS
         and (some[whole] >= 100).mean() > 0.5
     )
+
+
+def _ticker_in_thousands(
+    column: pd.Series, values: np.ndarray, tickers: np.ndarray
+) -> np.ndarray | None:
+    """The rows, bool[row], of a ticker whose hundreds and thousands cannot be told apart."""
+    fraction = np.isfinite(values) & (values != np.rint(values))
+    n_tickers = int(tickers.max(initial=-1)) + 1
+    if n_tickers < 2 or not fraction.any():
+        return None
+    largest = np.zeros(n_tickers)
+    named = (tickers >= 0) & np.isfinite(values)
+    np.maximum.at(largest, tickers[named], np.abs(values[named]))
+    suspects = (largest < 1000) & (np.bincount(tickers[fraction & named], minlength=n_tickers) > 0)
+    for code in np.flatnonzero(suspects):
+        own = tickers == code
+        texts = column[own]
+        is_whole = values[own] == np.rint(values[own])
+        if (is_whole & (values[own] != 0)).any() and _may_be_thousands(texts, values[own]):
+            return np.asarray(own)
+    return None
 
 
 def _has_decimals(values: np.ndarray, count: int) -> bool:

@@ -11,13 +11,15 @@ from phase6c.wording import listed
 
 # New shares for old ones, or old ones for a new one.
 RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 20)
+# A factor of adjustment that changes and is back on the next day is a slip.
+MIN_SLIP = 1.2
 # Over the night of a split the price moves for other reasons, too.
 TOLERANCE = 0.03
 # A spin-off takes any part of the price. It is told from news by a jump that is large, in standard
 # deviations of the ticker's daily returns, for the volume of its day in units of the usual one.
 MIN_SPIN_OFF, MIN_SPIN_OFF_DEVIATIONS = 1.25, 12
 MIN_SPLIT_DEVIATIONS = 6
-DEVIATIONS_A_VOLUME = 3.5
+DEVIATIONS_A_VOLUME = 5
 # What is usual for a ticker is told by so many of its days before.
 USUAL_DAYS, MIN_USUAL_DAYS = 60, 20
 # Of a split, more than half is left when the days before and after it are compared.
@@ -86,12 +88,13 @@ def _relative_volume(bars: pd.DataFrame, row: int, past: slice, jump: float) -> 
     return float(volume[row]) / usual if usual > 0 else 0.0
 
 
-def note_raw_volumes(bars: pd.DataFrame, table: RawTable) -> None:
-    """Notes splits that adj_close is adjusted for and volume is not.
+def check_adjustment(bars: pd.DataFrame, table: RawTable) -> None:
+    """Names slips of adj_close, and splits that it is adjusted for and volume is not.
 
     Args:
-        bars: Columns ticker, date, close, adj_close and volume, in any order of the rows.
-        table: Table that receives the note.
+        bars: Columns ticker, date, close, adj_close and [volume], in any order of the rows; the
+            index holds their places in the table.
+        table: Table that receives problems and notes.
     """
     bars = bars.sort_values(["ticker", "date"], kind="stable")
     same, _ = steps(bars)
@@ -99,9 +102,13 @@ def note_raw_volumes(bars: pd.DataFrame, table: RawTable) -> None:
         factor = (bars["adj_close"] / bars["close"]).to_numpy()
         change = np.where(same, factor / np.append(np.nan, factor[:-1]), np.nan)
         size = np.maximum(change, 1 / change)
+    back = np.append(change[1:], np.nan)
+    slips = (size >= MIN_SLIP) & (np.abs(change * back - 1) <= TOLERANCE)
+    fault = "is out of line with the days before and after"
+    table.fault_in(bars.index.to_numpy()[slips], "adj_close", fault, "Correct it.")
     near = np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
-    rows = np.flatnonzero(near)
-    if len(rows):
+    rows = np.flatnonzero(near & ~slips & ~np.append(False, slips[:-1]))
+    if len(rows) and "volume" in bars:
         days = [f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d}" for row in rows]
         table.note(
             f"adj_close is adjusted for splits ({listed(days, 4)}) and volume may not be: where it"

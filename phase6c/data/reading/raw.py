@@ -88,9 +88,7 @@ class RawTable:
         """Adds a problem of the whole file."""
         self.problems.append(Problem(self.name, text, remedy))
 
-    def fault_in(
-        self, rows: np.ndarray, column: str, fault: str, remedy: str, scope: Scope = "row"
-    ) -> None:
+    def fault_in(self, rows: np.ndarray, column: str, fault: str, remedy: str) -> None:
         """Adds a problem of a column: its first bad row, and how many others there are.
 
         Args:
@@ -98,14 +96,12 @@ class RawTable:
             column: Column that they are bad in.
             fault: Predicate about the cell, such as "is not a number".
             remedy: Sentence that says how the fault can be mended.
-            scope: Whether the rows can be left out, or the file cannot be read.
         """
         if not len(rows):
             return
-        if scope == "row":
-            self.bad_rows.append(BadRows(rows, column, fault.rstrip(",")))
+        self.bad_rows.append(BadRows(rows, column, fault.rstrip(",")))
         others = f", and in {more(len(rows) - 1, 'row')}" if len(rows) > 1 else ""
-        self._place(rows.min(), column, fault, remedy, others, scope)
+        self._place(rows.min(), column, fault, remedy, others, "row")
 
     def fault_of(
         self, rows: np.ndarray, tickers: list[str], column: str, fault: str, remedy: str

@@ -21,15 +21,17 @@ from phase6c.storage.redact import redact
 DEMO_TICKERS = ("sp500", "nasdaq")
 SUFFIXES = (".csv.gz", ".csv", ".parquet", ".txt", ".txt.gz", ".tsv")
 
-# Of the first row's first cell: files of one header are read as one where their dates look alike.
+# Files of one header are read as one where their first rows look alike, with ISO dates.
 _ISO_DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2},")
+_DIGITS, _WORDS = re.compile(rb"[0-9]+"), re.compile(rb"(?<![0-9.])[A-Za-z][A-Za-z0-9_.^=-]*")
 
 
-def read_tables(source: str) -> list[RawTable]:
+def read_tables(source: str, *, together: bool = True) -> list[RawTable]:
     """The raw tables of a source: a table for a file, or for all files of one shape in a folder.
 
     Args:
         source: A demo ticker, a CSV or Parquet file, or a folder with a file per ticker.
+        together: Whether files of one shape make one table.
 
     Returns:
         Tables whose problems say what could not be read; their columns are named as in the file.
@@ -42,7 +44,7 @@ def read_tables(source: str) -> list[RawTable]:
     tables = [file for file in files if isinstance(file, RawTable)]
     groups: dict[bytes, list[_File]] = {}
     for number, file in enumerate(file for file in files if isinstance(file, _File)):
-        shape = _shape(file)
+        shape = _shape(file) if together else None
         groups.setdefault(shape or str(number).encode(), []).append(file)
     for group in groups.values():
         table = _read_together(group) if len(group) > 1 else _read(group[0])
@@ -97,7 +99,10 @@ def _shape(file: _File) -> bytes | None:
     header, _, rows = file.content.partition(b"\n")
     if file.is_parquet or b'"' in file.content or not _ISO_DATE.match(rows):
         return None
-    return header.rstrip(b"\r") if b"," in header else None
+    if b"," not in header:
+        return None
+    first = _DIGITS.sub(b"9", _WORDS.sub(b"A", rows.partition(b"\n")[0]))
+    return header.rstrip(b"\r") + b"\n" + first.rstrip(b"\r")
 
 
 def _read(file: _File) -> RawTable:

@@ -11,6 +11,8 @@ from phase6c.wording import counted, listed
 # Of all bars, the share that may repeat the bar before with its range: penny stocks come to 1.2 %;
 # with its volume, too, hardly any does.
 MAX_REPEATS, MAX_FULL_REPEATS = 0.05, 0.01
+# Of all bars, the share that may stand still at the close before without a word.
+MAX_STILL, MIN_STILL = 0.1, 20
 # A stock that is not traded keeps its price for days, but not for a month.
 MIN_FLAT_BARS = 20
 
@@ -55,15 +57,25 @@ def note_flat_runs(own: TickerDays, table: RawTable) -> None:
     still = own.stands_still & own.is_flat
     edges = np.diff(still.astype(int), prepend=0, append=0)
     told = []
+    in_runs = np.zeros(len(own.names), dtype=bool)
     for begin, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         if end - begin < MIN_FLAT_BARS:
             continue
+        in_runs[own.codes[begin]] = True
         is_last = end == len(still) or not own.same[end]
         ends = own.bars["date"].iloc[end - 1]
         last = "the last " if is_last else ""
         name, starts = own.names[own.codes[begin]], own.bars["date"].iloc[begin]
         span = f"{starts:%Y-%m-%d} to {ends:%Y-%m-%d}"
         told.append(f"{last}{end - begin} bars of {name} ({span})")
+    n_still = own.per_ticker(still)
+    often = np.flatnonzero((n_still >= MIN_STILL) & (n_still > MAX_STILL * own.counts) & ~in_runs)
+    if len(often):
+        shares = [f"{own.names[code]} ({n_still[code] / own.counts[code]:.0%})" for code in often]
+        table.note(
+            f"bars stand still at the close before, as days without trade that were filled, in"
+            f" {listed(shares, 4)}: their labels are no rise, which may be known beforehand"
+        )
     if told:
         table.note(
             f"one price is repeated, as after a delisting or while trade is suspended, in"

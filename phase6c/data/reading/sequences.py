@@ -18,8 +18,9 @@ MAX_SHARE_APART, MAX_SHARE_FAR_APART = 0.5, 0.1
 MAX_GAP_DAYS = 60
 # Crashes and takeovers hardly ever move a price tenfold in a day; another currency unit does.
 MAX_JUMP = 10
-# A price that is back after so many bars, within so large a factor, had not gone there.
-MAX_SPIKE_BARS, MAX_SPIKE_CHANGE = 5, 2
+# A price that goes away by so large a factor, and is back within so many bars and so small a one,
+# had not gone there; penny stocks come to a factor of 2.6 and back.
+MIN_SPIKE, MAX_SPIKE_BARS, MAX_SPIKE_CHANGE = 4, 5, 2
 # Where exchanging day and month leaves so small a share of the steps back, that is the cause.
 MAX_SHARE_BACK = 0.1
 
@@ -59,7 +60,7 @@ def check_sequences(
         return bars
     spikes = _spikes(bars, same)
     remedy = "Check the decimal point and the currency unit, or leave the bars out."
-    fault = f"lies apart from the bars around it by a factor of {MAX_JUMP} or more"
+    fault = f"lies apart from the bars around it by a factor of {MIN_SPIKE} or more"
     table.fault_in(bars.index.to_numpy()[spikes], "close", fault, remedy)
     bars = bars[~spikes]
     if not accept_events:
@@ -96,13 +97,21 @@ def _refuse_order(bars: pd.DataFrame, unordered: np.ndarray, table: RawTable) ->
     same, days = steps(bars.assign(date=exchanged(bars["date"])))
     rows = bars.index.to_numpy()[unordered]
     fault = "is earlier than the one before it"
-    remedy = "Sort the file by date."
+    remedy = "Check the dates around it; if they are right, sort the file by date."
     if (same & (days < 0)).sum() <= MAX_SHARE_BACK * unordered.sum():
         remedy = (
             "The rows are in order once days and months change places: export the file anew with"
             " dates as YYYY-MM-DD."
         )
-    table.fault_in(rows, "date", fault, remedy, scope="file")
+    _refuse_tickers(rows, bars["ticker"].to_numpy()[unordered], fault, remedy, table)
+
+
+def _refuse_tickers(
+    rows: np.ndarray, tickers: np.ndarray, fault: str, remedy: str, table: RawTable
+) -> None:
+    """Refuses the tickers of these rows, each shown by the first of its rows."""
+    names, first = np.unique(tickers.astype(str), return_index=True)
+    table.fault_of(rows[first], list(names), "date", fault, remedy)
 
 
 def _check_repeats(
@@ -116,7 +125,7 @@ def _check_repeats(
     table.fault_in(rows[repeated & ~intraday], "date", "repeats an earlier one", remedy)
     remedy = "Bars must be daily: make one of each day's bars."
     fault = "names a second time of the same day"
-    table.fault_in(rows[intraday], "date", fault, remedy, scope="file")
+    _refuse_tickers(rows[intraday], bars["ticker"].to_numpy()[intraday], fault, remedy, table)
 
 
 def _check_distances(
@@ -154,7 +163,7 @@ def _changes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
 def _spikes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
     """Bars whose price jumps and is soon back, bool[row]."""
     change = _changes(bars, same)
-    up, down = change >= MAX_JUMP, change <= 1 / MAX_JUMP
+    up, down = change >= MIN_SPIKE, change <= 1 / MIN_SPIKE
     close = bars["close"].to_numpy()
     spikes = np.zeros(len(bars), dtype=bool)
     for start in np.flatnonzero(up | down):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ from phase6c.wording import listed
 
 # Tickers as exchanges and vendors write them: AAPL, BRK.B, ^GSPC, EURUSD=X, 600519.SS.
 _TICKER = r"[A-Z0-9^=.&/-]{1,15}"
+# Prices as names show a file without a header, whose first row was taken for it.
+_NUMBER = r"[0-9]*\.[0-9]+|0|[0-9]{7,}"
+# Closes of two tickers drift apart; fields of one stay within a few percent of each other.
+MAX_SHARE_ALIKE, ALIKE = 0.9, 0.1
 _TICKER_LABELS = ("ticker", "tickers", "symbol", "symbols")
 
 
@@ -70,13 +75,26 @@ def is_wide_of_closes(cells: pd.DataFrame) -> bool:
     keys = {column_key(name) for name in names}
     if len(names) < 2 or len(cells) < 2 or not names.str.fullmatch(_TICKER).all():
         return False
+    if names.str.fullmatch(_NUMBER).any() or names.str.len().max() == 1:
+        return False
     some = cells.iloc[:16]
     if keys.intersection((*NUMBERS, "date", "ticker", "vol", "symbol")) or names.duplicated().any():
         return False
     texts = some.iloc[:, 1:].to_numpy().ravel()
     values = pd.Series(texts)
     numeric = ~np.isnan(parse_numbers(values)) | is_missing(values)
-    return bool(numeric.all()) and not np.isnat(parse_dates(some.iloc[:, 0]).day).all()
+    dated = not np.isnat(parse_dates(some.iloc[:, 0]).day).all()
+    return bool(numeric.all()) and dated and not _are_alike(cells)
+
+
+def _are_alike(cells: pd.DataFrame) -> bool:
+    """Whether two columns are near each other on nearly all days, as bid and ask are."""
+    columns = [parse_numbers(cells.iloc[:, place]) for place in range(1, min(cells.shape[1], 7))]
+    with np.errstate(all="ignore"):
+        return any(
+            np.nanmean(np.abs(one / other - 1) < ALIKE) > MAX_SHARE_ALIKE
+            for one, other in combinations(columns, 2)
+        )
 
 
 def long_table_of_closes(cells: pd.DataFrame, table: RawTable) -> pd.DataFrame:

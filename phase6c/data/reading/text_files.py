@@ -166,27 +166,29 @@ def _grid(content: bytes, layout: Layout, table: RawTable) -> pd.DataFrame:
     The index holds the lines, from 0 for the header, so that blank lines count.
     """
     grid = _regular_grid(content, layout)
-    if grid is not None:
-        return grid
+    if grid is None:
+        grid = _any_grid(content, layout, table).fillna("")
+    blank = grid.iloc[:, 0].str.strip() == ""
+    if blank.any():
+        # A missing first cell is no blank line.
+        empty = (grid[blank].apply(lambda cells: cells.str.strip()) == "").all(axis=1)
+        grid = grid.drop(index=empty.index[empty & (empty.index > 0)])
+    return grid
+
+
+def _any_grid(content: bytes, layout: Layout, table: RawTable) -> pd.DataFrame:
     # Text throughout: pandas would turn tickers such as NA or TRUE into missing values or booleans.
     how = {"header": None, "dtype": str, "na_filter": False, "index_col": False}
     place = {"sep": layout.delimiter, "skiprows": layout.line, "skip_blank_lines": False}
     try:
         try:
-            grid = pd.read_csv(BytesIO(content), encoding="utf-8-sig", **place, **how)
+            return pd.read_csv(BytesIO(content), encoding="utf-8-sig", **place, **how)
         except pd.errors.ParserError as error:
             if "fields in line" not in str(error):
                 raise
-            grid = _cut_grid(content.decode("utf-8-sig"), layout, table)
+            return _cut_grid(content.decode("utf-8-sig"), layout, table)
     except (ValueError, csv.Error) as error:
         raise damaged(error, "Save it as CSV in UTF-8 with one header line.") from error
-    grid = grid.fillna("")
-    blank = grid.iloc[:, 0].str.strip() == ""
-    if blank.any():
-        # A missing first cell is no blank line.
-        empty = (grid[blank] == "").all(axis=1)
-        grid = grid.drop(index=empty.index[empty])
-    return grid
 
 
 def _regular_grid(content: bytes, layout: Layout) -> pd.DataFrame | None:

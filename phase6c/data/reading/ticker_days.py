@@ -69,7 +69,9 @@ class TickerDays:
         before, after = np.append(np.nan, close[:-1]), np.append(close[1:], np.nan)
         inner = self.same & np.append(self.same[1:], False)
         bend = np.abs(before + after - 2 * close)
-        return np.asarray(inner & (after != before) & (bend <= 1e-6 * close))
+        # Rounded to hundredths, three points of a straight line bend by less than two of them.
+        slack = np.maximum(1e-6 * close, np.where(np.abs(after - before) > 0.04, 0.02, 0))
+        return np.asarray(inner & (after != before) & (bend <= slack))
 
     def place(self, row: int) -> str:
         """The ticker and day of a bar."""

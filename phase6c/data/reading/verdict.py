@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from phase6c.config import Record
@@ -70,29 +71,56 @@ class Findings:
         """Gathers what was found in each table."""
         problems: list[Problem] = []
         tickers: dict[str, str] = {}
-        for table in tables:
-            tickers |= table.bad_tickers
+        n_rows = n_bad_rows = 0
+        for frame, table in zip(frames, tables, strict=True):
             own = table.problems
+            bad = dict(table.bad_tickers)
             # In a folder with a file for each ticker, a file that cannot be read is a bad ticker.
-            if table.in_folder and len(table.files) == 1:
-                faults = [problem for problem in own if problem.scope == "file"]
-                if faults:
-                    tickers[table.tickers[0]] = faults[0].text
-                own = [replace(one, scope="ticker") if one in faults else one for one in own]
+            if is_bad_file(table):
+                told = next(problem.text for problem in own if problem.scope == "file")
+                bad |= dict.fromkeys(_tickers_of(frame, table), told)
+                own = [replace(one, scope="ticker") for one in own if one.scope != "row"]
             problems += own
-        names = {str(name) for frame in frames for name in frame["ticker"].cat.categories}
+            tickers |= bad
+            # The rows of a ticker that goes do not count, whatever is wrong with them.
+            stays = (~_row_tickers(table).isin(list(bad))).to_numpy()
+            n_rows += int(stays.sum())
+            n_bad_rows += int((table.is_bad() & stays).sum())
+        names = {name for pair in zip(frames, tables, strict=True) for name in _tickers_of(*pair)}
         return cls(
             problems=tuple(problems),
             rows=pd.concat([table.list_bad_rows() for table in tables], ignore_index=True),
             tickers=tickers,
-            n_bad_rows=sum(int(table.is_bad().sum()) for table in tables),
-            n_rows=sum(len(table.cells) for table in tables),
+            n_bad_rows=n_bad_rows,
+            n_rows=n_rows,
             n_tickers=len(names | tickers.keys()),
         )
 
     def refusal(self, rule: str, value: str, remedy: str) -> BadBarsError:
         """An error that carries the bad rows and tickers."""
         return BadBarsError(rule, value, remedy, self.rows, self.tickers)
+
+
+def is_bad_file(table: RawTable) -> bool:
+    """Whether a file cannot be read among others of its folder that can."""
+    is_one_of_many = table.in_folder and len(table.files) == 1
+    return is_one_of_many and any(problem.scope == "file" for problem in table.problems)
+
+
+def _row_tickers(table: RawTable) -> pd.Series:
+    """The ticker of each of the table's rows, as text."""
+    if "ticker" in table.cells:
+        return table.cells["ticker"].astype("str").str.strip()
+    codes = 0 if table.file_codes is None else table.file_codes
+    names = pd.Series(table.tickers, dtype="str")
+    return names.iloc[np.broadcast_to(codes, len(table.cells))]
+
+
+def _tickers_of(frame: pd.DataFrame, table: RawTable) -> list[str]:
+    """The tickers that a table has bars of; else that of its file."""
+    if "date" not in frame or frame.empty:
+        return list(table.tickers) if table.problems else []
+    return [str(name) for name in frame["ticker"].cat.categories]
 
 
 def left_out(
@@ -119,11 +147,15 @@ def left_out(
         raise _refusal(kept, found, handling)
     _check_limits(found, handling)
     bad = list(found.tickers)
-    used = [frame[~frame["ticker"].isin(bad)] if bad else frame for frame in frames]
+    used = [
+        frame[~frame["ticker"].isin(bad)].iloc[: 0 if is_bad_file(table) else None]
+        for frame, table in zip(frames, tables, strict=True)
+    ]
     if not any(map(len, used)):
         raise found.refusal(_RULE, "no ticker that keeps the rules", "Mend the source.")
     used = [frame.assign(ticker=frame["ticker"].cat.remove_unused_categories()) for frame in used]
-    rules = Counter(found.rows.drop_duplicates(["file", "line"])["rule"])
+    stays = found.rows[~found.rows["ticker"].isin(bad)]
+    rules = Counter(stays.drop_duplicates(["file", "line"])["rule"])
     return used, Dropped(rows=dict(rules), tickers=found.tickers), found.rows
 
 

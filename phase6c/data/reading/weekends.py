@@ -19,13 +19,15 @@ from phase6c.wording import counted, listed
 
 # Of a ticker's weekend bars, the share that may be made of the bars around them.
 MAX_MADE_UP = 0.5
+# How many times as often as on other days a bar must repeat.
+MIN_TIMES_WEEKDAYS = 2
 # Of all other bars, the share that may lie on a straight line between their neighbours.
 MAX_STRAIGHT = 0.2
 # Seven days a week make 29 % of the bars weekends.
 SEVEN_DAYS_SHARE = 0.2
 # Of the weeks with a bar on a Sunday, the share that has no Friday where days have moved.
 MIN_SHARE_MOVED = 0.7
-_ZONE = "its dates may be those of another time zone"
+_ZONE = "its dates may be those of another time zone, or of a market with another week"
 
 
 def check_weekends(own: TickerDays, table: RawTable) -> None:
@@ -56,8 +58,11 @@ def check_weekends(own: TickerDays, table: RawTable) -> None:
 
 def _refuse_made_up(own: TickerDays, rows: np.ndarray, fault: str, table: RawTable) -> np.ndarray:
     """Refuses tickers whose weekends are mostly such bars, bool[row]; which, bool[ticker]."""
-    made_up = own.per_ticker(rows)
-    wrong = (made_up >= MIN_CASES) & (made_up >= MAX_MADE_UP * own.per_ticker(own.is_weekend))
+    made_up, weekends = own.per_ticker(rows), own.per_ticker(own.is_weekend)
+    wrong = (made_up >= MIN_CASES) & (made_up >= MAX_MADE_UP * weekends)
+    # A price that hardly ever moves stands still on any day of the week.
+    still = own.per_ticker(own.stands_still & ~own.is_weekend)
+    wrong &= made_up * (own.counts - weekends) >= MIN_TIMES_WEEKDAYS * still * weekends
     own.refuse(rows, np.flatnonzero(wrong), fault, "Leave the bars of weekends out.", table)
     return np.asarray(wrong)
 

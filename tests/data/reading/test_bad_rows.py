@@ -40,7 +40,7 @@ def test_all_bad_rows_are_listed_with_file_line_rule_and_value(faulty, path):
     assert (rows["ticker"] == "ABC").all()
     assert rows.loc[rows["line"] == 102, "rule"].tolist() == ["open is missing"]
     assert rows.loc[rows["line"] == 402, "rule"].tolist() == [
-        "close lies apart from the bars around it by a factor of 10 or more"
+        "close lies apart from the bars around it by a factor of 4 or more"
     ]
 
 
@@ -187,3 +187,35 @@ def test_faults_of_a_folder_are_told_by_file_and_line(tmp_path):
     assert found["line"].tolist() == [52, 53, 54]
     assert found["file"].tolist() == [str(tmp_path / f"T{seed}.csv") for seed in range(3)]
     assert found["ticker"].tolist() == ["T0", "T1", "T2"]
+
+
+@pytest.mark.parametrize("factor", [0.1, 10, 0.2])
+@pytest.mark.parametrize("row", range(100, 120))
+def test_a_bar_with_its_decimal_point_in_the_wrong_place_is_a_bad_row(path, factor, row):
+    frame = true_bars(300)
+    frame.loc[row, ["open", "high", "low", "close"]] *= factor
+    frame.to_csv(path, index=False)
+    with pytest.raises(BadBarsError) as caught:
+        load_bars(path)
+    assert caught.value.rows["line"].tolist() == [row + 2]
+
+
+def test_a_file_with_tickers_of_its_own_goes_with_them(tmp_path):
+    for number in range(6):
+        frame = true_bars(90, number).assign(ticker=f"S{number:02d}")
+        if number == 3:
+            frame = frame.iloc[[0, 2, 1, *range(3, 90)]]
+        frame.to_csv(tmp_path / f"f{number:02d}.csv", index=False)
+    bars = load_bars(tmp_path, **DROP, bad_limit=(0.01, 0.2))
+    assert "S03" not in set(bars.frame["ticker"])
+    assert bars.dropped.tickers.keys() == {"S03"}
+
+
+def test_rows_of_a_ticker_without_prices_are_no_slips(path):
+    frames = [true_bars(300, seed).assign(ticker=f"T{seed:02d}") for seed in range(30)]
+    frames[3].loc[:, ["open", "high", "low", "close"]] = np.nan
+    frames[3].loc[299, ["open", "high", "low", "close"]] = 100.0
+    pd.concat(frames).to_csv(path, index=False)
+    bars = load_bars(path, **DROP)
+    assert bars.dropped.tickers.keys() == {"T03"}
+    assert not bars.dropped.rows

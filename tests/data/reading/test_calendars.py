@@ -235,3 +235,29 @@ def test_only_the_tickers_with_such_bars_are_refused(read):
     kept = read(pd.concat(frames), bad_tickers="drop")
     assert kept.frame["ticker"].nunique() == 29
     assert kept.dropped.tickers.keys() == {"T1"}
+
+
+@pytest.mark.parametrize("decimals", [2, 4, 9])
+def test_weekends_between_two_bars_are_refused_however_they_are_rounded(read, truth, decimals):
+    days = pd.date_range(truth["date"].iloc[0], truth["date"].iloc[-1], name="date")
+    frame = truth.set_index("date").reindex(days).interpolate().round(decimals).reset_index()
+    with pytest.raises(BadBarsError, match="tells the future"):
+        read(frame)
+
+
+def test_a_price_that_hardly_ever_moves_may_stand_still_on_weekends(read):
+    rng = np.random.default_rng(0)
+    frame = every_day(true_bars(N_DAYS))[["date"]]
+    frame["close"] = 1 + 0.001 * rng.integers(-1, 2, N_DAYS)
+    read(frame)
+
+
+def test_many_days_that_stand_still_are_noted(notes, truth):
+    frame = truth.copy()
+    still = frame.index % 4 == 2
+    for name in PRICES:
+        frame.loc[still, name] = frame["close"].shift()[still]
+    frame.loc[still, "volume"] = 0
+    (note,) = notes(frame)
+    assert note.startswith("bars stand still at the close before, as days without trade that were")
+    assert "ABC (25%)" in note
