@@ -313,7 +313,7 @@ def test_hundreds_and_thousands_of_one_ticker_are_not_hidden_by_another(tmp_path
     truth.to_csv(tmp_path / "A.csv", index=False)
     cells = ["183.282", "904", *["671.570"] * (len(truth) - 2)]
     truth.assign(volume=cells).to_csv(tmp_path / "B.csv", index=False)
-    with pytest.raises(DataError, match=r"183\.282 may be 183,282 or 183.282, as 904 stands beside"):
+    with pytest.raises(DataError, match=r"183\.282 may be 183,282 .* as 904 stands beside"):
         load_bars(tmp_path)
 
 
