@@ -23,6 +23,8 @@ Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
 
+# An epoch of a larger panel is a part of it.
+LARGE_PANEL_WINDOWS, LARGE_BATCH_SIZE = 50_000, 256
 # A block with a smaller share of the dates could not be judged on any bars.
 MIN_FRACTION = 0.01
 
@@ -173,6 +175,9 @@ class TrainConfig(Record):
         epochs: Largest number of epochs.
         patience_epochs: A trial is complete after so many epochs without a better epoch.
         batch_size: Windows per step.
+        windows_per_epoch: Windows per epoch, of which all are seen before any is seen again; None
+            for all windows.
+        learning_rate_factor: What the learning rate of the configuration is multiplied by.
         precision: Type of numbers in matrix products.
         objective: Metric that the best epoch is chosen by.
     """
@@ -180,8 +185,34 @@ class TrainConfig(Record):
     epochs: int = Field(default=27, ge=1)
     patience_epochs: int = Field(default=6, ge=1)
     batch_size: int = Field(default=64, ge=1)
+    windows_per_epoch: int | None = Field(default=None, ge=1)
+    learning_rate_factor: float = Field(default=1.0, gt=0)
     precision: Precision = "float32"
     objective: Objective = "auc"
+
+    def epoch_windows(self, n_windows: int) -> int:
+        """The number of windows of an epoch, of so many in all."""
+        return min(self.windows_per_epoch or n_windows, n_windows)
+
+    def fitted_to(self, n_windows: int) -> TrainConfig:
+        """The training with what was not asked for fitted to so many windows.
+
+        Up to 50,000 windows an epoch sees them all, in batches of 64. Beyond, a pass is too coarse
+        a measure of progress, and small batches waste the processor: an epoch has 50,000 windows in
+        batches of 256, which a core works through about twice as fast. The learning rate then grows
+        with the square root of the batch size, as Adam's noise asks for (Malladi et al. 2022, arXiv
+        2205.10287), so that the grid of rates means the same as for 64.
+        """
+        if n_windows <= LARGE_PANEL_WINDOWS:
+            return self
+        settled: Values = {}
+        if "windows_per_epoch" not in self.model_fields_set:
+            settled["windows_per_epoch"] = LARGE_PANEL_WINDOWS
+        if "batch_size" not in self.model_fields_set:
+            settled["batch_size"] = LARGE_BATCH_SIZE
+            usual = TrainConfig.model_fields["batch_size"].default
+            settled["learning_rate_factor"] = (LARGE_BATCH_SIZE / usual) ** 0.5
+        return self.model_copy(update=settled)
 
 
 class TrialConfig(Record):
@@ -201,6 +232,15 @@ class TrialConfig(Record):
             f"patch_days={model.patch_days}, learning_rate={optim.learning_rate:g}, "
             f"{self.data.target}, seed={self.seed})"
         )
+
+    @property
+    def scaled_optim(self) -> OptimConfig:
+        """The optimiser's settings with the learning rate that the batch size asks for."""
+        factor = self.train.learning_rate_factor
+        if factor == 1:
+            return self.optim
+        rate = self.optim.learning_rate * factor
+        return self.optim.model_copy(update={"learning_rate": rate})
 
     def flat(self) -> Values:
         """The configuration under the flat names of the search border."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from phase6c.config import DataConfig, TrialConfig, digest_of, field_sections, parse
+from phase6c.config import DataConfig, TrainConfig, TrialConfig, digest_of, field_sections, parse
 from phase6c.errors import ConfigError
 
 FLAT = {
@@ -131,3 +131,19 @@ def test_an_unknown_field_is_told_with_the_nearest(data, said):
 def test_a_whole_record_that_is_wrong_is_named():
     with pytest.raises(ConfigError, match=r"together: .*test included"):
         parse(DataConfig, {"train_fraction": 0.9})
+
+
+def test_training_is_fitted_to_a_large_panel_and_not_to_a_small_one():
+    assert TrainConfig(epochs=3).fitted_to(50_000) == TrainConfig(epochs=3)
+    large = TrainConfig(epochs=3).fitted_to(500_000)
+    assert (large.windows_per_epoch, large.batch_size) == (50_000, 256)
+    assert large.learning_rate_factor == 2
+    assert large.epoch_windows(500_000) == 50_000
+    assert large.epoch_windows(900) == 900
+
+
+def test_what_was_asked_for_is_not_fitted():
+    asked = TrainConfig(batch_size=64, windows_per_epoch=1000)
+    assert asked.fitted_to(500_000) == asked
+    kept = TrainConfig(batch_size=64).fitted_to(500_000)
+    assert (kept.batch_size, kept.learning_rate_factor, kept.windows_per_epoch) == (64, 1, 50_000)

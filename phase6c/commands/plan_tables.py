@@ -85,7 +85,7 @@ def plan_lines(
         f"study      {plan.folder}",
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
         f"objective {config.objective}, seed {config.seed}",
-        f"training   {config.train.epochs} epochs, batches of {config.train.batch_size}",
+        f"training   {_training_text(plan)}",
         f"rungs      {_rungs_text(config)}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
         f"resources  {resources_text(resources)}",
@@ -98,6 +98,18 @@ def plan_lines(
     if missing:
         lines.append(f"missing    {missing}")
     return lines
+
+
+def _training_text(plan: SearchPlan) -> str:
+    """How long trials train, and in which pieces."""
+    train, n_windows = plan.config.train, len(plan.data.train)
+    epoch = ""
+    if train.epoch_windows(n_windows) < n_windows:
+        epoch = f" of {train.epoch_windows(n_windows):,} of the {n_windows:,} windows"
+    rate = ""
+    if train.learning_rate_factor != 1:
+        rate = f", learning rates x {train.learning_rate_factor:g} for their size"
+    return f"{train.epochs} epochs{epoch}, batches of {train.batch_size}{rate}"
 
 
 def resources_text(resources: Resources) -> str:
@@ -127,4 +139,7 @@ def windows_text(plan: SearchPlan) -> str:
     """Features and parameters per training window, in words."""
     data, ratio = plan.data, plan.parameters_per_window
     text = f"{len(data.train):,} training windows of {len(data.feature_names)} features"
-    return f"{text}." if ratio is None else f"{text}, {ratio:,.0f} parameters for each."
+    if ratio is None:
+        return f"{text}."
+    each = f"{ratio:,.0f}" if ratio >= 1 else f"{ratio:.1g}"
+    return f"{text}, {each} parameters for each."

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from phase6c.config import TrialConfig, Values
-from phase6c.nn.model import LaneDropout, LaneTransformer, lane_generator
+from phase6c.nn.model import LaneDropout, LaneTransformer
 from phase6c.nn.optim import LaneAdamW
+from phase6c.nn.window_order import WindowOrder
 from phase6c.records import Measurement, score
 
 Weights = dict[str, Tensor]
@@ -50,7 +51,7 @@ class Lane:
         micro_batch_size: Largest number of the trial's windows in the model at once; None for a
             whole batch.
         best: Best epoch so far.
-        order: Random stream of the order in which the windows are seen.
+        order: Order in which the windows are seen.
     """
 
     def __init__(
@@ -65,8 +66,7 @@ class Lane:
         self.epoch = 0
         self.micro_batch_size: int | None = None
         self.best = Best()
-        # On the CPU, so that a seed means the same order on every device.
-        self.order = lane_generator(trial.seed, "order")
+        self.order = WindowOrder(trial.seed)
         self._place = place
         self._model = model
         self._optimiser = optimiser
@@ -103,6 +103,7 @@ class Lane:
             "model": {name: weight[own] for name, weight in self._model.state_dict().items()},
             "optimiser": self._optimiser.lane_state(self._place),
             "streams": [stream.get_state() for stream in self._streams()],
+            "position": self.order.position,
             "best": [vars(self.best).copy()],
         }
 
@@ -120,8 +121,10 @@ class Lane:
         for stream, saved in zip(self._streams(), state["streams"], strict=True):
             # A generator takes its state from the CPU, wherever its numbers are drawn.
             stream.set_state(saved.cpu())
+        # Files from before epochs could be parts of a pass were written between two passes.
+        self.order.go_to(state.get("position", 0))
         (best,) = state["best"]
         self.best = Best(**best)
 
     def _streams(self) -> list[torch.Generator]:
-        return [self.order, self._dropout.generators[self._place]]
+        return [self.order.stream, self._dropout.generators[self._place]]

@@ -84,7 +84,7 @@ class Trainer:
                 self._shared.train.precision,
             )
         self._model.initialise(seeds, data.base_rate)
-        self._optimiser = LaneAdamW(self._model, [trial.optim for trial in trials])
+        self._optimiser = LaneAdamW(self._model, [trial.scaled_optim for trial in trials])
         self._dropout = LaneDropout([trial.model.dropout for trial in trials], seeds, device)
         self.lanes = [self._lane(place, trial) for place, trial in enumerate(trials)]
         # The whole panel lies on the device, and windows are gathered from it batch by batch:
@@ -124,13 +124,13 @@ class Trainer:
         """
         _check_trials([self._shared, trial], self._data)
         self._model.initialise_lane(place, trial.seed, self._data.base_rate)
-        self._optimiser.begin(place, trial.optim)
+        self._optimiser.begin(place, trial.scaled_optim)
         self._dropout.begin(place, trial.model.dropout, trial.seed)
         self.lanes[place] = self._lane(place, trial)
         return self.lanes[place]
 
     def train_epoch(self) -> list[EpochResult]:
-        """Trains every lane on each window once, then measures it on the validation block.
+        """Trains every lane for an epoch, then measures it on the validation block.
 
         A lane's duration is the wall time of the epoch, which all lanes share.
         """
@@ -149,7 +149,7 @@ class Trainer:
         return results
 
     def train_only(self) -> list[float]:
-        """Trains every lane on each window once; the mean loss of each lane."""
+        """Trains every lane for an epoch; the mean loss of each lane."""
         for lane in self.lanes:
             lane.epoch += 1
         losses: list[float] = self._train().tolist()
@@ -170,12 +170,12 @@ class Trainer:
         return Lane(place, trial, self._model, self._optimiser, self._dropout)
 
     def _train(self) -> Tensor:
-        """A pass over the windows in nearly equal batches; the mean loss of each lane."""
-        n_windows = len(self._train_rows)
+        """The windows of an epoch in nearly equal batches; the mean loss of each lane."""
+        n_windows = self._shared.train.epoch_windows(len(self._train_rows))
         # Nearly equal, since a last batch of a few windows would be a step of noise.
         n_steps = -(-n_windows // self._shared.train.batch_size)
         # An order of its own for each lane, moved to the device once an epoch and not each step.
-        orders = [torch.randperm(n_windows, generator=lane.order) for lane in self.lanes]
+        orders = [lane.order.take(n_windows, len(self._train_rows)) for lane in self.lanes]
         order = torch.stack(orders).to(self._panel.device)
         total = torch.zeros(len(self.lanes), device=self._panel.device)
         for step, batch in enumerate(order.tensor_split(n_steps, dim=1)):

@@ -55,7 +55,8 @@ def _steps_an_epoch(search: Search) -> int | None:
     if search.study is None:
         return None
     rows = search.study.config.data_summary.get("train", {}).get("rows")
-    return math.ceil(rows / search.study.config.train.batch_size) if rows else None
+    train = search.study.config.train
+    return math.ceil(train.epoch_windows(rows) / train.batch_size) if rows else None
 
 
 def _largest_shrink(decayed: list[_Decayed], value: float, steps: int) -> float:

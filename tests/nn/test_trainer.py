@@ -110,10 +110,14 @@ def test_every_window_is_seen_once_an_epoch(
     assert not torch.equal(order[0], order[1])
 
 
+@pytest.mark.parametrize("windows_per_epoch", [None, 250])
 def test_resumed_training_is_the_same_bit_for_bit(
-    planted: SearchData, trial: Build, tmp_path: Path
+    planted: SearchData, trial: Build, tmp_path: Path, windows_per_epoch: int | None
 ) -> None:
-    trials = [trial(seed=1), trial(seed=2, dropout=0.3, learning_rate=5e-3)]
+    trials = [
+        trial(seed=1, windows_per_epoch=windows_per_epoch),
+        trial(seed=2, windows_per_epoch=windows_per_epoch, dropout=0.3, learning_rate=5e-3),
+    ]
     whole = Trainer(trials, planted)
     expected = train(whole, 4)
     first = Trainer(trials, planted)
@@ -134,6 +138,25 @@ def test_resumed_training_is_the_same_bit_for_bit(
         assert kept is not None
         assert again is not None
         assert all(torch.equal(value, again[name]) for name, value in kept.items())
+
+
+def test_an_epoch_has_so_many_windows_in_batches_of_nearly_equal_size(planted, trial, monkeypatch):
+    trainer = Trainer([trial(windows_per_epoch=250, batch_size=64)], planted)
+    sizes = []
+    monkeypatch.setattr(
+        trainer,
+        "_train_batch",
+        lambda batch: sizes.append(batch.shape[1]) or torch.zeros(len(batch)),
+    )
+    trainer.train_only()
+    assert sum(sizes) == 250
+    assert len(sizes) == 4
+
+
+def test_a_factor_of_the_learning_rate_is_another_learning_rate(planted, trial):
+    (one,) = train(Trainer([trial(learning_rate=1e-3, learning_rate_factor=4)], planted), 1)[0]
+    (other,) = train(Trainer([trial(learning_rate=4e-3)], planted), 1)[0]
+    assert np.array_equal(one.val_logits, other.val_logits)
 
 
 @pytest.mark.parametrize("objective", ["auc", "log_loss", "refinement"])

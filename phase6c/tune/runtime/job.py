@@ -220,7 +220,7 @@ def new_study_config(
     Args:
         space: Space of the trials' configurations.
         bars, data, data_config: Bars, and the windows that were made of them.
-        train: Training of every trial.
+        train: Training of every trial; what was not asked for is fitted to the windows.
         **fields: Further fields of StudyConfig.
     """
     settled = {
@@ -233,7 +233,7 @@ def new_study_config(
         "data": data_config,
         "data_digest": data.digest,
         "data_summary": data.summary.model_dump(mode="json"),
-        "train": train,
+        "train": train.fitted_to(len(data.train)),
         "n_trials": 0,
         "searcher": "none",
         "scheduler": "none",

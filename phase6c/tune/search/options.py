@@ -24,6 +24,9 @@ from phase6c.space.space import Space
 from phase6c.study.study_config import SchedulerName, SearcherName
 from phase6c.tune.runtime.job import RunOptions
 
+# Fields of the training that are fitted to the number of windows unless a number is given.
+AUTOMATIC = ("windows_per_epoch", "batch_size")
+
 
 class SearchOptions(RunOptions):
     """The keywords of `run_study`, which documents them; RunOptions has those of the machines."""
@@ -54,6 +57,11 @@ class SearchOptions(RunOptions):
         """The name that is stored; the class of a searcher of the user's own."""
         return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
 
+    @property
+    def sets_batches(self) -> bool:
+        """Whether the size of batches or epochs was asked for."""
+        return any(self.pins.get(name, "auto") != "auto" for name in AUTOMATIC)
+
 
 def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:
     """Sends each pinned value to the space, the data or the training that it belongs to.
@@ -75,7 +83,8 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
         if sections[name] == "data":
             data[name] = value
         elif sections[name] == "train":
-            train[name] = value
+            if not (name in AUTOMATIC and value == "auto"):
+                train[name] = value
         else:
             space = space.pin(name, _checked(name, value))
     # Only now, since two pins may be valid together and not alone.

@@ -90,6 +90,10 @@ class SearchPlan(StudyPlan):
         train = self.config.train
         if not self.precision_known:
             train = train.model_copy(update={"precision": stored.train.precision})
+        if not self.options.sets_batches:
+            # Studies from before epochs could be parts of a panel go on as they began.
+            own = ("batch_size", "windows_per_epoch", "learning_rate_factor")
+            train = train.model_copy(update={name: getattr(stored.train, name) for name in own})
         update = {
             "train": train,
             "study_id": stored.study_id,
