@@ -1,6 +1,6 @@
 """What the README says, works: bash and python blocks run, console blocks at least parse.
 
-They run in this process, on one Ray: `test_wheel.py` runs the same commands as processes.
+They run in this process, on one Ray and on short bars; `test_wheel.py` runs commands as processes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run(line: str) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("two_cpus")
+@pytest.mark.usefixtures("one_worker", "short_demo_bars", "light_evaluations")
 def test_bash_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for line in lines_of("bash"):
@@ -44,7 +44,7 @@ def test_bash_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("two_cpus")
+@pytest.mark.usefixtures("one_worker", "short_demo_bars", "light_evaluations")
 def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for number, (kind, text) in enumerate(BLOCKS):

@@ -121,6 +121,7 @@ def test_a_sum_of_axes_shows_no_interaction_in_most_studies():
     assert sum(told) <= 3
 
 
+@pytest.mark.slow
 def test_statistics_of_a_search_load_neither_torch_nor_ray():
     modules = ("effects", "importance", "interactions", "winner")
     imports = "; ".join(f"import phase6c.analysis.{name}" for name in modules)

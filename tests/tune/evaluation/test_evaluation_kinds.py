@@ -28,7 +28,7 @@ from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.runtime.session import run_job
 from search_spaces import tiny
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
 SMALL = {"top": 1, "seeds": 1, "cpus": 1}
 
