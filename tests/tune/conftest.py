@@ -20,8 +20,9 @@ from .rig import Rig
 Search = Callable[..., Study]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sp500() -> Bars:
+    """All demo bars, or the last years of them where a module takes `short_demo_bars`."""
     return load_bars("sp500")
 
 
