@@ -43,14 +43,13 @@ from search_spaces import tiny
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
 SMALL = {"top": 1, "seeds": 2, "cpus": 1}
-N_DAYS = 900
 
 
 @pytest.fixture(scope="module")
 def bars_file(made_bars, tmp_path_factory) -> Path:
     """Bars of one ticker."""
     path = tmp_path_factory.mktemp("bars") / "made.csv"
-    made_bars(0, N_DAYS).to_csv(path, index=False)
+    made_bars(0).to_csv(path, index=False)
     return path
 
 
@@ -59,7 +58,7 @@ def studies(bars_file, tmp_path_factory) -> tuple[Path, Path]:
     """Two small searches of the same bars."""
     out = tmp_path_factory.mktemp("searches")
     data = DataConfig(tier="a20")
-    options = {"n_trials": 3, "epochs": 2, "cpus": 1, "data": data, "out": str(out)}
+    options = {"n_trials": 3, "epochs": 3, "cpus": 1, "data": data, "out": str(out)}
     bars = load_bars(bars_file)
     found = [
         phase6c.run_study(tiny.SPACE, bars, **options, seed=seed, name=f"search_{seed}")

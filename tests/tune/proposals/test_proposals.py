@@ -173,7 +173,7 @@ def identities(trials: Iterable[Trial]) -> list[tuple[Any, ...]]:
 
 @every_searcher
 @pytest.mark.parametrize(
-    ("n_workers", "n"), [(1, 30), pytest.param(8, 40, marks=pytest.mark.slow), (64, 80)]
+    ("n_workers", "n"), [(1, 30), (8, 40), pytest.param(64, 80, marks=pytest.mark.slow)]
 )
 def test_nothing_is_proposed_twice_whatever_the_number_of_workers(
     searcher: str, n_workers: int, n: int

@@ -96,7 +96,11 @@ def n_steps(data: SearchData) -> int:
 
 
 @pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["first", "middle", "evaluation"])
+@pytest.mark.parametrize(
+    "share",
+    [pytest.param(0.0, marks=pytest.mark.slow), 0.5, 1.0],
+    ids=["first", "middle", "evaluation"],
+)
 def test_epoch_that_runs_out_of_memory_is_begun_again_in_half_batches(
     take_up: TakeUp, data: SearchData, limit_memory: Any, epoch: int, share: float
 ) -> None:
