@@ -14,6 +14,8 @@ from phase6c.tune.runtime.resources import local_gpu_memory_gib
 
 from ..support.pace import cost
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 # About 15 s; the aim is 5.
 MAX_COST = 2_400
 

@@ -11,6 +11,8 @@ import pytest
 
 from phase6c.tune.runtime.resources import local_gpu_memory_gib
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 TUNE = Path(__file__).parents[2] / "launch" / "tune.py"
 
 # (parameters, tolerance) of each budget.

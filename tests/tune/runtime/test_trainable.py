@@ -28,6 +28,8 @@ from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from search_spaces import tiny
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 SMALL = {
     "n_layers": 1,
     "d_model": 8,
