@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
+from phase6c.data.reading import readers
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
 from phase6c.statistics.logits import sigmoid
 from phase6c.statistics.metrics import measure
@@ -28,7 +30,8 @@ from search_spaces import tiny
 
 # An example may take as long as a busy machine makes it.
 settings.register_profile("phase6c", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("phase6c")
+settings.register_profile("fast", settings.get_profile("phase6c"), max_examples=25)
+settings.load_profile("fast" if os.environ.get("PHASE6C_FAST_TESTS") else "phase6c")
 
 
 def pytest_configure() -> None:
@@ -100,6 +103,74 @@ def two_cpus() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def one_worker(two_cpus: None) -> Iterator[None]:
+    """Trials one after the other: each further worker would first load torch for seconds."""
+    from phase6c.tune.runtime import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "cluster_counts", lambda: (1, 0))
+        yield
+
+
+@pytest.fixture(scope="module")
+def light_evaluations() -> Iterator[None]:
+    """Evaluations of this process with fewer draws and trees, where no figure is asked about."""
+    from phase6c.evaluation import baselines
+    from phase6c.evaluation.outcomes import Draws
+    from phase6c.tune.evaluation import run
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "Draws", partial(Draws, n=200))
+        patch.setattr(baselines, "MAX_TREES", 20)
+        yield
+
+
+@pytest.fixture(scope="module")
+def short_demo_bars(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Only the last years of the demo bars in this process, which trains on them several times."""
+    folder = tmp_path_factory.mktemp("demo")
+    whole = readers._demo_path
+
+    def last_years(ticker: str) -> Path:
+        path = folder / f"{ticker}.csv"
+        pd.read_csv(whole(ticker)).tail(1500).to_csv(path, index=False)
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "_demo_path", last_years)
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_bars() -> Callable[..., pd.DataFrame]:
+    """Bars whose volatility is that of the days before, so that there is something to know."""
+
+    def build(seed: int, n_days: int = 1500) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        shocks = rng.standard_normal(n_days)
+        volatility = np.empty(n_days)
+        variance = 1e-4
+        for day, shock in enumerate(shocks):
+            volatility[day] = variance**0.5
+            variance = 4e-6 + 0.12 * variance * shock**2 + 0.84 * variance
+        close = 50 * np.exp(np.cumsum(volatility * shocks))
+        reach = 0.5 * volatility * np.abs(rng.standard_normal((2, n_days)))
+        open_ = close * np.exp(0.2 * volatility * rng.standard_normal(n_days))
+        return pd.DataFrame(
+            {
+                "date": pd.bdate_range("2010-01-04", periods=n_days).strftime("%Y-%m-%d"),
+                "open": open_,
+                "high": np.maximum(open_, close) * (1 + reach[0]),
+                "low": np.minimum(open_, close) * (1 - reach[1]),
+                "close": close,
+                "volume": rng.lognormal(12, 1, n_days),
+            }
+        )
+
+    return build
 
 
 @pytest.fixture(scope="session")

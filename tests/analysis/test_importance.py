@@ -58,6 +58,7 @@ def test_both_of_optunas_measures_find_the_axis_that_matters(of_one):
         assert {two.axis for two in one.axes} == AXES.keys() - {"n_heads"}
 
 
+@pytest.mark.slow
 def test_shares_have_intervals_and_sum_to_one(of_one):
     for one in of_one:
         assert all(isinstance(two.share, Estimate) for two in one.axes)
@@ -121,6 +122,7 @@ def test_a_sum_of_axes_shows_no_interaction_in_most_studies():
     assert sum(told) <= 3
 
 
+@pytest.mark.slow
 def test_statistics_of_a_search_load_neither_torch_nor_ray():
     modules = ("effects", "importance", "interactions", "winner")
     imports = "; ".join(f"import phase6c.analysis.{name}" for name in modules)

@@ -45,12 +45,12 @@ def filled(place: Path) -> Iterator[None]:
     filler.unlink()
 
 
-@pytest.mark.parametrize("n_results", [0, 1, pytest.param(5, marks=pytest.mark.quick), 20])
+@pytest.mark.parametrize("n_results", [0, 1, pytest.param(5, marks=pytest.mark.quick), 12])
 def test_a_full_study_folder_ends_the_search_and_more_space_goes_on(
     small_disk: Callable[[str], Path], n_results: int
 ) -> None:
     place = small_disk("60m")
-    victim = real(place)
+    victim = real(place, "--trials", "6", "--epochs", "4", "--cpus", "1")
     victim.start()
     victim.wait_for(victim.folder.is_dir)
     victim.wait_for_results(n_results)

@@ -37,6 +37,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", FEATURES)
 def test_every_door_leads_to_the_same_command(door):
     command = FEATURES[door]

@@ -13,19 +13,28 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ..support.old import unpack_old_outputs
+import phase6c
+from phase6c.config import DataConfig
+from phase6c.data.bars import load_bars
+from search_spaces import tiny
+
 from .conftest import load_command, run_command
 
 pytestmark = pytest.mark.ray
 
 STUDY = "outputs/phase6c_a20/searched"
+BARS, N_DAYS, NEWEST = "made.csv", 800, "2013-01-25"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(two_cpus, made_bars, tmp_path_factory) -> Path:
     """Where a small search is, and its evaluation will be."""
     folder = tmp_path_factory.mktemp("user")
-    unpack_old_outputs(folder / "outputs", "phase6c_a20/searched")
+    made_bars(0, N_DAYS).to_csv(folder / BARS, index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        small = {"n_trials": 2, "epochs": 1, "cpus": 1, "data": DataConfig(tier="a20")}
+        phase6c.run_study(tiny.SPACE, load_bars(BARS), **small, name="searched")
     return folder
 
 
@@ -45,17 +54,15 @@ def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folde
 
 def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, folder):
     assert evaluated.returncode == 0
-    done = run_command(
-        folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.csv"
-    )
+    done = run_command(folder, "predict", "outputs/models/best", "--data", BARS, "--out", "p.csv")
     assert done.returncode == 0, done.stderr
     frame = pd.read_csv(folder / "p.csv")
     assert list(frame) == ["date", "ticker", "p"]
-    assert frame["date"].iloc[-1] == "2018-12-31"
-    assert "after 2018-12-31" in done.stdout
+    assert frame["date"].iloc[-1] == NEWEST
+    assert f"after {NEWEST}" in done.stdout
     assert "lie in the time that it was fitted on" in done.stdout
     again = run_command(
-        folder, "predict", "outputs/models/best", "--data", "sp500", "--out", "p.parquet"
+        folder, "predict", "outputs/models/best", "--data", BARS, "--out", "p.parquet"
     )
     assert again.returncode == 0
     pd.testing.assert_series_equal(pd.read_parquet(folder / "p.parquet")["p"], frame["p"])

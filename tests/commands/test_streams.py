@@ -50,14 +50,23 @@ def test_a_reader_that_has_gone_is_an_input_output_error_without_a_stack_trace()
     assert "Broken pipe" in done.stderr
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [*(pytest.param(one, marks=pytest.mark.slow) for one in (">&-", "2>&-")), "<&- >&- 2>&-"],
+)
 def test_closed_streams_are_empty_ones(closed: str) -> None:
     assert shell(f'"$@" {closed}').returncode == 0
 
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGUSR1, 75)],
+    [
+        (signal.SIGINT, 130),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in ((signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGUSR1, 75))
+        ),
+    ],
 )
 def test_a_signal_before_the_search_ends_it_with_its_own_code(
     tmp_path: Path, number: signal.Signals, code: int

@@ -14,6 +14,8 @@ from phase6c.tune.runtime.resources import local_gpu_memory_gib
 
 from ..support.pace import cost
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 # About 15 s; the aim is 5.
 MAX_COST = 2_400
 
@@ -23,9 +25,10 @@ no_gpu = pytest.mark.skipif(bool(local_gpu_memory_gib()), reason="there is a GPU
 
 
 def everything_in(folder):
-    """Every file but computed features, which serve the next try."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "cache")
-    return {path: path.read_bytes() for path in files}
+    """Every file but computed features, which serve the next try, and compiled modules."""
+    kept = {"cache", "__pycache__"}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.parent.name not in kept}
 
 
 def check_message(code, output, expected_code, said):
@@ -211,6 +214,7 @@ def test_bad_bars_are_refused_with_what_to_do(refused, bars_file, edit, said):
     refused(["--budget", "tiny", "--data", bars_file(edit)], 65, *said)
 
 
+@pytest.mark.slow
 def test_a_missing_file_and_a_misspelt_option_are_refused_soon(refused_soon):
     refused_soon(["--budget", "tiny", "--data", "no.csv"], 65, "no.csv: there is no such file")
     refused_soon(["--budget", "tiny", "--trails", "5"], 2, "'--trails'", "--trials")

@@ -19,7 +19,9 @@ def planned(done):
 
 
 @pytest.mark.parametrize("tier", ["a20", "a50", "a100", "a200"])
-@pytest.mark.parametrize("horizon", [1, 3, 5])
+@pytest.mark.parametrize(
+    "horizon", [3, *(pytest.param(one, marks=pytest.mark.slow) for one in (1, 5))]
+)
 def test_every_tier_and_horizon_can_be_searched(tune, tier, horizon):
     plan = planned(tune(*DRY, "--tier", tier, "--horizon", horizon))
     assert plan["config"]["data"]["tier"] == tier
@@ -62,6 +64,7 @@ def test_a_ticker_in_square_brackets_is_shown_as_it_is(tune, sp500_frame, tmp_pa
     assert "[/red]: high" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_absurd_number_of_parameters_is_warned_of(tune):
     done = tune("--budget", "200m", "--dry-run")
     assert "can learn them by heart" in " ".join(done.stdout.split())
@@ -73,13 +76,27 @@ def sp500_frame():
     return frame[["date", "open", "high", "low", "close", "volume"]].set_index("date")
 
 
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
 def test_a_file_as_yfinance_writes_it_is_searched(tune, sp500_frame, tmp_path):
     """Two header rows with the ticker, then the row that names the index."""
     wide = sp500_frame.rename(columns=str.capitalize).rename_axis("Date")
     wide.columns = pd.MultiIndex.from_product([wide.columns, ["SPX"]], names=["Price", "Ticker"])
     wide.to_csv(tmp_path / "spx.csv")
     done = tune(
-        *("--budget", "tiny", "--data", "spx.csv", "--tier", "a50", "--horizon", "3", "--json"),
+        *(
+            "--budget",
+            "tiny",
+            "--data",
+            "spx.csv",
+            "--tier",
+            "a50",
+            "--horizon",
+            "3",
+            "--json",
+            "--cpus",
+            "1",
+        ),
         *("--trials", "1", "--epochs", "1"),
     )
     assert done.exit_code == 0, done.stderr
@@ -89,6 +106,8 @@ def test_a_file_as_yfinance_writes_it_is_searched(tune, sp500_frame, tmp_path):
     assert len(list((tmp_path / "outputs/cache").iterdir())) == 1
 
 
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
 def test_a_parquet_panel_of_fifty_tickers_of_different_lengths_is_searched(tune, tmp_path):
     rng = np.random.default_rng(0)
     lengths = rng.integers(420, 700, 50)
@@ -112,7 +131,7 @@ def test_a_parquet_panel_of_fifty_tickers_of_different_lengths_is_searched(tune,
         )
     pd.concat(frames).to_parquet(tmp_path / "panel.parquet")
     done = tune(
-        *("--budget", "tiny", "--data", "panel.parquet", "--tier", "a20", "--json"),
+        *("--budget", "tiny", "--data", "panel.parquet", "--tier", "a20", "--json", "--cpus", "1"),
         *("--trials", "1", "--epochs", "1", "--set", "scaling=per_ticker"),
     )
     assert done.exit_code == 0, done.stderr

@@ -11,6 +11,8 @@ import pytest
 
 from phase6c.tune.runtime.resources import local_gpu_memory_gib
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 TUNE = Path(__file__).parents[2] / "launch" / "tune.py"
 
 # (parameters, tolerance) of each budget.
@@ -22,7 +24,10 @@ BUDGETS = {
 }
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize(
+    "budget",
+    ["tiny", "2m", *(pytest.param(one, marks=pytest.mark.slow) for one in ("20m", "200m"))],
+)
 def test_the_plan_of_every_budget_as_json(tune, tmp_path, budget):
     done = tune("--budget", budget, "--dry-run", "--json", "--gpus", "4")
     assert done.exit_code == 0, done.stderr

@@ -241,6 +241,7 @@ def test_a_test_block_of_one_class_is_judged_without_auc(make_evidence):
     assert not card.judgement.has_skill
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_handed_back_in_a_line_and_with_its_main_table(make_evidence, tmp_path):
     for noise, verdict in ((0.0, "beats"), (1.5, "is not shown to beat")):
         evidence = make_evidence(noise)

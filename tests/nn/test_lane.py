@@ -73,7 +73,7 @@ def assert_same(found: EpochResult, expected: EpochResult) -> None:
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
-@pytest.mark.parametrize("ahead", [0, 1])
+@pytest.mark.parametrize("ahead", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_lanes_at_different_epochs_train_as_they_would_alone(
     data: SearchData, trials: list[TrialConfig], alone: Alone, ahead: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_lanes_at_different_epochs_train_as_they_would_alone(
     assert trainer.lanes[ahead].n_steps == 5 * N_TRAIN / 32
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_lane_is_exchanged_while_the_other_goes_on(
     data: SearchData, trials: list[TrialConfig], alone: Alone, place: int
 ) -> None:

@@ -51,7 +51,11 @@ def assert_close(found: list[EpochResult], expected: list[EpochResult]) -> None:
         assert one.measurement.epoch == other.measurement.epoch
 
 
-@pytest.mark.parametrize("failing", [0, N_STEPS // 2, N_STEPS - 1, N_STEPS])
+@pytest.mark.parametrize(
+    "failing",
+    [pytest.param(one, marks=pytest.mark.slow) for one in (0, N_STEPS - 1, N_STEPS)]
+    + [N_STEPS // 2],
+)
 def test_epoch_begun_again_in_half_batches_ends_as_if_undisturbed(
     planted: SearchData, trial: Build, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:

@@ -19,6 +19,8 @@ from phase6c.study.trial_folder import write_checksums
 
 from ..support.models import CALIBRATOR, make_model
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 FILES = ("config.json", "scaler.json", "calibrator.json", "model_3.safetensors")
 
 

@@ -86,6 +86,7 @@ def test_a_study_is_verified(unpacked, folder):
     assert verification.ok, verification.findings
 
 
+@pytest.mark.slow
 def test_a_study_is_reported(unpacked, tmp_path):
     report = make_report([unpacked / SEARCHED, unpacked / INTERRUPTED], draws=50)
     assert write_report(report, tmp_path / "report").stat().st_size > 100_000

@@ -52,6 +52,7 @@ def test_every_plot_is_a_png_file(written):
     assert all(content.startswith(b"\x89PNG") for content in plots.values())
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_report(written):
     folder, _ = written
     before = (folder / "report.html").read_bytes()
@@ -101,6 +102,7 @@ def test_an_estimate_takes_three_columns_of_a_csv_file():
     assert as_csv(table) == ',x,x low,x high\n"a,b",0.5,0.4,0.6\nc,0.7,,\n'
 
 
+@pytest.mark.slow
 def test_a_report_leaves_nothing_of_an_earlier_one(tmp_path, small_study):
     study = small_study(tmp_path / "study")
     folder = tmp_path / "report"
@@ -133,6 +135,7 @@ def test_studies_of_one_name_in_other_folders_are_told_apart(tmp_path, small_stu
     assert [row[0] for row in table.rows] == names[1:]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_the_output_folder_s_fault(tmp_path, small_study):
     study = small_study(tmp_path / "study")
     (tmp_path / "file").touch()

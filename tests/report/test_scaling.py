@@ -34,6 +34,7 @@ def test_a_row_a_study_with_its_true_parameters_and_compute(studies):
     assert [row[3] for row in table.rows] == [18, 18]
 
 
+@pytest.mark.slow
 def test_horizons_and_labels_get_panels_of_their_own(studies):
     configs = [{"data": one} for one in (DataConfig(), DataConfig(horizon_days=5), DataConfig())]
     section = scaling([read(read_search(one), draws=0) for one in studies(*configs)])
@@ -46,7 +47,7 @@ def test_horizons_and_labels_get_panels_of_their_own(studies):
     ("changed", "match"),
     [
         ({"bars_digest": "b" * 64}, "same bars"),
-        ({"val": {"first_date": "2000"}}, "same block dates"),
+        pytest.param({"val": {"first_date": "2000"}}, "same block dates", marks=pytest.mark.slow),
     ],
 )
 def test_other_bars_or_dates_are_refused(studies, study_config, changed, match):

@@ -90,7 +90,10 @@ def test_a_space_without_axes_has_one_configuration():
 @pytest.mark.parametrize(
     "rare",
     [
-        lambda v: v["context_days"] == v["batch_size"] == 61 and v["n_layers"] == 17,
+        pytest.param(
+            lambda v: v["context_days"] == v["batch_size"] == 61 and v["n_layers"] == 17,
+            marks=pytest.mark.slow,
+        ),
         lambda v: v["context_days"] == 61 and v["n_layers"] == 17,
     ],
     ids=["any fields", "shape alone"],

@@ -85,8 +85,12 @@ def truly_equal(rng, by_day, by_seed, by_both):
 
 @pytest.mark.parametrize(
     ("by_day", "by_seed", "by_both"),
-    [(1.0, 0.0, 0.3), (0.0, 0.2, 0.3), (1.0, 0.15, 0.5), (1.0, 0.03, 1.0)],
-    ids=["days", "seeds", "both", "interaction"],
+    [
+        pytest.param(1.0, 0.0, 0.3, id="days", marks=pytest.mark.slow),
+        pytest.param(0.0, 0.2, 0.3, id="seeds", marks=pytest.mark.slow),
+        pytest.param(1.0, 0.15, 0.5, id="both"),
+        pytest.param(1.0, 0.03, 1.0, id="interaction", marks=pytest.mark.slow),
+    ],
 )
 def test_a_paired_interval_covers_the_truth_about_as_often_as_it_says(by_day, by_seed, by_both):
     rng = np.random.default_rng(0)

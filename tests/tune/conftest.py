@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 import phase6c
@@ -22,8 +20,9 @@ from .rig import Rig
 Search = Callable[..., Study]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sp500() -> Bars:
+    """All demo bars, or the last years of them where a module takes `short_demo_bars`."""
     return load_bars("sp500")
 
 
@@ -58,32 +57,3 @@ def rig(tmp_path, study_config, birth, measured) -> Iterator[Callable[..., Rig]]
     yield build
     for one in rigs:
         one.ledger.close()
-
-
-@pytest.fixture(scope="session")
-def made_bars() -> Callable[..., pd.DataFrame]:
-    """Bars whose volatility is that of the days before, so that there is something to know."""
-
-    def build(seed: int, n_days: int = 1500) -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        shocks = rng.standard_normal(n_days)
-        volatility = np.empty(n_days)
-        variance = 1e-4
-        for day, shock in enumerate(shocks):
-            volatility[day] = variance**0.5
-            variance = 4e-6 + 0.12 * variance * shock**2 + 0.84 * variance
-        close = 50 * np.exp(np.cumsum(volatility * shocks))
-        reach = 0.5 * volatility * np.abs(rng.standard_normal((2, n_days)))
-        open_ = close * np.exp(0.2 * volatility * rng.standard_normal(n_days))
-        return pd.DataFrame(
-            {
-                "date": pd.bdate_range("2010-01-04", periods=n_days).strftime("%Y-%m-%d"),
-                "open": open_,
-                "high": np.maximum(open_, close) * (1 + reach[0]),
-                "low": np.minimum(open_, close) * (1 - reach[1]),
-                "close": close,
-                "volume": rng.lognormal(12, 1, n_days),
-            }
-        )
-
-    return build

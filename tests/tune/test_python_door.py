@@ -17,6 +17,8 @@ from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.run import run_study
 from search_spaces import tiny
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 DOORS = [
     (run_study, SearchOptions),
     (run_evaluation, EvaluationOptions),

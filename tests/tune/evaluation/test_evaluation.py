@@ -40,7 +40,7 @@ from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
 SMALL = {"top": 1, "seeds": 2, "cpus": 1}
 

@@ -28,9 +28,10 @@ from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.runtime.session import run_job
 from search_spaces import tiny
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
 SMALL = {"top": 1, "seeds": 1, "cpus": 1}
+N_DAYS = 900
 
 
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
@@ -43,8 +44,8 @@ def searched(source: str, out: Path, data: DataConfig, **options: object) -> Pat
 def folder_of_two(made_bars, tmp_path_factory) -> Path:
     """Two tickers, the second of which begins a hundred days later."""
     folder = tmp_path_factory.mktemp("two")
-    made_bars(1).to_csv(folder / "old.csv", index=False)
-    made_bars(2).iloc[100:].to_csv(folder / "young.csv", index=False)
+    made_bars(1, N_DAYS).to_csv(folder / "old.csv", index=False)
+    made_bars(2, N_DAYS).iloc[100:].to_csv(folder / "young.csv", index=False)
     return folder
 
 
@@ -92,7 +93,7 @@ def test_a_reference_is_compared_and_not_chosen(of_two):
 
 def test_closes_alone_are_enough(made_bars, tmp_path):
     source = tmp_path / "closes.csv"
-    made_bars(4)[["date", "close"]].to_csv(source, index=False)
+    made_bars(4, N_DAYS)[["date", "close"]].to_csv(source, index=False)
     study = searched(str(source), tmp_path, DataConfig(tier="a20", label="close", horizon_days=2))
     model = load_model(run_evaluation([study], **SMALL, out=tmp_path).folder)
     assert model.predict(source)["p"].between(0, 1).all()
@@ -121,7 +122,7 @@ class KilledInItsRefit(FitTrainable):
 
 def test_a_worker_that_is_killed_in_a_refit_costs_nothing_but_time(made_bars, tmp_path):
     source = tmp_path / "made.csv"
-    made_bars(0).to_csv(source, index=False)
+    made_bars(0, N_DAYS).to_csv(source, index=False)
     study = searched(str(source), tmp_path, DataConfig(tier="a20"), epochs=4)
     cards = {}
     for name, kind in (("whole", FitTrainable), ("killed", KilledInItsRefit)):

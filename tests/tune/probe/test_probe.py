@@ -29,6 +29,8 @@ from phase6c.tune.search.plan import plan_study
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 A20 = {"tier": "a20"}
 SHAPE = {"context_days": 16, "patch_days": 4, "n_heads": 4, "d_ff_ratio": 2, "dropout": 0.1}
 PAYLOAD = {"study_folder": "here", "study_id": "x", "provenance": {"code_version": "7"}}

@@ -121,6 +121,7 @@ def test_a_fitting_prior_helps_and_a_misleading_one_does_no_harm(params_trial):
     assert searches[1] == searched(params_trial, "optuna", warm(points(1)))
 
 
+@pytest.mark.slow
 def test_a_prior_chooses_among_what_hyperopt_suggests(params_trial):
     known = points(scale=0), points(1)
     cold, fitting = (searched(params_trial, "hyperopt", warm(one), 12) for one in known)

@@ -172,7 +172,9 @@ def identities(trials: Iterable[Trial]) -> list[tuple[Any, ...]]:
 
 
 @every_searcher
-@pytest.mark.parametrize(("n_workers", "n"), [(1, 30), (8, 40), (64, 80)])
+@pytest.mark.parametrize(
+    ("n_workers", "n"), [(1, 30), (8, 40), pytest.param(64, 80, marks=pytest.mark.slow)]
+)
 def test_nothing_is_proposed_twice_whatever_the_number_of_workers(
     searcher: str, n_workers: int, n: int
 ) -> None:
@@ -419,6 +421,7 @@ def failures_of_plain_optuna(seed: int) -> int:
     return n_late
 
 
+@pytest.mark.slow
 def test_a_failing_region_is_revisited_at_most_half_as_often_as_by_plain_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     seeds = range(3)
@@ -447,6 +450,7 @@ def asks_of(proposals: Proposals, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     return take
 
 
+@pytest.mark.slow
 def test_near_the_end_of_a_grid_few_suggestions_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -455,6 +459,7 @@ def test_near_the_end_of_a_grid_few_suggestions_are_asked_for(
     assert max(take(number) for number in range(700, 720)) <= 2
 
 
+@pytest.mark.slow
 def test_a_proposal_is_cheap_after_500_trials() -> None:
     # Solving widths takes a while at first, whatever was told.
     space = replace(budget_2m.SPACE, budget=None, fixed={"d_model": 128})

@@ -23,6 +23,8 @@ from search_spaces import budget_2m, tiny
 
 from ..rig import ended
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 count = partial(count_parameters, n_features=30)
 RATES = (1e-5, 5e-5, 1e-4, 2e-4, 5e-4)
 

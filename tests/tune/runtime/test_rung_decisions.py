@@ -130,6 +130,7 @@ def decisions(path):
 
 
 @pytest.mark.parametrize("fields", SEARCHES)
+@pytest.mark.slow
 def test_a_scheduler_refilled_at_any_row_decides_as_the_undisturbed_one(rig, tmp_path, fields):
     whole = rig(tmp_path / "whole.jsonl", **fields)
     reports = play(whole)

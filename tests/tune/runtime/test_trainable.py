@@ -28,6 +28,8 @@ from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from search_spaces import tiny
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 SMALL = {
     "n_layers": 1,
     "d_model": 8,
@@ -95,8 +97,12 @@ def n_steps(data: SearchData) -> int:
     return -(-len(data.train) // (2 * HALF_BATCH))
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["first", "middle", "evaluation"])
+@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "share",
+    [pytest.param(0.0, marks=pytest.mark.slow), 0.5, 1.0],
+    ids=["first", "middle", "evaluation"],
+)
 def test_epoch_that_runs_out_of_memory_is_begun_again_in_half_batches(
     take_up: TakeUp, data: SearchData, limit_memory: Any, epoch: int, share: float
 ) -> None:

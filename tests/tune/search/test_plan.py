@@ -15,6 +15,8 @@ from phase6c.tune.search.plan import longest_context, plan_study
 from phase6c.tune.search.run import run_study
 from search_spaces import budget_2m, january_2m, tiny
 
+pytestmark = pytest.mark.usefixtures("short_demo_bars")
+
 
 @pytest.fixture
 def plan(sp500, tmp_path, computed):
@@ -114,7 +116,7 @@ def test_a_grace_above_the_epochs_is_refused(plan):
 
 @pytest.mark.parametrize(
     ("name", "value", "home"),
-    [("batch_size", 32, "train"), ("patience_epochs", 2, "train"), ("threshold", 0.02, "data")],
+    [("batch_size", 32, "train"), ("patience_epochs", 2, "train"), ("threshold", 0.015, "data")],
 )
 def test_a_pin_goes_where_its_field_belongs(plan, name, value, home):
     config = plan(pins={name: value}).config

@@ -47,7 +47,7 @@ from search_spaces import tiny
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 Search = Callable[..., Study]
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus")]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "short_demo_bars")]
 
 FEW_POINTS = Space(
     name="few",
@@ -141,7 +141,7 @@ def scripted_study(bars: Bars, out: Path, scripted: type[TrialRun], **options: A
 @pytest.mark.parametrize(
     "options",
     [
-        {"searcher": "optuna"},
+        {"searcher": "optuna", "cpus": 2},
         {"searcher": "hyperopt"},
         {"searcher": "random", "objective": "log_loss"},
     ],
@@ -150,7 +150,7 @@ def scripted_study(bars: Bars, out: Path, scripted: type[TrialRun], **options: A
 def test_search_completes_within_its_budget_and_repeats_nothing(
     search: Search, options: dict[str, Any]
 ) -> None:
-    study = search(cpus=2, **options)
+    study = search(**options)
     assert study.config.complete
     assert len(study.trials) == 5
     assert all(tiny.BUDGET.contains(trial.n_params) for trial in study.trials)
