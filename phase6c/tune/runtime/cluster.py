@@ -115,6 +115,8 @@ def _start_own(resources: Resources) -> None:
             )
     except OSError as error:
         raise _not_started(error, another_place(error, "RAY_TMPDIR")) from error
+    except UnicodeError as error:  # of an argument or a path, where PYTHONUTF8=0 forbids UTF-8
+        raise _not_started(error, "Set PYTHONUTF8=1, or use names in ASCII alone.") from error
     except Exception as error:  # Ray raises bare ones, as when its processes do not answer
         raise _not_started(error, f"Ray's logs are in {folder / 'session_latest/logs'}.") from error
 
