@@ -77,9 +77,11 @@ def token_path() -> Path | None:
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     if named:
         return Path(named)
+    # An empty HOME would count as the root of all folders.
+    if os.environ.get("HOME") == "":
+        return None
     with suppress(RuntimeError):
-        # An empty HOME would lead to the current folder.
-        return Path.home() / ".ray" / "auth_token" if Path.home().is_absolute() else None
+        return Path.home() / ".ray" / "auth_token"
     return None
 
 
