@@ -23,7 +23,7 @@ from phase6c.config import TrialConfig, Values
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
-from phase6c.study.foreign_trials import Told
+from phase6c.study.foreign_trials import Earlier, Told
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.ridge import columns
@@ -181,7 +181,7 @@ def curves(space_name: str, seed: int) -> np.ndarray:
             Told(values, measured, measured, frozenset(values))
             for values, _, measured in search(source, seed + 1_000_000, noise)
         ]
-        warm_start = take_over(told, kind, score.space, count)
+        warm_start = take_over(Earlier(told, []), kind, score.space, count)
         rows.append(regrets(search(score, seed, noise, warm_start), best))
     return np.array(rows) / deviation
 

@@ -23,7 +23,8 @@ ALLOWED = {
     ("phase6c/terminal/tables.py", "Curves and HParams: tensorboard --logdir "),
     (
         "phase6c/tune/runtime/cluster.py",
-        "Start it with 'ray start --head', or leave `address` out.",
+        "Start it with 'ray start --head', or leave `address` out; where the cluster has"
+        " RAY_AUTH_MODE=token, set that and RAY_AUTH_TOKEN here too.",
     ),
     ("phase6c/tune/runtime/resources.py", "--query-gpu=memory.total"),
     ("phase6c/tune/runtime/resources.py", "--format=csv,noheader,nounits"),

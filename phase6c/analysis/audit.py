@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from phase6c.analysis.advice import Judged, advice
+from phase6c.analysis.certain import certain_rows, evidence, without, wrong_rows
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import Record
 from phase6c.records import Metrics, Verdict
@@ -17,48 +19,20 @@ DRAWS = 1000
 # With fewer rows of either class in a half, its figures hardly tell calibrators apart.
 MIN_EVENTS = 25
 
-REPAIRS: dict[Verdict, str] = {
-    "healthy": "Nothing needs repair.",
-    "miscalibrated": "An affine map of the logit (platt) repairs it.",
-    "double_sigmoid": "Apply the sigmoid once: where the model itself was trained with one, the"
-    " logits of these probabilities are the probabilities.",
-    "prior_shift": "Add a constant to every logit (intercept), or train without class weights and"
-    " resampling.",
-    "undertrained": "Train longer or with a higher learning rate; a map of the logit only widens"
-    " what there is.",
-    "saturated": "Train with a lower learning rate or stop earlier; an affine map of the logit"
-    " (platt) repairs what is not lost to rounding.",
-    "constant": "Train again: no calibrator tells apart what has one probability.",
-    "one_class": "Take rows of both classes.",
-}
-
-
-class Judged(Record):
-    """The quality of the later half's probabilities after a calibrator.
-
-    Attributes:
-        log_loss, brier, ece: Figures as in `Metrics`.
-        saved: How much less log loss than without calibration [nats], with a 95% interval by the
-            stationary bootstrap over days, or over rows where there are no dates.
-    """
-
-    log_loss: float
-    brier: float
-    ece: float
-    saved: Estimate | None = None
-
 
 class Audit(Record):
     """The state of probabilities, and ways to calibrate them.
 
     Attributes:
-        verdict, evidence: Diagnosis of all rows, as in `Health`.
-        repair: Sentence or two about a way to mend them.
+        verdict, evidence: Diagnosis as in `Health`, of all rows but those set aside.
+        repair: Sentences about a way to mend them; calibrators are named only where they lower the
+            log loss of the later half.
         metrics: Metrics of all rows, as they stand; `skill` is against the base rate in training,
             or else of the earlier half.
         calibration: Figures by kind, fitted on the earlier half and judged on the later; None
             where the earlier half does not determine the calibrator.
         n_fitted, n_judged: Numbers of rows in the halves; a day is never cut.
+        n_set_aside: Number of rows with a probability of exactly 0 or 1, where they are few.
         notes: Sentences on how the rows were read, and what they cannot tell.
     """
 
@@ -69,6 +43,7 @@ class Audit(Record):
     calibration: dict[CalibratorKind, Judged | None]
     n_fitted: int
     n_judged: int
+    n_set_aside: int
     notes: tuple[str, ...]
 
 
@@ -79,23 +54,37 @@ def audit(predictions: LabelledPredictions, train_base_rate: float | None = None
         predictions: In order of time.
         train_base_rate: The share of rises that the model was trained on, if it is known.
     """
-    y, logits = predictions.y, predictions.logits
-    health = diagnose(logits, y, train_base_rate)
-    cut = _middle(predictions)
-    rate = _inside(train_base_rate if train_base_rate is not None else y[:cut].mean(), len(y))
-    down = predictions.down if predictions.down is not None else np.zeros(len(y), dtype=bool)
-    calibration = compare(predictions, cut)
-    metrics = measure(logits, y, down, rate)
+    certain = certain_rows(predictions)
+    others = without(predictions, certain)
+    health = diagnose(others.logits, others.y, train_base_rate)
+    cut = _middle(others)
+    calibration = compare(others, cut)
+    metrics = _metrics(predictions, train_base_rate)
+    rarest = _rarest(others.y, cut)
+    tells = min(rarest.values()) >= MIN_EVENTS
+    repair = _reversed(metrics) or advice(health.verdict, calibration, tells=tells)
+    if wrong_rows(predictions, certain)[_middle(predictions) :].any():
+        repair = f"Keep probabilities off 0 and 1: these rows do not bear it out. {repair}"
+    said = (evidence(predictions, certain),) if certain.any() else ()
     return Audit(
         verdict=health.verdict,
-        evidence=health.evidence,
-        repair=_reversed(metrics) or _repair(health.verdict, calibration),
+        evidence=(*said, *health.evidence),
+        repair=repair,
         metrics=metrics,
         calibration=calibration,
         n_fitted=cut,
-        n_judged=len(y) - cut,
-        notes=(*predictions.notes, *_doubts(logits, y, cut, health.verdict)),
+        n_judged=len(others.y) - cut,
+        n_set_aside=len(predictions.y) - len(others.y),
+        notes=(*predictions.notes, *_doubts(others.logits, rarest, health.verdict)),
     )
+
+
+def _metrics(predictions: LabelledPredictions, train_base_rate: float | None) -> Metrics:
+    """Metrics of all rows, as they stand."""
+    y, down = predictions.y, predictions.down
+    rate = train_base_rate if train_base_rate is not None else y[: _middle(predictions)].mean()
+    falls = down if down is not None else np.zeros(len(y), dtype=bool)
+    return measure(predictions.logits, y, falls, _inside(rate, len(y)))
 
 
 def compare(predictions: LabelledPredictions, cut: int) -> dict[CalibratorKind, Judged | None]:
@@ -172,26 +161,16 @@ def _reversed(metrics: Metrics) -> str | None:
     )
 
 
-def _repair(verdict: Verdict, calibration: dict[CalibratorKind, Judged | None]) -> str:
-    """Advice for a verdict; for a shifted prior also why a temperature is no remedy, in figures."""
-    text = REPAIRS[verdict]
-    losses = [calibration[kind] for kind in ("none", "temperature", "platt")]
-    if verdict not in ("prior_shift", "double_sigmoid") or None in losses:
-        return text
-    none, temperature, platt = (f"{judged.log_loss:.4f}" for judged in losses if judged is not None)
-    return (
-        f"{text} A temperature cannot repair a shifted prior, as it keeps every probability on its"
-        " side of 0.5; an affine map of the logit (platt) can: log loss on the later half"
-        f" {none}, after the temperature {temperature}, after the affine map {platt}."
-    )
+def _rarest(y: np.ndarray, cut: int) -> dict[str, int]:
+    """How many rows of its rarer class each half has."""
+    halves = {"earlier": y[:cut], "later": y[cut:]}
+    return {name: int(min(half.sum(), len(half) - half.sum())) for name, half in halves.items()}
 
 
-def _doubts(logits: np.ndarray, y: np.ndarray, cut: int, verdict: Verdict) -> list[str]:
+def _doubts(logits: np.ndarray, rarest: dict[str, int], verdict: Verdict) -> list[str]:
     """Sentences about figures for which the rows are too few."""
     if verdict == "one_class":
         return []
-    halves = {"earlier": y[:cut], "later": y[cut:]}
-    rarest = {name: int(min(half.sum(), len(half) - half.sum())) for name, half in halves.items()}
     doubts = [
         f"The {name} half has {count} rows of its rarer class: too few to tell calibrators apart."
         for name, count in rarest.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float64, Shaped
+from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from phase6c.data.reading.cells import column_key, is_missing
 from phase6c.data.reading.dates import parse_dates
@@ -35,6 +35,7 @@ class LabelledPredictions:
         logits: Logits, finite.
         days: Dates of the rows, datetime64[D], rising; None where the file has no dates and its
             own order counts.
+        rows: Numbers of the rows in the file, from 1.
         down: Mirrored falls; None where the file does not tell them.
         notes: Sentences on how the file was read.
     """
@@ -42,6 +43,7 @@ class LabelledPredictions:
     y: Float64[np.ndarray, " row"]
     logits: Float[np.ndarray, " row"]
     days: Shaped[np.ndarray, " row"] | None
+    rows: Int[np.ndarray, " row"]
     down: Bool[np.ndarray, " row"] | None
     notes: tuple[str, ...]
 
@@ -78,6 +80,7 @@ def load_predictions(path: Path, epoch: int | None = None) -> LabelledPrediction
         y=y[order],
         logits=logit(p[order]),
         days=None if days is None else days[order],
+        rows=np.asarray(table.cells.index, dtype=np.int64)[order] + 1,
         down=None if down is None else down[order],
         notes=tuple(table.notes),
     )

@@ -99,7 +99,7 @@ def of_study(study: Study) -> Search:
 
 def of_file(path: Path) -> Search:
     """The trials of a JSON file; their axes are made of the values in the file."""
-    told = read_january(path)
+    told = read_january(path).told
     params = [
         {name: trial.values[name] for name in trial.values if name in trial.names} for trial in told
     ]

@@ -55,7 +55,9 @@ def show(file: Path, judged: Audit) -> None:
             console.print(line)
         console.print()
         console.print(figures_text(judged))
-        console.print(f"\nFitted on the earlier {judged.n_fitted:,} rows, judged on the others:")
+        aside = ", without those of 0 or 1" if judged.n_set_aside else ""
+        halves = f"Fitted on the earlier {judged.n_fitted:,} rows, judged on the others{aside}:"
+        console.print(f"\n{halves}")
         console.print(calibration_table(judged))
         for note in judged.notes:
             console.print(note)
@@ -75,7 +77,8 @@ def figures_text(judged: Audit) -> str:
     }
     known = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
     spread = f"probabilities {all_rows.pred_min:.3f} to {all_rows.pred_max:.3f}"
-    return f"{judged.n_fitted + judged.n_judged:,} rows: {', '.join([*known, spread])}."
+    n_rows = judged.n_fitted + judged.n_judged + judged.n_set_aside
+    return f"{n_rows:,} rows: {', '.join([*known, spread])}."
 
 
 def calibration_table(judged: Audit) -> Table:

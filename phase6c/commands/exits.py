@@ -20,6 +20,7 @@ import click
 from phase6c.commands.flags import translator
 from phase6c.errors import ConfigError, DataError, FolderError, Phase6cError
 from phase6c.terminal.last_words import LastWords
+from phase6c.terminal.plain_text import accept_any_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +44,7 @@ def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
         debug = bool(options.get("debug"))
         _open_standard_streams()
         try:
+            _check_current_folder()
             with _signals_raised():
                 command(*args, **options)
         except Phase6cError as error:
@@ -94,6 +96,24 @@ def _open_standard_streams() -> None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        accept_any_text(stream)
+
+
+def _check_current_folder() -> None:
+    """Libraries fail each in its own way where the current folder was deleted.
+
+    Raises:
+        FolderError: It was.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise FolderError(
+            "A command must be started in a folder that is there",
+            f"the current folder: {error.strerror}",
+            "Change into another folder, or make it again and change into it.",
+        ) from error
 
 
 def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> None:
@@ -103,7 +123,8 @@ def _fail(error: BaseException, message: str, exit_code: int, debug: bool) -> No
         if debug:
             traceback.print_exc()
         for line in (message, *getattr(error, "__notes__", ())):
-            click.echo(in_flags(line), err=True)
+            # Named, since click would write UTF-8 to a stream that takes ASCII alone.
+            click.echo(in_flags(line), file=sys.stderr)
     _drop_unwritten()
     sys.exit(exit_code)
 

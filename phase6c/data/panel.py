@@ -86,7 +86,7 @@ def feature_code_digest() -> str:
     sources = [Path(catalogue.__file__), *sorted(Path(indicators.__path__[0]).glob("*.py"))]
     versions = {name: version(name) for name in ("numpy", "pandas", "TA-Lib")}
     return digest_of(
-        {"sources": [_without_prose(path.read_text()) for path in sources], **versions}
+        {"sources": [_without_prose(path.read_text("utf-8")) for path in sources], **versions}
     )
 
 

@@ -40,10 +40,11 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
     if validation is not None and logits is not None:
         p, y = sigmoid(logits), validation.y
         # The same audit as for anybody's file, so that both say the same of the same predictions.
-        judged = audit(_predictions(validation, logits))
+        rate = study.config.data_summary.get("train", {}).get("base_rate")
+        judged = audit(_predictions(validation, logits), rate)
         tables += [_calibration(judged), _thresholds(p, y), reliability(p, y)]
         if judged.verdict != "healthy":
-            says.append(f"What would mend it: {judged.repair}")
+            says.append(judged.repair)
         says += _best_points(p, y)
     return Section(
         name="probabilities", title="Probabilities", says=tuple(says), tables=tuple(tables)
@@ -105,7 +106,14 @@ def _figures(measured: Measurement) -> Table:
 def _predictions(validation: Validation, logits: np.ndarray) -> LabelledPredictions:
     days = validation.dates.astype("datetime64[D]")
     y = validation.y.astype(np.float64)
-    return LabelledPredictions(y=y, logits=logits, days=days, down=validation.down, notes=())
+    return LabelledPredictions(
+        y=y,
+        logits=logits,
+        days=days,
+        rows=np.arange(1, len(y) + 1),
+        down=validation.down,
+        notes=(),
+    )
 
 
 def _calibration(judged: Audit) -> Table:

@@ -15,9 +15,16 @@ from jaxtyping import Float, Real
 from scipy.special import chdtri
 
 from phase6c.records import Health, Verdict
-from phase6c.statistics.logits import fit_affine, fit_intercept, log_losses, logit, sigmoid
+from phase6c.statistics.logits import (
+    base_rate_logit,
+    fit_affine,
+    fit_intercept,
+    log_losses,
+    logit,
+    sigmoid,
+)
 
-CONSTANT_RANGE = 1e-5  # of logits; rounding in float32 stays below
+CONSTANT_SPREAD = 1e-4  # standard deviation of the logits; rounding in float32 stays below
 SIGMOID_OF_SIGMOID = (0.5, 0.7311)  # of 0 and of 1
 AGAINST_UNDOING = 2.0  # log-likelihood, in nats of all rows
 SATURATED_LOGIT = 10.0  # a probability within 5e-5 of 0 or 1
@@ -32,6 +39,11 @@ UNDERCONFIDENT_SLOPE, UNDERTRAINED_SLOPE = 3 / 2, 8
 ALARM_RATE = 0.02
 CRITICAL = float(chdtri(1, ALARM_RATE))
 STANDARD_ERRORS = 3.0
+# Of a model that has learned no more than a base rate: its mean logit lies so close to the rate's,
+# and its ranking is no better than what luck gives so rarely.
+NEAR_LOGIT = 0.15
+LUCK_RATE = 1e-4
+LUCK = float(chdtri(1, LUCK_RATE))
 
 
 def diagnose(
@@ -49,13 +61,14 @@ def diagnose(
     logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if y.min() == y.max():
         return _health("one_class", f"All {len(y)} labels are {y[0]:.0f}.")
-    if np.ptp(logits) < CONSTANT_RANGE:
-        return _health("constant", f"Every probability is {sigmoid(logits)[0]:.4f}.")
+    if logits.std() < CONSTANT_SPREAD:
+        p = float(sigmoid(logits.mean(keepdims=True))[0])
+        return _health("constant", f"Every probability is {p:.4f}.")
     # The order matters: a second sigmoid also gives a wrong slope and a shifted mean, and a wrong
     # slope also costs log loss. The most specific cause is named.
     maps = _Maps.fitted(logits, y)
     return (
-        _double_sigmoid(logits, y, maps)
+        _double_sigmoid(logits, y, maps, train_base_rate)
         or _wrong_slope(logits, maps)
         or _undertrained(logits)
         or _prior_shift(logits, y, maps, train_base_rate)
@@ -72,6 +85,7 @@ class _Maps:
         shift: Shift in sigmoid(shift + logit).
         intercept, slope: Affine map in sigmoid(intercept + slope x logit).
         unchanged, shifted, mapped: Log loss of all rows in nats, as it is and after each map.
+        constant: Log loss of the base rate as the only probability.
         n_rows: Number of rows.
     """
 
@@ -81,6 +95,7 @@ class _Maps:
     unchanged: float
     shifted: float
     mapped: float
+    constant: float
     n_rows: int
 
     @classmethod
@@ -95,6 +110,7 @@ class _Maps:
             unchanged=float(log_losses(logits, y).sum()),
             shifted=float(log_losses(shift + logits, y).sum()),
             mapped=float(log_losses(intercept + slope * logits, y).sum()),
+            constant=float(log_losses(np.full(len(y), base_rate_logit(y)), y).sum()),
             n_rows=len(y),
         )
 
@@ -105,23 +121,32 @@ class _Maps:
 
     def __str__(self) -> str:
         text = f"The map {self.intercept:+.2f} {self.slope:+.2f} x logit"
-        return f"{text} would save {self.saved:.3f} of log loss."
+        return f"{text} would save {self.saved:.3f} of log loss on these very rows."
 
 
-def _double_sigmoid(logits: np.ndarray, y: np.ndarray, maps: _Maps) -> Health | None:
+def _double_sigmoid(
+    logits: np.ndarray, y: np.ndarray, maps: _Maps, train_base_rate: float | None
+) -> Health | None:
     """All probabilities in the band, although rises are rare or a sigmoid less fits as well.
 
-    Where rises are common, an honest model may stay in the band. Then the logits themselves, read
-    as probabilities, must have about the likelihood of the probabilities or more.
+    Where rises are common, an honest model may stay in the band, and where they were in training,
+    so does a model that has learned nothing. Then the logits themselves, read as probabilities,
+    must have about the likelihood of the probabilities or more. Near a base rate, or where that of
+    training is not known, the ranking must be better than luck too.
     """
     p = sigmoid(logits)
     low, high = SIGMOID_OF_SIGMOID
     if p.min() < low or p.max() > high:
         return None
     rate = float(y.mean())
-    if rate + STANDARD_ERRORS * np.sqrt(rate * (1 - rate) / len(y)) >= low:
+    is_near = _near_a_base_rate(logits, y, train_base_rate)
+    if (is_near or train_base_rate is None) and 2 * (maps.constant - maps.mapped) <= LUCK:
+        return None
+    if is_near and maps.slope >= UNDERTRAINED_SLOPE:
+        return None
+    if is_near or rate + STANDARD_ERRORS * np.sqrt(rate * (1 - rate) / len(y)) >= low:
         undone = float(log_losses(logit(logits), y).sum())
-        if undone > maps.unchanged + AGAINST_UNDOING or maps.slope >= UNDERTRAINED_SLOPE:
+        if undone > maps.unchanged + AGAINST_UNDOING:
             return None
     return _health(
         "double_sigmoid",
@@ -129,6 +154,15 @@ def _double_sigmoid(logits: np.ndarray, y: np.ndarray, maps: _Maps) -> Health | 
         " a sigmoid of a sigmoid puts them.",
         f"The base rate is {rate:.3f}.",
     )
+
+
+def _near_a_base_rate(logits: np.ndarray, y: np.ndarray, train_base_rate: float | None) -> bool:
+    """Whether the probabilities lie around the base rate that the model may have learned."""
+    mean = float(logits.mean())
+    if train_base_rate is None:
+        # That of training may differ from that of these rows as far as is no fault.
+        return abs(mean - base_rate_logit(y)) <= SHIFTED_LOGIT
+    return abs(mean - float(logit(np.array([train_base_rate]))[0])) <= NEAR_LOGIT
 
 
 def _wrong_slope(logits: np.ndarray, maps: _Maps) -> Health | None:
@@ -162,7 +196,9 @@ def _prior_shift(
     evidence = [f"The mean probability is {mean:.3f}, the base rate {y.mean():.3f}."]
     if train_base_rate is not None:
         evidence.append(f"The base rate in training was {train_base_rate:.3f}.")
-    return _health("prior_shift", *evidence, f"Adding {maps.shift:+.2f} to each logit mends it.")
+    return _health(
+        "prior_shift", *evidence, f"Adding {maps.shift:+.2f} to each logit makes them equal."
+    )
 
 
 def _miscalibrated(maps: _Maps) -> Health | None:

@@ -27,7 +27,9 @@ def write_whole(path: Path, content: bytes | str) -> None:
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
-    _replace(path, [content.encode() if isinstance(content, str) else content])
+    # A path may hold bytes that are no text; in what is written they stand as they are.
+    raw = content.encode(errors="surrogateescape") if isinstance(content, str) else content
+    _replace(path, [raw])
 
 
 def write_checked(path: Path, payload: bytes | memoryview) -> None:

@@ -31,8 +31,20 @@ class Told(NamedTuple):
     names: frozenset[str]
 
 
-def read_january(path: Path) -> list[Told]:
-    """The trials of a JSON file that have a value; the window is January's where none is named.
+class Earlier(NamedTuple):
+    """The trials of an earlier search.
+
+    Attributes:
+        told: Trials with a lesson.
+        lacks: What each of the other trials lacks, in words that go on from "has".
+    """
+
+    told: list[Told]
+    lacks: list[str]
+
+
+def read_january(path: Path) -> Earlier:
+    """The trials of a JSON file; the window is January's where none is named.
 
     Args:
         path: File with a list, or {"trials": [...]}, of objects with `params` and a `value`,
@@ -50,23 +62,25 @@ def read_january(path: Path) -> list[Told]:
     trials = content.get("trials") if isinstance(content, Mapping) else content
     if not isinstance(trials, list):
         raise _unusable(path, f"the keys {_keys([content])}")
-    told = [trial for trial in map(_told, trials) if trial is not None]
+    read = [_read(trial) for trial in trials]
+    told = [trial for trial in read if isinstance(trial, Told)]
     if not told:
         keys = f"{len(trials)} trials with the keys {_keys(trials)}"
         lack = "none with a finite number for its value and plain parameters"
         raise _unusable(path, f"{keys}, {lack}")
-    return told
+    return Earlier(told, [lack for lack in read if isinstance(lack, str)])
 
 
-def _told(trial: Any) -> Told | None:
+def _read(trial: Any) -> Told | str:
+    """What a trial tells, or what it lacks."""
     if not isinstance(trial, Mapping) or not isinstance(trial.get("params"), Mapping):
-        return None
+        return "no parameters"
     value = next((trial[key] for key in _VALUE_KEYS if trial.get(key) is not None), None)
     if not isinstance(value, int | float) or not math.isfinite(value):
-        return None
+        return "no value"
     params = trial["params"]
     if not all(isinstance(value, int | float | str) for value in params.values()):
-        return None
+        return "no plain parameters"
     return Told({**WINDOW, **params}, value, value, frozenset(params))
 
 

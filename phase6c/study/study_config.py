@@ -43,6 +43,7 @@ class WarmStart(Record):
         starts: Complete flat values to run first, the best first.
         points: Points that the prior is made from.
         n_told: Number of trials that the source tells of.
+        lacks: What each of those lacks that tell nothing, in words that go on from "has".
         untold: Axes that the source says nothing about; a value of them was drawn.
     """
 
@@ -51,6 +52,7 @@ class WarmStart(Record):
     starts: tuple[dict[str, Any], ...]
     points: tuple[PriorPoint, ...]
     n_told: int = 0
+    lacks: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

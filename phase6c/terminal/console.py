@@ -14,6 +14,7 @@ from rich.console import Console
 
 from phase6c.storage.redact import RedactingFormatter
 from phase6c.study.study_folder import not_writable
+from phase6c.terminal.plain_text import REPLACING
 
 Translate = Callable[[str], str]
 
@@ -59,7 +60,8 @@ class _Terminal(io.TextIOWrapper):
 
     def __init__(self, descriptor: int) -> None:
         raw = os.fdopen(descriptor, "wb")
-        super().__init__(raw, encoding="utf-8", errors="replace", line_buffering=True)
+        encoding = sys.stderr.encoding
+        super().__init__(raw, encoding=encoding, errors=REPLACING, line_buffering=True)
 
     def write(self, text: str) -> int:
         try:

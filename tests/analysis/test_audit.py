@@ -258,3 +258,76 @@ def test_scores_that_rank_the_wrong_way_round_are_named_and_not_called_repaired(
 def test_a_constant_is_audited_without_a_warning(read):
     found = audit(read(pd.DataFrame({"y": [0, 1, 0, 0] * 20, "p": [0.25] * 80})))
     assert found.verdict == "constant"
+
+
+@pytest.fixture
+def with_certain(read):
+    """Healthy predictions, the given rows of them, counted from 1, overwritten by certain ones."""
+
+    def build(right=(), wrong=(), **options):
+        frame = frame_of(**options)
+        for rows, hit in ((right, True), (wrong, False)):
+            for row in rows:
+                y = int(frame.loc[row - 1, "y"])
+                frame.loc[row - 1, "p"] = float(y if hit else 1 - y)
+        return read(frame)
+
+    return build
+
+
+def test_a_few_certain_probabilities_are_named_with_their_rows_and_cost(with_certain):
+    predictions = with_certain(right=(3, 60, 999, 1200), wrong=(50, 71, 1500))
+    found = audit(predictions)
+    losses = log_losses(predictions.logits, predictions.y)
+    cost = losses[[49, 70, 1499]].sum() / N
+    assert found.evidence[0] == (
+        "7 probabilities are exactly 0 or 1 (rows 3, 50, 60, 71, 999, 1200, 1500), 3 of them "
+        f"wrong: those alone cost {cost:.4f} of the log loss {losses.mean():.4f}."
+    )
+    assert found.metrics.log_loss == pytest.approx(losses.mean())
+    assert found.n_fitted + found.n_judged + found.n_set_aside == N
+    assert found.n_set_aside == 7
+
+
+@pytest.mark.parametrize("cause", ["healthy", "prior_shift", "overconfident", "double_sigmoid"])
+def test_the_verdict_and_the_calibrators_are_those_of_the_other_rows(with_certain, read, cause):
+    few = (5, 100, 400, 900, 1300)
+    spoilt = audit(with_certain(wrong=few, cause=cause))
+    alone = audit(read(frame_of(cause).drop(index=[row - 1 for row in few])))
+    assert spoilt.verdict == alone.verdict
+    assert spoilt.calibration == alone.calibration
+    assert spoilt.evidence[1:] == alone.evidence
+    assert spoilt.repair == (
+        f"Keep probabilities off 0 and 1: these rows do not bear it out. {alone.repair}"
+    )
+
+
+def test_certain_probabilities_that_come_true_are_named_and_not_warned_of(with_certain):
+    found = audit(with_certain(right=(7,)))
+    assert found.evidence == ("1 probability is exactly 0 or 1 (row 7), none of them wrong.",)
+    assert found.repair == "Nothing needs repair."
+
+
+def test_many_certain_probabilities_are_the_model_itself(read):
+    frame = frame_of()
+    frame["p"] = (frame["p"] > 0.3).astype(float)
+    found = audit(read(frame))
+    assert found.n_set_aside == 0
+    assert found.verdict == "saturated"
+    assert "and 1588 more" in found.evidence[0]
+
+
+def test_rows_are_those_of_the_file_whatever_the_order_of_its_dates_and_epochs(read):
+    first, second = frame_of(seed=1).assign(epoch=1), frame_of(seed=2).assign(epoch=2)
+    second.loc[4, "p"] = 1.0 - second.loc[4, "y"]
+    both = pd.concat([first, second[::-1]])
+    found = audit(read(both))
+    assert f"(row {N + N - 4})" in found.evidence[0]
+
+
+def test_a_later_half_of_one_class_recommends_no_calibrator(read):
+    frame = frame_of("prior_shift")
+    frame.loc[N // 2 :, "y"] = 0
+    found = audit(read(frame))
+    assert found.calibration["intercept"].saved is not None
+    assert found.repair.endswith("Which calibrator would help, these rows cannot tell.")

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from .conftest import load_command
 
 FEATURES = (sys.executable, str(Path(__file__).parents[2] / "launch/features.py"))
 SLOW_SPACE = """
@@ -56,6 +59,34 @@ def test_a_reader_that_has_gone_is_an_input_output_error_without_a_stack_trace()
 )
 def test_closed_streams_are_empty_ones(closed: str) -> None:
     assert shell(f'"$@" {closed}').returncode == 0
+
+
+def test_a_deleted_current_folder_is_named(tmp_path: Path) -> None:
+    done = shell(f'mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir {tmp_path}/gone && "$@"')
+    assert (done.returncode, done.stdout) == (73, "")
+    assert done.stderr.startswith("Error: A command must be started in a folder that is there")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_message_keeps_to_ascii_where_stderr_does(tmp_path: Path) -> None:
+    audit = [sys.executable, "-m", "phase6c", "audit", str(tmp_path / "münchen.csv")]
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(audit, capture_output=True, check=False, env={**os.environ, **ascii_only})
+    assert done.returncode == 65
+    assert rb"m\xfcnchen.csv: there is no such file" in done.stderr
+    assert done.stderr.isascii()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_plan_is_printed_whole_on_an_ascii_stdout(
+    form: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--budget", "tiny", "--tier", "a20", "--dry-run", "--out", "münchen", *form]
+    done = CliRunner(charset="ascii").invoke(load_command("tune"), options)
+    assert done.exit_code == 0, done.stderr
+    assert (r"m\u00fcnchen" if form else r"m\xfcnchen") in done.stdout
+    assert form or "Shapes within 50,000 +- 20% parameters" in done.stdout
 
 
 @pytest.mark.parametrize(

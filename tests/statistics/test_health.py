@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from phase6c.statistics.health import diagnose
 from phase6c.statistics.logits import sigmoid
@@ -9,6 +11,8 @@ from phase6c.statistics.logits import sigmoid
 from ..support.causes import CAUSES, VERDICTS, cells, drawn, healthy, ideal_power, logit
 
 N = 2000
+RATE = st.floats(0.02, 0.98)
+SEED = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,58 @@ def test_a_significant_trifle_is_not_claimed():
     y = (rng.random(200_000) < 0.2).astype(float)
     logits = healthy(y, 0.2, 0.75, rng)
     assert diagnose(1.1 * (logits - logit(0.2)) + logit(0.2) + 0.1, y).verdict == "healthy"
+
+
+@given(
+    train=RATE,
+    here=RATE,
+    spread=st.floats(-6, 0).map(lambda power: 10**power),
+    n=st.sampled_from([60, 500, N]),
+    is_known=st.booleans(),
+    seed=SEED,
+)
+@example(train=0.517, here=0.458, spread=0.01, n=N, is_known=True, seed=0)
+@example(train=0.517, here=0.458, spread=0.01, n=N, is_known=False, seed=0)
+@example(train=0.574, here=0.3, spread=1e-3, n=N, is_known=True, seed=0)
+@example(train=0.659, here=0.659, spread=1e-3, n=N, is_known=False, seed=0)
+def test_noise_around_the_base_rate_of_training_is_no_double_sigmoid(
+    train, here, spread, n, is_known, seed
+):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < here).astype(float)
+    y[:2] = 0, 1
+    logits = logit(train) + spread * rng.standard_normal(n)
+    assert diagnose(logits, y, train if is_known else None).verdict != "double_sigmoid"
+
+
+@given(train=RATE, here=RATE, auc=st.floats(0.5, 0.8), factor=st.floats(0.003, 0.05), seed=SEED)
+@example(train=0.517, here=0.458, auc=0.65, factor=0.03, seed=0)
+def test_a_ranking_that_hardly_moves_the_probabilities_is_no_double_sigmoid(
+    train, here, auc, factor, seed
+):
+    """After its first steps a model ranks, but does not leave the base rate of training."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(N) < here).astype(float)
+    logits = logit(train) + factor * (healthy(y, here, auc, rng) - logit(here))
+    assert diagnose(logits, y, train).verdict != "double_sigmoid"
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.6, 0.65, 0.7, 0.9, 0.98])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_second_sigmoid_of_a_model_with_skill_is_found_at_any_base_rate(rate, is_known):
+    rng = np.random.default_rng(5)
+    y = (rng.random(5000) < rate).astype(float)
+    logits = sigmoid(healthy(y, rate, 0.75, rng))
+    assert diagnose(logits, y, rate if is_known else None).verdict == "double_sigmoid"
+
+
+@pytest.mark.parametrize("spread", [0, 1e-8, 1e-6, 9e-5])
+@pytest.mark.parametrize("centre", [0.02, 0.458, 0.6, 0.98])
+def test_a_spread_that_nobody_would_see_is_a_constant(sound, spread, centre):
+    noise = np.random.default_rng(6).standard_normal(N)
+    health = diagnose(logit(centre) + spread * noise / noise.std(), sound[1], 0.2)
+    assert health.verdict == "constant"
+    assert f"{centre:.4f}" in health.evidence[0]
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from phase6c.config import DataConfig, digest_of
@@ -11,7 +11,7 @@ from phase6c.space.budget import CountParameters
 from phase6c.space.space import Space
 from phase6c.space.transfer import fit
 from phase6c.storage.redact import redact
-from phase6c.study.foreign_trials import Told, read_january
+from phase6c.study.foreign_trials import Earlier, Told, read_january
 from phase6c.study.ranking import eligible, value_of
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE, PriorPoint, WarmStart
@@ -37,8 +37,8 @@ def read_warm_start(
     # A study's own all_trials.json stands for the study, which also tells label and objective.
     if path.name == TRIALS_FILE and _is_file(path.with_name(STUDY_FILE)):
         path = path.parent
-    told = read_january(path) if _is_file(path) else _read_study(path, data)
-    return take_over(told, stored_name(source), space, count)
+    earlier = read_january(path) if _is_file(path) else _read_study(path, data)
+    return take_over(earlier, stored_name(source), space, count)
 
 
 def stored_name(source: str | Path) -> str:
@@ -46,12 +46,13 @@ def stored_name(source: str | Path) -> str:
     return redact(str(Path(source).absolute()))
 
 
-def take_over(told: Sequence[Told], source: str, space: Space, count: CountParameters) -> WarmStart:
+def take_over(earlier: Earlier, source: str, space: Space, count: CountParameters) -> WarmStart:
     """The three best trials of an earlier search to start with, and all of them for the prior.
 
     Raises:
         DataError: There is no trial to start from.
     """
+    told, lacks = earlier
     telling = [trial for trial in told if trial.names & space.axes.keys()]
     fitted = [(trial, values) for trial in telling if (values := fit(space, trial.values, count))]
     starts = [(trial.best, values) for trial, values in fitted if trial.best is not None]
@@ -68,7 +69,8 @@ def take_over(told: Sequence[Told], source: str, space: Space, count: CountParam
         source_digest=digest_of([(trial.values, trial.score, trial.best) for trial in told]),
         starts=tuple(values for _, values in starts[:N_STARTS]),
         points=tuple(PriorPoint(values=values, score=trial.score) for trial, values in fitted),
-        n_told=len(told),
+        n_told=len(told) + len(lacks),
+        lacks=tuple(lacks),
         untold=tuple(
             sorted(space.axes.keys() - set().union(*(trial.values for trial, _ in fitted)))
         ),
@@ -92,7 +94,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _read_study(folder: Path, data: DataConfig) -> list[Told]:
+def _read_study(folder: Path, data: DataConfig) -> Earlier:
     if not _is_file(folder / STUDY_FILE):
         raise DataError(
             "A warm start is a study's folder, or a JSON file of trials",
@@ -107,7 +109,8 @@ def _read_study(folder: Path, data: DataConfig) -> list[Told]:
             f"{study.config.data.label} in {folder}, {data.label} here",
             "Name another study, or search with its label.",
         )
-    return list(_told(study))
+    told = list(_told(study))
+    return Earlier(told, ["no value"] * (len(study.trials) - len(told)))
 
 
 def _told(study: Study) -> Iterator[Told]:

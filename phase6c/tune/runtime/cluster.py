@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import ray
+from ray.exceptions import AuthenticationError
 
 from phase6c.errors import ResourceError
 from phase6c.storage.redact import RedactingFormatter
 from phase6c.tune.runtime.halt import signals_held
+from phase6c.tune.runtime.ray_places import (
+    another_place,
+    folder_for_ray,
+    provide_token,
+    token_path,
+)
 from phase6c.tune.runtime.ray_private import _loopback_only
 from phase6c.tune.runtime.resources import Resources
 
@@ -58,6 +63,8 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
     os.environ.update(_ENVIRONMENT)
     # Tune would warn of each trial that its own result files are missing; ours are elsewhere.
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # Ray would warn that its processes know each other by a token, which is as it should be.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     if ray.is_initialized():
         yield
         return
@@ -70,16 +77,13 @@ def ray_cluster(address: str | None, resources: Resources | None) -> Iterator[No
 
 
 def _start(address: str | None, resources: Resources | None) -> None:
-    token = _token_path()
-    is_new = not token.exists()
     if resources is not None:
         _start_own(resources)
     else:
         _connect(address)
-    # Ray 2.60 makes the file readable for all, and whoever has the token may run code.
-    if is_new and token.exists():
-        token.chmod(0o600)
-    remark_on_token(token)
+    token = token_path()
+    if token is not None:
+        remark_on_token(token)
     _show_errors_of_ray()
 
 
@@ -93,6 +97,8 @@ def _show_errors_of_ray() -> None:
 
 
 def _start_own(resources: Resources) -> None:
+    folder = folder_for_ray()
+    provide_token()
     try:
         with _loopback_only():
             ray.init(
@@ -105,27 +111,42 @@ def _start_own(resources: Resources) -> None:
                 log_to_driver=False,
                 # Logging belongs to the caller.
                 configure_logging=False,
+                _temp_dir=str(folder),
             )
-    except (OSError, RuntimeError) as error:
-        place = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-        free_mib = shutil.disk_usage(place).free / 2**20
-        raise ResourceError(
-            "Ray must be able to start",
-            f"{str(error).splitlines()[0]}, with {free_mib:,.0f} MiB free in {place}",
-            "Free space there, or name another place in RAY_TMPDIR.",
-        ) from error
+    except OSError as error:
+        raise _not_started(error, another_place(error, "RAY_TMPDIR")) from error
+    except UnicodeError as error:  # of an argument or a path, where PYTHONUTF8=0 forbids UTF-8
+        raise _not_started(error, "Set PYTHONUTF8=1, or use names in ASCII alone.") from error
+    except Exception as error:  # Ray raises bare ones, as when its processes do not answer
+        raise _not_started(error, f"Ray's logs are in {folder / 'session_latest/logs'}.") from error
+
+
+def _not_started(error: Exception, remedy: str) -> ResourceError:
+    return ResourceError("Ray must be able to start", _first_sentence(error), remedy)
 
 
 def _connect(address: str | None) -> None:
     try:
         _check_listening(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except AuthenticationError as error:
+        raise ResourceError(
+            "The token must be that of the Ray cluster at the address",
+            f"{address}: {_first_sentence(error)}",
+            "Give the cluster's token in RAY_AUTH_TOKEN, or its file in RAY_AUTH_TOKEN_PATH.",
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise ResourceError(
             "A Ray cluster must be running at the address",
-            f"{address}: {str(error).splitlines()[0]}",
-            "Start it with 'ray start --head', or leave `address` out.",
+            f"{address}: {_first_sentence(error)}",
+            "Start it with 'ray start --head', or leave `address` out; where the cluster has"
+            " RAY_AUTH_MODE=token, set that and RAY_AUTH_TOKEN here too.",
         ) from error
+
+
+def _first_sentence(error: Exception) -> str:
+    """Ray's messages go on with advice, which is not about our options."""
+    return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
 def _check_listening(address: str | None) -> None:
@@ -139,11 +160,6 @@ def _check_listening(address: str | None) -> None:
         return
     host, _, port = str(address).rpartition(":")
     socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
-
-
-def _token_path() -> Path:
-    """The file of the token by which Ray's processes know each other."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
 @cache

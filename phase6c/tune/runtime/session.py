@@ -29,6 +29,7 @@ from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
+from phase6c.tune.runtime.ray_places import another_place
 from phase6c.tune.runtime.ray_watch import watched_ray
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.scheduler import RungScheduler
@@ -177,8 +178,9 @@ class _Session(Generic[SearcherType, Result]):
                 self._tuner(staging, searcher, scheduler, stopper, resources).fit()
         except OSError as error:  # our own files raise errors of ours
             rule = "The temporary folder must be writable"
-            place = f"{tempfile.gettempdir()}: {error.strerror or error}"
-            remedy = "Free space there, or name another place in TMPDIR and RAY_TMPDIR."
+            # The folder is not known where every one that Python tried refused a file.
+            place = f"{tempfile.tempdir or 'TMPDIR'}: {error.strerror or error}"
+            remedy = another_place(error, "TMPDIR", "RAY_TMPDIR")
             raise StorageError(rule, place, remedy) from error
         except TuneError as error:
             # Errors of ledger and listeners, such as of a full disk, come out of Ray as text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
@@ -63,9 +64,13 @@ def _taken_over(warm_start: WarmStart) -> str:
     """A sentence on the part of an earlier search that fits into this search."""
     fitting = f"{len(warm_start.points)} of {warm_start.n_told} trials"
     untold = ", ".join(warm_start.untold)
+    lacking = "".join(
+        f"; {count} {'has' if count == 1 else 'have'} {lack}"
+        for lack, count in Counter(warm_start.lacks).items()
+    )
     return (
-        f"Warm start from {warm_start.source}: {fitting} taken over; its best run first, up to "
-        f"{len(warm_start.starts)} while they lead"
+        f"Warm start from {warm_start.source}: {fitting} taken over{lacking}; its best "
+        f"run first, up to {len(warm_start.starts)} while they lead"
         + (f". It does not tell {untold}, which are drawn." if untold else ".")
     )
 

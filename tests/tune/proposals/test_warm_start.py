@@ -82,6 +82,7 @@ def test_the_three_best_start_and_all_that_ended_make_the_prior(study):
     taken = take(study(0.6, 0.9, 0.7, 0.8, None))
     assert rates(taken.starts) == [RATES[1], RATES[3], RATES[2]]
     assert [point.score for point in taken.points] == [0.6, 0.9, 0.7, 0.8]
+    assert (taken.n_told, taken.lacks) == (5, ("no value",))
 
 
 def test_a_divergence_counts_as_the_worst_and_a_bug_not_at_all(study):
@@ -137,6 +138,8 @@ def test_trials_that_tell_no_axis_are_left_out(tmp_path):
     assert taken.n_told == 2
     assert "dropout" in taken.untold
     assert not {"learning_rate", "context_days"} & set(taken.untold)
+    path.write_text(json.dumps([foreign, told, told | {"value": float("nan")}]))
+    assert (take(path).n_told, take(path).lacks) == (3, ("no value",))
     path.write_text(json.dumps([foreign]))
     with pytest.raises(DataError, match="none of 1; the space's axes are"):
         take(path)

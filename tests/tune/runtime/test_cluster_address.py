@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import ray
+from ray.exceptions import AuthenticationError
 
 from phase6c.errors import ResourceError
 from phase6c.tune.runtime.cluster import ray_cluster, remark_on_token
+from phase6c.tune.runtime.resources import Resources
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
@@ -24,6 +27,34 @@ def test_an_address_without_a_cluster_is_refused_at_once(
     monkeypatch.setattr(ray, "init", lambda *_, **__: pytest.fail("Ray was asked"))
     with pytest.raises(ResourceError, match="ray start --head"), ray_cluster(address, None):
         pytest.fail("there is no cluster")
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "remedy"),
+    [
+        (None, OSError(errno.ENOSPC, "No space left on device"), "Free space there, or name"),
+        (None, OSError(errno.EACCES, "Permission denied"), "Name another place in RAY_TMPDIR"),
+        (None, Exception("The current node timed out. This could be."), "Ray's logs are in /"),
+        (None, UnicodeEncodeError("utf-8", "\udcc3", 0, 1, "surrogates"), "Set PYTHONUTF8=1"),
+        ("auto", AuthenticationError("The token is wrong. For more"), "token in RAY_AUTH_TOKEN"),
+        ("auto", ConnectionError("Failed to connect"), "ray start --head"),
+    ],
+)
+def test_whatever_ray_raises_as_it_starts_is_a_missing_resource_with_the_remedy_that_helps(
+    address: str | None, error: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", fail)
+    own = Resources(n_cpus=1, n_gpus=0, gpus_per_trial=0.0) if address is None else None
+    with pytest.raises(ResourceError) as refused, ray_cluster(address, own):
+        pytest.fail("Ray did not start")
+    assert remedy in refused.value.remedy
+    assert ("space" in str(refused.value)) == (getattr(error, "errno", None) == errno.ENOSPC)
+    assert ". " not in str(refused.value.value)
 
 
 @pytest.fixture

@@ -64,12 +64,14 @@ def test_what_is_taken_over_and_not_told_is_said(plan_of):
         source_digest="0" * 64,
         starts=({"dropout": 0.1}, {"dropout": 0.2}),
         points=(PriorPoint(values={"dropout": 0.1}, score=0.7),),
-        n_told=3,
+        n_told=4,
+        lacks=("no value", "no parameters", "no value"),
         untold=("pooling",),
     )
     config = plan.config.model_copy(update={"warm_start": taken})
     (remark,) = remarks(replace(plan, config=config))
-    assert "/somewhere/earlier: 1 of 3 trials taken over" in remark
+    taken = "1 of 4 trials taken over; 2 have no value; 1 has no parameters; its best run first"
+    assert f"/somewhere/earlier: {taken}" in remark
     assert "up to 2 while they lead" in remark
     assert "does not tell pooling" in remark
 
