@@ -103,7 +103,7 @@ def load_state(path: Path, lane: Lane) -> bool:
     if not path.exists():
         return False
     payload = read_checked(path)
-    state = None if payload is None else _state_of(payload)
+    state = None if payload is None else _of_this_version(_state_of(payload))
     # Compared as a whole before anything is loaded: a lane is never left half-loaded.
     if state is None or _form(state) != _form(lane.state_dict()):
         logger.warning("%s cannot be used and is deleted; its training starts over", path)
@@ -193,7 +193,7 @@ def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
     Raises:
         _UnusableError: Its parts are not of the same epoch, or it has another shape.
     """
-    stored, n_epochs = checkpoint.state, len(checkpoint.measurements)
+    stored, n_epochs = _of_this_version(checkpoint.state), len(checkpoint.measurements)
     # The checksum vouches for the bytes alone; another program may have written them.
     epochs = [one.epoch for one in checkpoint.measurements]
     if epochs != list(range(1, n_epochs + 1)) or n_epochs != stored["epoch"]:
@@ -202,6 +202,11 @@ def _fitted(checkpoint: Checkpoint, own: Values) -> Checkpoint:
     if not has_logits or _form(stored) != _form(own) or not _are_weights_of(own, stored["best"]):
         raise _UnusableError("it is one of another shape")
     return replace(checkpoint, state=_with_own_streams(stored, own))
+
+
+def _of_this_version(state: Any) -> Any:
+    """The state with what earlier versions did not store: their epochs were whole passes."""
+    return {"position": 0, **state} if isinstance(state, dict) else state
 
 
 def _with_own_streams(stored: Values, own: Values) -> Values:

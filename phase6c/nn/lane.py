@@ -121,8 +121,7 @@ class Lane:
         for stream, saved in zip(self._streams(), state["streams"], strict=True):
             # A generator takes its state from the CPU, wherever its numbers are drawn.
             stream.set_state(saved.cpu())
-        # Files from before epochs could be parts of a pass were written between two passes.
-        self.order.go_to(state.get("position", 0))
+        self.order.go_to(state["position"])
         (best,) = state["best"]
         self.best = Best(**best)
 

@@ -127,7 +127,7 @@ def calm(frame):
 
 
 def no_volume(frame):
-    return frame.rename(columns={"volume": "vol"})
+    return frame.rename(columns={"volume": "volum"})
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_an_unknown_option_or_space_is_refused_with_the_nearest(refused, options
         (["--set", "dropout=0.1", "--set", "dropout=0.2"], ["each name once", "dropout", "Keep"]),
         (["--set", "dropout=7"], ["dropout", "less than 1", "found 7", "Correct"]),
         (["--set", "dropout=NaN"], ["dropout", "finite", "Correct"]),
-        (["--set", "learning_rate=fast"], ["learning_rate", "valid number", "'fast'"]),
-        (["--set", "batch_size=0"], ["batch_size", "greater than or equal to 1", "found 0"]),
+        (["--set", "learning_rate=fast"], ["learning_rate", "must be a number", "'fast'"]),
+        (["--set", "batch_size=0"], ["batch_size", "must be at least 1", "found 0"]),
         (["--set", "context_days=400"], ["context_days", "256", "found 400"]),
         (["--set", "patch_days=3"], ["patch_days divides context_days", "widen an axis"]),
         (["--set", "pooling=max"], ["'mean' or 'last'", "'max'", "Correct"]),
@@ -202,9 +202,8 @@ def test_a_value_out_of_range_is_refused_with_rule_value_and_remedy(refused, opt
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (no_volume, ["bars.csv", "no column volume", "Rename vol to volume, or remove it."]),
-        (swap_days, ["bars.csv", "earlier than the one before", "Sort the file by date."]),
-        (repeat_day, ["bars.csv", "repeats an earlier one", "Keep one bar for each date"]),
+        (no_volume, ["bars.csv", "no column volume", "Rename volum to volume, or remove it."]),
+        (swap_days, ["bars.csv", "earlier than the one before", "sort the file by date."]),
         (calm, ["Both classes must occur", "no rise", "Choose another threshold"]),
         (lambda frame: frame.head(500), ["at least 505", "200 days left", "Add earlier or later"]),
         (lambda frame: frame.head(0), ["bars.csv", "has no rows", "Write the bars"]),
@@ -212,6 +211,16 @@ def test_a_value_out_of_range_is_refused_with_rule_value_and_remedy(refused, opt
 )
 def test_bad_bars_are_refused_with_what_to_do(refused, bars_file, edit, said):
     refused(["--budget", "tiny", "--data", bars_file(edit)], 65, *said)
+
+
+def test_of_bad_rows_nothing_is_left_but_their_list(tune, bars_file, tmp_path):
+    options = ["--budget", "tiny", "--data", bars_file(repeat_day)]
+    before = everything_in(tmp_path)
+    done = tune(*options)
+    said = ["bars.csv", "repeats an earlier one", "Keep one bar for each date", "--bad-rows drop"]
+    check_message(done.exit_code, done.stderr, 65, said)
+    new = everything_in(tmp_path).keys() - before.keys()
+    assert {path.name for path in new} == {"outputs", "bad_rows.csv"}
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def test_what_an_axis_cannot_take_is_not_in_it(axis, outside):
         (lambda: Float.of(2, 2), "low must be below high"),
         (lambda: Float.of(0, 2, log=True), "positive if log"),
         (lambda: Float.of(0, math.inf), "finite"),
-        (lambda: Int.of(1, 2.5), "integer"),
+        (lambda: Int.of(1, 2.5), "whole number"),
         (lambda: ZeroOr.of(Float.of(0, 1)), "must lie above zero"),
         (Grid.of, "at least 1 item"),
         (Choice.of, "at least 1 item"),
