@@ -95,7 +95,7 @@ def test_a_probe_ended_by_ctrl_c_goes_on_by_the_same_command(made_bars, tmp_path
     small = ("--data", "made.csv", "--tier", "a20", "--epochs", "3", "--seeds", "2", "--cpus", "1")
     options = ("--base", "reference:january_best", "--vary", "n_heads=2", *small)
     command = [sys.executable, str(LAUNCH / "probe.py"), *options]
-    folder = tmp_path / "outputs/phase6c_a20/probe_january_best_h1"
+    folder = tmp_path / "outputs/phase6c_a20/probe_january_best_h1_made"
     first = subprocess.Popen(
         command,
         cwd=tmp_path,
