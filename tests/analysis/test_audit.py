@@ -141,11 +141,11 @@ def test_all_that_is_wrong_is_said_at_once(read):
     ("name", "content", "message"),
     [
         ("empty.csv", b"", "is empty"),
-        ("some.txt", b"y,p\n", "neither CSV nor Parquet"),
+        ("some.doc", b"y,p\n", "neither a text of columns nor Parquet"),
         ("some.parquet", b"PAR1 and then nothing", "cannot be read"),
         ("some.csv.gz", gzip.compress(b"y,p\n0,0.5\n", mtime=0)[:-9], "cannot be read"),
         ("some.csv", "y,p\n".encode("utf-16"), "not UTF-8"),
-        ("some.csv", b"y;p\n0;0,5\n", "semicolons"),
+        ("some.csv", b"y;p\n0;0,5\n", r"p \(0,5\) is not a number"),
         ("some.csv", b"y,p\n", "has 0 rows"),
     ],
 )
