@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from phase6c.config import Record
+from phase6c.config import Record, TrainConfig
 from phase6c.statistics.calibrators import CalibrationKind
 
 
@@ -38,6 +38,13 @@ class Contender(Record):
     n_params: int
     in_budget: bool
     best_epoch: int
+
+    @field_validator("config")
+    @classmethod
+    def _with_later_fields(cls, config: dict[str, Any]) -> dict[str, Any]:
+        """The configuration with fields of the training that came after it was stored."""
+        train = TrainConfig().model_dump(mode="json") | config.get("train", {})
+        return {**config, "train": train}
 
     def __repr__(self) -> str:
         return f"Contender({self.name!r}, trial {self.number} of {self.study})"

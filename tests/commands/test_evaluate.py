@@ -33,7 +33,9 @@ def folder(two_cpus, made_bars, tmp_path_factory) -> Path:
     made_bars(0, N_DAYS).to_csv(folder / BARS, index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        # A rate at which an epoch of so few days leaves the base rate.
         small = {"n_trials": 2, "epochs": 1, "cpus": 1, "data": DataConfig(tier="a20")}
+        small["pins"] = {"learning_rate": 1e-3}
         phase6c.run_study(tiny.SPACE, load_bars(BARS), **small, name="searched")
     return folder
 

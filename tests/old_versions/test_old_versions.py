@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import phase6c
-from phase6c.config import DataConfig
+from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.evaluation.card_files import read_card
 from phase6c.report.report import make_report, write_report
 from phase6c.space.references import TOKENS
@@ -184,6 +184,8 @@ def results_of(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def choices(row: dict[str, Any]) -> dict[str, Any]:
     """What a row says but for times, the code's version and figures that a processor rounds."""
     kept = {name: row[name] for name in row if name not in ("at", "code_version", "stopped")}
+    if "config" in row:  # fields that came later have their defaults
+        kept["config"] = parse(TrialConfig, row["config"]).model_dump(mode="json")
     if row["kind"] == "result":
         measurement = row["measurement"]
         kept["measurement"] = measurement["epoch"], measurement["health"]["verdict"]
