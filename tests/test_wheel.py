@@ -139,6 +139,8 @@ def test_from_search_to_predictions_by_the_command_of_the_wheel(python, made_bar
         1,
         "--cpus",
         1,
+        "--set",
+        "learning_rate=1e-3",
         "--name",
         "first",
     )

@@ -37,6 +37,8 @@ N_DAYS = 900
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
     """The folder of a small search."""
     small = {"n_trials": 2, "epochs": 2, "cpus": 1, "out": str(out), "data": data} | options
+    # A rate at which two epochs of so few days leave the base rate.
+    small["pins"] = {"learning_rate": 1e-3}
     return phase6c.run_study(tiny.SPACE, load_bars(source), **small).folder
 
 
