@@ -65,7 +65,8 @@ def read_bars(source: str, given: Mapping[str, Any], folder: str | Path) -> Bars
     try:
         bars = load_bars(source, **handling_of(given))
     except BadBarsError as error:
-        error.add_note(_written(error.rows, Path(folder)))
+        if len(error.rows):
+            error.add_note(_written(error.rows, Path(folder)))
         raise
     if len(bars.bad_rows):
         click.echo(_written(bars.bad_rows, Path(folder)), err=True)
@@ -77,8 +78,6 @@ def _written(rows: pd.DataFrame, folder: Path) -> str:
     from phase6c.storage.files import make_folder, write_whole
     from phase6c.wording import counted
 
-    if rows.empty:
-        return ""
     path = folder / BAD_ROWS_FILE
     try:
         make_folder(folder)

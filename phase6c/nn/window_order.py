@@ -26,6 +26,7 @@ class WindowOrder:
         self.stream = lane_generator(seed, "order")
         self.position = 0
         self._pass: Tensor | None = None
+        self._next = self.stream
 
     def take(self, count: int, n_windows: int) -> Tensor:
         """The next windows, int64[count].
@@ -38,13 +39,14 @@ class WindowOrder:
         while count:
             if self._pass is None:
                 # Drawn from a copy, so that the stream still tells how this pass can be drawn.
-                self._pass = torch.randperm(n_windows, generator=self.stream.clone_state())
+                self._next = self.stream.clone_state()
+                self._pass = torch.randperm(n_windows, generator=self._next)
             part = self._pass[self.position : self.position + count]
             parts.append(part)
             count -= len(part)
             self.position += len(part)
             if self.position == n_windows:
-                torch.randperm(n_windows, generator=self.stream)
+                self.stream.set_state(self._next.get_state())
                 self._pass, self.position = None, 0
         return torch.cat(parts)
 

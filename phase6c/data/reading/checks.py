@@ -12,6 +12,7 @@ from phase6c.data.reading.numbers import read_numbers
 from phase6c.data.reading.price_splits import check_adjustment
 from phase6c.data.reading.raw import NUMBERS, PRICES, RawTable
 from phase6c.data.reading.sequences import check_sequences
+from phase6c.data.reading.series import place
 from phase6c.wording import listed
 
 # Adjusted and printed prices are rounded: a high may miss its close by a millionth.
@@ -54,7 +55,7 @@ def check_table(table: RawTable, *, accept_events: bool = False) -> pd.DataFrame
         if table.cells.columns.size:
             table.fault("has no rows", "Write the bars into it first.")
         return _NO_BARS
-    tickers = _tickers(table)
+    tickers = row_tickers(table)
     dates = parse_dates(table.cells["date"]) if "date" in table.cells else None
     if dates is not None:
         ended = _rows_without_prices_at_the_end(tickers, dates, table)
@@ -85,13 +86,19 @@ def _check_left(bars: pd.DataFrame, checked: pd.DataFrame, table: RawTable) -> N
     before, after = (frame.groupby("ticker", observed=False).size() for frame in (bars, checked))
     poor = before.index[(before >= MIN_CONSTANT_ROWS) & (after < MIN_SHARE_GOOD * before)]
     if table.bad_rows and len(poor):
-        firsts = bars["ticker"].drop_duplicates()
-        rows = pd.Series(firsts.index, index=firsts.to_numpy()).loc[list(poor)].to_numpy()
         fault = "is the first of a ticker whose rows are mostly bad,"
+        rows = _first_rows(bars).loc[list(poor)].to_numpy()
         table.fault_of(rows, [str(name) for name in poor], "date", fault, "Leave it out.")
 
 
-def _tickers(table: RawTable) -> pd.Categorical:
+def _first_rows(bars: pd.DataFrame) -> pd.Series:
+    """The place in the table of each ticker's first row, by the ticker."""
+    firsts = bars["ticker"].drop_duplicates()
+    return pd.Series(firsts.index, index=firsts.to_numpy())
+
+
+def row_tickers(table: RawTable) -> pd.Categorical:
+    """The ticker of each row of a table with known columns; none where its cell is empty."""
     if "ticker" in table.cells:
         return parse_tickers(table.cells["ticker"])
     codes = np.zeros(len(table.cells), dtype=int) if table.file_codes is None else table.file_codes
@@ -245,7 +252,7 @@ def _note_lone_extremes(bars: pd.DataFrame, table: RawTable) -> None:
         below = (body.min(axis=1) / bars["low"]).to_numpy()
     for name, off in (("high", above), ("low", below)):
         rows = np.flatnonzero(np.isfinite(off) & (off >= MIN_LONE_EXTREME))
-        days = [f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d}" for row in rows]
+        days = [place(bars, row) for row in rows]
         if days:
             side = "above" if name == "high" else "below"
             table.note(
@@ -284,8 +291,7 @@ def _remedy_of_contradiction(bad: pd.Series, prices: pd.DataFrame) -> str:
 def _check_constants(bars: pd.DataFrame, table: RawTable) -> None:
     """No column of a ticker may hold a single value throughout."""
     groups = bars.groupby("ticker", observed=True)
-    firsts = bars["ticker"].drop_duplicates()
-    first_rows = pd.Series(firsts.index, index=firsts.to_numpy())
+    first_rows = _first_rows(bars)
     long = groups.size() >= MIN_CONSTANT_ROWS
     for name in bars.columns.intersection(NUMBERS):
         constant = long & (groups[name].min() == groups[name].max())

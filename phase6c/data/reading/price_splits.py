@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from phase6c.data.reading.raw import RawTable
-from phase6c.data.reading.series import steps
+from phase6c.data.reading.series import of_bar_before, place, steps
 from phase6c.wording import listed
 
 # New shares for old ones, or old ones for a new one.
@@ -34,29 +34,30 @@ def note_splits(bars: pd.DataFrame, table: RawTable) -> None:
         table: Table that receives the note.
     """
     same, _ = steps(bars)
-    close = bars["close"].to_numpy()
     with np.errstate(all="ignore"):
-        before = np.where(same, np.append(np.nan, close[:-1]), np.nan)
+        before = of_bar_before(bars["close"].to_numpy(), same)
         # A split acts between a close and the next open, where hardly anything else moves prices.
         overnight = bars.get("open", bars["close"]).to_numpy() / before
         size = np.maximum(overnight, 1 / overnight)
-    near = np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
+    near = _is_near_a_ratio(size)
     candidates = np.flatnonzero(near | (size >= MIN_SPIN_OFF))
     found = [(row, near[row]) for row in candidates if _is_split(bars, int(row), bool(near[row]))]
     if not found:
         return
     found.sort(key=lambda one: (not one[1], -size[one[0]]))
     (first, is_near), *others = found
-    bar = bars.iloc[first]
     kind = "split" if is_near else "split or spin-off"
-    told = [
-        f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d} ({overnight[row]:.3g})"
-        for row, _ in others
-    ]
+    told = [f"{place(bars, row)} ({overnight[row]:.3g})" for row, _ in others]
     table.note(
-        f"{bar['ticker']} on {bar['date']:%Y-%m-%d} looks like an unadjusted {kind}, at"
+        f"{place(bars, first)} looks like an unadjusted {kind}, at"
         f" {overnight[first]:.3g} times the close before"
         + (f", and so do {listed(told)}" if told else "")
+    )
+
+
+def _is_near_a_ratio(size: np.ndarray) -> np.ndarray:
+    return np.asarray(
+        np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
     )
 
 
@@ -100,16 +101,16 @@ def check_adjustment(bars: pd.DataFrame, table: RawTable) -> None:
     same, _ = steps(bars)
     with np.errstate(all="ignore"):
         factor = (bars["adj_close"] / bars["close"]).to_numpy()
-        change = np.where(same, factor / np.append(np.nan, factor[:-1]), np.nan)
+        change = factor / of_bar_before(factor, same)
         size = np.maximum(change, 1 / change)
     back = np.append(change[1:], np.nan)
     slips = (size >= MIN_SLIP) & (np.abs(change * back - 1) <= TOLERANCE)
     fault = "is out of line with the days before and after"
     table.fault_in(bars.index.to_numpy()[slips], "adj_close", fault, "Correct it.")
-    near = np.logical_or.reduce([np.abs(size / ratio - 1) <= TOLERANCE for ratio in RATIOS])
+    near = _is_near_a_ratio(size)
     rows = np.flatnonzero(near & ~slips & ~np.append(False, slips[:-1]))
     if len(rows) and "volume" in bars:
-        days = [f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d}" for row in rows]
+        days = [place(bars, row) for row in rows]
         table.note(
             f"adj_close is adjusted for splits ({listed(days, 4)}) and volume may not be: where it"
             " counts the shares of its day, its level changes there"

@@ -151,12 +151,17 @@ class RawTable:
         parts = [
             pd.DataFrame(
                 {
-                    "file": [self._file(row) for row in found.rows],
+                    "file": [self.files[self._code(row)] for row in found.rows],
                     "line": self.cells.index.to_numpy()[found.rows] + self.first_line,
-                    "ticker": [self._cell("ticker", row) or self._of(row) for row in found.rows],
-                    "date": [self._cell("date", row) for row in found.rows],
+                    "ticker": [
+                        name or self.tickers[self._code(row)]
+                        for name, row in zip(
+                            self._texts("ticker", found.rows), found.rows, strict=True
+                        )
+                    ],
+                    "date": self._texts("date", found.rows),
                     "rule": f"{found.column} {found.rule}",
-                    "value": [self._cell(found.column, row) for row in found.rows],
+                    "value": self._texts(found.column, found.rows),
                 }
             )
             for found in self.bad_rows
@@ -174,17 +179,22 @@ class RawTable:
         value = self._cell(column, row)
         cell = f"{column} ({value})" if value else column
         text = f"{cell} {fault} in {', '.join(place)}{others}"
-        self.problems.append(Problem(self._file(row), text, remedy, scope))
+        self.problems.append(Problem(self.files[self._code(row)], text, remedy, scope))
 
-    def _file(self, row: int) -> str:
-        return self.files[0 if self.file_codes is None else self.file_codes[row]]
-
-    def _of(self, row: int) -> str:
-        return self.tickers[0 if self.file_codes is None else self.file_codes[row]]
+    def _code(self, row: int) -> int:
+        """The number of the row's file."""
+        return 0 if self.file_codes is None else int(self.file_codes[row])
 
     def _cell(self, column: str, row: int) -> str:
-        value = self.cells[column].iloc[row] if column in self.cells else ""
-        return "" if np.ndim(value) == 0 and pd.isna(value) else shown(value)
+        return self._texts(column, np.array([row]))[0]
+
+    def _texts(self, column: str, rows: np.ndarray) -> list[str]:
+        """Cells of a column as they are shown; empty where there is none."""
+        if column not in self.cells:
+            return [""] * len(rows)
+        values = self.cells[column].iloc[rows]
+        pairs = zip(values, values.isna(), strict=True)
+        return ["" if missing else shown(value) for value, missing in pairs]
 
 
 def shown(value: object, limit: int = 40) -> str:

@@ -48,8 +48,7 @@ def read_tables(source: str, *, together: bool = True) -> list[RawTable]:
         groups.setdefault(shape or str(number).encode(), []).append(file)
     for group in groups.values():
         table = _read_together(group) if len(group) > 1 else _read(group[0])
-        # Which of several files cannot be read shows when they are read one by one.
-        tables += map(_read, group) if table.problems and len(group) > 1 else [table]
+        tables.append(table)
     for table in tables:
         table.in_folder = names != [source]
     place = {redact(name): number for number, name in enumerate(names)}

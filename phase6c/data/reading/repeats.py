@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phase6c.data.reading.raw import RawTable
+from phase6c.data.reading.series import place
 from phase6c.data.reading.ticker_days import KNOWN, MIN_CASES, TickerDays
 from phase6c.wording import counted, listed
 
@@ -49,7 +50,7 @@ def _where(own: TickerDays, rows: np.ndarray) -> str:
     most = int(np.argmax(n_tickers))
     if n_tickers[most] >= MIN_CASES:
         return f"{n_tickers[most]} of them on {days[most].astype('datetime64[D]')}"
-    return f"first {own.place(int(np.flatnonzero(rows)[0]))}"
+    return f"first {place(own.bars, int(np.flatnonzero(rows)[0]))}"
 
 
 def note_flat_runs(own: TickerDays, table: RawTable) -> None:

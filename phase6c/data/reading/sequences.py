@@ -8,7 +8,7 @@ import pandas as pd
 from phase6c.data.reading.calendars import check_calendar
 from phase6c.data.reading.price_splits import note_splits
 from phase6c.data.reading.raw import RawTable
-from phase6c.data.reading.series import exchanged, steps
+from phase6c.data.reading.series import exchanged, of_bar_before, steps
 
 # Weekly bars are seven days apart; daily bars mostly one day, and four over a long weekend.
 MAX_MEDIAN_STEP_DAYS = 4
@@ -157,7 +157,7 @@ def _changes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
     """Each close in units of the one before it, float64[row]; NaN for a ticker's first."""
     close = bars["close"].where(np.isfinite(bars["close"]) & (bars["close"] > 0)).to_numpy()
     with np.errstate(all="ignore"):
-        return np.asarray(close / np.where(same, np.append(np.nan, close[:-1]), np.nan))
+        return np.asarray(close / of_bar_before(close, same))
 
 
 def _spikes(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:

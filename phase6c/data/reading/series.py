@@ -13,6 +13,16 @@ def steps(bars: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return np.diff(codes, prepend=-1) == 0, np.diff(days, prepend=days[:1])
 
 
+def of_bar_before(values: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """For each row, the value of the row before it; NaN where that is another ticker's."""
+    return np.where(same, np.append(np.nan, values[:-1]), np.nan)
+
+
+def place(bars: pd.DataFrame, row: int | np.integer) -> str:
+    """The ticker and day of a bar, by its position."""
+    return f"{bars['ticker'].iloc[row]} on {bars['date'].iloc[row]:%Y-%m-%d}"
+
+
 def exchanged(dates: pd.Series) -> np.ndarray:
     """The dates with day and month in each other's place, where that is a date; datetime64[D].
 

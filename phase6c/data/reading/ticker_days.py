@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
@@ -29,7 +31,6 @@ class TickerDays:
         same: Whether the row before it has the same ticker.
         counts: Number of bars of each ticker.
         repeats: Whether all prices are those of the bar before.
-        has_range: Whether there are highs and lows.
         is_flat: Whether high and low are the same; true without them.
     """
 
@@ -45,17 +46,16 @@ class TickerDays:
         prices = bars[[name for name in PRICES if name in bars]].to_numpy()
         as_before = np.append(False, (prices[1:] == prices[:-1]).all(axis=1))
         self.repeats = self.same & as_before
-        self.has_range = {"high", "low"} <= set(bars)
         self.is_flat = np.ones(len(bars), dtype=bool)
-        if self.has_range:
+        if {"high", "low"} <= set(bars):
             self.is_flat = (bars["high"] == bars["low"]).to_numpy()
 
-    @property
+    @cached_property
     def is_weekend(self) -> np.ndarray:
         """Whether the day is a Saturday or Sunday."""
         return np.asarray(self.weekday >= SATURDAY)
 
-    @property
+    @cached_property
     def stands_still(self) -> np.ndarray:
         """Whether nothing moves: all prices repeat, or the whole bar is the close before."""
         close = self.bars["close"].to_numpy()
@@ -72,10 +72,6 @@ class TickerDays:
         # Rounded to hundredths, three points of a straight line bend by less than two of them.
         slack = np.maximum(1e-6 * close, np.where(np.abs(after - before) > 0.04, 0.02, 0))
         return np.asarray(inner & (after != before) & (bend <= slack))
-
-    def place(self, row: int) -> str:
-        """The ticker and day of a bar."""
-        return f"{self.names[self.codes[row]]} on {self.bars['date'].iloc[row]:%Y-%m-%d}"
 
     def span(self, code: int) -> slice:
         """The rows of a ticker."""

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from phase6c.config import Record
 from phase6c.data.handling import Handling
+from phase6c.data.reading.checks import row_tickers
 from phase6c.data.reading.raw import Problem, RawTable
 from phase6c.errors import BadBarsError, DataError
 from phase6c.wording import counted, listed
@@ -83,7 +83,7 @@ class Findings:
             problems += own
             tickers |= bad
             # The rows of a ticker that goes do not count, whatever is wrong with them.
-            stays = (~_row_tickers(table).isin(list(bad))).to_numpy()
+            stays = ~row_tickers(table).isin(list(bad))
             n_rows += int(stays.sum())
             n_bad_rows += int((table.is_bad() & stays).sum())
         names = {name for pair in zip(frames, tables, strict=True) for name in _tickers_of(*pair)}
@@ -105,15 +105,6 @@ def is_bad_file(table: RawTable) -> bool:
     """Whether a file cannot be read among others of its folder that can."""
     is_one_of_many = table.in_folder and len(table.files) == 1
     return is_one_of_many and any(problem.scope == "file" for problem in table.problems)
-
-
-def _row_tickers(table: RawTable) -> pd.Series:
-    """The ticker of each of the table's rows, as text."""
-    if "ticker" in table.cells:
-        return table.cells["ticker"].astype("str").str.strip()
-    codes = 0 if table.file_codes is None else table.file_codes
-    names = pd.Series(table.tickers, dtype="str")
-    return names.iloc[np.broadcast_to(codes, len(table.cells))]
 
 
 def _tickers_of(frame: pd.DataFrame, table: RawTable) -> list[str]:

@@ -153,6 +153,15 @@ def test_a_split_that_the_volume_is_not_adjusted_for_is_noted(truth, path):
     assert "adj_close is adjusted for splits (ABC on 2022-02-28) and volume may not be" in note
 
 
+def check_ending(path, said, n_rows):
+    """The file is read with all its rows, or refused with these words."""
+    if said is None:
+        assert len(load_bars(path).frame) == n_rows
+    else:
+        with pytest.raises(DataError, match=said):
+            load_bars(path)
+
+
 @pytest.mark.parametrize(
     ("dates", "said"),
     [
@@ -166,11 +175,7 @@ def test_a_split_that_the_volume_is_not_adjusted_for_is_noted(truth, path):
 def test_dates_that_can_be_read_in_two_ways_are_refused_with_both(dates, said, path):
     rows = [f"{date},{10 + n}" for n, date in enumerate(dates)]
     path.write_text("\n".join(["date,close", *rows]))
-    if said is None:
-        assert len(load_bars(path).frame) == len(dates)
-    else:
-        with pytest.raises(DataError, match=said):
-            load_bars(path)
+    check_ending(path, said, n_rows=len(dates))
 
 
 @pytest.mark.parametrize(
@@ -186,11 +191,7 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_with_both(dates, said, p
 def test_numbers_are_read_in_the_notation_of_the_whole_column(volumes, said, path):
     rows = [f"2024-01-0{n},{10.5 + n},{volume}" for n, volume in enumerate(volumes, start=2)]
     path.write_text("\n".join(["date,close,volume", *rows]))
-    if said is None:
-        assert len(load_bars(path).frame) == len(volumes)
-    else:
-        with pytest.raises(DataError, match=said):
-            load_bars(path)
+    check_ending(path, said, n_rows=len(volumes))
 
 
 @pytest.mark.parametrize("largest", [4_000_000, 900_000])
