@@ -169,7 +169,11 @@ def _probabilities(table: RawTable) -> np.ndarray:
 
 
 def _days(table: RawTable) -> np.ndarray:
-    days = parse_dates(table.cells["date"]).day
+    dates = parse_dates(table.cells["date"])
+    days = dates.day
+    if dates.fault is not None:
+        table.fault(*dates.fault)
+        return days
     remedy = "Write all dates as YYYY-MM-DD, or remove the column."
     table.fault_in(np.flatnonzero(np.isnat(days)), "date", "is not a date", remedy)
     return days

@@ -119,6 +119,7 @@ def test_probabilities_of_0_and_1_have_finite_logits_and_that_is_said(read):
         (lambda f: f.assign(y=f["p"]), "is neither 0 nor 1"),
         (lambda f: f.assign(y="up"), r"y \(up\) is neither 0 nor 1"),
         (lambda f: f.assign(date="some day"), r"date \(some day\) is not a date"),
+        (lambda f: f.assign(date=["2024-01-02", *["13/1/2024"] * (len(f) - 1)]), "in two orders"),
         (lambda f: f.assign(epoch="late"), r"epoch \(late\) is not a number"),
         (lambda f: f[:12], "has 12 rows. At least 20 are needed"),
         (lambda f: f[:0], "has 0 rows"),

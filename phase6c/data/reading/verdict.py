@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from phase6c.config import Record
@@ -83,9 +84,9 @@ class Findings:
             problems += own
             tickers |= bad
             # The rows of a ticker that goes do not count, whatever is wrong with them.
-            stays = ~row_tickers(table).isin(list(bad))
-            n_rows += int(stays.sum())
-            n_bad_rows += int((table.is_bad() & stays).sum())
+            gone = row_tickers(table).isin(list(bad)) if bad else np.zeros(len(table.cells), bool)
+            n_rows += int((~gone).sum())
+            n_bad_rows += int((table.is_bad() & ~gone).sum())
         names = {name for pair in zip(frames, tables, strict=True) for name in _tickers_of(*pair)}
         return cls(
             problems=tuple(problems),
