@@ -93,17 +93,25 @@ def _check_exchanged_days(own: TickerDays, table: RawTable) -> bool:
 
 
 def _refuse_scattered(own: TickerDays, days: np.ndarray, table: RawTable) -> bool:
-    """Exchanged dates scatter neighbours over the year: their closes are too far apart."""
+    """Exchanged dates scatter neighbours over the year: their closes are too far apart.
+
+    Each year of a ticker is looked at by itself, since only some of them may be exchanged.
+    """
     close = np.log(own.bars["close"].to_numpy())
-    rough = _roughness(close, own)
-    other = _roughness(close[np.lexsort((days, own.codes))], own)
-    wrong = np.flatnonzero((own.counts >= MIN_ROWS) & (other < MAX_ROUGHNESS * rough))
+    years, counts = np.unique(
+        np.stack([own.codes, own.bars["date"].dt.year.to_numpy()]), axis=1, return_counts=True
+    )
+    of_year = np.repeat(np.arange(len(counts)), counts)
+    rough = _roughness(close, of_year)
+    other = _roughness(close[np.lexsort((days, own.codes))], of_year)
+    scattered = (counts >= MIN_ROWS) & (other < MAX_ROUGHNESS * rough)
+    wrong = np.unique(years[0, scattered])
     fault = (
         "has its day and month exchanged, as closes move far less from day to day once they change"
         " places,"
     )
     remedy = "Export the bars anew with dates as YYYY-MM-DD."
-    own.refuse(days != own.days, wrong, fault, remedy, table)
+    own.refuse((days != own.days) & scattered[of_year], wrong, fault, remedy, table)
     return len(wrong) > 0
 
 
@@ -123,10 +131,11 @@ def _refuse_misplaced(own: TickerDays, days: np.ndarray, table: RawTable) -> boo
     return len(wrong) > 0
 
 
-def _roughness(close: np.ndarray, own: TickerDays) -> np.ndarray:
-    """Mean absolute log return per ticker; the order of rows may differ within a ticker."""
-    moves = np.abs(np.diff(close, prepend=close[:1])) * own.same
-    return np.bincount(own.codes, moves, len(own.names)) / np.maximum(own.counts, 1)
+def _roughness(close: np.ndarray, of_year: np.ndarray) -> np.ndarray:
+    """Mean absolute log return within each year, by the number of the year of each row."""
+    same = np.diff(of_year, prepend=-1) == 0
+    moves = np.abs(np.diff(close, prepend=close[:1])) * same
+    return np.bincount(of_year, moves) / np.bincount(of_year)
 
 
 def _note_shifted_tickers(own: TickerDays, table: RawTable) -> None:

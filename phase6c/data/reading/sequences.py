@@ -122,7 +122,13 @@ def _check_repeats(
     remedy = "Keep one bar for each date."
     if "ticker" not in table.cells:
         remedy = "Keep one bar for each date; if they are of several tickers, add a column ticker."
-    table.fault_in(rows[repeated & ~intraday], "date", "repeats an earlier one", remedy)
+    again = repeated & ~intraday
+    numbers = np.nan_to_num(bars.select_dtypes("number").to_numpy())
+    differs = np.append(False, (numbers[1:] != numbers[:-1]).any(axis=1))
+    table.fault_in(rows[again & ~differs], "date", "repeats an earlier one", remedy)
+    fault = "repeats an earlier one with other numbers"
+    other = f"{remedy} Which of two is right, another source may tell."
+    table.fault_in(rows[again & differs], "date", fault, other)
     remedy = "Bars must be daily: make one of each day's bars."
     fault = "names a second time of the same day"
     _refuse_tickers(rows[intraday], bars["ticker"].to_numpy()[intraday], fault, remedy, table)

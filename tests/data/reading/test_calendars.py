@@ -132,9 +132,10 @@ def test_days_that_changed_places_on_a_market_that_never_closes_are_refused(read
         read(swapped)
 
 
-def test_a_part_of_the_days_that_changed_places_is_refused(read):
-    truth = true_bars(900)
-    early = truth.index < 200
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_part_of_the_days_that_changed_places_is_refused(read, closes):
+    truth = true_bars(900) if closes else every_day(true_bars(900))
+    early = truth.index < (200 if closes else 400)
     dates = np.where(early, exchanged(truth["date"]), truth["date"].to_numpy())
     with pytest.raises(DataError, match=r"day and month change places|day and month exchanged"):
         read(truth.assign(date=dates).sort_values("date"))
