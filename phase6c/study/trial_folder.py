@@ -155,11 +155,12 @@ def validation_frame(
 
     block, n = data.val, len(values)
     flat = np.concatenate(logits).astype(np.float64)
+    tickers = pd.array(list(data.tickers), dtype="str")
     return pd.DataFrame(
         {
             # pandas knows no datetime64[D].
             "date": np.tile(block.dates.astype("datetime64[s]"), n),
-            "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
+            "ticker": tickers.take(np.tile(block.tickers, n)),
             key: np.repeat(list(values), len(block.y)),
             "y": np.tile(block.y.astype(np.int8), n),
             "down": np.tile(block.down, n),
@@ -181,7 +182,9 @@ def read_predictions(folder: Path) -> pd.DataFrame | None:
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Stores a table as Parquet, whole or not at all."""
     table = io.BytesIO()
-    frame.to_parquet(table, index=False)
+    # Logits hardly ever repeat, so that a dictionary of them is made in vain.
+    few = list(frame.select_dtypes(exclude="float"))
+    frame.to_parquet(table, index=False, use_dictionary=few)
     write_whole(path, table.getvalue())
 
 
