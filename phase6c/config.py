@@ -20,7 +20,8 @@ Values = dict[str, Any]
 Objective = Literal["auc", "log_loss", "refinement"]
 Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
-Scaling = Literal["pooled", "per_ticker"]
+Scaling = Literal["pooled", "per_ticker", "cross_section"]
+Market = Literal["off", "on"]
 Precision = Literal["float32", "bfloat16"]
 
 # An epoch of a larger panel is a part of it.
@@ -96,7 +97,10 @@ class DataConfig(Record):
         threshold: Rise to reach, as a fraction of the close, for high and close; None for 1 %
             times the root of the horizon.
         vol_multiple: Rise to reach in volatilities, for vol; None for a single volatility.
-        scaling: Whether all tickers share their features' mean and deviation.
+        scaling: Whether all tickers share their features' mean and deviation, have each its own,
+            or are ranked within each day.
+        market: Whether the panel has the mean, spread and rank of chosen features over the tickers
+            of the day; see `phase6c.data.cross_section`.
         train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
             rest.
     """
@@ -107,6 +111,7 @@ class DataConfig(Record):
     threshold: float | None = Field(default=None, gt=0, lt=1)
     vol_multiple: float | None = Field(default=None, gt=0, le=10)
     scaling: Scaling = "pooled"
+    market: Market = "off"
     train_fraction: float = Field(default=0.60, gt=0, lt=1)
     val_fraction: float = Field(default=0.15, gt=0, lt=1)
     cal_fraction: float = Field(default=0.10, gt=0, lt=1)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from phase6c.config import DataConfig, Scaling
 from phase6c.data.bars import dates_of
+from phase6c.data.cross_section import cross_sectional
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import label_down, label_up
 from phase6c.data.panel import ticker_features
@@ -25,6 +26,8 @@ _BUG = "This is a mistake in phase6c; please report it."
 _CAUSAL_SHARE = 0.8
 # What the later prices and volumes are multiplied by, so that any rise and any fall shows.
 _DISTURBANCES = (2.0, 0.5)
+# The days whose market is made again.
+_DAYS_CHECKED = 20
 # float32 and the order of sums.
 _TOLERANCE = 1e-5
 # Quiet days follow quiet days, so that a day's high foretells the next one's: on weekdays of real
@@ -62,6 +65,35 @@ def _disturbed(frame: pd.DataFrame, n_days: int, by: float) -> pd.DataFrame:
         date=later["date"] + pd.Timedelta(days=40), **{name: by * later[name] for name in numbers}
     )
     return pd.concat([frame.iloc[:n_days], other])
+
+
+def check_same_day(
+    wider: np.ndarray,
+    panel: np.ndarray,
+    names: Sequence[str],
+    dates: np.ndarray,
+    config: DataConfig,
+) -> None:
+    """Checks that the market of a day is the same where there is no other day.
+
+    Args:
+        wider: float32[row, feature], as `cross_sectional` made it.
+        panel: What it was made from.
+        names: Names of the panel's columns.
+        dates: Date of each row.
+        config: What was asked for.
+
+    Raises:
+        LeakError: A column has read the bars of another day.
+    """
+    days = np.unique(dates)
+    for day in days[:: max(len(days) // _DAYS_CHECKED, 1)]:
+        rows = np.flatnonzero(dates == day)
+        again, columns = cross_sectional(panel[rows], names, dates[rows], config)
+        same = np.isclose(again, wider[rows], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+        for name, unchanged in zip(columns, same.all(axis=0), strict=True):
+            if not unchanged:
+                raise LeakError("The market of a day must be of that day's bars", name, _BUG)
 
 
 def check_not_known(frames: Mapping[str, pd.DataFrame]) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 from phase6c.config import DataConfig, digest_of
 from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.catalogue import TIERS, tier_features
+from phase6c.data.cross_section import check_several_tickers, cross_sectional
 from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
-from phase6c.data.leaks import check_causal, check_labels, check_not_known
+from phase6c.data.leaks import check_causal, check_labels, check_not_known, check_same_day
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler
@@ -50,6 +51,7 @@ def prepare(
     """
     _check_label_columns(bars, config)
     frames = ticker_frames(bars)
+    check_several_tickers(config, len(frames))
     features = tier_features(config.tier, bars.frame.columns)
     check_not_known(frames)
     rows = Rows.of(frames, config)
@@ -63,10 +65,14 @@ def prepare(
     # Features are computed ticker by ticker with the same code; the longest ticker stands for all.
     longest = int(np.argmax(np.bincount(rows.tickers)))
     check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
+    names = [feature.name for feature in features]
+    wider, columns = cross_sectional(panel, names, rows.dates, config)
+    if wider is not panel:
+        check_same_day(wider, panel, names, rows.dates, config)
     history = History(
-        features=panel,
+        features=wider,
         rows=rows,
-        feature_names=tuple(feature.name for feature in features),
+        feature_names=columns,
         lookback_days=max(feature.lookback_days for feature in features),
         config=config,
         digest="",
@@ -75,7 +81,7 @@ def prepare(
     data = history.between(Fold(splits.train, splits.val), splits.cal.first)
     for block in (data.train, data.val):
         check_labels(block, frames, data.tickers, config)
-    digest = _digest(summary, data.scaler, features, config)
+    digest = _digest(summary, data.scaler, columns, config)
     return replace(data, digest=digest), replace(history, digest=digest), splits
 
 
@@ -106,9 +112,7 @@ def _dropped(features: Sequence[Feature], config: DataConfig) -> tuple[str, ...]
     return tuple(name for name in TIERS[config.tier] if name not in kept)
 
 
-def _digest(
-    summary: DataSummary, scaler: Scaler, features: Sequence[Feature], config: DataConfig
-) -> str:
+def _digest(summary: DataSummary, scaler: Scaler, names: Sequence[str], config: DataConfig) -> str:
     """The digest of the bars and of what was made from them.
 
     Other code that makes the same data is no change: labels and features enter by the blocks'
@@ -117,7 +121,7 @@ def _digest(
     """
     # The bars' own digest tells what was left out of them.
     made = summary.model_dump(mode="json", exclude={"notes", "dropped"})
-    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple"})
+    # The names of its columns tell whether there is a market.
+    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple", "market"})
     moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
-    names = [feature.name for feature in features]
-    return digest_of({"made": made, "asked": asked, "features": names, "moments": moments})
+    return digest_of({"made": made, "asked": asked, "features": list(names), "moments": moments})

@@ -184,7 +184,7 @@ def _weights(stages: Stages, fit: Fit) -> bytes:
 
 def _known_bars(plan: EvaluationPlan, model: Model) -> Bars:
     """The bars that the model can predict: a model that scales each ticker needs to know it."""
-    if plan.study.config.data.scaling == "pooled":
+    if plan.study.config.data.scaling != "per_ticker":
         return plan.bars
     known = plan.bars.frame["ticker"].isin(model.tickers)
     return replace(plan.bars, frame=plan.bars.frame[known].reset_index(drop=True))

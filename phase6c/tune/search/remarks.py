@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
+from phase6c.data.cross_section import is_market_feature
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.runtime.job import StudyPlan
 from phase6c.tune.search.plan import SearchPlan
@@ -77,7 +78,8 @@ def _taken_over(warm_start: WarmStart) -> str:
 
 def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:
     """A sentence on the features that the bars have no columns for, by family."""
-    present = {"close", *(column for name in kept for column in FEATURES[name].needs)}
+    own = [FEATURES[name] for name in kept if not is_market_feature(name)]
+    present = {"close", *(column for feature in own for column in feature.needs)}
     features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
     columns = {column for feature in features for column in feature.needs} - present
     families = (
