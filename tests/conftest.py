@@ -35,13 +35,17 @@ settings.load_profile("fast" if os.environ.get("PHASE6C_FAST_TESTS") else "phase
 
 
 def pytest_configure() -> None:
-    """Hears Ctrl-C, which tests send, though a shell has its background jobs ignore it.
+    """Hears Ctrl-C and a hang-up, which tests send, though shells and `nohup` have jobs ignore them.
 
     Ray's workers, which give way to everybody else by themselves, get their share of the machine.
     """
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, Ray reads it so
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

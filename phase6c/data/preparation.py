@@ -38,7 +38,9 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
             holds a single class.
         LeakError: Something in the result knows the future.
     """
-    return prepare(bars, config, cache)[0]
+    history, splits = _history(bars, config, cache)
+    # The history is not needed any more, and a panel of hundreds of tickers fills the memory once.
+    return _search_data(bars, history, splits, in_place=True)
 
 
 def prepare(
@@ -49,6 +51,13 @@ def prepare(
     Args, Raises:
         See `prepare_search_data`.
     """
+    history, splits = _history(bars, config, cache)
+    data = _search_data(bars, history, splits)
+    return data, replace(history, digest=data.digest), splits
+
+
+def _history(bars: Bars, config: DataConfig, cache: Path | None) -> tuple[History, Splits]:
+    """All rows with their features and labels, without a digest, and the date blocks."""
     _check_label_columns(bars, config)
     frames = ticker_frames(bars)
     check_several_tickers(config, len(frames))
@@ -78,11 +87,19 @@ def prepare(
         digest="",
         summary=summary,
     )
-    data = history.between(Fold(splits.train, splits.val), splits.cal.first)
+    return history, splits
+
+
+def _search_data(
+    bars: Bars, history: History, splits: Splits, *, in_place: bool = False
+) -> SearchData:
+    """The train and val blocks of a search; see `History.between`."""
+    data = history.between(Fold(splits.train, splits.val), splits.cal.first, in_place=in_place)
+    frames = ticker_frames(bars)
     for block in (data.train, data.val):
-        check_labels(block, frames, data.tickers, config)
-    digest = _digest(summary, data.scaler, columns, config)
-    return replace(data, digest=digest), replace(history, digest=digest), splits
+        check_labels(block, frames, data.tickers, history.config)
+    digest = _digest(history.summary, data.scaler, history.feature_names, history.config)
+    return replace(data, digest=digest)
 
 
 def _check_label_columns(bars: Bars, config: DataConfig) -> None:

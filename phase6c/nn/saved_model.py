@@ -182,8 +182,7 @@ class Model:
         return [FEATURES[name] for name in names if not is_market_feature(name)]
 
     def _panel(self, bars: Bars, dates: np.ndarray) -> np.ndarray:
-        # A copy, since the panel may be shared with the cache of features.
-        panel = np.array(feature_panel(bars, self._features, None))
+        panel = feature_panel(bars, self._features, None)
         names = [feature.name for feature in self._features]
         return cross_sectional(panel, names, dates, self.info.trial.data)[0]
 
