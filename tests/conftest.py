@@ -35,7 +35,7 @@ settings.load_profile("fast" if os.environ.get("PHASE6C_FAST_TESTS") else "phase
 
 
 def pytest_configure() -> None:
-    """Hears Ctrl-C and a hang-up, which tests send, though shells and `nohup` have jobs ignore them.
+    """Hears Ctrl-C and a hang-up, which tests send, though shells and `nohup` ignore them.
 
     Ray's workers, which give way to everybody else by themselves, get their share of the machine.
     """
