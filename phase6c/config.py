@@ -17,11 +17,16 @@ from phase6c.faults import faults_of, nearest
 Value = bool | int | float | str
 Values = dict[str, Any]
 
-Objective = Literal["auc", "log_loss", "refinement"]
+Objective = Literal["auc", "log_loss", "refinement", "auc_within_day", "rank_ic"]
 Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker"]
 Precision = Literal["float32", "bfloat16"]
+
+# The smaller the better; of all others more is better.
+LOSSES: tuple[Objective, ...] = ("log_loss", "refinement")
+# Objectives that compare the tickers of a day.
+CROSS_SECTIONAL: tuple[Objective, ...] = ("auc_within_day", "rank_ic")
 
 # An epoch of a larger panel is a part of it.
 LARGE_PANEL_WINDOWS, LARGE_BATCH_SIZE = 50_000, 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,17 @@ from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.bootstrap import (
     Estimate,
-    Score,
-    auc_score,
     estimate,
-    mean_score,
     resampled,
 )
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import log_losses
+from phase6c.statistics.scores import Score, auc_score, mean_score
+from phase6c.statistics.selection import ScoredRows
 from phase6c.study.study import Study
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import read_frame, read_predictions, trial_folder
+from phase6c.study.validation_rows import read_validation_rows
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Validation:
     draws: int
     seed: int
 
+    @cached_property
+    def days(self) -> Days:
+        """The days of the rows, which are the units of every interval."""
+        return Days.of(self.dates)
+
     def auc(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The AUC of the rises; None for a single class, or where no intervals are asked for."""
         return self.auc_of(logits, self.y == 1)
@@ -64,20 +71,19 @@ class Validation:
         rows = np.ones(len(y), dtype=bool) if rows is None else rows
         if len(np.unique(y[rows])) < 2:
             return None
-        score = auc_score(logits[rows], y[rows].astype(int))
-        return self._estimate(lambda weights: score(weights[rows]))
+        return self._estimate(auc_score(logits[rows], y[rows].astype(int), self.days.take(rows)))
 
     def log_loss(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The mean log loss; None where no intervals are asked for."""
-        return self._estimate(mean_score(log_losses(logits, self.y)))
+        return self._estimate(mean_score(log_losses(logits, self.y), self.days))
 
     def _estimate(self, score: Score) -> Estimate | None:
         if not self.draws:
             return None
-        value = score(np.ones((len(self.y), 1)))[0]
+        value = score(np.ones((self.days.n, 1)))[0]
         drawn = resampled(
             score,
-            self.dates,
+            self.days,
             horizon_days=self.horizon_days,
             draws=self.draws,
             seed=self.seed,
@@ -123,6 +129,21 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         horizon_days=study.config.data.horizon_days,
         draws=draws,
         seed=study.config.seed,
+    )
+
+
+def scored_rows(study_folder: Path, predictions: pd.DataFrame) -> ScoredRows:
+    """The rows of a study that all trials have predicted.
+
+    Args:
+        study_folder: Folder of the study.
+        predictions: Predictions of any epoch of any trial.
+    """
+    known = read_validation_rows(study_folder, len(predictions))
+    return ScoredRows(
+        Days.of(predictions["date"].to_numpy()),
+        predictions["y"].to_numpy(),
+        None if known is None else known.outcomes,
     )
 
 

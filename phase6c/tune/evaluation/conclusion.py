@@ -249,6 +249,8 @@ def _truth(data: SearchData, step: str) -> Truth:
         y=block.y.astype(np.int8),
         down=block.down,
         steps=np.full(len(block), step),
+        outcomes=block.outcomes,
+        volatility=block.volatility,
     )
 
 
