@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
+from phase6c.config import CROSS_SECTIONAL
 from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.bootstrap import (
@@ -25,7 +26,7 @@ from phase6c.statistics.selection import ScoredRows
 from phase6c.study.study import Study
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import read_frame, read_predictions, trial_folder
-from phase6c.study.validation_rows import read_validation_rows
+from phase6c.study.validation_rows import ValidationRows, read_validation_rows
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Validation:
         down: Mirrored falls; None in studies of versions that did not store them.
         trials: Logits of each trial's best epoch, by the trial's number.
         baselines: Logits by name; empty where they were not stored.
+        known: What is known of the rows beside their labels; None in studies that did not store it.
         horizon_days: Horizon of the labels.
         draws: Number of resamples; 0 for no intervals.
         seed: Seed of the resampling.
@@ -48,6 +50,7 @@ class Validation:
     down: Bool[np.ndarray, " window"] | None
     trials: Mapping[int, Float[np.ndarray, " window"]]
     baselines: Mapping[str, Float[np.ndarray, " window"]]
+    known: ValidationRows | None
     horizon_days: int
     draws: int
     seed: int
@@ -76,6 +79,22 @@ class Validation:
     def log_loss(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The mean log loss; None where no intervals are asked for."""
         return self._estimate(mean_score(log_losses(logits, self.y), self.days))
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether the rows are known to be of several tickers."""
+        return self.known is not None and len(np.unique(self.known.tickers)) > 1
+
+    def within_days(
+        self, logits: Float[np.ndarray, " window"]
+    ) -> tuple[Estimate | None, Estimate | None]:
+        """The AUC within the day and the rank IC; None for a single ticker, or without draws."""
+        if self.known is None or not self.is_panel:
+            return None, None
+        rows = ScoredRows(self.days, self.y, self.known.outcomes)
+        scores = [rows.score(logits, objective) for objective in CROSS_SECTIONAL]
+        auc, rank_ic = (score and self._estimate(score) for score in scores)
+        return auc, rank_ic
 
     def _estimate(self, score: Score) -> Estimate | None:
         if not self.draws:
@@ -126,6 +145,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         down=block["down"].to_numpy() if "down" in block else None,
         trials=logits,
         baselines=_baselines(study.folder / BASELINES_FILE, len(block)),
+        known=read_validation_rows(study.folder, len(block)),
         horizon_days=study.config.data.horizon_days,
         draws=draws,
         seed=study.config.seed,

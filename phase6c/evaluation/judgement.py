@@ -67,11 +67,11 @@ class Judgement(Record):
     sentence: str
 
 
-def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth) -> str:
-    """The name of the baseline with the least log loss on walk forward and cal together.
+def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth) -> str | None:
+    """The name of the baseline with the least log loss; None where there are base rates alone.
 
     Args:
-        baselines: Logits by name, calibrated.
+        baselines: Logits by name.
         truth: Labels of the same rows.
     """
     losses = {
@@ -79,7 +79,7 @@ def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth
         for name, logits in baselines.items()
         if name not in BASE_RATES
     }
-    return min(losses, key=losses.__getitem__)
+    return min(losses, key=losses.__getitem__, default=None)
 
 
 def judge(

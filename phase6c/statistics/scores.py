@@ -22,16 +22,20 @@ N_BINS = 256
 
 def mean_score(values: Float[np.ndarray, " row"], days: Days) -> Score:
     """The mean over all rows that are drawn."""
-    return _ratio_score(days.sums(values), days.counts())
+    return ratio_score(days.sums(values), days.counts())
 
 
 def daily_score(daily: Float[np.ndarray, " day"]) -> Score:
     """The mean over the days that are drawn of a figure of each day; NaN where it has none."""
     defined = np.isfinite(daily)
-    return _ratio_score(np.where(defined, daily, 0.0), defined.astype(np.float64))
+    return ratio_score(np.where(defined, daily, 0.0), defined.astype(np.float64))
 
 
-def _ratio_score(sums: np.ndarray, counts: np.ndarray) -> Score:
+def ratio_score(
+    sums: Float64[np.ndarray, "*figure day"], counts: Float64[np.ndarray, "*figure day"]
+) -> Score:
+    """A mean, or a stack of means, from sums and numbers of values on each day."""
+
     def score(weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             mean: np.ndarray = (sums @ weights) / (counts @ weights)
