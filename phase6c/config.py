@@ -17,12 +17,17 @@ from phase6c.faults import faults_of, nearest
 Value = bool | int | float | str
 Values = dict[str, Any]
 
-Objective = Literal["auc", "log_loss", "refinement"]
+Objective = Literal["auc", "log_loss", "refinement", "auc_within_day", "rank_ic"]
 Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker", "cross_section"]
 Market = Literal["off", "on"]
 Precision = Literal["float32", "bfloat16"]
+
+# The smaller the better; of all others more is better.
+LOSSES: tuple[Objective, ...] = ("log_loss", "refinement")
+# Objectives that compare the tickers of a day.
+CROSS_SECTIONAL: tuple[Objective, ...] = ("auc_within_day", "rank_ic")
 
 # An epoch of a larger panel is a part of it.
 LARGE_PANEL_WINDOWS, LARGE_BATCH_SIZE = 50_000, 256
@@ -100,7 +105,7 @@ class DataConfig(Record):
         scaling: Whether all tickers share their features' mean and deviation, have each its own,
             or are ranked within each day.
         market: Whether the panel has the mean, spread and rank of chosen features over the tickers
-            of the day; see `phase6c.data.cross_section`.
+            of the day; see `phase6c.data.market`.
         train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
             rest.
     """

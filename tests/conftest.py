@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
+from phase6c.data.bars import Bars, load_bars
 from phase6c.data.reading import readers
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
 from phase6c.statistics.logits import sigmoid
@@ -175,6 +176,23 @@ def made_bars() -> Callable[..., pd.DataFrame]:
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def panel_bars(
+    made_bars: Callable[..., pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> Bars:
+    """Four tickers, the last three times as volatile as the first."""
+    frames = []
+    for number, power in enumerate((0.6, 0.9, 1.3, 1.8)):
+        frame = made_bars(number, 1200)
+        # Powers keep the order of the day's prices, and scale every return.
+        prices = ["open", "high", "low", "close"]
+        frame[prices] = 50 * (frame[prices] / 50) ** power
+        frames.append(frame.assign(ticker=f"T{number}"))
+    path = tmp_path_factory.mktemp("panel") / "panel.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    return load_bars(path)
 
 
 @pytest.fixture(scope="session")

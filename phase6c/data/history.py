@@ -144,4 +144,6 @@ def _block(name: str, span: Span | None, rows: Rows, border: np.datetime64 | Non
         label_ends=rows.label_ends[end_rows],
         tickers=rows.tickers[end_rows].astype(np.int16),
         border=border,
+        outcomes=rows.outcomes[end_rows].astype(np.float32),
+        volatility=rows.volatility[end_rows].astype(np.float32),
     )

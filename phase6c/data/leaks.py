@@ -13,9 +13,9 @@ import pandas as pd
 
 from phase6c.config import DataConfig, Scaling
 from phase6c.data.bars import dates_of
-from phase6c.data.cross_section import cross_sectional
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import label_down, label_up
+from phase6c.data.market import cross_sectional
 from phase6c.data.panel import ticker_features
 from phase6c.data.scaling import MIN_TICKER_WINDOWS, Scaler
 from phase6c.data.windows import Block, SearchData

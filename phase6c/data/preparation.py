@@ -11,11 +11,11 @@ import numpy as np
 from phase6c.config import DataConfig, digest_of
 from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.catalogue import TIERS, tier_features
-from phase6c.data.cross_section import check_several_tickers, cross_sectional
 from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
 from phase6c.data.leaks import check_causal, check_labels, check_not_known, check_same_day
+from phase6c.data.market import check_several_tickers, cross_sectional
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
 from phase6c.data.scaling import Scaler

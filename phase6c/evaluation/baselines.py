@@ -14,18 +14,18 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from phase6c.data.windows import Block, SearchData
-from phase6c.records import Baseline
+from phase6c.evaluation.base_rates import base_rates, ticker_rates
+from phase6c.records import Baseline, Metrics
+from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.metrics import measure
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import validation_frame, write_frame
 
-BASE_RATES = ("train_base_rate", "trailing_base_rate")
 # The transformer's shortcut and bias alone; their predictions come from the transformer itself.
 OWN_SHORTCUT = "own_shortcut"
 
 VOLATILITY = "rv_20"
-TRAILING_DAYS = 365
 # Inverse strengths of the ridge penalty, stronger for the many columns of a window.
 TIER_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 WINDOW_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -61,8 +61,7 @@ def fit_simple(
         seed: Seed of gradient boosting.
     """
     fits = {
-        "train_base_rate": lambda: logit(np.full(len(data.val), data.base_rate)),
-        "trailing_base_rate": lambda: trailing_base_rate(data),
+        **base_rates(data),
         "volatility_logistic": lambda: _volatility(data),
         "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
         "gradient_boosting": lambda: _boosting(inner, data, seed),
@@ -75,26 +74,6 @@ def fit_simple(
 def _timed(fit: Callable[[], np.ndarray]) -> Simple:
     begun = time.perf_counter()
     return Simple(fit(), time.perf_counter() - begun)
-
-
-def trailing_base_rate(data: SearchData) -> Float64[np.ndarray, " row"]:
-    """The logit of the share of rises among the labels of the last year that were known by then.
-
-    All tickers count together. Before anything is known it is the base rate of the training.
-    """
-    blocks = (data.train, data.val)
-    y = np.concatenate([block.y for block in blocks])
-    # A label is known once the last bar that it reads has closed; the day after is the first on
-    # which a prediction may use it.
-    known_on = np.concatenate([block.label_ends for block in blocks]) + 1
-    order = np.argsort(known_on, kind="stable")
-    known_on, rises = known_on[order], np.concatenate([[0.0], np.cumsum(y[order])])
-    until = np.searchsorted(known_on, data.val.dates, side="right")
-    since = np.searchsorted(known_on, data.val.dates - TRAILING_DAYS, side="right")
-    n = until - since
-    # A rise and another day more: the logit of a year without rises stays finite.
-    rate = (rises[until] - rises[since] + 1) / (n + 2)
-    return logit(np.where(n > 0, rate, data.base_rate))
 
 
 def _volatility(data: SearchData) -> np.ndarray:
@@ -182,14 +161,16 @@ def write_predictions(
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:
     """Logistic regression and gradient boosting on the last day's features of each window.
 
-    Fitted on the train windows, scored on the val windows, on a single thread.
+    Fitted on the train windows, scored on the val windows, on a single thread. Of a panel also each
+    ticker's own rates.
     """
     models = {
         "logistic_regression": LogisticRegression(max_iter=1000),
         "gradient_boosting": boosted_trees(150, seed),
     }
     with threadpool_limits(limits=1):
-        return tuple(_fit(name, model, data) for name, model in models.items())
+        rates = (_scored(name, fit, data) for name, fit in ticker_rates(data).items())
+        return (*(_fit(name, model, data) for name, model in models.items()), *rates)
 
 
 def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
@@ -205,6 +186,14 @@ def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
     )
 
 
+def _scored(name: str, fit: Callable[[], np.ndarray], data: SearchData) -> FittedBaseline:
+    simple = _timed(fit)
+    baseline = Baseline(
+        name=name, metrics=_metrics(simple.logits, data), duration_s=simple.duration_s
+    )
+    return FittedBaseline(baseline, simple.logits)
+
+
 def _fit(
     name: str, model: LogisticRegression | HistGradientBoostingClassifier, data: SearchData
 ) -> FittedBaseline:
@@ -213,6 +202,12 @@ def _fit(
     model.fit(data.features[train.end_rows], train.y)
     loss_train = log_losses(model.decision_function(data.features[train.end_rows]), train.y).mean()
     logits = model.decision_function(data.features[val.end_rows])
-    metrics = measure(logits, val.y, val.down, data.base_rate, float(loss_train))
+    metrics = _metrics(logits, data, float(loss_train))
     baseline = Baseline(name=name, metrics=metrics, duration_s=time.perf_counter() - started)
     return FittedBaseline(baseline, logits)
+
+
+def _metrics(logits: np.ndarray, data: SearchData, loss_train: float | None = None) -> Metrics:
+    val = data.val
+    cross_section = CrossSection.of(val.dates, val.tickers, val.outcomes, data.config.horizon_days)
+    return measure(logits, val.y, val.down, data.base_rate, loss_train, cross_section)

@@ -19,8 +19,8 @@ from torch import Tensor
 from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
-from phase6c.data.cross_section import cross_sectional, is_cross_sectional, is_market_feature
 from phase6c.data.indicators.feature import Feature
+from phase6c.data.market import cross_sectional, is_cross_sectional, is_market_feature
 from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler
 from phase6c.errors import ConfigError, DataError, FolderError

@@ -21,6 +21,7 @@ from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.training_step import training_step
 from phase6c.records import Health, Measurement, Metrics, objective_value
+from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.health import diagnose
 from phase6c.statistics.metrics import measure
 
@@ -91,6 +92,10 @@ class Trainer:
         # overlapping windows of 32 days would take 32 times its memory.
         self._panel = torch.from_numpy(data.features).to(device)
         self._train_y = torch.from_numpy(data.train.y).to(device)
+        val = data.val
+        self._cross_section = CrossSection.of(
+            val.dates, val.tickers, val.outcomes, data.config.horizon_days
+        )
         self._train_rows, self._val_rows = (
             torch.from_numpy(block.end_rows).to(device) for block in (data.train, data.val)
         )
@@ -211,7 +216,7 @@ class Trainer:
         if divergence:
             metrics, health = Metrics(), Health(verdict="saturated", evidence=(divergence,))
         else:
-            metrics = measure(logits, block.y, block.down, base_rate, loss)
+            metrics = measure(logits, block.y, block.down, base_rate, loss, self._cross_section)
             health = diagnose(logits, block.y, base_rate)
         return Measurement(
             epoch=lane.epoch,

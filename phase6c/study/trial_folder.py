@@ -170,13 +170,13 @@ def validation_frame(
     )
 
 
-def read_predictions(folder: Path) -> pd.DataFrame | None:
-    """The trial's validation predictions; None if it has none.
+def read_predictions(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+    """The trial's validation predictions, or these columns of them; None if it has none.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions")
+    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions", columns)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -188,12 +188,13 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     write_whole(path, table.getvalue())
 
 
-def read_frame(path: Path, what: str) -> pd.DataFrame | None:
+def read_frame(path: Path, what: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
     """A stored table; None where there is none.
 
     Args:
         path: The Parquet file.
         what: Words for its content in the message; a study goes on without it.
+        columns: Columns to read; all unless given.
 
     Raises:
         StorageError: The file cannot be read.
@@ -203,7 +204,7 @@ def read_frame(path: Path, what: str) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        return read_table(path.read_bytes()).to_pandas()
+        return read_table(path.read_bytes(), columns).to_pandas()
     except (OSError, ValueError) as error:
         raise StorageError(
             f"{what} must be a readable Parquet file",

@@ -48,7 +48,13 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         own = rows[part]
         tickers = np.zeros(len(own), dtype=np.int16)
         ends = days[part] + 1
-        return Block(name, own, y[own], down[own], days[part], ends, tickers, border=None)
+        unknown = np.full(len(own), np.nan, dtype=np.float32)
+        return Block(
+            *(name, own, y[own], down[own], days[part], ends, tickers),
+            border=None,
+            outcomes=unknown,
+            volatility=unknown,
+        )
 
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))

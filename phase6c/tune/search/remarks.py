@@ -6,7 +6,8 @@ from collections import Counter
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
-from phase6c.data.cross_section import is_market_feature
+from phase6c.data.market import is_market_feature
+from phase6c.evaluation.base_rates import rates_differ
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.runtime.job import StudyPlan
 from phase6c.tune.search.plan import SearchPlan
@@ -49,6 +50,13 @@ def data_remarks(plan: StudyPlan) -> list[str]:
     if rarer < MIN_RARER_CLASS:
         lines.append(
             f"val holds {rarer:.0f} windows of the rarer class; figures of so few mean little."
+        )
+    rates_auc = rates_differ(plan.data) if plan.config.data.label != "vol" else None
+    if rates_auc is not None:
+        lines.append(
+            "The tickers' rates of rises differ widely: those of the earlier half of the training "
+            f"alone rank its later half with an AUC of {rates_auc:.3f}. The label vol measures the "
+            "rise in each ticker's own volatility."
         )
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features, plan.data.feature_names))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from phase6c.config import DataConfig
-from phase6c.data.cross_section import MARKET_SOURCES, cross_sectional
 from phase6c.data.leaks import check_same_day
+from phase6c.data.market import MARKET_SOURCES, cross_sectional
 from phase6c.data.preparation import prepare, prepare_search_data
 from phase6c.errors import DataError, LeakError
 
