@@ -20,7 +20,7 @@ from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.metrics import measure
 from phase6c.study.study_config import BASELINES_FILE
-from phase6c.study.trial_folder import validation_frame, write_frame
+from phase6c.study.trial_folder import validation_frames, write_frames
 
 # The transformer's shortcut and bias alone; their predictions come from the transformer itself.
 OWN_SHORTCUT = "own_shortcut"
@@ -154,8 +154,8 @@ def write_predictions(
 ) -> None:
     """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
     names = [baseline.baseline.name for baseline in fitted]
-    frame = validation_frame("name", names, [baseline.logits for baseline in fitted], data)
-    write_frame(study_folder / BASELINES_FILE, frame)
+    frames = validation_frames("name", names, [baseline.logits for baseline in fitted], data)
+    write_frames(study_folder / BASELINES_FILE, frames)
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:
