@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from phase6c.config import ModelConfig, Precision
+from phase6c.nn.attention import attend, attend_once
 
 Purpose = Literal["weights", "dropout", "order"]
+MaybeRows = TypeVar("MaybeRows", Tensor, Tensor | None)
 _STREAMS: dict[Purpose, int] = {"weights": 0, "dropout": 1, "order": 2}
 # Standard deviation of GPT-2's positions, small beside the embedded days.
 _POSITION_STD = 0.02
@@ -45,10 +47,14 @@ class LaneLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "lane row n_in"]) -> Float[Tensor, "lane row n_out"]:
         """Maps every row of a lane by the lane's own weights."""
+        return _linear(x, self.weight, self.bias)
+
+    def pieces(self, *widths: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Weight and bias of so many neighbouring outputs each."""
+        weights = torch.split(self.weight, [*widths], -1)
         if self.bias is None:
-            return torch.bmm(x, self.weight)
-        # The bias is added within the product: no second pass over the output.
-        return torch.baddbmm(self.bias, x, self.weight)
+            return [(weight, None) for weight in weights]
+        return list(zip(weights, torch.split(self.bias, [*widths], -1), strict=True))
 
 
 class LaneDropout:
@@ -110,12 +116,18 @@ class LaneDropout:
 
 
 class Block(nn.Module):
-    """Bidirectional attention, then a feed-forward net, each on a normed residual branch."""
+    """Bidirectional attention, then a feed-forward net, each on a normed residual branch.
 
-    def __init__(self, config: ModelConfig, n_lanes: int) -> None:
+    Args:
+        config: Shape of the model.
+        n_lanes: Number of lanes.
+        last_only: Whether the block returns the last token of each window alone.
+    """
+
+    def __init__(self, config: ModelConfig, n_lanes: int, last_only: bool = False) -> None:
         super().__init__()
         width, inner = config.d_model, config.d_ff_ratio * config.d_model
-        self._heads = (config.n_tokens, 3, config.n_heads, width // config.n_heads)
+        self._n_tokens, self._n_heads, self._last_only = config.n_tokens, config.n_heads, last_only
         self.qkv = LaneLinear(n_lanes, width, 3 * width)
         self.mix = LaneLinear(n_lanes, width, width)
         self.up = LaneLinear(n_lanes, width, inner)
@@ -126,18 +138,35 @@ class Block(nn.Module):
         x: Float[Tensor, "lane row d_model"],
         attention_mask: Float[Tensor, "lane row d_model"] | None,
         ff_mask: Float[Tensor, "lane row d_model"] | None,
-    ) -> Float[Tensor, "lane row d_model"]:
+    ) -> Float[Tensor, "lane out_row d_model"]:
         """Transforms the tokens of all windows, a row each; the masks scale the two branches."""
-        x = _add(x, self.mix(self._attend(self.qkv(_norm(x)))), attention_mask)
+        mixed = self.mix(self._attend(_norm(x)))
+        x = _add(self._asking(x), mixed, self._asking(attention_mask))
         inner = functional.gelu(self.up(_norm(x)))
-        return _add(x, self.down(inner), ff_mask)
+        return _add(x, self.down(inner), self._asking(ff_mask))
 
-    def _attend(self, qkv: Tensor) -> Tensor:
-        lanes, rows, _ = qkv.shape
+    def _attend(self, x: Tensor) -> Tensor:
+        lanes, rows, width = x.shape
         # Windows of all lanes are alike to attention, so that lane and batch share an axis.
-        query, key, value = qkv.view(-1, *self._heads).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        return mixed.transpose(1, 2).reshape(lanes, rows, -1)
+        windows = (lanes * rows // self._n_tokens, self._n_tokens)
+        if self._n_tokens == 1:
+            # It attends to itself alone, whatever query and key say.
+            _, of_value = self.qkv.pieces(2 * width, width)
+            mixed = _linear(x, *of_value)
+        elif self._last_only:
+            of_query, of_others = self.qkv.pieces(width, 2 * width)
+            query = _linear(self._asking(x), *of_query).reshape(-1, width)
+            key, value = _linear(x, *of_others).view(*windows, -1).chunk(2, dim=-1)
+            mixed = attend_once(query, key, value, self._n_heads)
+        else:
+            mixed = attend(self.qkv(x).view(*windows, -1), self._n_heads)
+        return mixed.view(lanes, -1, width)
+
+    def _asking(self, rows: MaybeRows) -> MaybeRows:
+        """The rows that the block returns, of those of all tokens."""
+        if rows is None or not self._last_only:
+            return rows
+        return rows[:, self._n_tokens - 1 :: self._n_tokens]
 
 
 class LaneTransformer(nn.Module):
@@ -167,7 +196,11 @@ class LaneTransformer(nn.Module):
         self._bfloat16 = precision == "bfloat16"
         self.embed = LaneLinear(n_lanes, config.patch_days * n_features, config.d_model)
         self.positions = nn.Parameter(torch.empty(n_lanes, 1, config.n_tokens, config.d_model))
-        self.blocks = nn.ModuleList(Block(config, n_lanes) for _ in range(config.n_layers))
+        pools_last, last = config.pooling == "last", config.n_layers - 1
+        self.blocks = nn.ModuleList(
+            Block(config, n_lanes, last_only=pools_last and layer == last)
+            for layer in range(config.n_layers)
+        )
         self.head = LaneLinear(n_lanes, config.d_model, 1)
         self.shortcut = LaneLinear(n_lanes, n_features, 1, bias=False) if config.shortcut else None
 
@@ -185,9 +218,9 @@ class LaneTransformer(nn.Module):
         # Head and shortcut stay outside: a logit in bfloat16 has two or three digits.
         with torch.autocast(windows.device.type, torch.bfloat16, enabled=self._bfloat16):
             hidden = _norm(self._encode(windows, dropout))
-        hidden = hidden.view(lanes, batch, *self.positions.shape[2:])
-        # The last token holds the newest days, the ones that the label follows.
-        pooled = hidden.mean(2) if self.config.pooling == "mean" else hidden[:, :, -1]
+        # Of all tokens, or of the last token, which holds the newest days: the ones that the label
+        # follows.
+        pooled = hidden.view(lanes, batch, -1, self.config.d_model).mean(2)
         logits = self.head(pooled)
         if self.shortcut is not None:
             logits = logits + self.shortcut(windows[:, :, -1])
@@ -309,6 +342,11 @@ def _count_parts(one_layer: ModelConfig, n_features: int) -> tuple[int, int]:
         sum(weight.numel() for weight in part.parameters()) for part in (model, model.blocks[0])
     )
     return total - block, block
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    # The bias is added within the product: no second pass over the output.
+    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
 
 
 def _norm(x: Tensor) -> Tensor:

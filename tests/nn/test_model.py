@@ -76,15 +76,30 @@ def test_untrained_model_predicts_the_base_rate(trial: Build) -> None:
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 @pytest.mark.parametrize("shortcut", [False, True])
-def test_lane_state_is_that_of_plain_modules(
-    trial: Build, plain_transformer: type[nn.Module], pooling: str, shortcut: bool
+@pytest.mark.parametrize(("context_days", "patch_days"), [(8, 2), (4, 4), (1, 1)])
+def test_a_lane_is_the_model_of_plain_modules(
+    trial: Build,
+    plain_transformer: type[nn.Module],
+    pooling: str,
+    shortcut: bool,
+    context_days: int,
+    patch_days: int,
 ) -> None:
-    config = trial(pooling=pooling, shortcut=shortcut, n_layers=3).model
+    shape = {"context_days": context_days, "patch_days": patch_days, "n_layers": 3}
+    config = trial(pooling=pooling, shortcut=shortcut, **shape).model
     model = built(config, [0, 1])
     plain = plain_transformer(config, N_FEATURES).eval()
     plain.load_state_dict(model.lane_state(1))
-    windows = windows_of(2)
-    torch.testing.assert_close(model(windows)[1], plain(windows[1]), rtol=1e-5, atol=1e-5)
+    windows = windows_of(2, context_days)
+    logits, expected = model(windows)[1], plain(windows[1])
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+    logits.sum().backward()
+    expected.sum().backward()
+    gradients = {name: one.grad for name, one in model.named_parameters()}
+    for name, parameter in plain.named_parameters():
+        own = gradients[name][1]
+        own = own.mT if name.endswith(".weight") else own.squeeze(0)
+        torch.testing.assert_close(own, parameter.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_lane_state_goes_back_into_any_lane(trial: Build) -> None:

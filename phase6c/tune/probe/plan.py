@@ -21,7 +21,7 @@ from phase6c.config import (
 )
 from phase6c.errors import ConfigError, Phase6cError
 from phase6c.records import Trial
-from phase6c.space.references import TOKENS
+from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.ledger import Trials
 from phase6c.tune.probe.bases import Base
@@ -186,7 +186,7 @@ class ProbePlan:
             return str(error.value)
         # The rule binds only where it has bound the search of the study.
         holds = TOKENS.allows(config.flat())
-        kept = TOKENS.name in self.study.config.space["rules"]
+        kept = TOKENS.name in rules_of_today(self.study.config.space["rules"])
         return f"against the rule that {TOKENS.name}" if kept and not holds else None
 
 
