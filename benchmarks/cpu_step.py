@@ -24,7 +24,8 @@ from plain_transformer import PlainTransformer
 from torch.nn import functional
 
 from phase6c.config import ModelConfig, OptimConfig, Precision
-from phase6c.nn.model import LaneDropout, LaneTransformer, count_parameters
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer, count_parameters
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.training_step import training_step
 from phase6c.space.shapes import model_of

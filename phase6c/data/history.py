@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from phase6c.config import DataConfig
+from phase6c.data.catalogue import logged_features
 from phase6c.data.leaks import check_scaler, check_search_data
 from phase6c.data.rows import Rows
-from phase6c.data.scaling import Scaler
+from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.data.splits import Fold, Span
 from phase6c.data.summary import DataSummary
 from phase6c.data.windows import Block, SearchData
@@ -85,6 +86,8 @@ class History:
         last = train_span.last if out_span is None else out_span.last
         kept = (self.rows.dates <= last) & (self.rows.days >= self.lookback_days)
         rows, panel = self.rows.take(kept), self.features[kept]
+        logged = logged_features(self.feature_names) if self.config.logs else ()
+        log_in_place(panel, self.feature_names, logged)
         # Each border is where the next block begins, whatever the spans themselves say.
         train = _block("train", train_span, rows, train_border)
         out = _block("val", out_span, rows, border)
@@ -105,6 +108,7 @@ class History:
             config=self.config,
             digest=self.digest,
             scaler=scaler,
+            logged=logged,
             summary=self.summary,
         )
         check_search_data(data)
@@ -123,4 +127,5 @@ def _block(name: str, span: Span | None, rows: Rows, border: np.datetime64 | Non
         label_ends=rows.label_ends[end_rows],
         tickers=rows.tickers[end_rows].astype(np.int16),
         border=border,
+        coming=rows.coming[end_rows].astype(np.float32),
     )

@@ -113,11 +113,11 @@ def _digest(
 
     Other code that makes the same data is no change: labels and features enter by the blocks'
     base rates and the features' moments. The moments are rounded, since the last digits of sums
-    differ between processors.
+    differ between processors. Logs and scaling show in the moments.
     """
     # The bars' own digest tells what was left out of them.
     made = summary.model_dump(mode="json", exclude={"notes", "dropped"})
-    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple"})
+    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple", "logs"})
     moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
     names = [feature.name for feature in features]
     return digest_of({"made": made, "asked": asked, "features": names, "moments": moments})

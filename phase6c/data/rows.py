@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from phase6c.config import DataConfig
 from phase6c.data.bars import dates_of, days_before, segments
-from phase6c.data.labels import label_down, label_up
+from phase6c.data.labels import coming_moves, label_down, label_up
 from phase6c.data.splits import WARMUP_DAYS, Span
 
 
@@ -28,6 +28,8 @@ class Rows:
             is not full.
         up: Labels; NaN where there is none.
         down: Mirrored labels.
+        coming: Log range and log absolute return of the days that the label reads; NaN where there
+            are none.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,7 @@ class Rows:
     label_ends: Shaped[np.ndarray, " row"]
     up: Float64[np.ndarray, " row"]
     down: Float64[np.ndarray, " row"]
+    coming: Float64[np.ndarray, "row target"]
 
     @classmethod
     def of(cls, bars: Mapping[str, pd.DataFrame], config: DataConfig) -> Rows:
@@ -53,6 +56,7 @@ class Rows:
             ),
             up=np.concatenate([label_up(frame, config) for frame in frames]),
             down=np.concatenate([label_down(frame, config) for frame in frames]),
+            coming=np.concatenate([coming_moves(frame, config) for frame in frames]),
         )
 
     @property
@@ -63,7 +67,7 @@ class Rows:
     def take(self, kept: Bool[np.ndarray, " row"]) -> Rows:
         """The rows of a mask, and the tickers that still have rows."""
         present, tickers = np.unique(self.tickers[kept], return_inverse=True)
-        arrays = ("days", "dates", "label_ends", "up", "down")
+        arrays = ("days", "dates", "label_ends", "up", "down", "coming")
         taken = {name: getattr(self, name)[kept] for name in arrays}
         return Rows(tuple(self.names[code] for code in present), tickers, **taken)
 
@@ -71,7 +75,8 @@ class Rows:
         """The rows without the labels that read a bar from `border` on."""
         known = self.label_ends < border
         up, down = (np.where(known, label, np.nan) for label in (self.up, self.down))
-        return replace(self, up=up, down=down)
+        coming = np.where(known[:, None], self.coming, np.nan)
+        return replace(self, up=up, down=down, coming=coming)
 
     def windows_in(self, span: Span) -> Int64[np.ndarray, " window"]:
         """The rows in which the block's windows end, ordered by date, then ticker."""

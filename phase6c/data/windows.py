@@ -27,6 +27,8 @@ class Block:
         label_ends: Last day that each label reads, datetime64[D].
         tickers: Indices into `SearchData.tickers`.
         border: The first date that no label may read; None if the bars end before.
+        coming: Log range and log absolute return of the days that the label reads; NaN where the
+            bars do not tell.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Block:
     label_ends: Shaped[np.ndarray, " window"]
     tickers: Int16[np.ndarray, " window"]
     border: np.datetime64 | None
+    coming: Float32[np.ndarray, "window target"]
 
     def __repr__(self) -> str:
         span = f", {self.dates[0]} to {self.dates[-1]}" if len(self) else ""
@@ -62,6 +65,7 @@ class SearchData:
         config: Data configuration that all of it was made by.
         digest: SHA-256 of the bars, the configuration, the labels and the moments.
         scaler: Moments that the features were scaled by.
+        logged: Names of the features whose logs were taken before they were scaled.
         summary: Dates, row counts and base rates of the blocks.
     """
 
@@ -76,6 +80,7 @@ class SearchData:
     config: DataConfig
     digest: str
     scaler: Scaler
+    logged: tuple[str, ...]
     summary: DataSummary
 
     def __repr__(self) -> str:

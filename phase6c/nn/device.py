@@ -9,7 +9,9 @@ from collections.abc import Callable
 import torch
 
 from phase6c.config import ModelConfig, OptimConfig, Precision
-from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.data.labels import N_TARGETS
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.training_step import training_step
 
@@ -75,10 +77,12 @@ def measure_step_s(
         network = LaneTransformer(model, n_features, precision=precision)
         windows = torch.ones(1, batch_size, model.context_days, n_features)
         y = torch.zeros(1, batch_size)
+        coming = torch.zeros(1, batch_size, N_TARGETS)
     network.initialise([0], base_rate=0.5)
     optimiser = LaneAdamW(network, [OptimConfig(learning_rate=1e-4)])
-    dropout = LaneDropout([model.dropout], [0], device)
-    return _seconds(lambda: training_step(network, optimiser, windows, y, dropout), device)
+    dropout = LaneDropout([model.dropout], [0], device, model.members)
+    parts = (network, optimiser, windows, y, dropout)
+    return _seconds(lambda: training_step(*parts, coming=coming), device)
 
 
 def _product_s(model: ModelConfig, dtype: torch.dtype, device: torch.device) -> float:

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from phase6c.config import Record, TrialConfig
+from phase6c.data.scaling import bin_edges
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError
 from phase6c.statistics.calibrators import Calibrator
@@ -69,25 +70,38 @@ class ModelInfo(Record):
 
 
 class StoredScaler(Record):
-    """The features' moments, as JSON: a row for all tickers, or a row for each of `tickers`."""
+    """What turns features into a model's input, as JSON.
+
+    Attributes:
+        feature_names: Names of the features.
+        tickers: Tickers that the model was fitted on.
+        mean, scale: Moments of the features: a row for all tickers, or one for each of them.
+        logged: Features whose logs are taken before they are scaled.
+        edges: Edges of each scaled feature's bins; none without bins.
+    """
 
     feature_names: tuple[str, ...]
     tickers: tuple[str, ...]
     mean: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
+    logged: tuple[str, ...] = ()
+    edges: tuple[tuple[float, ...], ...] = ()
 
     def __repr__(self) -> str:
         n_features, n_rows = len(self.feature_names), len(self.mean)
         return f"StoredScaler({counted(n_rows, 'row')} of {counted(n_features, 'feature')})"
 
     @classmethod
-    def of(cls, data: SearchData) -> StoredScaler:
-        """The scaler of a trial's data."""
+    def of(cls, data: SearchData, bins: int = 0) -> StoredScaler:
+        """The scaler of a trial's data, with so many bins of each feature."""
+        edges = bin_edges(data.features, data.train.end_rows, bins).tolist() if bins else []
         return cls(
             feature_names=data.feature_names,
             tickers=data.tickers,
             mean=tuple(map(tuple, data.scaler.mean.tolist())),
             scale=tuple(map(tuple, data.scaler.scale.tolist())),
+            logged=data.logged,
+            edges=tuple(map(tuple, edges)),
         )
 
 

@@ -21,7 +21,7 @@ from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_fra
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.panel import feature_code_digest, feature_panel
-from phase6c.data.scaling import Scaler
+from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.nn.checkpoint import are_finite
 from phase6c.nn.device import pick_device
@@ -93,6 +93,8 @@ class Model:
             self._model = LaneTransformer(
                 info.trial.model, len(info.feature_names), len(weights), info.trial.train.precision
             )
+        if info.trial.model.bins:
+            self._model.set_bin_edges(torch.tensor(scaler.edges, device=self._device))
         for lane, state in enumerate(weights):
             self._model.load_lane(lane, state)
 
@@ -155,6 +157,7 @@ class Model:
         starts = np.append(0, np.cumsum(lengths)[:-1])
         # A copy, since the panel may be shared with the cache of features.
         panel = np.array(feature_panel(bars, self._features, None))
+        log_in_place(panel, self.info.feature_names, self._scaler.logged)
         self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
         dates = np.concatenate([dates_of(frame) for frame in frames.values()])
         tickers = np.repeat(list(frames), lengths)
@@ -277,6 +280,9 @@ def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None
         [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
     ):
         raise damaged(folder / SCALER_FILE, "moments of other features than the model's")
+    bins = info.trial.model.bins
+    if [len(row) for row in scaler.edges] != ([bins + 1] * len(info.feature_names) if bins else []):
+        raise damaged(folder / SCALER_FILE, "edges of other bins than the model's")
 
 
 def _weights(path: Path) -> dict[str, Tensor]:

@@ -48,7 +48,11 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         own = rows[part]
         tickers = np.zeros(len(own), dtype=np.int16)
         ends = days[part] + 1
-        return Block(name, own, y[own], down[own], days[part], ends, tickers, border=None)
+        # What is to come is told by the first feature, and not at all of some windows.
+        coming = np.stack([features[own, 0], -features[own, 0]], axis=1)
+        coming[::7] = np.nan
+        block = (name, own, y[own], down[own], days[part], ends, tickers)
+        return Block(*block, border=None, coming=coming)
 
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))
@@ -72,6 +76,7 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         config=DataConfig(),
         digest="planted",
         scaler=Scaler(np.zeros((1, width)), np.ones((1, width))),
+        logged=(),
         summary=DataSummary(
             train=summary(train),
             val=last,

@@ -34,10 +34,10 @@ CALIBRATOR = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array(
 
 
 def make_model(
-    folder: Path, bars: Bars, scaling: str = "pooled", seeds: Sequence[int] = SEEDS
+    folder: Path, bars: Bars, seeds: Sequence[int] = SEEDS, **fields: Any
 ) -> tuple[SearchData, Trainer]:
     """Writes a model after one epoch; the data and the trainers that it came of."""
-    trials = [TrialConfig.from_flat({**VALUES, "scaling": scaling, "seed": seed}) for seed in seeds]
+    trials = [TrialConfig.from_flat({**VALUES, **fields, "seed": seed}) for seed in seeds]
     data = prepare_search_data(bars, trials[0].data)
     trainer = Trainer(trials, data)
     trainer.train_only()
@@ -58,5 +58,5 @@ def make_model(
     lanes = zip(seeds, trainer.lanes, strict=True)
     weights = {seed: weights_bytes(lane.weights()) for seed, lane in lanes}
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder, info, StoredScaler.of(data), CALIBRATOR, weights)
+    write_model(folder, info, StoredScaler.of(data, info.trial.model.bins), CALIBRATOR, weights)
     return data, trainer

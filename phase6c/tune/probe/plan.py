@@ -10,6 +10,7 @@ from typing import Any
 
 from phase6c.analysis.contrasts import Pair
 from phase6c.config import (
+    SEARCHED_TRAIN_FIELDS,
     ModelConfig,
     OptimConfig,
     TrialConfig,
@@ -29,7 +30,7 @@ from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.wording import listed
 
 # Fields that can change while the study keeps its bars, blocks and epochs.
-VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
+VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, *SEARCHED_TRAIN_FIELDS)
 
 # Sets the seeds of probes apart from the seeds of a search; last and not zero, see `drawn_seed`.
 _PROBE = 2
@@ -212,8 +213,8 @@ def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
     others = [name for name in vary if name not in VARIABLE]
     if others:
         raise ConfigError(
-            "A probe varies the model, its optimiser or the batch size, on the study's own data "
-            "and for all of its epochs",
+            "A probe varies the model, its optimiser, batch size or half-life, on the study's own "
+            "data and for all of its epochs",
             ", ".join(others),
             f"Vary {', '.join(VARIABLE)}, or start another study.",
         )
