@@ -37,9 +37,10 @@ def use_one_thread() -> None:
 def faster_precision(
     model: ModelConfig, n_features: int, batch_size: int, device: torch.device
 ) -> Precision:
-    """The precision in which training is faster here, by a quick measurement.
+    """The precision in which training this shape is faster here, by a quick measurement.
 
-    A single layer is measured, since all layers of a shape take the same time.
+    The shape is measured at its depth: what is done once a step in float32 weighs less in a deeper
+    one, and the last block may compute a single token.
 
     Args:
         model: Shape of the model.
@@ -51,9 +52,10 @@ def faster_precision(
         model, torch.float32, device
     ):
         return "float32"
-    one_layer = model.model_copy(update={"n_layers": 1})
-    coarse = measure_step_s(one_layer, n_features, batch_size, "bfloat16", device)
-    fine = measure_step_s(one_layer, n_features, batch_size, "float32", device)
+    coarse, fine = (
+        measure_step_s(model, n_features, batch_size, precision, device)
+        for precision in ("bfloat16", "float32")
+    )
     return "bfloat16" if coarse <= _WORTHWHILE * fine else "float32"
 
 
