@@ -27,10 +27,10 @@ class ModelInfo(Record):
     """The description and origin of a model; stored as config.json.
 
     Attributes:
-        trial: Configuration of a member; the seed is that of the first member.
-        seeds: Seeds of the members.
+        trial: Configuration of the trainings; its seed is that of the first one.
+        seeds: Seeds of the trainings, whose probabilities are averaged.
         feature_names: Features in the order of the input.
-        n_params: Number of parameters of a member.
+        n_params: Number of parameters of a training.
         bar_days: Median distance of two bars in days, 1 for daily bars.
         sources, bars_digest: Bars that the model was fitted on.
         fitted_through: Last date that any of its labels has read.
@@ -61,9 +61,9 @@ class ModelInfo(Record):
     @property
     def text(self) -> str:
         """The model in a few words."""
-        n_members, n_features = len(self.seeds), len(self.feature_names)
+        n_seeds, n_features = len(self.seeds), len(self.feature_names)
         return (
-            f"{self.trial.data.target}, {counted(n_members, 'member')} of "
+            f"{self.trial.data.target}, {counted(n_seeds, 'seed')} of "
             f"{counted(self.n_params, 'parameter')}, {counted(n_features, 'feature')}, fitted "
             f"through {self.fitted_through}"
         )
@@ -105,9 +105,9 @@ class StoredScaler(Record):
         )
 
 
-def weights_file(seed: int, n_members: int) -> str:
-    """The name of the file with a member's weights."""
-    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
+def weights_file(seed: int, n_seeds: int) -> str:
+    """The name of the file with a training's weights."""
+    return SINGLE_WEIGHTS_FILE if n_seeds == 1 else f"model_{seed}.safetensors"
 
 
 def write_model(
@@ -122,7 +122,7 @@ def write_model(
     Args:
         folder: Existing folder of the model.
         info, scaler, calibrator: Records of the model, see their classes.
-        weights: Weights of each member in the safetensors format, by seed.
+        weights: Weights of each training in the safetensors format, by seed.
 
     Raises:
         StorageError: A file cannot be written.

@@ -55,18 +55,18 @@ class Predictions:
     Attributes:
         dates: Last day of each window, datetime64[D].
         tickers: Ticker of each window.
-        logits: Logits of each member, not calibrated.
+        logits: Logits of each seed, not calibrated.
         shortcut: Logits of shortcut and bias alone; None without a shortcut.
     """
 
     dates: Shaped[np.ndarray, " row"]
     tickers: Shaped[np.ndarray, " row"]
-    logits: Float64[np.ndarray, "member row"]
-    shortcut: Float64[np.ndarray, "member row"] | None
+    logits: Float64[np.ndarray, "seed row"]
+    shortcut: Float64[np.ndarray, "seed row"] | None
 
     def __repr__(self) -> str:
-        n_members, n_rows = self.logits.shape
-        return f"Predictions({counted(n_rows, 'row')}, {counted(n_members, 'member')})"
+        n_seeds, n_rows = self.logits.shape
+        return f"Predictions({counted(n_rows, 'row')}, {counted(n_seeds, 'seed')})"
 
 
 class Model:
@@ -88,7 +88,7 @@ class Model:
         self.calibrator = calibrator
         self._scaler = scaler
         self._device = pick_device()
-        # The members are lanes of a single model, which read the same windows.
+        # The seeds are lanes of a single model, which read the same windows.
         with self._device:
             self._model = LaneTransformer(
                 info.trial.model, len(info.feature_names), len(weights), info.trial.train.precision
@@ -112,7 +112,7 @@ class Model:
             "bars": info.sources,
             "fitted through": info.fitted_through,
             "seeds": info.seeds,
-            "parameters of each member": info.n_params,
+            "parameters of each seed": info.n_params,
             "calibrator": f"{self.calibrator.kind}: {self.calibrator.formula}",
             "threshold": info.threshold,
             "code": info.code_version,
@@ -150,7 +150,7 @@ class Model:
         return pd.DataFrame({"date": dates, "ticker": predicted.tickers, "p": p})
 
     def predictions(self, bars: Bars) -> Predictions:
-        """The logits of each member before average and calibration; see `predict`."""
+        """The logits of each seed before average and calibration; see `predict`."""
         frames = ticker_frames(bars)
         self._check_bars(bars, frames)
         lengths = np.array([len(frame) for frame in frames.values()])
