@@ -16,7 +16,8 @@ from plain_transformer import PlainTransformer
 from torch.nn import functional
 
 from phase6c.config import ModelConfig, OptimConfig
-from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.training_step import training_step
 

@@ -23,6 +23,8 @@ Tier = Literal["a20", "a50", "a100", "a200"]
 Scaling = Literal["pooled", "per_ticker", "cross_section"]
 Market = Literal["off", "on"]
 Precision = Literal["float32", "bfloat16"]
+Auxiliary = Literal["none", "range"]
+HalfLife = Annotated[int, Field(ge=1)] | Literal["none"]
 
 # The smaller the better; of all others more is better.
 LOSSES: tuple[Objective, ...] = ("log_loss", "refinement")
@@ -50,7 +52,21 @@ class Record(BaseModel):
 
 
 class ModelConfig(Record):
-    """The shape of a transformer classifier."""
+    """The shape of a transformer classifier.
+
+    Attributes:
+        n_layers, d_model, n_heads: Blocks, width of a token, and heads that share it.
+        d_ff_ratio: Width of the feed-forward nets, in widths of a token.
+        context_days, patch_days: Days of a window and of a token.
+        pooling: Whether the head reads the mean of all tokens or the last token.
+        shortcut: Whether the last day's features also go straight into the logit.
+        bins: Number of bins that each feature's train values are cut into, for a piecewise-linear
+            encoding; 0 for the features as they are.
+        auxiliary: What else is learnt beside the label: nothing, or the range of the coming days.
+        members: Number of small models that are trained side by side and averaged in the logit;
+            together they have the parameters that are counted.
+        dropout: Share of a branch's values that are dropped in training.
+    """
 
     n_layers: int = Field(ge=1)
     d_model: int = Field(ge=2)
@@ -60,6 +76,9 @@ class ModelConfig(Record):
     patch_days: int = Field(ge=1, le=16)
     pooling: Literal["mean", "last"] = "mean"
     shortcut: bool = True
+    bins: int = Field(default=0, ge=0, le=64)
+    auxiliary: Auxiliary = "none"
+    members: int = Field(default=1, ge=1, le=64)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @property
@@ -106,6 +125,7 @@ class DataConfig(Record):
             or are ranked within each day.
         market: Whether the panel has the mean, spread and rank of chosen features over the tickers
             of the day; see `phase6c.data.market`.
+        logs: Whether volatility-like and volume-like features are scaled by their logs.
         train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
             rest.
     """
@@ -117,6 +137,7 @@ class DataConfig(Record):
     vol_multiple: float | None = Field(default=None, gt=0, le=10)
     scaling: Scaling = "pooled"
     market: Market = "off"
+    logs: bool = False
     train_fraction: float = Field(default=0.60, gt=0, lt=1)
     val_fraction: float = Field(default=0.15, gt=0, lt=1)
     cal_fraction: float = Field(default=0.10, gt=0, lt=1)
@@ -188,6 +209,9 @@ class TrainConfig(Record):
         windows_per_epoch: Windows per epoch, of which all are seen before any is seen again; None
             for all windows.
         learning_rate_factor: What the learning rate of the configuration is multiplied by.
+        half_life_days: Calendar days with which a window's weight in the loss halves, counted back
+            from the last train day; none for equal weights. Base rate, scaler and bins are those of
+            all train windows alike, and so is every metric; the loss on train is the weighted one.
         precision: Type of numbers in matrix products.
         objective: Metric that the best epoch is chosen by.
     """
@@ -197,6 +221,7 @@ class TrainConfig(Record):
     batch_size: int = Field(default=64, ge=1)
     windows_per_epoch: int | None = Field(default=None, ge=1)
     learning_rate_factor: float = Field(default=1.0, gt=0)
+    half_life_days: HalfLife = "none"
     precision: Precision = "float32"
     objective: Objective = "auc"
 
@@ -223,6 +248,10 @@ class TrainConfig(Record):
             usual = TrainConfig.model_fields["batch_size"].default
             settled["learning_rate_factor"] = (LARGE_BATCH_SIZE / usual) ** 0.5
         return self.model_copy(update=settled)
+
+
+# Fields of a training that a search may vary, beside those of model and optimiser.
+SEARCHED_TRAIN_FIELDS = ("batch_size", "half_life_days")
 
 
 class TrialConfig(Record):

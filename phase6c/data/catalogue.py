@@ -124,6 +124,11 @@ def tier_features(tier: Tier, columns: Iterable[str]) -> tuple[Feature, ...]:
     return tuple(feature for feature in features if present.issuperset(feature.needs))
 
 
+def logged_features(names: Iterable[str]) -> tuple[str, ...]:
+    """Of these features, those whose log may be taken before they are scaled."""
+    return tuple(name for name in names if FEATURES[name].log)
+
+
 def compute_features(
     frame: pd.DataFrame, features: Sequence[Feature]
 ) -> Float64[np.ndarray, "day feature"]:

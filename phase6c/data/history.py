@@ -25,6 +25,7 @@ class History:
 
     Attributes:
         features: Features of each row, not scaled; NaN before each feature's lookback.
+        logged: Names of the features whose logs were taken.
         rows: Dates and labels of the same rows.
         feature_names: Names of the panel's columns.
         lookback_days: Day of a ticker from which on every feature is there.
@@ -36,6 +37,7 @@ class History:
     features: Float32[np.ndarray, "row feature"]
     rows: Rows
     feature_names: tuple[str, ...]
+    logged: tuple[str, ...]
     lookback_days: int
     config: DataConfig
     digest: str
@@ -114,6 +116,7 @@ class History:
             config=self.config,
             digest=self.digest,
             scaler=scaler,
+            logged=self.logged,
             summary=self.summary,
         )
         check_search_data(data)
@@ -146,4 +149,5 @@ def _block(name: str, span: Span | None, rows: Rows, border: np.datetime64 | Non
         border=border,
         outcomes=rows.outcomes[end_rows].astype(np.float32),
         volatility=rows.volatility[end_rows].astype(np.float32),
+        coming=rows.coming[end_rows].astype(np.float32),
     )

@@ -19,6 +19,11 @@ VOLATILITY_DAYS = 20
 # A price that touches its target may miss it by the rounding of their product.
 ROUNDING = 1e-9
 
+# Log range and log absolute return of the coming days, the targets of an auxiliary head.
+N_TARGETS = 2
+# A smaller range or return is a matter of ticks, whose logs would outweigh all others.
+_SMALLEST_MOVE = 1e-3
+
 # What each label reads of the bars.
 LABEL_COLUMNS: dict[Label, tuple[str, ...]] = {
     "high": ("high", "low", "close"),
@@ -74,6 +79,18 @@ def trailing_volatility(frame: pd.DataFrame, config: DataConfig) -> Float64[np.n
     return _by_segment(frame, config, lambda part, _: _daily_volatility(part))
 
 
+def coming_moves(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, "day target"]:
+    """Log range and log absolute return of days t+1..t+h, whatever the label.
+
+    The range is the log of the highest high over the lowest low of those days, the return that
+    from close[t] to close[t+h]; each at least .001 before its own log is taken.
+
+    Returns:
+        Two targets for each day; NaN on the last h days, and all ranges without highs and lows.
+    """
+    return _by_segment(frame, config, _coming_moves)
+
+
 def _by_segment(
     frame: pd.DataFrame, config: DataConfig, label: Callable[[pd.DataFrame, DataConfig], np.ndarray]
 ) -> np.ndarray:
@@ -102,6 +119,22 @@ def _outcome(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
 
 def _daily_volatility(frame: pd.DataFrame) -> np.ndarray:
     return return_deviation(log_return(frame["close"].to_numpy()), VOLATILITY_DAYS)
+
+
+def _coming_moves(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+    days, moves = config.horizon_days, np.full((len(frame), N_TARGETS), np.nan)
+    if len(frame) <= days:
+        return moves
+    log_close = np.log(frame["close"].to_numpy())
+    moves[:-days, 1] = np.abs(log_close[days:] - log_close[:-days])
+    if "high" in frame and "low" in frame:
+        highs, lows = (
+            sliding_window_view(np.log(frame[name].to_numpy()[1:]), days)
+            for name in ("high", "low")
+        )
+        moves[:-days, 0] = highs.max(axis=1) - lows.min(axis=1)
+    logs: np.ndarray = np.log(np.maximum(moves, _SMALLEST_MOVE))
+    return logs
 
 
 def _decisive_prices(frame: pd.DataFrame, extreme: str, config: DataConfig) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 from phase6c.config import DataConfig, Scaling
 from phase6c.data.bars import dates_of
 from phase6c.data.indicators.feature import Feature
-from phase6c.data.labels import label_down, label_up
+from phase6c.data.labels import coming_moves, label_down, label_up
 from phase6c.data.market import cross_sectional
 from phase6c.data.panel import ticker_features
 from phase6c.data.scaling import MIN_TICKER_WINDOWS, Scaler
@@ -140,7 +140,7 @@ def check_labels(
     tickers: Sequence[str],
     config: DataConfig,
 ) -> None:
-    """Checks that the block's labels are the same without any bar from its border on.
+    """Checks that labels and coming moves are the same without any bar from the block's border on.
 
     Args:
         block: Windows and their labels.
@@ -158,10 +158,12 @@ def check_labels(
             frame = frame[dates_of(frame) < block.border]
         dates, asked = dates_of(frame), block.dates[own]
         rows = np.minimum(np.searchsorted(dates, asked), len(dates) - 1)
+        coming = coming_moves(frame, config)[rows].astype(np.float32)
         same = (
             (dates[rows] == asked)
             & (label_up(frame, config)[rows] == block.y[own])
             & ((label_down(frame, config)[rows] == 1) == block.down[own])
+            & np.isclose(coming, block.coming[own], equal_nan=True).all(axis=1)
         )
         if not same.all():
             date = asked[np.argmin(same)]

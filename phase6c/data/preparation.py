@@ -10,7 +10,7 @@ import numpy as np
 
 from phase6c.config import DataConfig, digest_of
 from phase6c.data.bars import Bars, ticker_frames
-from phase6c.data.catalogue import TIERS, tier_features
+from phase6c.data.catalogue import TIERS, logged_features, tier_features
 from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
@@ -18,7 +18,7 @@ from phase6c.data.leaks import check_causal, check_labels, check_not_known, chec
 from phase6c.data.market import check_several_tickers, cross_sectional
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
-from phase6c.data.scaling import Scaler
+from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.data.splits import TEST, Fold, Splits, split_dates
 from phase6c.data.summary import DataSummary, summarise
 from phase6c.data.windows import SearchData
@@ -75,6 +75,8 @@ def _history(bars: Bars, config: DataConfig, cache: Path | None) -> tuple[Histor
     longest = int(np.argmax(np.bincount(rows.tickers)))
     check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
     names = [feature.name for feature in features]
+    logged = logged_features(names) if config.logs else ()
+    log_in_place(panel, names, logged)
     wider, columns = cross_sectional(panel, names, rows.dates, config)
     if wider is not panel:
         check_same_day(wider, panel, names, rows.dates, config)
@@ -82,6 +84,7 @@ def _history(bars: Bars, config: DataConfig, cache: Path | None) -> tuple[Histor
         features=wider,
         rows=rows,
         feature_names=columns,
+        logged=logged,
         lookback_days=max(feature.lookback_days for feature in features),
         config=config,
         digest="",
@@ -134,11 +137,12 @@ def _digest(summary: DataSummary, scaler: Scaler, names: Sequence[str], config: 
 
     Other code that makes the same data is no change: labels and features enter by the blocks'
     base rates and the features' moments. The moments are rounded, since the last digits of sums
-    differ between processors.
+    differ between processors. Logs and scaling show in the moments.
     """
     # The bars' own digest tells what was left out of them.
     made = summary.model_dump(mode="json", exclude={"notes", "dropped"})
-    # The names of its columns tell whether there is a market.
-    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple", "market"})
+    # Names and moments of the columns tell whether there is a market, and logs.
+    given = {"threshold", "vol_multiple", "market", "logs"}
+    asked = config.model_dump(mode="json", exclude=given)
     moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
     return digest_of({"made": made, "asked": asked, "features": list(names), "moments": moments})

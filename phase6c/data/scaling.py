@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from phase6c.config import Scaling
 
 # Scaled features beyond this many standard deviations are clipped.
 CLIP = 8.0
+# A smaller volatility or volume ratio is a rounding of nothing; its log would outweigh all others.
+SMALLEST_LOGGED = np.float32(1e-4)
 # A ticker with fewer train windows is scaled by the moments of all tickers together.
 MIN_TICKER_WINDOWS = 60
 # A smaller deviation, beside the mean or alone, is a rounding error of equal values.
@@ -80,6 +83,44 @@ class Scaler:
             # A crash is dozens of deviations away from calm years; unclipped it would rule the
             # gradient.
             np.clip(part, -CLIP, CLIP, out=part)
+
+
+def log_in_place(
+    panel: Float32[np.ndarray, "row feature"], names: Sequence[str], logged: Collection[str]
+) -> None:
+    """Takes the natural log of some features, of at least a ten-thousandth."""
+    for column, name in zip(panel.T, names, strict=True):
+        if name in logged:
+            np.log(np.maximum(column, SMALLEST_LOGGED), out=column)
+
+
+def bin_edges(
+    panel: Float32[np.ndarray, "row feature"], rows: Int64[np.ndarray, " window"], n_bins: int
+) -> Float32[np.ndarray, "feature edge"]:
+    """The edges of bins that hold equal shares of the train windows, for each feature.
+
+    All tickers and all days count alike, whatever their weights in the loss.
+
+    Args:
+        panel: Scaled features.
+        rows: Panel row of each train window's last day.
+        n_bins: Number of bins, an edge less than the result has.
+    """
+    shares = np.linspace(0, 1, n_bins + 1)
+    columns = (panel[rows, feature] for feature in range(panel.shape[1]))
+    return np.array([np.quantile(column, shares) for column in columns], dtype=np.float32)
+
+
+def standardised(
+    coming: Float32[np.ndarray, "window target"],
+) -> Float32[np.ndarray, "window target"]:
+    """The targets of train windows with mean 0 and deviation 1, each by those that are known."""
+    known = ~np.isnan(coming)
+    n_known = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, coming, 0).sum(axis=0, dtype=np.float64) / n_known
+    square = np.where(known, (coming - mean) ** 2, 0).sum(axis=0, dtype=np.float64) / n_known
+    made: np.ndarray = (coming - mean) / np.sqrt(np.maximum(square, _SMALLEST))
+    return made.astype(np.float32)
 
 
 def moments(

@@ -29,6 +29,8 @@ class Block:
         border: The first date that no label may read; None if the bars end before.
         outcomes: The rises that the labels are cut from, as fractions of the close.
         volatility: Standard deviation of the 20 daily log returns up to the window's last day.
+        coming: Log range and log absolute return of the days that the label reads; NaN where the
+            bars do not tell.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Block:
     border: np.datetime64 | None
     outcomes: Float32[np.ndarray, " window"]
     volatility: Float32[np.ndarray, " window"]
+    coming: Float32[np.ndarray, "window target"]
 
     def __repr__(self) -> str:
         span = f", {self.dates[0]} to {self.dates[-1]}" if len(self) else ""
@@ -66,6 +69,7 @@ class SearchData:
         config: Data configuration that all of it was made by.
         digest: SHA-256 of the bars, the configuration, the labels and the moments.
         scaler: Moments that the features were scaled by.
+        logged: Names of the features whose logs were taken before they were scaled.
         summary: Dates, row counts and base rates of the blocks.
     """
 
@@ -80,6 +84,7 @@ class SearchData:
     config: DataConfig
     digest: str
     scaler: Scaler
+    logged: tuple[str, ...]
     summary: DataSummary
 
     def __repr__(self) -> str:

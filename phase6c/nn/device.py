@@ -9,7 +9,9 @@ from collections.abc import Callable
 import torch
 
 from phase6c.config import ModelConfig, OptimConfig, Precision
-from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.data.labels import N_TARGETS
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.training_step import training_step
 
@@ -35,9 +37,10 @@ def use_one_thread() -> None:
 def faster_precision(
     model: ModelConfig, n_features: int, batch_size: int, device: torch.device
 ) -> Precision:
-    """The precision in which training is faster here, by a quick measurement.
+    """The precision in which training this shape is faster here, by a quick measurement.
 
-    A single layer is measured, since all layers of a shape take the same time.
+    The shape is measured at its depth: what is done once a step in float32 weighs less in a deeper
+    one, and the last block may compute a single token.
 
     Args:
         model: Shape of the model.
@@ -49,9 +52,10 @@ def faster_precision(
         model, torch.float32, device
     ):
         return "float32"
-    one_layer = model.model_copy(update={"n_layers": 1})
-    coarse = measure_step_s(one_layer, n_features, batch_size, "bfloat16", device)
-    fine = measure_step_s(one_layer, n_features, batch_size, "float32", device)
+    coarse, fine = (
+        measure_step_s(model, n_features, batch_size, precision, device)
+        for precision in ("bfloat16", "float32")
+    )
     return "bfloat16" if coarse <= _WORTHWHILE * fine else "float32"
 
 
@@ -75,10 +79,12 @@ def measure_step_s(
         network = LaneTransformer(model, n_features, precision=precision)
         windows = torch.ones(1, batch_size, model.context_days, n_features)
         y = torch.zeros(1, batch_size)
+        coming = torch.zeros(1, batch_size, N_TARGETS)
     network.initialise([0], base_rate=0.5)
     optimiser = LaneAdamW(network, [OptimConfig(learning_rate=1e-4)])
-    dropout = LaneDropout([model.dropout], [0], device)
-    return _seconds(lambda: training_step(network, optimiser, windows, y, dropout), device)
+    dropout = LaneDropout([model.dropout], [0], device, model.members)
+    parts = (network, optimiser, windows, y, dropout)
+    return _seconds(lambda: training_step(*parts, coming=coming), device)
 
 
 def _product_s(model: ModelConfig, dtype: torch.dtype, device: torch.device) -> float:

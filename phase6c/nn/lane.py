@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from phase6c.config import TrialConfig, Values
-from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.window_order import WindowOrder
 from phase6c.records import Measurement, score
@@ -93,10 +94,9 @@ class Lane:
         """Everything that the next epoch depends on; `torch.load(weights_only=True)` reads it.
 
         The tensors are live: the state must be written out or copied before training on. Those of
-        model and optimiser keep a lane axis of length 1.
+        model and optimiser have the lane's members on their first axis.
         """
-        # A slice and no index: the files have had the lane axis since they had one lane only.
-        own = slice(self._place, self._place + 1)
+        own = self._model.places(self._place)
         return {
             "epoch": self.epoch,
             "micro_batch_size": self.micro_batch_size,
@@ -116,7 +116,7 @@ class Lane:
         self.micro_batch_size = state["micro_batch_size"]
         # Copied into the shared tensors and not put in their place: the optimiser holds views.
         for name, weight in self._model.state_dict().items():
-            weight[self._place].copy_(state["model"][name][0])
+            weight[self._model.places(self._place)].copy_(state["model"][name])
         self._optimiser.load_lane(self._place, state["optimiser"])
         for stream, saved in zip(self._streams(), state["streams"], strict=True):
             # A generator takes its state from the CPU, wherever its numbers are drawn.
@@ -126,4 +126,4 @@ class Lane:
         self.best = Best(**best)
 
     def _streams(self) -> list[torch.Generator]:
-        return [self.order.stream, self._dropout.generators[self._place]]
+        return [self.order.stream, *self._dropout.generators[self._model.places(self._place)]]

@@ -5,152 +5,47 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Literal, cast
+from typing import NamedTuple, cast
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from phase6c.config import ModelConfig, Precision
+from phase6c.data.labels import N_TARGETS
+from phase6c.nn.encoding import PiecewiseLinear
+from phase6c.nn.layers import Block, LaneDropout, LaneLinear, lane_generator, norm
 
-Purpose = Literal["weights", "dropout", "order"]
-_STREAMS: dict[Purpose, int] = {"weights": 0, "dropout": 1, "order": 2}
 # Standard deviation of GPT-2's positions, small beside the embedded days.
 _POSITION_STD = 0.02
-# Dropout compares 16 random bits with a threshold: four decisions for each 64-bit draw.
-_LEVELS = 1 << 16
-_DECISIONS_PER_DRAW = 4
 
 
-def lane_generator(
-    seed: int, purpose: Purpose, device: torch.device | str = "cpu"
-) -> torch.Generator:
-    """The random stream of a lane for a purpose; it depends on seed and purpose alone."""
-    # Purposes are spawned children, so that no stream of a seed is a piece of another seed's.
-    entropy = np.random.SeedSequence(seed, spawn_key=(_STREAMS[purpose],))
-    state = int(entropy.generate_state(1, np.uint64)[0])
-    return torch.Generator(device).manual_seed(state)
-
-
-class LaneLinear(nn.Module):
-    """K linear maps as a single batched product: weight [lane, in, out], bias [lane, 1, out]."""
-
-    def __init__(self, n_lanes: int, n_in: int, n_out: int, bias: bool = True) -> None:
-        super().__init__()
-        # Transposed against torch.nn.Linear: a batched product takes it as it is.
-        self.weight = nn.Parameter(torch.empty(n_lanes, n_in, n_out))
-        self.bias = nn.Parameter(torch.empty(n_lanes, 1, n_out)) if bias else None
-
-    def forward(self, x: Float[Tensor, "lane row n_in"]) -> Float[Tensor, "lane row n_out"]:
-        """Maps every row of a lane by the lane's own weights."""
-        if self.bias is None:
-            return torch.bmm(x, self.weight)
-        # The bias is added within the product: no second pass over the output.
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class LaneDropout:
-    """Dropout with a probability and a random stream for each lane.
-
-    Args:
-        probabilities: Share of the values dropped in each lane, exact to 1/65536.
-        seeds: Seed of each lane.
-        device: Device on which the masks are drawn.
+class Heads(NamedTuple):
+    """What a model says about windows, each member for itself.
 
     Attributes:
-        generators: Random stream of each lane.
+        logits: Logits of the label.
+        coming: Standardised log range and log absolute return of the coming days; None without an
+            auxiliary head.
     """
 
-    def __init__(
-        self, probabilities: Sequence[float], seeds: Sequence[int], device: torch.device
-    ) -> None:
-        self._device = device
-        self.generators = [lane_generator(seed, "dropout", device) for seed in seeds]
-        self._active = [p > 0 for p in probabilities]
-        column = (len(probabilities), 1, 1)
-        self._first_kept = torch.zeros(column, dtype=torch.int16, device=device)
-        self._scale = torch.ones(column, device=device)
-        for lane, p in enumerate(probabilities):
-            self._set_probability(lane, p)
-
-    def begin(self, lane: int, probability: float, seed: int) -> None:
-        """Gives a lane another probability and the first numbers of another seed's stream."""
-        self.generators[lane] = lane_generator(seed, "dropout", self._device)
-        self._set_probability(lane, probability)
-
-    def _set_probability(self, lane: int, probability: float) -> None:
-        dropped = round(probability * _LEVELS)
-        self._active[lane] = probability > 0
-        # The random bits are read as signed numbers, of which the lowest are dropped.
-        self._first_kept[lane] = dropped - _LEVELS // 2
-        self._scale[lane] = _LEVELS / (_LEVELS - dropped)
-
-    def draw(
-        self, n_masks: int, rows: int, width: int
-    ) -> list[Float[Tensor, "lane {rows} {width}"] | None]:
-        """The masks of a step, each of them None where no lane drops anything.
-
-        A mask holds 0 or 1 / (1 - p). A single draw serves all masks of a lane.
-        """
-        if not any(self._active):
-            return [None] * n_masks
-        lanes, count = len(self._active), n_masks * rows * width
-        draws = -(-count // _DECISIONS_PER_DRAW)
-        bits = torch.zeros(lanes, draws, dtype=torch.int64, device=self._device)
-        # A lane without dropout leaves its stream alone, exactly as it would without the others.
-        for lane, generator in enumerate(self.generators):
-            if self._active[lane]:
-                # From the lowest 64-bit number up without an upper end: all bits are random.
-                bits[lane].random_(-(1 << 63), None, generator=generator)
-        # Up to three levels too many were drawn; they are left out.
-        levels = bits.view(torch.int16)[:, :count].reshape(lanes, n_masks, rows, width)
-        return [(level >= self._first_kept) * self._scale for level in levels.unbind(1)]
-
-
-class Block(nn.Module):
-    """Bidirectional attention, then a feed-forward net, each on a normed residual branch."""
-
-    def __init__(self, config: ModelConfig, n_lanes: int) -> None:
-        super().__init__()
-        width, inner = config.d_model, config.d_ff_ratio * config.d_model
-        self._heads = (config.n_tokens, 3, config.n_heads, width // config.n_heads)
-        self.qkv = LaneLinear(n_lanes, width, 3 * width)
-        self.mix = LaneLinear(n_lanes, width, width)
-        self.up = LaneLinear(n_lanes, width, inner)
-        self.down = LaneLinear(n_lanes, inner, width)
-
-    def forward(
-        self,
-        x: Float[Tensor, "lane row d_model"],
-        attention_mask: Float[Tensor, "lane row d_model"] | None,
-        ff_mask: Float[Tensor, "lane row d_model"] | None,
-    ) -> Float[Tensor, "lane row d_model"]:
-        """Transforms the tokens of all windows, a row each; the masks scale the two branches."""
-        x = _add(x, self.mix(self._attend(self.qkv(_norm(x)))), attention_mask)
-        inner = functional.gelu(self.up(_norm(x)))
-        return _add(x, self.down(inner), ff_mask)
-
-    def _attend(self, qkv: Tensor) -> Tensor:
-        lanes, rows, _ = qkv.shape
-        # Windows of all lanes are alike to attention, so that lane and batch share an axis.
-        query, key, value = qkv.view(-1, *self._heads).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        return mixed.transpose(1, 2).reshape(lanes, rows, -1)
+    logits: Float[Tensor, "lane member batch"]
+    coming: Float[Tensor, "lane member batch target"] | None
 
 
 class LaneTransformer(nn.Module):
     """K independent transformers of the same shape, which return logits only.
 
-    Norms carry no weights of their own: each feeds a linear map, which absorbs them. Without
-    `initialise` or `load_lane` the parameters are undefined.
+    Each consists of one or several members, small models whose logits are averaged; a place is a
+    member of a lane. Norms carry no weights of their own: each feeds a linear map, which absorbs
+    them. Without `initialise` or `load_lane` the parameters are undefined, and with bins the
+    encoding's edges until `set_bin_edges`.
 
     Args:
         config: Shape of a lane; `dropout` is not read here, it comes with each training step.
         n_features: Number of columns of the panel.
         n_lanes: Number of lanes, K.
-        precision: Precision of the products in the blocks; the residual stream and the head keep
+        precision: Precision of the products in the blocks; the residual stream and the heads keep
             float32.
     """
 
@@ -165,33 +60,52 @@ class LaneTransformer(nn.Module):
         self.config = config
         self.n_lanes = n_lanes
         self._bfloat16 = precision == "bfloat16"
-        self.embed = LaneLinear(n_lanes, config.patch_days * n_features, config.d_model)
-        self.positions = nn.Parameter(torch.empty(n_lanes, 1, config.n_tokens, config.d_model))
-        self.blocks = nn.ModuleList(Block(config, n_lanes) for _ in range(config.n_layers))
-        self.head = LaneLinear(n_lanes, config.d_model, 1)
-        self.shortcut = LaneLinear(n_lanes, n_features, 1, bias=False) if config.shortcut else None
+        places, n_inputs = n_lanes * config.members, n_features * max(1, config.bins)
+        self.embed = LaneLinear(places, config.patch_days * n_inputs, config.d_model)
+        self.positions = nn.Parameter(torch.empty(places, 1, config.n_tokens, config.d_model))
+        pools_last, last = config.pooling == "last", config.n_layers - 1
+        self.blocks = nn.ModuleList(
+            Block(config, places, last_only=pools_last and layer == last)
+            for layer in range(config.n_layers)
+        )
+        self.head = LaneLinear(places, config.d_model, 1)
+        self.shortcut = LaneLinear(places, n_inputs, 1, bias=False) if config.shortcut else None
+        of_range = config.auxiliary == "range"
+        self.auxiliary = LaneLinear(places, config.d_model, N_TARGETS) if of_range else None
+        self.encoding = PiecewiseLinear(n_features, config.bins) if config.bins else nn.Identity()
 
     def forward(
         self,
         windows: Float[Tensor, "lane batch day feature"],
         dropout: LaneDropout | None = None,
     ) -> Float[Tensor, "lane batch"]:
-        """The logits of windows, whose days begin with the oldest.
+        """The logits of windows, whose days begin with the oldest; see `heads`."""
+        return self.heads(windows, dropout).logits.mean(1)
+
+    def heads(
+        self,
+        windows: Float[Tensor, "lane batch day feature"],
+        dropout: LaneDropout | None = None,
+    ) -> Heads:
+        """What each member says about windows, whose days begin with the oldest.
 
         With `dropout` the call belongs to a training step and advances the lanes' random streams;
         without it the result depends on the weights and windows alone.
         """
-        lanes, batch, _, _ = windows.shape
-        # Head and shortcut stay outside: a logit in bfloat16 has two or three digits.
+        batch = windows.shape[1]
+        # The encoding and the heads stay outside: a number in bfloat16 has two or three digits.
+        inputs = self._for_members(self.encoding(windows))
         with torch.autocast(windows.device.type, torch.bfloat16, enabled=self._bfloat16):
-            hidden = _norm(self._encode(windows, dropout))
-        hidden = hidden.view(lanes, batch, *self.positions.shape[2:])
-        # The last token holds the newest days, the ones that the label follows.
-        pooled = hidden.mean(2) if self.config.pooling == "mean" else hidden[:, :, -1]
+            hidden = norm(self._encode(inputs, dropout))
+        # Of all tokens, or of the last token, which holds the newest days: the ones that the label
+        # follows.
+        pooled = hidden.view(len(hidden), batch, -1, self.config.d_model).mean(2)
         logits = self.head(pooled)
         if self.shortcut is not None:
-            logits = logits + self.shortcut(windows[:, :, -1])
-        return cast(Tensor, logits.squeeze(-1))
+            logits = logits + self.shortcut(inputs[:, :, -1])
+        by_member = (self.n_lanes, self.config.members, batch)
+        coming = None if self.auxiliary is None else self.auxiliary(pooled).view(*by_member, -1)
+        return Heads(logits.view(by_member), coming)
 
     def shortcut_alone(
         self, last_days: Float[Tensor, "batch feature"]
@@ -203,16 +117,28 @@ class LaneTransformer(nn.Module):
         """
         if self.shortcut is None:
             return None
-        expanded = last_days.expand(self.n_lanes, *last_days.shape)
-        return cast(Tensor, (self.shortcut(expanded) + self.head.bias).squeeze(-1))
+        inputs = self.encoding(last_days).expand(len(self.positions), -1, -1)
+        logits: Tensor = self.shortcut(inputs) + self.head.bias
+        return logits.view(self.n_lanes, self.config.members, -1).mean(1)
 
-    def _encode(self, windows: Tensor, dropout: LaneDropout | None) -> Tensor:
-        lanes, batch, _, _ = windows.shape
+    def set_bin_edges(self, edges: Float[Tensor, "feature edge"]) -> None:
+        """Sets the edges of each feature's bins, of the scaled features."""
+        cast(PiecewiseLinear, self.encoding).set_edges(edges)
+
+    def _for_members(self, inputs: Tensor) -> Tensor:
+        """The same inputs for every member of a lane, without a copy for a single lane."""
+        members = self.config.members
+        if members == 1:
+            return inputs
+        return inputs.unsqueeze(1).expand(-1, members, -1, -1, -1).reshape(-1, *inputs.shape[1:])
+
+    def _encode(self, inputs: Tensor, dropout: LaneDropout | None) -> Tensor:
+        places, batch, _, _ = inputs.shape
         tokens, width = self.positions.shape[2:]
         rows = batch * tokens
         # Days of a patch lie one after the other, so that a patch is a reshaped piece of a window.
-        x: Tensor = self.embed(windows.reshape(lanes, rows, -1))
-        x = (x.view(lanes, batch, tokens, width) + self.positions).view(lanes, rows, width)
+        x: Tensor = self.embed(inputs.reshape(places, rows, -1))
+        x = (x.view(places, batch, tokens, width) + self.positions).view(places, rows, width)
         n_masks = 2 * len(self.blocks)
         masks = dropout.draw(n_masks, rows, width) if dropout else [None] * n_masks
         for block, attention_mask, ff_mask in zip(
@@ -226,20 +152,24 @@ class LaneTransformer(nn.Module):
         for lane, seed in enumerate(seeds):
             self.initialise_lane(lane, seed, base_rate)
 
-    @torch.no_grad()
     def initialise_lane(self, lane: int, seed: int, base_rate: float) -> None:
-        """Draws the weights of a lane from its seed, so that it predicts the base rate.
+        """Draws the weights of a lane's members from its seed, so that it predicts the base rate.
 
         Weights are normal with variance 1 / fan-in, and those that end a residual branch divided
-        by sqrt(2 n_layers) (GPT-2). Head and shortcut are zero, the head's bias is the base rate's
+        by sqrt(2 n_layers) (GPT-2). Heads and shortcut are zero, the head's bias is the base rate's
         logit (the prior of RetinaNet, arXiv 1708.02002).
         """
+        for member in range(self.config.members):
+            generator = lane_generator(seed, "weights", member=member)
+            self._initialise_place(lane * self.config.members + member, generator, base_rate)
+
+    @torch.no_grad()
+    def _initialise_place(self, place: int, generator: torch.Generator, base_rate: float) -> None:
         residual = (2 * self.config.n_layers) ** -0.5
-        generator = lane_generator(seed, "weights")
         # All weights come from a single stream in the order of their definition: a layer that is
         # moved or added changes the initial weights of every seed.
         for name, parameter in self.named_parameters():
-            own = parameter[lane]
+            own = parameter[place]
             if name == "positions":
                 _fill_normal(own, _POSITION_STD, generator)
             elif _is_matrix(name) and name.startswith(("embed", "blocks")):
@@ -249,7 +179,11 @@ class LaneTransformer(nn.Module):
             else:
                 own.zero_()
         head_bias = cast(Tensor, self.head.bias)
-        head_bias[lane].fill_(math.log(base_rate / (1 - base_rate)))
+        head_bias[place].fill_(math.log(base_rate / (1 - base_rate)))
+
+    def places(self, lane: int) -> slice:
+        """The places of a lane's members on the first axis of every parameter."""
+        return slice(lane * self.config.members, (lane + 1) * self.config.members)
 
     def matrices(self) -> list[nn.Parameter]:
         """The weights of the linear maps, on which weight decay acts."""
@@ -263,10 +197,11 @@ class LaneTransformer(nn.Module):
     def lane_state(self, lane: int) -> dict[str, Tensor]:
         """The weights of a lane without the lane axis, copied to host memory.
 
-        Weights are [out, in] and biases [out] as in `torch.nn.Linear`, positions [token, d_model].
+        Weights are [out, in] and biases [out] as in `torch.nn.Linear`, positions [token, d_model];
+        of several members each has an axis of these before the others.
         """
         return {
-            name: _without_lane(name, parameter, lane).to("cpu", copy=True).contiguous()
+            name: _ordinary(name, parameter[self.places(lane)]).to("cpu", copy=True).contiguous()
             for name, parameter in self.named_parameters()
         }
 
@@ -284,20 +219,18 @@ class LaneTransformer(nn.Module):
                 f"The weights' names must be the model's; in one of them only: {names}"
             )
         for name, parameter in parameters.items():
-            _without_lane(name, parameter, lane).copy_(state[name])
+            _ordinary(name, parameter[self.places(lane)]).copy_(state[name])
 
 
 def count_parameters(config: ModelConfig, n_features: int) -> int:
-    """The exact number of parameters of a lane, counted on the meta device.
+    """The exact number of parameters of a lane with all its members, counted on the meta device.
 
     All blocks of a shape have the same size, so that a single block is built for any `n_layers`.
     """
-    # Fields that change no count are set alike, so that the cache knows fewer shapes.
-    shape = config.model_copy(
-        update={"n_layers": 1, "n_heads": 1, "pooling": "mean", "dropout": 0.0}
-    )
-    outer, block = _count_parts(shape, n_features)
-    return outer + config.n_layers * block
+    # Fields that change no count of a member are set alike: the cache then knows fewer shapes.
+    alike = {"n_layers": 1, "n_heads": 1, "pooling": "mean", "dropout": 0.0, "members": 1}
+    outer, block = _count_parts(config.model_copy(update=alike), n_features)
+    return config.members * (outer + config.n_layers * block)
 
 
 @cache
@@ -311,21 +244,14 @@ def _count_parts(one_layer: ModelConfig, n_features: int) -> tuple[int, int]:
     return total - block, block
 
 
-def _norm(x: Tensor) -> Tensor:
-    return functional.layer_norm(x, x.shape[-1:])
-
-
-def _add(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
-    return x + branch if mask is None else torch.addcmul(x, branch, mask)
-
-
 def _is_matrix(name: str) -> bool:
     return name.endswith(".weight")
 
 
-def _without_lane(name: str, parameter: Tensor, lane: int) -> Tensor:
-    own = parameter[lane]
-    return own.mT if _is_matrix(name) else own.squeeze(0)
+def _ordinary(name: str, own: Tensor) -> Tensor:
+    """A view of a lane's weights [member, ...] as others know them; a single member has no axis."""
+    turned = own.mT if _is_matrix(name) else own.squeeze(1)
+    return turned.squeeze(0) if len(turned) == 1 else turned
 
 
 def _fill_normal(target: Tensor, std: float, generator: torch.Generator) -> None:

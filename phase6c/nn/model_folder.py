@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from phase6c.config import Record, TrialConfig
+from phase6c.data.scaling import bin_edges
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError
 from phase6c.statistics.calibrators import Calibrator
@@ -26,10 +27,10 @@ class ModelInfo(Record):
     """The description and origin of a model; stored as config.json.
 
     Attributes:
-        trial: Configuration of a member; the seed is that of the first member.
-        seeds: Seeds of the members.
+        trial: Configuration of the trainings; its seed is that of the first one.
+        seeds: Seeds of the trainings, whose probabilities are averaged.
         feature_names: Features in the order of the input.
-        n_params: Number of parameters of a member.
+        n_params: Number of parameters of a training.
         bar_days: Median distance of two bars in days, 1 for daily bars.
         sources, bars_digest: Bars that the model was fitted on.
         fitted_through: Last date that any of its labels has read.
@@ -60,40 +61,53 @@ class ModelInfo(Record):
     @property
     def text(self) -> str:
         """The model in a few words."""
-        n_members, n_features = len(self.seeds), len(self.feature_names)
+        n_seeds, n_features = len(self.seeds), len(self.feature_names)
         return (
-            f"{self.trial.data.target}, {counted(n_members, 'member')} of "
+            f"{self.trial.data.target}, {counted(n_seeds, 'seed')} of "
             f"{counted(self.n_params, 'parameter')}, {counted(n_features, 'feature')}, fitted "
             f"through {self.fitted_through}"
         )
 
 
 class StoredScaler(Record):
-    """The features' moments, as JSON: a row for all tickers, or a row for each of `tickers`."""
+    """What turns features into a model's input, as JSON.
+
+    Attributes:
+        feature_names: Names of the features.
+        tickers: Tickers that the model was fitted on.
+        mean, scale: Moments of the features: a row for all tickers, or one for each of them.
+        logged: Features whose logs are taken before they are scaled.
+        edges: Edges of each scaled feature's bins; none without bins.
+    """
 
     feature_names: tuple[str, ...]
     tickers: tuple[str, ...]
     mean: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
+    logged: tuple[str, ...] = ()
+    edges: tuple[tuple[float, ...], ...] = ()
 
     def __repr__(self) -> str:
         n_features, n_rows = len(self.feature_names), len(self.mean)
         return f"StoredScaler({counted(n_rows, 'row')} of {counted(n_features, 'feature')})"
 
     @classmethod
-    def of(cls, data: SearchData) -> StoredScaler:
-        """The scaler of a trial's data."""
+    def of(cls, data: SearchData, bins: int = 0) -> StoredScaler:
+        """The scaler of a trial's data, with so many bins of each feature."""
+        edges = bin_edges(data.features, data.train.end_rows, bins).tolist() if bins else []
         return cls(
             feature_names=data.feature_names,
             tickers=data.tickers,
             mean=tuple(map(tuple, data.scaler.mean.tolist())),
             scale=tuple(map(tuple, data.scaler.scale.tolist())),
+            logged=data.logged,
+            edges=tuple(map(tuple, edges)),
         )
 
 
-def weights_file(seed: int, n_members: int) -> str:
-    """The name of the file with a member's weights."""
-    return SINGLE_WEIGHTS_FILE if n_members == 1 else f"model_{seed}.safetensors"
+def weights_file(seed: int, n_seeds: int) -> str:
+    """The name of the file with a training's weights."""
+    return SINGLE_WEIGHTS_FILE if n_seeds == 1 else f"model_{seed}.safetensors"
 
 
 def write_model(
@@ -108,7 +122,7 @@ def write_model(
     Args:
         folder: Existing folder of the model.
         info, scaler, calibrator: Records of the model, see their classes.
-        weights: Weights of each member in the safetensors format, by seed.
+        weights: Weights of each training in the safetensors format, by seed.
 
     Raises:
         StorageError: A file cannot be written.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from phase6c.config import OptimConfig, Values
@@ -22,9 +22,9 @@ class LaneAdamW:
 
     The learning rate warms up linearly over the lane's own steps and is constant then. Gradients
     are clipped to the norm over all parameters of a lane. Weight decay acts on the weights of
-    linear maps, head and shortcut included, not on biases and positions. A lane whose loss or
-    gradient norm is not finite keeps its parameters and moments from that step on for good; the
-    other lanes go on.
+    linear maps, head and shortcut included, not on biases and positions. All of this is done for
+    each member of a lane by itself. A member whose loss or gradient norm is not finite keeps its
+    parameters and moments from that step on for good; the other places go on.
 
     Args:
         model: Model whose parameters are updated; their first axis is the lane.
@@ -32,7 +32,6 @@ class LaneAdamW:
 
     Attributes:
         n_steps: Number of steps of each lane.
-        diverged_at: int64[lane], the step at which a lane diverged; 0 while it has not.
 
     Raises:
         ConfigError: The lanes differ in another setting, or are not as many as the model's.
@@ -43,12 +42,18 @@ class LaneAdamW:
             raise ConfigError("Every lane must have its optimiser settings", len(optims))
         _check_shared(optims)
         self._optims = list(optims)
+        self._members, self._places = model.config.members, model.places
         self._groups = (_Group(model.matrices()), _Group(model.vectors()))
         device = model.positions.device
         self.n_steps = [0] * model.n_lanes
         # The same numbers where the kernel reads them: a copy at every step would make it wait.
-        self._steps = torch.zeros(model.n_lanes, device=device)
-        self.diverged_at = torch.zeros(model.n_lanes, dtype=torch.int64, device=device)
+        self._steps = torch.zeros(len(model.positions), device=device)
+        self._failed_at = torch.zeros(len(model.positions), dtype=torch.int64, device=device)
+
+    @property
+    def diverged_at(self) -> Int64[Tensor, " lane"]:
+        """The last step at which a member of each lane diverged; 0 while none has."""
+        return self._failed_at.view(-1, self._members).amax(1)
 
     def begin(self, lane: int, optim: OptimConfig) -> None:
         """Gives a lane other settings and no memory of earlier steps.
@@ -60,7 +65,7 @@ class LaneAdamW:
         self._optims[lane] = optim
         self._set_progress(lane, 0, 0)
         for moment in self._moments():
-            moment[lane].zero_()
+            moment[self._places(lane)].zero_()
 
     def zero_grad(self) -> None:
         """Forgets all gradients."""
@@ -69,41 +74,42 @@ class LaneAdamW:
                 parameter.grad = None
 
     @torch.no_grad()
-    def step(self, losses: Float[Tensor, " lane"]) -> None:
-        """Updates every lane that has not diverged from the gradients and losses of a step."""
+    def step(self, losses: Float[Tensor, " place"]) -> None:
+        """Updates every place that has not diverged from the gradients and losses of a step."""
         self.n_steps = [n + 1 for n in self.n_steps]
         self._steps += 1
         gradients = [group.gradients() for group in self._groups]
-        norms = _lane_norms(gradient for group in gradients for gradient in group)
-        failed = ~(torch.isfinite(losses) & torch.isfinite(norms)) & (self.diverged_at == 0)
+        norms = _place_norms(gradient for group in gradients for gradient in group)
+        failed = ~(torch.isfinite(losses) & torch.isfinite(norms)) & (self._failed_at == 0)
         # No `if` and no indexing by a mask anywhere here: both would wait for the GPU.
         steps = self._steps.to(torch.int64)
-        self.diverged_at.copy_(torch.where(failed, steps, self.diverged_at))
-        # A lane that has diverged stays masked, even if a later loss of it is finite again.
-        masked = (self.diverged_at > 0).float().unbind(0)
-        # Clipping only ever shrinks. The norm of a masked lane may be NaN, but it is not written.
+        self._failed_at.copy_(torch.where(failed, steps, self._failed_at))
+        # A place that has diverged stays masked, even if a later loss of it is finite again.
+        masked = (self._failed_at > 0).float().unbind(0)
+        # Clipping only ever shrinks. The norm of a masked place may be NaN, but it is not written.
         divisors = (norms / self._optims[0].clip_norm).clamp(min=1).unbind(0)
         for group, by_parameter in zip(self._groups, gradients, strict=True):
-            by_lane = zip(*(gradient.unbind(0) for gradient in by_parameter), strict=True)
-            for lane, own in enumerate(by_lane):
-                self._update(group, lane, list(own), divisors[lane], masked[lane])
+            by_place = zip(*(gradient.unbind(0) for gradient in by_parameter), strict=True)
+            for place, own in enumerate(by_place):
+                self._update(group, place, list(own), divisors[place], masked[place])
 
     def _update(
-        self, group: _Group, lane: int, gradients: list[Tensor], divisor: Tensor, masked: Tensor
+        self, group: _Group, place: int, gradients: list[Tensor], divisor: Tensor, masked: Tensor
     ) -> None:
+        lane = place // self._members
         optim = self._optims[lane]
         warmup = min(1.0, self.n_steps[lane] / max(1, optim.warmup_steps))
         # The kernel behind `torch.optim.AdamW(fused=True)`, which knows a single learning rate a
-        # call, hence a call for each lane. Clipping and masking ride along in the same pass over
+        # call, hence a call for each place. Clipping and masking ride along in the same pass over
         # memory: the kernel divides gradients by `grad_scale`, meant for a loss that was scaled
         # up, and skips all writes where `found_inf`, meant for its overflow, is not zero.
         torch._fused_adamw_(
-            group.values[lane],
+            group.values[place],
             gradients,
-            group.means[lane],
-            group.squares[lane],
+            group.means[place],
+            group.squares[place],
             [],
-            [self._steps[lane]] * len(gradients),
+            [self._steps[place]] * len(gradients),
             lr=optim.learning_rate * warmup,
             beta1=optim.beta1,
             beta2=optim.beta2,
@@ -117,41 +123,41 @@ class LaneAdamW:
 
     def lane_state(self, lane: int) -> Values:
         """The moments, the number of steps and the divergence of a lane; the tensors are live."""
-        own = slice(lane, lane + 1)
+        own = self._places(lane)
         return {
             "n_steps": self.n_steps[lane],
-            "diverged_at": self.diverged_at[own],
+            "diverged_at": self._failed_at[own],
             "moments": [[moment[own] for moment in group.moments] for group in self._groups],
         }
 
     @torch.no_grad()
     def load_lane(self, lane: int, state: Mapping[str, Any]) -> None:
         """Continues in a lane where `lane_state` was taken, from whichever lane."""
-        self._set_progress(lane, state["n_steps"], state["diverged_at"][0])
+        self._set_progress(lane, state["n_steps"], state["diverged_at"])
         saved = (moment for group in state["moments"] for moment in group)
         for own, other in zip(self._moments(), saved, strict=True):
-            own[lane].copy_(other[0])
+            own[self._places(lane)].copy_(other)
 
-    def _set_progress(self, lane: int, n_steps: int, diverged_at: int | Tensor) -> None:
+    def _set_progress(self, lane: int, n_steps: int, failed_at: int | Tensor) -> None:
         self.n_steps[lane] = n_steps
-        self._steps[lane] = n_steps
-        self.diverged_at[lane] = diverged_at
+        self._steps[self._places(lane)] = n_steps
+        self._failed_at[self._places(lane)] = failed_at
 
     def _moments(self) -> list[Tensor]:
         return [moment for group in self._groups for moment in group.moments]
 
 
 class _Group:
-    """Parameters under the same rule of decay with their moments, and views of each lane."""
+    """Parameters under the same rule of decay with their moments, and views of each place."""
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         self.parameters = parameters
         means, squares = ([torch.zeros_like(weight) for weight in parameters] for _ in range(2))
         self.moments = means + squares
         # Views made once and not at each step; they share memory with the parameters for good.
-        self.values = _by_lane([weight.detach() for weight in parameters])
-        self.means = _by_lane(means)
-        self.squares = _by_lane(squares)
+        self.values = _by_place([weight.detach() for weight in parameters])
+        self.means = _by_place(means)
+        self.squares = _by_place(squares)
 
     def gradients(self) -> list[Tensor]:
         there = [weight.grad for weight in self.parameters if weight.grad is not None]
@@ -160,12 +166,12 @@ class _Group:
         return there
 
 
-def _by_lane(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+def _by_place(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     return [list(views) for views in zip(*(one.unbind(0) for one in tensors), strict=True)]
 
 
-def _lane_norms(gradients: Iterable[Tensor]) -> Tensor:
-    """The Euclidean norm over all gradients of each lane [lane].
+def _place_norms(gradients: Iterable[Tensor]) -> Tensor:
+    """The Euclidean norm over all gradients of each place [place].
 
     A norm of norms, as in `torch.nn.utils.clip_grad_norm_`, copies no gradient. The squares are
     summed in float32: a norm above 1.8e19 is infinite and counts as a divergence.

@@ -22,7 +22,7 @@ from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.market import cross_sectional, is_cross_sectional, is_market_feature
 from phase6c.data.panel import feature_code_digest, feature_panel
-from phase6c.data.scaling import Scaler
+from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.errors import ConfigError, DataError, FolderError
 from phase6c.nn.checkpoint import are_finite
 from phase6c.nn.device import pick_device
@@ -58,18 +58,18 @@ class Predictions:
     Attributes:
         dates: Last day of each window, datetime64[D].
         tickers: Ticker of each window.
-        logits: Logits of each member, not calibrated.
+        logits: Logits of each seed, not calibrated.
         shortcut: Logits of shortcut and bias alone; None without a shortcut.
     """
 
     dates: Shaped[np.ndarray, " row"]
     tickers: Shaped[np.ndarray, " row"]
-    logits: Float64[np.ndarray, "member row"]
-    shortcut: Float64[np.ndarray, "member row"] | None
+    logits: Float64[np.ndarray, "seed row"]
+    shortcut: Float64[np.ndarray, "seed row"] | None
 
     def __repr__(self) -> str:
-        n_members, n_rows = self.logits.shape
-        return f"Predictions({counted(n_rows, 'row')}, {counted(n_members, 'member')})"
+        n_seeds, n_rows = self.logits.shape
+        return f"Predictions({counted(n_rows, 'row')}, {counted(n_seeds, 'seed')})"
 
 
 class Model:
@@ -91,11 +91,13 @@ class Model:
         self.calibrator = calibrator
         self._scaler = scaler
         self._device = pick_device()
-        # The members are lanes of a single model, which read the same windows.
+        # The seeds are lanes of a single model, which read the same windows.
         with self._device:
             self._model = LaneTransformer(
                 info.trial.model, len(info.feature_names), len(weights), info.trial.train.precision
             )
+        if info.trial.model.bins:
+            self._model.set_bin_edges(torch.tensor(scaler.edges, device=self._device))
         for lane, state in enumerate(weights):
             self._model.load_lane(lane, state)
 
@@ -113,7 +115,7 @@ class Model:
             "bars": info.sources,
             "fitted through": info.fitted_through,
             "seeds": info.seeds,
-            "parameters of each member": info.n_params,
+            "parameters of each seed": info.n_params,
             "calibrator": f"{self.calibrator.kind}: {self.calibrator.formula}",
             "threshold": info.threshold,
             "code": info.code_version,
@@ -151,7 +153,7 @@ class Model:
         return pd.DataFrame({"date": dates, "ticker": predicted.tickers, "p": p})
 
     def predictions(self, bars: Bars) -> Predictions:
-        """The logits of each member before average and calibration; see `predict`."""
+        """The logits of each seed before average and calibration; see `predict`."""
         frames = ticker_frames(bars)
         self._check_bars(bars, frames)
         lengths = np.array([len(frame) for frame in frames.values()])
@@ -184,6 +186,7 @@ class Model:
     def _panel(self, bars: Bars, dates: np.ndarray) -> np.ndarray:
         panel = feature_panel(bars, self._features, None)
         names = [feature.name for feature in self._features]
+        log_in_place(panel, names, self._scaler.logged)
         return cross_sectional(panel, names, dates, self.info.trial.data)[0]
 
     def _check_bars(self, bars: Bars, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -299,6 +302,9 @@ def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None
         [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
     ):
         raise damaged(folder / SCALER_FILE, "moments of other features than the model's")
+    bins = info.trial.model.bins
+    if [len(row) for row in scaler.edges] != ([bins + 1] * len(info.feature_names) if bins else []):
+        raise damaged(folder / SCALER_FILE, "edges of other bins than the model's")
 
 
 def _weights(path: Path) -> dict[str, Tensor]:

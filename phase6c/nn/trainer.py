@@ -12,11 +12,14 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from phase6c.config import TrialConfig
+from phase6c.data.recency import recency_weights
+from phase6c.data.scaling import bin_edges, standardised
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.device import pick_device
 from phase6c.nn.lane import Lane
-from phase6c.nn.model import LaneDropout, LaneTransformer
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.training_step import training_step
@@ -85,8 +88,13 @@ class Trainer:
                 self._shared.train.precision,
             )
         self._model.initialise(seeds, data.base_rate)
+        shape = self._shared.model
+        if shape.bins:
+            edges = bin_edges(data.features, data.train.end_rows, shape.bins)
+            self._model.set_bin_edges(torch.from_numpy(edges).to(device))
         self._optimiser = LaneAdamW(self._model, [trial.scaled_optim for trial in trials])
-        self._dropout = LaneDropout([trial.model.dropout for trial in trials], seeds, device)
+        dropped = [trial.model.dropout for trial in trials]
+        self._dropout = LaneDropout(dropped, seeds, device, shape.members)
         self.lanes = [self._lane(place, trial) for place, trial in enumerate(trials)]
         # The whole panel lies on the device, and windows are gathered from it batch by batch:
         # overlapping windows of 32 days would take 32 times its memory.
@@ -96,6 +104,9 @@ class Trainer:
         self._cross_section = CrossSection.of(
             val.dates, val.tickers, val.outcomes, data.config.horizon_days
         )
+        weights = recency_weights(data.train.dates, self._shared.train.half_life_days)
+        self._weights = torch.from_numpy(weights).to(device)
+        self._coming = torch.from_numpy(standardised(data.train.coming)).to(device)
         self._train_rows, self._val_rows = (
             torch.from_numpy(block.end_rows).to(device) for block in (data.train, data.val)
         )
@@ -193,8 +204,12 @@ class Trainer:
     def _train_batch(self, batch: Tensor) -> Tensor:
         rows, y = self._train_rows[batch], self._train_y[batch]
         windows = gather_windows(self._panel, rows, self._shared.model.context_days)
+        weighs = self._shared.train.half_life_days != "none"
+        regresses = self._shared.model.auxiliary != "none"
         return training_step(
-            self._model, self._optimiser, windows, y, self._dropout, self.micro_batch_size
+            *(self._model, self._optimiser, windows, y, self._dropout, self.micro_batch_size),
+            weights=self._weights[batch] if weighs else None,
+            coming=self._coming[batch] if regresses else None,
         )
 
     def _predict(self) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from phase6c.nn.model import lane_generator
+from phase6c.nn.layers import lane_generator
 
 
 class WindowOrder:

@@ -6,9 +6,23 @@ from phase6c.config import check_names
 from phase6c.space.space import Reference, Rule
 
 TOKENS = Rule(
-    "a window has 2 to 16 tokens",
-    lambda values: 2 <= values["context_days"] // values["patch_days"] <= 16,
+    "a window has 2 to 16 tokens, or is one of at most 4 days",
+    lambda values: (
+        1 <= values["context_days"] // values["patch_days"] <= 16
+        and (values["context_days"] <= 4 or values["context_days"] > values["patch_days"])
+    ),
 )
+# Names under which studies have stored what is a rule of today with other words.
+_FORMER_NAMES = {"a window has 2 to 16 tokens": TOKENS.name}
+
+
+def rules_of_today(names: Iterable[str]) -> list[str]:
+    """The names of a study's rules as they are called today.
+
+    The spaces that were searched under a former name had no configuration on which both differ.
+    """
+    return [_FORMER_NAMES.get(name, name) for name in names]
+
 
 # January recorded neither window nor pooling; patches of 8 days with mean pooling reproduce
 # its scores, and a shortcut would have beaten them.

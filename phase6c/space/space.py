@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import create_model
 
 from phase6c.config import (
+    SEARCHED_TRAIN_FIELDS,
     ModelConfig,
     OptimConfig,
     Record,
@@ -54,7 +55,7 @@ _LOG_AXES = ("learning_rate", "weight_decay")
 _FIELDS = {
     **ModelConfig.model_fields,
     **OptimConfig.model_fields,
-    "batch_size": TrainConfig.model_fields["batch_size"],
+    **{name: TrainConfig.model_fields[name] for name in SEARCHED_TRAIN_FIELDS},
 }
 
 

@@ -6,8 +6,19 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from phase6c.config import Record, TrainConfig
+from phase6c.config import DataConfig, ModelConfig, Record, TrainConfig
 from phase6c.statistics.calibrators import CalibrationKind
+
+_SECTIONS: tuple[tuple[str, type[Record]], ...] = (
+    ("model", ModelConfig),
+    ("data", DataConfig),
+    ("train", TrainConfig),
+)
+
+
+def _defaults(kind: type[Record]) -> dict[str, Any]:
+    fields = kind.model_fields.items()
+    return {name: field.get_default() for name, field in fields if not field.is_required()}
 
 
 class Contender(Record):
@@ -42,9 +53,9 @@ class Contender(Record):
     @field_validator("config")
     @classmethod
     def _with_later_fields(cls, config: dict[str, Any]) -> dict[str, Any]:
-        """The configuration with fields of the training that came after it was stored."""
-        train = TrainConfig().model_dump(mode="json") | config.get("train", {})
-        return {**config, "train": train}
+        """The configuration with fields that came after it was stored."""
+        later = {section: _defaults(kind) | config.get(section, {}) for section, kind in _SECTIONS}
+        return {**config, **later}
 
     def __repr__(self) -> str:
         return f"Contender({self.name!r}, trial {self.number} of {self.study})"

@@ -56,6 +56,16 @@ def test_tiers_are_nested_and_hold_every_feature_once():
     assert set(TIERS["a200"]) == set(FEATURES)
 
 
+@MODEST
+@given(data=st.data())
+def test_a_feature_whose_log_may_be_taken_is_a_size(random_frame, data):
+    logged = [feature for feature in FEATURES.values() if feature.log]
+    values = compute_features(random_frame(data.draw(st.integers(300, 400))), logged)
+    assert {"rv_20", "natr_14", "range_1", "volume_ratio_5_20"} <= {one.name for one in logged}
+    assert not {"ret_1", "logvol_z_20", "jump_ratio_20"} & {one.name for one in logged}
+    assert np.nanmin(values) >= 0
+
+
 def test_every_feature_says_what_it_is():
     for feature in FEATURES.values():
         assert feature.family, feature.name

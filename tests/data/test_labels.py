@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phase6c.config import DataConfig, parse
-from phase6c.data.labels import label_down, label_up
+from phase6c.data.labels import coming_moves, label_down, label_up
 from phase6c.errors import ConfigError
 
 BARS = pd.DataFrame(
@@ -123,3 +123,27 @@ def test_a_vol_label_reads_no_bar_beyond_its_horizon(random_frame):
     config = DataConfig(**VOL)
     assert (label_up(changed, config)[20:47] == label_up(frame, config)[20:47]).all()
     assert label_up(changed, config)[47] == 1
+
+
+@settings(deadline=None, max_examples=20)
+@given(horizon=st.integers(1, 10), n_days=st.integers(1, 40))
+def test_coming_moves_are_those_of_the_days_that_the_label_reads(random_frame, horizon, n_days):
+    frame = random_frame(n_days)
+    found = coming_moves(frame, DataConfig(horizon_days=horizon))
+    high, low, close = (frame[name].to_numpy() for name in ("high", "low", "close"))
+    for day in range(n_days):
+        following = slice(day + 1, day + 1 + horizon)
+        if day + horizon >= n_days:
+            assert np.isnan(found[day]).all()
+            continue
+        moves = [
+            np.log(high[following].max() / low[following].min()),
+            abs(np.log(close[day + horizon] / close[day])),
+        ]
+        np.testing.assert_allclose(found[day], np.log(np.maximum(moves, 1e-3)), rtol=1e-6)
+
+
+def test_without_highs_and_lows_no_range_is_known():
+    found = coming_moves(BARS[["date", "close"]], DataConfig())
+    assert np.isnan(found[:, 0]).all()
+    assert np.isfinite(found[:-1, 1]).all()

@@ -11,7 +11,7 @@ from phase6c.data import history, preparation
 from phase6c.data.bars import ticker_frames
 from phase6c.data.catalogue import FEATURES, compute_features, tier_features
 from phase6c.data.indicators.feature import CLOSE, CLOSE_VOLUME, Feature
-from phase6c.data.leaks import check_causal, check_scaler, check_search_data
+from phase6c.data.leaks import check_causal, check_labels, check_scaler, check_search_data
 from phase6c.data.panel import feature_panel
 from phase6c.data.preparation import prepare_search_data
 from phase6c.data.rows import Rows
@@ -207,3 +207,11 @@ def test_bars_that_were_filled_forward_are_caught_before_a_search(random_frame, 
     prepare_search_data(bars_of(frame), DataConfig(tier="a20"))
     with pytest.raises(DataError, match=r"must not tell the next bar's high.*Fridays"):
         prepare_search_data(bars_of(filled(frame)), DataConfig(tier="a20"))
+
+
+def test_moves_of_other_days_than_the_labels_are_caught(bars, data):
+    frames = ticker_frames(bars)
+    check_labels(data.train, frames, data.tickers, A20)
+    later = replace(data.train, coming=np.roll(data.train.coming, -1, axis=0))
+    with pytest.raises(LeakError, match="label of train"):
+        check_labels(later, frames, data.tickers, A20)

@@ -194,3 +194,18 @@ def test_every_ticker_can_be_scaled_on_its_own(panel):
         own = data.features[data.train.end_rows[data.train.tickers == ticker]]
         assert np.abs(own.mean(axis=0)).max() < 0.05
     np.testing.assert_array_equal(pooled.train.y, data.train.y)
+
+
+def test_logs_are_taken_before_scaling_and_stored_by_name(data, sp500):
+    logged = prepare_search_data(sp500, DataConfig(tier="a20", logs=True))
+    assert data.logged == ()
+    assert logged.logged == (*("rv_5", "rv_20", "rv_60", "parkinson_10", "natr_14", "range_1"),)
+    assert logged.digest != data.digest
+    rows = data.train.end_rows
+    raw = features_of(sp500)[-len(sp500.frame) :]
+    for name in ("rv_20", "ret_1"):
+        column = data.feature_names.index(name)
+        values = raw[251:, column][rows]
+        expected = np.log(values) if name == "rv_20" else values
+        assert logged.scaler.mean[0, column] == pytest.approx(expected.mean(), rel=1e-4, abs=1e-7)
+    assert logged.features.std() == pytest.approx(1, abs=0.2)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from phase6c.data.scaling import CLIP, MIN_TICKER_WINDOWS, Scaler
+from phase6c.data.scaling import (
+    CLIP,
+    MIN_TICKER_WINDOWS,
+    SMALLEST_LOGGED,
+    Scaler,
+    log_in_place,
+    standardised,
+)
 
 FEW, MANY = MIN_TICKER_WINDOWS - 1, 500
 
@@ -57,3 +64,18 @@ def test_a_feature_that_does_not_vary_in_train_becomes_zero_everywhere(level):
     scaler = Scaler.fit(features, np.arange(90), np.zeros(90, dtype=int), 1, "pooled")
     scaler.scale_in_place(features, np.array([0]))
     assert (features == 0).all()
+
+
+def test_logs_are_taken_of_the_named_features_alone():
+    panel = np.array([[1.0, 1.0], [0.0, 2.0], [np.nan, -3.0]], dtype=np.float32)
+    log_in_place(panel, ["volatility", "return"], {"volatility"})
+    np.testing.assert_array_equal(panel[:, 0], np.log([1.0, SMALLEST_LOGGED, np.nan], dtype="f4"))
+    np.testing.assert_array_equal(panel[:, 1], [1.0, 2.0, -3.0])
+
+
+def test_targets_are_standardised_by_those_that_are_known():
+    coming = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]], dtype=np.float32)
+    made = standardised(coming)
+    np.testing.assert_array_equal(made[:, 0], np.array([-1.0, 1.0, np.nan], dtype="f4"))
+    assert np.isnan(made[:, 1]).all()
+    assert (standardised(np.full((4, 2), 3, dtype=np.float32)) == 0).all()

@@ -49,11 +49,15 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         tickers = np.zeros(len(own), dtype=np.int16)
         ends = days[part] + 1
         unknown = np.full(len(own), np.nan, dtype=np.float32)
+        # What is to come is told by the first feature, and not at all of some windows.
+        coming = np.stack([features[own, 0], -features[own, 0]], axis=1)
+        coming[::7] = np.nan
         return Block(
             *(name, own, y[own], down[own], days[part], ends, tickers),
             border=None,
             outcomes=unknown,
             volatility=unknown,
+            coming=coming,
         )
 
     def summary(one: Block) -> BlockSummary:
@@ -78,6 +82,7 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         config=DataConfig(),
         digest="planted",
         scaler=Scaler(np.zeros((1, width)), np.ones((1, width))),
+        logged=(),
         summary=DataSummary(
             train=summary(train),
             val=last,

@@ -28,13 +28,20 @@ def test_step_time_grows_with_the_model(trial: Build) -> None:
 def test_bfloat16_must_save_a_tenth(
     trial: Build, monkeypatch: pytest.MonkeyPatch, bfloat16_s: float, expected: str
 ) -> None:
+    shape = trial(n_layers=3).model
+
     def step_s(model: ModelConfig, n_features: int, batch: int, precision: str, _: object) -> float:
-        assert model.n_layers == 1
+        assert model == shape
         return bfloat16_s if precision == "bfloat16" else 1.0
 
     monkeypatch.setattr(device, "measure_step_s", step_s)
     monkeypatch.setattr(device, "_product_s", lambda *_: 1.0)
-    assert device.faster_precision(trial().model, 5, 32, CPU) == expected
+    assert device.faster_precision(shape, 5, 32, CPU) == expected
+
+
+def test_a_model_of_all_parts_can_be_measured(trial: Build) -> None:
+    model = trial(bins=3, auxiliary="range", members=2, context_days=1, patch_days=1).model
+    assert device.measure_step_s(model, 5, 8, "float32", CPU) > 0
 
 
 def test_precision_is_decided_by_measurement(trial: Build) -> None:

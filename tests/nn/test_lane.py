@@ -45,6 +45,13 @@ def trials(trial: Build) -> list[TrialConfig]:
 
 
 @pytest.fixture
+def trials_of_all_parts(trial: Build) -> list[TrialConfig]:
+    """Two trials with everything that a model and its training can have."""
+    parts = {"bins": 3, "auxiliary": "range", "members": 3, "half_life_days": 200}
+    return [trial(seed=seed, warmup_steps=WARMUP, **parts) for seed in (1, 2)]
+
+
+@pytest.fixture
 def alone(data: SearchData) -> Callable[[TrialConfig, int], list[EpochResult]]:
     """The epochs of a trial that is trained by itself."""
 
@@ -208,3 +215,33 @@ def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(
     for measurement, logits, expected in zip(known.measurements, known.logits, before, strict=True):
         assert_same(replace(expected, measurement=measurement, val_logits=logits), expected)
     assert_same(trainer.train_epoch()[0], last)
+
+
+def test_trials_of_all_parts_are_resumed_bit_for_bit(
+    trials_of_all_parts: list[TrialConfig], data: SearchData, tmp_path: Path
+) -> None:
+    (trial, _) = trials_of_all_parts
+    whole, resumed = (Trainer([trial], data) for _ in range(2))
+    (result,) = whole.train_epoch()
+    lane = whole.lanes[0]
+    save_checkpoint(
+        tmp_path, Checkpoint(lane.state_dict(), [result.measurement], [result.val_logits])
+    )
+    known = load_checkpoint(tmp_path, resumed.lanes[0])
+    assert known is not None
+    resumed.lanes[0].load_state_dict(known.state)
+    (expected,), (found,) = whole.train_epoch(), resumed.train_epoch()
+    assert np.array_equal(found.val_logits, expected.val_logits)
+    assert found.measurement.metrics == expected.measurement.metrics
+
+
+def test_lanes_of_all_parts_train_as_they_would_alone(
+    trials_of_all_parts: list[TrialConfig], data: SearchData, alone: Alone
+) -> None:
+    first, second = trials_of_all_parts
+    trainer = Trainer([first, first], data)
+    trainer.train_epoch()
+    trainer.exchange(1, second)
+    (kept, begun) = trainer.train_epoch()
+    assert_same(kept, alone(first, 2)[1])
+    assert_same(begun, alone(second, 1)[0])

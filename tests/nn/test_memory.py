@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from phase6c.config import TrialConfig, Values
 from phase6c.data.windows import SearchData
 from phase6c.nn.memory import is_out_of_memory
-from phase6c.nn.model import LaneTransformer
+from phase6c.nn.model import Heads, LaneTransformer
 from phase6c.nn.trainer import EpochResult, Trainer
 
 Build = Callable[..., TrialConfig]
@@ -27,15 +28,15 @@ def two_lanes(trial: Build) -> list[TrialConfig]:
 
 def fail_in_pass(monkeypatch: pytest.MonkeyPatch, trainer: Trainer, failing: int) -> None:
     """The memory ends in the forward pass of this number, counted from now on."""
-    forward, passes = LaneTransformer.forward, iter(range(10_000))
+    heads, passes = LaneTransformer.heads, iter(range(10_000))
 
-    def limited(self: LaneTransformer, *given: torch.Tensor) -> torch.Tensor:
-        logits = forward(self, *given)
+    def limited(self: LaneTransformer, *given: Any) -> Heads:
+        found = heads(self, *given)
         if self is trainer._model and next(passes) == failing:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return logits
+        return found
 
-    monkeypatch.setattr(LaneTransformer, "forward", limited)
+    monkeypatch.setattr(LaneTransformer, "heads", limited)
 
 
 def load(trainer: Trainer, states: list[Values]) -> None:
@@ -82,13 +83,13 @@ def test_epoch_begun_again_in_half_batches_ends_as_if_undisturbed(
 def test_only_half_a_batch_is_in_the_model_at_once(
     planted: SearchData, trial: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forward, sizes = LaneTransformer.forward, []
+    heads, sizes = LaneTransformer.heads, []
 
-    def record(self: LaneTransformer, *given: torch.Tensor) -> torch.Tensor:
+    def record(self: LaneTransformer, *given: Any) -> Heads:
         sizes.append(given[0].shape[1])
-        return forward(self, *given)
+        return heads(self, *given)
 
-    monkeypatch.setattr(LaneTransformer, "forward", record)
+    monkeypatch.setattr(LaneTransformer, "heads", record)
     trainer = Trainer([trial(batch_size=33)], planted)
     trainer.halve_micro_batch()
     trainer.train_epoch()

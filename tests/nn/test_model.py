@@ -9,12 +9,14 @@ from torch import nn
 from torch.nn import functional
 
 from phase6c.config import ModelConfig, TrialConfig
-from phase6c.nn.model import LaneDropout, LaneTransformer, count_parameters
+from phase6c.nn.layers import LaneDropout
+from phase6c.nn.model import LaneTransformer, count_parameters
 
 CPU = torch.device("cpu")
 N_FEATURES = 5
 BATCH = 6
 BASE_RATE = 0.18
+ALL_PARTS: dict[str, object] = {"bins": 3, "auxiliary": "range", "members": 2}
 Build = Callable[..., TrialConfig]
 
 
@@ -67,8 +69,57 @@ def test_count_equals_the_built_model(
     assert count_parameters(config, 20) == sum(one.numel() for one in model.parameters())
 
 
+@pytest.mark.parametrize(
+    "fields", [{"bins": 6}, {"auxiliary": "range"}, {"members": 4}, ALL_PARTS], ids=str
+)
+def test_count_includes_every_part(trial: Build, fields: dict[str, object]) -> None:
+    config = trial(n_layers=3, **fields).model
+    state = built(config, [0]).lane_state(0)
+    assert count_parameters(config, N_FEATURES) == sum(one.numel() for one in state.values())
+    assert count_parameters(config, N_FEATURES) > count_parameters(trial().model, N_FEATURES)
+
+
+def test_the_members_of_a_model_are_models_of_their_own_averaged(trial: Build) -> None:
+    config = trial(members=3).model
+    model, single = built(config, [0, 1]), built(trial().model, [0])
+    windows = windows_of(2)
+    state = model.lane_state(1)
+    logits = []
+    for member in range(3):
+        single.load_lane(0, {name: weight[member] for name, weight in state.items()})
+        logits.append(single(windows[1:])[0].detach())
+    assert float((logits[0] - logits[1]).abs().max()) > 0.01
+    torch.testing.assert_close(model(windows)[1], torch.stack(logits).mean(0))
+    last_days = windows[1, :, -1]
+    assert model.shortcut_alone(last_days).shape == (2, BATCH)
+    other = built(config, [5])
+    other.load_lane(0, state)
+    assert torch.equal(other(windows[1:])[0], model(windows)[1])
+
+
+def test_the_first_member_is_the_only_one_of_a_model_without_others(trial: Build) -> None:
+    alone = built(trial().model, [7], random_head=False).lane_state(0)
+    first, second, _ = (
+        {name: weight[member] for name, weight in state.items()}
+        for state in [built(trial(members=3).model, [7], random_head=False).lane_state(0)]
+        for member in range(3)
+    )
+    assert all(torch.equal(first[name], weight) for name, weight in alone.items())
+    assert not torch.equal(second["embed.weight"], alone["embed.weight"])
+
+
+def test_other_parts_leave_the_initial_weights_and_the_first_logits_alone(trial: Build) -> None:
+    plain, more = (
+        built(trial(**fields).model, [3], random_head=False)
+        for fields in ({}, {"auxiliary": "range"})
+    )
+    state = more.lane_state(0)
+    assert all(torch.equal(state[name], weight) for name, weight in plain.lane_state(0).items())
+    assert torch.equal(more(windows_of(1)), plain(windows_of(1)))
+
+
 def test_untrained_model_predicts_the_base_rate(trial: Build) -> None:
-    model = built(trial().model, [0, 1], random_head=False)
+    model = built(trial(**ALL_PARTS).model, [0, 1], random_head=False)
     p = torch.sigmoid(model(windows_of(2)))
     assert p.shape == (2, BATCH)
     torch.testing.assert_close(p, torch.full_like(p, BASE_RATE), rtol=0, atol=1e-6)
@@ -76,15 +127,30 @@ def test_untrained_model_predicts_the_base_rate(trial: Build) -> None:
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 @pytest.mark.parametrize("shortcut", [False, True])
-def test_lane_state_is_that_of_plain_modules(
-    trial: Build, plain_transformer: type[nn.Module], pooling: str, shortcut: bool
+@pytest.mark.parametrize(("context_days", "patch_days"), [(8, 2), (4, 4), (1, 1)])
+def test_a_lane_is_the_model_of_plain_modules(
+    trial: Build,
+    plain_transformer: type[nn.Module],
+    pooling: str,
+    shortcut: bool,
+    context_days: int,
+    patch_days: int,
 ) -> None:
-    config = trial(pooling=pooling, shortcut=shortcut, n_layers=3).model
+    shape = {"context_days": context_days, "patch_days": patch_days, "n_layers": 3}
+    config = trial(pooling=pooling, shortcut=shortcut, **shape).model
     model = built(config, [0, 1])
     plain = plain_transformer(config, N_FEATURES).eval()
     plain.load_state_dict(model.lane_state(1))
-    windows = windows_of(2)
-    torch.testing.assert_close(model(windows)[1], plain(windows[1]), rtol=1e-5, atol=1e-5)
+    windows = windows_of(2, context_days)
+    logits, expected = model(windows)[1], plain(windows[1])
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+    logits.sum().backward()
+    expected.sum().backward()
+    gradients = {name: one.grad for name, one in model.named_parameters()}
+    for name, parameter in plain.named_parameters():
+        own = gradients[name][1]
+        own = own.mT if name.endswith(".weight") else own.squeeze(0)
+        torch.testing.assert_close(own, parameter.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_lane_state_goes_back_into_any_lane(trial: Build) -> None:

@@ -50,11 +50,41 @@ def test_it_says_of_a_day_what_its_training_said(made, sp500):
     np.testing.assert_allclose(found[expected.index], expected, atol=1e-6)
 
 
+def test_a_model_of_all_parts_says_what_its_training_said(sp500, tmp_path):
+    parts = {"bins": 6, "auxiliary": "range", "members": 2, "logs": True, "half_life_days": 1500}
+    data, trainer = make_model(tmp_path, sp500, **parts)
+    logits = ensemble(trainer.val_logits())
+    expected = pd.Series(sigmoid(CALIBRATOR.apply(logits)), index=pd.DatetimeIndex(data.val.dates))
+    found = load_model(tmp_path).predict(sp500).set_index("date")["p"]
+    np.testing.assert_allclose(found[expected.index], expected, atol=1e-6)
+    earlier = Bars(sp500.frame.iloc[:-500], sp500.sources, "other")
+    part = load_model(tmp_path).predict(earlier).set_index("date")["p"]
+    np.testing.assert_allclose(part, found[part.index], atol=1e-6)
+    stored = json.loads((tmp_path / "scaler.json").read_text())
+    assert "rv_20" in stored["logged"]
+    assert [len(edges) for edges in stored["edges"]] == [7] * len(data.feature_names)
+    rewrite(tmp_path / "scaler.json", edges=stored["edges"][1:])
+    with pytest.raises(StorageError, match="other bins"):
+        load_model(tmp_path)
+
+
+def test_a_scaler_from_before_logs_and_bins_is_read(made, sp500, tmp_path):
+    other = shutil.copytree(made[0], tmp_path / "model")
+    stored = json.loads((other / "scaler.json").read_text())
+    (other / "scaler.json").write_text(
+        json.dumps({name: stored[name] for name in ("feature_names", "tickers", "mean", "scale")})
+    )
+    write_checksums(other, ["scaler.json"])
+    pd.testing.assert_frame_equal(
+        load_model(other).predict(sp500), load_model(made[0]).predict(sp500)
+    )
+
+
 def test_it_says_in_a_line_and_in_a_table_what_it_is(made, sp500):
     model = load_model(made[0])
     n_features = len(model.info.feature_names)
     assert repr(model) == (
-        f"Model(high +1% in 1 d, 2 members of 1 parameter, {n_features} features, fitted through "
+        f"Model(high +1% in 1 d, 2 seeds of 1 parameter, {n_features} features, fitted through "
         f"2011-12-30, {CALIBRATOR!r})"
     )
     page = model._repr_html_()
@@ -199,7 +229,7 @@ def test_a_change_by_hand_is_told(name, before, after, sp500, tmp_path):
         load_model(tmp_path)
 
 
-def test_the_weights_of_another_member_are_told(sp500, tmp_path):
+def test_the_weights_of_another_seed_are_told(sp500, tmp_path):
     make_model(tmp_path, sp500)
     shutil.copyfile(tmp_path / "model_3.safetensors", tmp_path / "model_4.safetensors")
     with pytest.raises(StorageError, match=r"model_4\.safetensors: another SHA-256"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from phase6c.config import DataConfig, TrialConfig
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError, DataError
 from phase6c.nn.model import LaneTransformer
+from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.trainer import EpochResult, Trainer
+from phase6c.nn.training_step import training_step
 from phase6c.nn.trial_run import run_trial
 
 Build = Callable[..., TrialConfig]
 # The decay multiplies every weight by -9 at each step, which no number format survives.
+GENERATOR = torch.Generator()
 EXPLODING = {"learning_rate": 1.0, "weight_decay": 10.0, "warmup_steps": 0}
 
 
@@ -298,3 +302,81 @@ def test_trial_ends_after_its_patience_without_a_better_epoch(
     result = run_trial(config, shuffled)
     assert result.best is not None
     assert len(result.measurements) == result.best.epoch + 2 < 20
+
+
+def test_fading_weights_make_the_newer_half_count_more(planted: SearchData, trial: Build) -> None:
+    """In the older half of the training the label follows the first feature upside down."""
+    older = np.arange(len(planted.train)) < len(planted.train) // 2
+    y = np.where(older, 1 - planted.train.y, planted.train.y).astype(np.float32)
+    turned = replace(planted, train=replace(planted.train, y=y))
+    fields = {"learning_rate": 3e-3, "epochs": 3, "dropout": 0.0}
+    auc = {
+        half_life: run_trial(trial(half_life_days=half_life, **fields), turned).best.value
+        for half_life in ("none", 100)
+    }
+    assert auc[100] > 0.75 > auc["none"] + 0.05
+
+
+def test_equal_weights_are_the_mean_loss(trial: Build) -> None:
+    config = trial(dropout=0.0)
+    losses = []
+    for weights in (None, torch.ones(1, 8)):
+        model = LaneTransformer(config.model, 3)
+        model.initialise([0], 0.3)
+        optimiser = LaneAdamW(model, [config.optim])
+        windows = torch.ones(1, 8, config.model.context_days, 3)
+        y = (torch.arange(8.0) % 2)[None]
+        losses.append(training_step(model, optimiser, windows, y, None, 3, weights))
+    assert torch.equal(*losses)
+
+
+def test_the_auxiliary_head_learns_what_is_known_of_the_coming_days(
+    planted: SearchData, trial: Build
+) -> None:
+    config = trial(auxiliary="range", dropout=0.0, learning_rate=3e-3)
+    model = LaneTransformer(config.model, len(planted.feature_names))
+    model.initialise([0], 0.3)
+    optimiser = LaneAdamW(model, [config.optim])
+    block = planted.train
+    panel, rows = torch.from_numpy(planted.features), torch.from_numpy(block.end_rows)[None]
+    windows = gather_windows(panel, rows, config.model.context_days)
+    y = torch.from_numpy(block.y)[None]
+    coming = torch.from_numpy(block.coming)[None]
+    for _ in range(60):
+        training_step(model, optimiser, windows, y, None, coming=coming)
+    found = model.heads(windows).coming[:, 0].detach()
+    known = ~coming.isnan()
+    assert not known.all()
+    assert float((found - coming)[known].square().mean()) < 0.7 * float(coming[known].var())
+
+
+def test_unknown_targets_change_no_gradient(trial: Build) -> None:
+    config = trial(auxiliary="range", dropout=0.0)
+    states = []
+    for unknown in (float("nan"), 0.0):
+        model = LaneTransformer(config.model, 3)
+        model.initialise([0], 0.3)
+        optimiser = LaneAdamW(model, [config.optim])
+        windows = torch.randn(
+            1, 4, config.model.context_days, 3, generator=GENERATOR.manual_seed(0)
+        )
+        # Untrained, the auxiliary head says 0: a target of 0 is no error either.
+        coming = torch.full((1, 4, 2), unknown)
+        training_step(model, optimiser, windows, torch.ones(1, 4), None, coming=coming)
+        states.append(model.lane_state(0))
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_what_comes_after_the_training_changes_no_weight(planted: SearchData, trial: Build) -> None:
+    """Other features and other outcomes from the validation block on."""
+    config = trial(bins=3, auxiliary="range", half_life_days=100, members=2)
+    features = planted.features.copy()
+    features[planted.val.end_rows] = 7.0
+    val = replace(planted.val, coming=planted.val.coming + 5, y=1 - planted.val.y)
+    other = replace(planted, features=features, val=val)
+    weights = []
+    for data in (planted, other):
+        trainer = Trainer([config], data)
+        trainer.train_only()
+        weights.append(trainer.lanes[0].weights())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -18,7 +18,7 @@ import phase6c
 from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.evaluation.card_files import read_card
 from phase6c.report.report import make_report, write_report
-from phase6c.space.references import TOKENS
+from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.verify.study import verify
 
 from ..support.old import unpack_old_outputs
@@ -60,7 +60,7 @@ def outputs(unpacked: Path, tmp_path: Path) -> Path:
 
 def space_of(study: Path) -> phase6c.Space:
     described = phase6c.load_study(study).config.space
-    assert described["rules"] == [TOKENS.name]
+    assert rules_of_today(described["rules"]) == [TOKENS.name]
     return replace(phase6c.Space.from_description(described), rules=(TOKENS,))
 
 

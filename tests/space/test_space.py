@@ -2,11 +2,15 @@
 
 import math
 import re
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from phase6c.config import TrialConfig
 from phase6c.errors import ConfigError
+from phase6c.nn.model import count_parameters
 from phase6c.space.budget import Budget
 from phase6c.space.space import Choice, Float, Grid, Int, Rule, Space, ZeroOr, model_of
 
@@ -252,3 +256,34 @@ def test_the_digest_follows_what_is_searched():
     assert some.digest() == space().digest()
     for other in (some.pin("n_layers", 2), some.as_ranges(), space(rules=())):
         assert other.digest() != some.digest()
+
+
+def test_every_part_of_a_model_can_be_searched():
+    axes = {
+        "n_layers": Int.of(1, 2),
+        "bins": Grid.of(0, 6, 12),
+        "auxiliary": Choice.of("none", "range"),
+        "members": Grid.of(1, 4),
+        "half_life_days": Grid.of(750, 1500, 3000, "none"),
+    }
+    fixed = {"n_heads": 2, "patch_days": 1, "context_days": 4, "d_ff_ratio": 2}
+    budget = Budget(name="small", n_params=20_000, tolerance=0.2, width_step=2)
+    some = space(axes=axes, fixed=fixed | {"learning_rate": 1e-3}, budget=budget)
+    exactly = partial(count_parameters, n_features=5)
+    assert Space.from_description(some.describe()).axes == some.axes
+    drawn = list(islice(some.stream(np.random.default_rng(0), exactly), 200))
+    for name, axis in axes.items():
+        assert {values[name] for values in drawn} == set(axis.points)
+    for values in drawn:
+        config = TrialConfig.from_flat(values)
+        assert budget.contains(exactly(config.model))
+        assert config.train.half_life_days == values["half_life_days"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("half_life_days", 0), ("half_life_days", "never"), ("bins", 6.0), ("auxiliary", "ladder")],
+)
+def test_a_part_that_there_is_not_is_no_axis(name, value):
+    with pytest.raises(ConfigError, match=name):
+        space(axes=space().axes | {name: Grid.of(value)})

@@ -58,5 +58,5 @@ def make_model(
     lanes = zip(seeds, trainer.lanes, strict=True)
     weights = {seed: weights_bytes(lane.weights()) for seed, lane in lanes}
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder, info, StoredScaler.of(data), CALIBRATOR, weights)
+    write_model(folder, info, StoredScaler.of(data, info.trial.model.bins), CALIBRATOR, weights)
     return data, trainer

@@ -49,5 +49,5 @@ FEATURES = (
     Feature("kup2", FAMILY, 0, "upper shadow over the day's range", CANDLE, _upper_shadow),
     Feature("klow2", FAMILY, 0, "lower shadow over the day's range", CANDLE, _lower_shadow),
     Feature("ksft2", FAMILY, 0, "close within the day's range, -1 to 1", RANGE, _shift),
-    Feature("trange_norm", FAMILY, 1, "true range over the close", RANGE, _true_range),
+    Feature("trange_norm", FAMILY, 1, "true range over the close", RANGE, _true_range, log=True),
 )

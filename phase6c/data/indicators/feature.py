@@ -76,6 +76,8 @@ class Feature:
         needs: Columns of the bars that are read; none for the calendar.
         compute: Function, bars -> float64[day]; row t reads bars up to t only.
         neutral: Value on days where the formula is undefined: a range of zero, no trade.
+        log: Whether it is a size with a long tail above, a volatility or a volume, whose log is
+            taken where the data ask for logs.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Feature:
     needs: tuple[str, ...]
     compute: Callable[[TickerBars], np.ndarray]
     neutral: float = 0.0
+    log: bool = False
 
 
 def on_columns(

@@ -83,5 +83,6 @@ FEATURES: tuple[Feature, ...] = (
         "width of Bollinger's bands of 20 days over their middle",
         CLOSE,
         partial(_band_width, days=20),
+        log=True,
     ),
 )

@@ -111,6 +111,7 @@ def _each(
     windows: Iterable[int] = (5, 10, 20, 60),
     changes: bool = False,
     neutral: float = 0.0,
+    log: bool = False,
 ) -> Iterable[Feature]:
     """A feature for each window of days; changes need a close more than levels."""
     for days in windows:
@@ -123,6 +124,7 @@ def _each(
             needs,
             partial(compute, days=days),
             neutral,
+            log,
         )
 
 
@@ -152,5 +154,5 @@ FEATURES = (
         _close_and_volume,
         CLOSE_VOLUME,
     ),
-    *_each("vma", "volume over its mean of {} days", _volume, VOLUME, neutral=1.0),
+    *_each("vma", "volume over its mean of {} days", _volume, VOLUME, neutral=1.0, log=True),
 )

@@ -134,8 +134,10 @@ _ESTIMATORS: tuple[_Estimator, ...] = (
 )
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("abs_ret_1", "volatility", 1, "absolute 1-day log return", CLOSE, _absolute_return),
-    Feature("range_1", "volatility", 0, "log of high over low", HIGH_LOW, _log_range),
+    Feature(
+        "abs_ret_1", "volatility", 1, "absolute 1-day log return", CLOSE, _absolute_return, log=True
+    ),
+    Feature("range_1", "volatility", 0, "log of high over low", HIGH_LOW, _log_range, log=True),
     *(
         Feature(
             f"{name}_{n}",
@@ -144,6 +146,7 @@ FEATURES: tuple[Feature, ...] = (
             meaning.format(n),
             needs,
             partial(compute, days=n),
+            log=name != "jump_ratio",
         )
         for name, days, before, meaning, needs, compute in _ESTIMATORS
         for n in days
@@ -155,6 +158,7 @@ FEATURES: tuple[Feature, ...] = (
         "exponentially weighted volatility, decay 0.94 a day",
         CLOSE,
         partial(_exponential, decay=0.94, days=_RISK_METRICS_DAYS),
+        log=True,
     ),
     *(
         Feature(
@@ -165,6 +169,7 @@ FEATURES: tuple[Feature, ...] = (
             CLOSE,
             partial(_volatility_ratio, short=short, long=long),
             neutral=1.0,
+            log=True,
         )
         for short, long in ((5, 60), (20, 250))
     ),
@@ -175,6 +180,7 @@ FEATURES: tuple[Feature, ...] = (
         "deviation of the 5-day volatility over 20 days, relative to its mean",
         CLOSE,
         partial(_volatility_of_volatility, inner=5, days=20),
+        log=True,
     ),
     Feature(
         "rv_pctrank_250",

@@ -151,11 +151,12 @@ def _feature(
     compute: Callable[..., np.ndarray],
     neutral: float = 0.0,
     before: int = 0,
+    log: bool = False,
     **others: int,
 ) -> Feature:
     """A feature of a window of `days` which also reads the `before` days before it."""
     function = partial(compute, days=days, **others)
-    return Feature(name, "volume", days - 1 + before, meaning, needs, function, neutral)
+    return Feature(name, "volume", days - 1 + before, meaning, needs, function, neutral, log)
 
 
 _of_columns = partial(of_columns, "volume")
@@ -206,6 +207,7 @@ FEATURES: tuple[Feature, ...] = (
         VOLUME,
         _short_over_long,
         1.0,
+        log=True,
         short=5,
     ),
     _of_columns(
@@ -231,6 +233,7 @@ FEATURES: tuple[Feature, ...] = (
         CLOSE_VOLUME,
         _weighted_volatility,
         before=1,
+        log=True,
     ),
     _feature(
         "corr_ret_volume_20",

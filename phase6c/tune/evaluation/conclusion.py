@@ -167,7 +167,8 @@ def _write_model(stages: Stages, chosen: Entry) -> Model:
         feature_code_digest=feature_code_digest(),
     )
     weights = {fit.seed: _weights(stages, fit) for fit in fits}
-    write_model(plan.folder, info, StoredScaler.of(data), chosen.calibrator, weights)
+    scaler = StoredScaler.of(data, info.trial.model.bins)
+    write_model(plan.folder, info, scaler, chosen.calibrator, weights)
     return load_model(plan.folder)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from phase6c.analysis.contrasts import Pair
 from phase6c.config import (
+    SEARCHED_TRAIN_FIELDS,
     ModelConfig,
     OptimConfig,
     TrialConfig,
@@ -21,7 +22,7 @@ from phase6c.config import (
 )
 from phase6c.errors import ConfigError, Phase6cError
 from phase6c.records import Trial
-from phase6c.space.references import TOKENS
+from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.ledger import Trials
 from phase6c.tune.probe.bases import Base
@@ -29,7 +30,7 @@ from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.wording import listed
 
 # Fields that can change while the study keeps its bars, blocks and epochs.
-VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, "batch_size")
+VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, *SEARCHED_TRAIN_FIELDS)
 
 # Sets the seeds of probes apart from the seeds of a search; last and not zero, see `drawn_seed`.
 _PROBE = 2
@@ -186,7 +187,7 @@ class ProbePlan:
             return str(error.value)
         # The rule binds only where it has bound the search of the study.
         holds = TOKENS.allows(config.flat())
-        kept = TOKENS.name in self.study.config.space["rules"]
+        kept = TOKENS.name in rules_of_today(self.study.config.space["rules"])
         return f"against the rule that {TOKENS.name}" if kept and not holds else None
 
 
@@ -212,8 +213,8 @@ def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
     others = [name for name in vary if name not in VARIABLE]
     if others:
         raise ConfigError(
-            "A probe varies the model, its optimiser or the batch size, on the study's own data "
-            "and for all of its epochs",
+            "A probe varies the model, its optimiser, batch size or half-life, on the study's own "
+            "data and for all of its epochs",
             ", ".join(others),
             f"Vary {', '.join(VARIABLE)}, or start another study.",
         )

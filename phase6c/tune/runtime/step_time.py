@@ -13,8 +13,8 @@ _VALIDATION_SHARE = 1 / 3
 
 def measured_step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
     """Seconds of a training step of a shape with all its layers, measured on a single layer."""
-    # All layers are alike, so that a large shape is measured as fast as a flat one.
-    one_layer = shape.model_copy(update={"n_layers": 1})
+    # All layers but the last are alike, so that a large shape is measured as fast as a flat one.
+    one_layer = shape.model_copy(update={"n_layers": 1, "pooling": "mean"})
     n_features, device = len(data.feature_names), pick_device()
     layer_s = measure_step_s(one_layer, n_features, train.batch_size, train.precision, device)
     return layer_s * shape.n_layers

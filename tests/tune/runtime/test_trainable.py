@@ -17,7 +17,7 @@ import torch
 
 from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData
-from phase6c.nn.model import LaneTransformer
+from phase6c.nn.model import Heads, LaneTransformer
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import TrialRun
 from phase6c.storage.files import read_lines
@@ -77,18 +77,18 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def limit_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collection[int]], None]:
     """Has the memory end in the forward passes of these numbers, counted from now on."""
-    forward = LaneTransformer.forward
+    heads = LaneTransformer.heads
 
     def limit(failing: Collection[int]) -> None:
         passes = iter(range(10_000))
 
-        def limited(self: LaneTransformer, *given: torch.Tensor) -> torch.Tensor:
-            logits = forward(self, *given)
+        def limited(self: LaneTransformer, *given: Any) -> Heads:
+            found = heads(self, *given)
             if next(passes) in failing:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
-            return logits
+            return found
 
-        monkeypatch.setattr(LaneTransformer, "forward", limited)
+        monkeypatch.setattr(LaneTransformer, "heads", limited)
 
     return limit
 

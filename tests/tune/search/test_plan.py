@@ -116,7 +116,7 @@ def test_a_grace_above_the_epochs_is_refused(plan):
 
 @pytest.mark.parametrize(
     ("name", "value", "home"),
-    [("batch_size", 32, "train"), ("patience_epochs", 2, "train"), ("threshold", 0.015, "data")],
+    [("batch_size", 32, "train"), ("half_life_days", 750, "train"), ("threshold", 0.015, "data")],
 )
 def test_a_pin_goes_where_its_field_belongs(plan, name, value, home):
     config = plan(pins={name: value}).config
