@@ -109,7 +109,7 @@ _STATES: dict[State, str] = {
     "INFEASIBLE": "infeasible",
 }
 # Of the fields that differ between trials, so many tell the running ones apart, the first of these.
-_MAX_FIELDS = 3
+_MAX_FIELDS, _WIDE = 3, 100
 _TELLING = ("learning_rate", "n_layers", "dropout", "context_days", "weight_decay", "patch_days")
 _MAX_LAST = 3
 
@@ -282,7 +282,7 @@ class Progress:
 
     def _now(self, trial: Trial) -> str:
         if trial.finished:
-            return self._end_of(trial)
+            return self._end_of(trial).replace("pruned", "stopped")
         last = trial.measurements[-1].value if trial.measurements else None
         value = "" if last is None else f", {self._config.objective} {last:.4f}"
         return f"epoch {trial.epochs} of {self._config.train.epochs}{value}"
@@ -295,7 +295,8 @@ class Progress:
             for name in _TELLING
             if len({str(params.get(name)) for params in others}) > 1 and name in trial.params
         ]
-        return ", ".join(f"{name} {trial.params[name]:g}" for name in differing[:_MAX_FIELDS])
+        n_fields = _MAX_FIELDS if self._console.width >= _WIDE else _MAX_FIELDS - 1
+        return ", ".join(f"{name} {trial.params[name]:g}" for name in differing[:n_fields])
 
     def _label(self, trial: Trial) -> str:
         """Name or number, where it came from, and whether a rung would have stopped it."""
