@@ -126,3 +126,13 @@ def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
     monkeypatch.setattr("phase6c.evaluation.baselines.MAX_WINDOW_VALUES", 20_000)
     logits = fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)["linear_window"].logits
     assert np.isfinite(logits).all()
+
+
+def test_of_a_large_panel_a_part_is_fitted_and_told(data, fitted, monkeypatch, caplog):
+    whole = [baseline.metrics.auc for baseline, _ in fitted]
+    monkeypatch.setattr("phase6c.evaluation.baselines.MAX_FITTED_WINDOWS", len(data.train) * 3 // 4)
+    with caplog.at_level("INFO"):
+        part = [baseline.metrics.auc for baseline, _ in fit_baselines(data, seed=0)]
+    assert part != whole
+    assert part == pytest.approx(whole, abs=0.05)
+    assert f"of the {len(data.train):,} training windows, drawn at random" in caplog.text
