@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
@@ -60,6 +60,11 @@ def auc_score(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"], da
     """
     binned = len(logits) > MAX_EXACT_ROWS
     return _binned_auc(logits, y, days) if binned else _exact_auc(logits, y, days)
+
+
+def stacked(scores: Sequence[Score]) -> Score:
+    """Several figures as one."""
+    return lambda weights: np.stack([score(weights) for score in scores])
 
 
 def _exact_auc(logits: np.ndarray, y: np.ndarray, days: Days) -> Score:
