@@ -16,8 +16,7 @@ from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.bootstrap import (
     Estimate,
-    estimate,
-    resampled,
+    estimates,
 )
 from phase6c.statistics.days import Days
 from phase6c.statistics.logits import log_losses
@@ -99,15 +98,14 @@ class Validation:
     def _estimate(self, score: Score) -> Estimate | None:
         if not self.draws:
             return None
-        value = score(np.ones((self.days.n, 1)))[0]
-        drawn = resampled(
+        (found,) = estimates(
             score,
             self.days,
             horizon_days=self.horizon_days,
             draws=self.draws,
             seed=self.seed,
         )
-        return estimate(value, drawn)
+        return found
 
 
 def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Validation | None:

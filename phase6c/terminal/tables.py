@@ -10,10 +10,10 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.config import DataConfig
+from phase6c.config import CROSS_SECTIONAL, DataConfig, Objective
 from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
-from phase6c.records import Metrics, score
+from phase6c.records import Metrics, objective_value, score
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
@@ -49,7 +49,9 @@ def closing_table(study: Study) -> Table:
     """The best trial beside references and baselines, all on the same validation rows."""
     objective = study.config.objective
     table = plain_table(f"{study.config.name}: validation block")
-    for name in ("", "params", "AUC", "log loss", "base rate", "probs", "health"):
+    own = (objective,) if objective in CROSS_SECTIONAL else ()
+    shown = map(words, own)
+    for name in ("", "params", *shown, "AUC", "log loss", "base rate", "probs", "health"):
         justify: JustifyMethod = "right" if name else "left"
         table.add_column(name, justify=justify, no_wrap=name != "health")
     best = study.best
@@ -58,14 +60,15 @@ def closing_table(study: Study) -> Table:
         assert measured is not None
         audited = ", audited" if best.audited else ""
         name = f"trial {best.number}, epoch {measured.epoch}{audited}"
-        _add(table, name, best.n_params, measured.metrics, measured.health.verdict, style="bold")
+        health = measured.health.verdict
+        _add(table, name, best.n_params, measured.metrics, own, health, style="bold")
     for trial in study.trials:
         measured = trial.best(objective)
         if trial.source == "reference" and measured is not None:
             name = trial.name or f"trial {trial.number}"
-            _add(table, name, trial.n_params, measured.metrics, measured.health.verdict)
+            _add(table, name, trial.n_params, measured.metrics, own, measured.health.verdict)
     for baseline in study.config.baselines:
-        _add(table, words(baseline.name), None, baseline.metrics, "")
+        _add(table, words(baseline.name), None, baseline.metrics, own, "")
     return table
 
 
@@ -74,12 +77,14 @@ def _add(
     name: str,
     n_params: int | None,
     metrics: Metrics,
+    own: Sequence[Objective],
     verdict: str,
     style: str | None = None,
 ) -> None:
     table.add_row(
         name,
         "-" if n_params is None else f"{n_params:,}",
+        *(_figure(objective_value(metrics, objective), 4) for objective in own),
         _figure(metrics.auc, 4),
         _figure(metrics.log_loss, 4),
         _figure(metrics.base_rate, 3),

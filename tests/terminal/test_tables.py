@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from phase6c.config import TrainConfig
 from phase6c.study.study import Study
 from phase6c.terminal import tables
 
@@ -54,3 +55,12 @@ def test_where_nothing_was_audited_nothing_is_said_of_it(study):
 def test_a_best_trial_that_was_audited_is_marked(study, trial_of, audited, name):
     best = trial_of(7, 0.5, 0.9, audited=audited, stopped=BELOW if audited else None)
     assert f"trial 7, {name}" in text_of(tables.closing_table(study(best)))
+
+
+def test_an_objective_within_the_day_has_a_column_of_its_own(tmp_path, study_config, trial_of):
+    config = study_config(train=TrainConfig(objective="rank_ic"))
+    shown = text_of(tables.closing_table(Study(tmp_path, config, (trial_of(0, 0.0712),))))
+    assert "rank ic" in shown
+    assert "rank ic" not in text_of(
+        tables.closing_table(Study(tmp_path, study_config(), (trial_of(0, 0.6),)))
+    )
