@@ -142,7 +142,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         y=block["y"].to_numpy(),
         down=block["down"].to_numpy() if "down" in block else None,
         trials=logits,
-        baselines=_baselines(study.folder / BASELINES_FILE, len(block)),
+        baselines=read_baselines(study.folder, len(block)),
         known=read_validation_rows(study.folder, len(block)),
         horizon_days=study.config.data.horizon_days,
         draws=draws,
@@ -183,8 +183,13 @@ def with_doubt(
     return auc or metrics.auc, log_loss or metrics.log_loss
 
 
-def _baselines(path: Path, n_rows: int) -> dict[str, np.ndarray]:
-    stored = read_frame(path, "The baselines' predictions")
+def read_baselines(study_folder: Path, n_rows: int) -> dict[str, np.ndarray]:
+    """The logits of the baselines on the validation rows, by name; none in studies without them.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    stored = read_frame(study_folder / BASELINES_FILE, "The baselines' predictions")
     if stored is None:
         return {}
     by_name = stored.groupby("name", sort=False)["logit"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import JustifyMethod
@@ -13,7 +13,7 @@ from rich.text import Text
 from phase6c.config import CROSS_SECTIONAL, DataConfig, Objective
 from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
-from phase6c.records import Metrics, objective_value, score
+from phase6c.records import Metrics, objective_value
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
@@ -111,9 +111,9 @@ def closing_lines(study: Study) -> list[str]:
         n_chosen = sum(trial.chosen for trial in study.trials)
         lines.append(
             f"Corrected for choosing the best of {n_chosen} trials and their epochs: "
-            f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}."
+            f"{config.objective} {config.value_corrected:.3f} instead of {measured.value:.3f}."
         )
-        lines.append(_verdict(config, config.value_corrected))
+        lines += _verdict(config)
     lines += _audit_lines(study)
     lines.append(f"Everything is in {study.folder}")
     lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
@@ -134,16 +134,21 @@ def _audit_lines(study: Study) -> list[str]:
     ]
 
 
-def _verdict(config: StudyConfig, corrected: float) -> str:
-    """Whether the search was worth more than a simpler model, as far as a block can tell."""
-    objective = config.objective
-    values = {each.name: getattr(each.metrics, objective) for each in config.baselines}
-    name = max(values, key=lambda name: score(values[name], objective))
-    better = score(corrected, objective) > score(values[name], objective)
-    word = "better" if better else "not better"
-    return (
-        f"That is {word} than {words(name)} ({values[name]:.4f}) on the same rows; "
-        "one block and one seed do not settle it."
+def _verdict(config: StudyConfig) -> Iterator[str]:
+    """Whether the search was worth more than the strongest simple model on the same draws."""
+    gains = config.gains_corrected
+    if not gains:
+        return
+    rival = min(gains, key=lambda name: gains[name].value)
+    gain = gains[rival]
+    found = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+    if not gain.excludes_zero:
+        said = f"No clear difference from {words(rival)}"
+    else:
+        said = f"{'Better' if gain.low > 0 else 'Worse'} than {words(rival)}"
+    yield (
+        f"{said} on the same rows: {found} in {config.objective}, positive is better;"
+        " other days may say otherwise."
     )
 
 
