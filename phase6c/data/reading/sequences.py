@@ -16,8 +16,9 @@ MAX_MEDIAN_STEP_DAYS = 4
 MAX_SHARE_APART, MAX_SHARE_FAR_APART = 0.5, 0.1
 # Exchanges have closed for weeks, and for longer in wars only.
 MAX_GAP_DAYS = 60
-# Crashes and takeovers hardly ever move a price tenfold in a day; another currency unit does.
-MAX_JUMP = 10
+# Crashes and takeovers hardly ever move a price ninefold in a day; a decimal point in another place
+# does, whatever the day has added to its factor of ten.
+MAX_JUMP = 9
 # A price that goes away by so large a factor, and is back within so many bars and so small a one,
 # had not gone there; penny stocks come to a factor of 2.6 and back.
 MIN_SPIKE, MAX_SPIKE_BARS, MAX_SPIKE_CHANGE = 4, 5, 2

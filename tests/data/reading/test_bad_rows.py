@@ -132,7 +132,7 @@ def test_events_are_shown_with_their_tickers_and_days(eventful):
     with pytest.raises(BadBarsError) as caught:
         load_bars(eventful)
     message = str(caught.value)
-    assert "jumps by a factor of 10 or more in row 3401 of the data, ticker T03" in message
+    assert "jumps by a factor of 9 or more in row 3401 of the data, ticker T03" in message
     assert "ends a gap of more than 60 days" in message
     assert "take it with `accept_events=True`" in message
     assert 'can be left out with `bad_tickers="drop"`' in message
