@@ -50,7 +50,7 @@ bench-search: .venv/dev.stamp
 
 # Kills, fills and tears down searches for about half an hour; it prints the seed of each round.
 chaos: .venv/dev.stamp
-	$(BIN)/python -m pytest -m chaos tests/chaos -s
+	$(BIN)/python -m pytest -m chaos -s
 
 clean:
 	rm -rf .venv build dist *.egg-info

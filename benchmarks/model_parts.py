@@ -33,8 +33,10 @@ from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import run_trial
 from phase6c.space.budget import Budget
 from phase6c.space.shapes import fitting_width
-from phase6c.statistics.bootstrap import auc_score, mean_score, resampled
+from phase6c.statistics.bootstrap import resampled
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import ensemble, log_losses
+from phase6c.statistics.scores import Score, auc_score, mean_score
 
 SEEDS, DRAWS = (0, 1, 2), 2000
 PERIODS = {"folds 1-3": slice(0, 3), "folds 4-5": slice(3, 5), "all": slice(0, 5)}
@@ -111,10 +113,10 @@ def compared(seeds: np.ndarray, rival: np.ndarray, y: np.ndarray, dates: np.ndar
     single = np.mean([gain(one, rival, y).mean() for one in seeds])
     blend = (own + rival) / 2
     words = [
-        f"log loss {interval(partial(mean_score, gain(own, rival, y)), dates)}",
+        f"log loss {interval(gain(own, rival, y), dates)}",
         f"AUC {auc_interval(own, rival, y, dates)}",
         f"single {1e4 * single:+.0f}",
-        f"blend {interval(partial(mean_score, gain(blend, rival, y)), dates)}",
+        f"blend {interval(gain(blend, rival, y), dates)}",
     ]
     return "; ".join(words)
 
@@ -162,16 +164,20 @@ def gain(own: np.ndarray, rival: np.ndarray, y: np.ndarray) -> np.ndarray:
     return gains
 
 
-def interval(score: Any, dates: np.ndarray) -> str:
-    drawn = resampled(score(), dates, horizon_days=1, draws=DRAWS, seed=0)
-    return in_words(float(score()(np.ones((len(dates), 1)))[0]), drawn)
+def interval(values: np.ndarray, dates: np.ndarray) -> str:
+    days = Days.of(dates)
+    return score_interval(mean_score(values, days), days)
 
 
 def auc_interval(own: np.ndarray, rival: np.ndarray, y: np.ndarray, dates: np.ndarray) -> str:
-    def score(weights: np.ndarray) -> np.ndarray:
-        return auc_score(own, y)(weights) - auc_score(rival, y)(weights)
+    days = Days.of(dates)
+    of_own, of_rival = auc_score(own, y, days), auc_score(rival, y, days)
+    return score_interval(lambda weights: of_own(weights) - of_rival(weights), days)
 
-    return interval(lambda: score, dates)
+
+def score_interval(score: Score, days: Days) -> str:
+    drawn = resampled(score, days, horizon_days=1, draws=DRAWS, seed=0)
+    return in_words(float(score(np.ones((days.n, 1)))[0]), drawn)
 
 
 def in_words(value: float, drawn: np.ndarray) -> str:

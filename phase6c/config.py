@@ -17,13 +17,19 @@ from phase6c.faults import faults_of, nearest
 Value = bool | int | float | str
 Values = dict[str, Any]
 
-Objective = Literal["auc", "log_loss", "refinement"]
+Objective = Literal["auc", "log_loss", "refinement", "auc_within_day", "rank_ic"]
 Label = Literal["high", "close", "vol"]
 Tier = Literal["a20", "a50", "a100", "a200"]
-Scaling = Literal["pooled", "per_ticker"]
+Scaling = Literal["pooled", "per_ticker", "cross_section"]
+Market = Literal["off", "on"]
 Precision = Literal["float32", "bfloat16"]
 Auxiliary = Literal["none", "range"]
 HalfLife = Annotated[int, Field(ge=1)] | Literal["none"]
+
+# The smaller the better; of all others more is better.
+LOSSES: tuple[Objective, ...] = ("log_loss", "refinement")
+# Objectives that compare the tickers of a day.
+CROSS_SECTIONAL: tuple[Objective, ...] = ("auc_within_day", "rank_ic")
 
 # An epoch of a larger panel is a part of it.
 LARGE_PANEL_WINDOWS, LARGE_BATCH_SIZE = 50_000, 256
@@ -115,7 +121,10 @@ class DataConfig(Record):
         threshold: Rise to reach, as a fraction of the close, for high and close; None for 1 %
             times the root of the horizon.
         vol_multiple: Rise to reach in volatilities, for vol; None for a single volatility.
-        scaling: Whether all tickers share their features' mean and deviation.
+        scaling: Whether all tickers share their features' mean and deviation, have each its own,
+            or are ranked within each day.
+        market: Whether the panel has the mean, spread and rank of chosen features over the tickers
+            of the day; see `phase6c.data.market`.
         logs: Whether volatility-like and volume-like features are scaled by their logs.
         train_fraction, val_fraction, cal_fraction: Shares of the dates; the test block has the
             rest.
@@ -127,6 +136,7 @@ class DataConfig(Record):
     threshold: float | None = Field(default=None, gt=0, lt=1)
     vol_multiple: float | None = Field(default=None, gt=0, le=10)
     scaling: Scaling = "pooled"
+    market: Market = "off"
     logs: bool = False
     train_fraction: float = Field(default=0.60, gt=0, lt=1)
     val_fraction: float = Field(default=0.15, gt=0, lt=1)

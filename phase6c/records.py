@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from phase6c.config import Objective, Record, TrainConfig
+from phase6c.config import LOSSES, Objective, Record, TrainConfig
 from phase6c.notebook import as_html, as_rows
 from phase6c.wording import counted
 
@@ -28,7 +28,15 @@ Verdict = Literal[
 
 
 class Metrics(Record):
-    """The quality of an epoch's validation probabilities; null where a figure is undefined."""
+    """The quality of an epoch's validation probabilities; null where a figure is undefined.
+
+    Attributes:
+        auc_within_day, auc_per_ticker: Means of the AUC over the days, and over the tickers, that
+            have both classes; null for a single ticker, as are the next two.
+        rank_ic: Mean over the days of Spearman's correlation, over the day's tickers, of the logit
+            with what the label is cut from: the highest high, or the last close, over the close.
+        rank_ic_t: Its t value, with errors that allow for overlapping horizons.
+    """
 
     auc: float | None = None
     average_precision: float | None = None
@@ -55,6 +63,10 @@ class Metrics(Record):
     auc_down: float | None = None
     auc_direction: float | None = None
     loss_train: float | None = None
+    auc_within_day: float | None = None
+    auc_per_ticker: float | None = None
+    rank_ic: float | None = None
+    rank_ic_t: float | None = None
 
     def __repr__(self) -> str:
         names = ("auc", "log_loss", "skill", "ece", "base_rate", "pred_min", "pred_max")
@@ -265,8 +277,7 @@ def score(value: float | None, objective: Objective) -> float:
     """The value turned so that larger is better; an undefined value is the worst."""
     if value is None:
         return float("-inf")
-    # Of AUC more is better; log loss and refinement are losses.
-    return value if objective == "auc" else -value
+    return -value if objective in LOSSES else value
 
 
 def objective_value(metrics: Metrics, objective: Objective) -> float | None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig
+from phase6c.data.bars import Bars, load_bars
 from phase6c.data.reading import readers
 from phase6c.records import Baseline, Health, Measurement, Metrics, Trial
 from phase6c.statistics.logits import sigmoid
@@ -35,13 +36,17 @@ settings.load_profile("fast" if os.environ.get("PHASE6C_FAST_TESTS") else "phase
 
 
 def pytest_configure() -> None:
-    """Hears Ctrl-C, which tests send, though a shell has its background jobs ignore it.
+    """Hears Ctrl-C and a hang-up, which tests send, though shells and `nohup` ignore them.
 
     Ray's workers, which give way to everybody else by themselves, get their share of the machine.
     """
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, Ray reads it so
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -171,6 +176,23 @@ def made_bars() -> Callable[..., pd.DataFrame]:
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def panel_bars(
+    made_bars: Callable[..., pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> Bars:
+    """Four tickers, the last three times as volatile as the first."""
+    frames = []
+    for number, power in enumerate((0.6, 0.9, 1.3, 1.8)):
+        frame = made_bars(number, 1200)
+        # Powers keep the order of the day's prices, and scale every return.
+        prices = ["open", "high", "low", "close"]
+        frame[prices] = 50 * (frame[prices] / 50) ** power
+        frames.append(frame.assign(ticker=f"T{number}"))
+    path = tmp_path_factory.mktemp("panel") / "panel.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    return load_bars(path)
 
 
 @pytest.fixture(scope="session")

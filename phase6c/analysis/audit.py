@@ -9,11 +9,13 @@ from phase6c.analysis.certain import certain_rows, evidence, without, wrong_rows
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import Record
 from phase6c.records import Metrics, Verdict
-from phase6c.statistics.bootstrap import Estimate, estimate, mean_score, resampled
+from phase6c.statistics.bootstrap import Estimate, estimate, resampled
 from phase6c.statistics.calibrators import KINDS, Calibrator, CalibratorKind
+from phase6c.statistics.days import Days
 from phase6c.statistics.health import UNDERCONFIDENT_SLOPE, diagnose
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import measure
+from phase6c.statistics.scores import mean_score
 
 DRAWS = 1000
 # With fewer rows of either class in a half, its figures hardly tell calibrators apart.
@@ -125,10 +127,13 @@ def _saved(
     if not gains:
         return {}
 
-    def means(weights: np.ndarray) -> np.ndarray:
-        return np.stack([mean_score(gain)(weights) for gain in gains.values()])
+    drawn_days = Days.of(days)
+    scores = [mean_score(gain, drawn_days) for gain in gains.values()]
 
-    draws = resampled(means, days, horizon_days=1, draws=DRAWS, seed=0)
+    def means(weights: np.ndarray) -> np.ndarray:
+        return np.stack([score(weights) for score in scores])
+
+    draws = resampled(means, drawn_days, horizon_days=1, draws=DRAWS, seed=0)
     return {
         kind: estimate(float(gain.mean()), own)
         for (kind, gain), own in zip(gains.items(), draws, strict=True)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from phase6c.analysis.validation import scored_rows
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
 from phase6c.records import Trial, score
 from phase6c.statistics.bootstrap import PairedInterval, paired_interval, resampled
-from phase6c.statistics.selection import score_of
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study
 from phase6c.study.trial_folder import read_predictions, trial_folder
@@ -165,12 +165,15 @@ def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int,
     """The scores [draw] of these trials' best epochs on resamples of the validation days."""
     by_number = {trial.number: trial for trial in study.trials}
     best_rows = {number: _best_rows(study, by_number[number]) for number in sorted(numbers)}
-    tables = {number: rows for number, rows in best_rows.items() if rows is not None}
+    tables = {number: table for number, table in best_rows.items() if table is not None}
     objective = study.config.objective
+    if not tables:
+        return {}
+    rows = scored_rows(study.folder, next(iter(tables.values())))
     scores = {
         number: score
-        for number, rows in tables.items()
-        if (score := score_of(rows["logit"].to_numpy(), rows["y"].to_numpy(), objective))
+        for number, table in tables.items()
+        if (score := rows.score(table["logit"].to_numpy(), objective))
     }
     if not scores:
         return {}
@@ -181,7 +184,7 @@ def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int,
     # The same draws of days for all trials, so that differences between them are paired.
     drawn = resampled(
         of_all,
-        next(iter(tables.values()))["date"].to_numpy(),
+        rows.days,
         horizon_days=study.config.data.horizon_days,
         draws=draws,
         seed=study.config.seed,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from phase6c.analysis.validation import scored_rows
 from phase6c.records import Trial
 from phase6c.statistics.selection import Candidate, Corrected, correct
 from phase6c.study.ranking import ranked
@@ -37,30 +38,27 @@ def correct_best(
     Returns:
         None where the best trial has no predictions; others without them are left out.
     """
-    stored = [
-        (trial.number, read_predictions(trial_folder(folder, trial.number)))
-        for trial in ranked(trials, config)[:MAX_TRIALS]
-    ]
-    if not stored or stored[0][1] is None:
+    best = ranked(trials, config)[:MAX_TRIALS]
+    rows = read_predictions(trial_folder(folder, best[0].number)) if best else None
+    if rows is None:
         return None
-    with_predictions = [
-        (number, predictions) for number, predictions in stored if predictions is not None
-    ]
-    candidates = [
-        Candidate(number, int(str(epoch)), rows["logit"].to_numpy())
-        for number, predictions in with_predictions
-        for epoch, rows in predictions.groupby("epoch")
-    ]
-    _, first = with_predictions[0]
     # All trials are measured on the same rows, in the same order: any epoch tells dates and labels.
-    block = first[first["epoch"] == 1]
     return correct(
-        candidates,
-        block["date"].to_numpy(),
-        block["y"].to_numpy(),
+        _candidates(folder, best),
+        scored_rows(folder, rows[rows["epoch"] == 1]),
         config.objective,
         rivals=rivals,
         horizon_days=config.data.horizon_days,
         draws=draws,
         seed=config.seed,
     )
+
+
+def _candidates(folder: Path, trials: Iterable[Trial]) -> Iterator[Candidate]:
+    """Every epoch of these trials, read one trial after the other: together they fill memories."""
+    for trial in trials:
+        stored = read_predictions(trial_folder(folder, trial.number), ("epoch", "logit"))
+        if stored is not None:
+            epochs, logits = stored["epoch"].to_numpy(), stored["logit"].to_numpy()
+            for epoch in np.unique(epochs):
+                yield Candidate(trial.number, int(epoch), logits[epochs == epoch])

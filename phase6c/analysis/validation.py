@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
+from phase6c.config import CROSS_SECTIONAL
 from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.bootstrap import (
     Estimate,
-    Score,
-    auc_score,
     estimate,
-    mean_score,
     resampled,
 )
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import log_losses
+from phase6c.statistics.scores import Score, auc_score, mean_score
+from phase6c.statistics.selection import ScoredRows
 from phase6c.study.study import Study
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import read_frame, read_predictions, trial_folder
+from phase6c.study.validation_rows import ValidationRows, read_validation_rows
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Validation:
         down: Mirrored falls; None in studies of versions that did not store them.
         trials: Logits of each trial's best epoch, by the trial's number.
         baselines: Logits by name; empty where they were not stored.
+        known: What is known of the rows beside their labels; None in studies that did not store it.
         horizon_days: Horizon of the labels.
         draws: Number of resamples; 0 for no intervals.
         seed: Seed of the resampling.
@@ -46,9 +50,15 @@ class Validation:
     down: Bool[np.ndarray, " window"] | None
     trials: Mapping[int, Float[np.ndarray, " window"]]
     baselines: Mapping[str, Float[np.ndarray, " window"]]
+    known: ValidationRows | None
     horizon_days: int
     draws: int
     seed: int
+
+    @cached_property
+    def days(self) -> Days:
+        """The days of the rows, which are the units of every interval."""
+        return Days.of(self.dates)
 
     def auc(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The AUC of the rises; None for a single class, or where no intervals are asked for."""
@@ -64,20 +74,35 @@ class Validation:
         rows = np.ones(len(y), dtype=bool) if rows is None else rows
         if len(np.unique(y[rows])) < 2:
             return None
-        score = auc_score(logits[rows], y[rows].astype(int))
-        return self._estimate(lambda weights: score(weights[rows]))
+        return self._estimate(auc_score(logits[rows], y[rows].astype(int), self.days.take(rows)))
 
     def log_loss(self, logits: Float[np.ndarray, " window"]) -> Estimate | None:
         """The mean log loss; None where no intervals are asked for."""
-        return self._estimate(mean_score(log_losses(logits, self.y)))
+        return self._estimate(mean_score(log_losses(logits, self.y), self.days))
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether the rows are known to be of several tickers."""
+        return self.known is not None and len(np.unique(self.known.tickers)) > 1
+
+    def within_days(
+        self, logits: Float[np.ndarray, " window"]
+    ) -> tuple[Estimate | None, Estimate | None]:
+        """The AUC within the day and the rank IC; None for a single ticker, or without draws."""
+        if self.known is None or not self.is_panel:
+            return None, None
+        rows = ScoredRows(self.days, self.y, self.known.outcomes)
+        scores = [rows.score(logits, objective) for objective in CROSS_SECTIONAL]
+        auc, rank_ic = (score and self._estimate(score) for score in scores)
+        return auc, rank_ic
 
     def _estimate(self, score: Score) -> Estimate | None:
         if not self.draws:
             return None
-        value = score(np.ones((len(self.y), 1)))[0]
+        value = score(np.ones((self.days.n, 1)))[0]
         drawn = resampled(
             score,
-            self.dates,
+            self.days,
             horizon_days=self.horizon_days,
             draws=self.draws,
             seed=self.seed,
@@ -120,9 +145,25 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         down=block["down"].to_numpy() if "down" in block else None,
         trials=logits,
         baselines=_baselines(study.folder / BASELINES_FILE, len(block)),
+        known=read_validation_rows(study.folder, len(block)),
         horizon_days=study.config.data.horizon_days,
         draws=draws,
         seed=study.config.seed,
+    )
+
+
+def scored_rows(study_folder: Path, predictions: pd.DataFrame) -> ScoredRows:
+    """The rows of a study that all trials have predicted.
+
+    Args:
+        study_folder: Folder of the study.
+        predictions: Predictions of any epoch of any trial.
+    """
+    known = read_validation_rows(study_folder, len(predictions))
+    return ScoredRows(
+        Days.of(predictions["date"].to_numpy()),
+        predictions["y"].to_numpy(),
+        None if known is None else known.outcomes,
     )
 
 

@@ -45,7 +45,10 @@ def main(**given: Any) -> None:
     seeds. The cal block chooses model and calibrator; then the test block is opened, once, which
     is written into {out}/test_openings.jsonl. {out}/models/{name} holds the model and its card.
     """
-    plan = make_plan(given)
+    from phase6c.terminal.waiting import waiting
+
+    with waiting("reading studies and bars", quiet=given["quiet"]):
+        plan = make_plan(given)
     if given["dry_run"]:
         show_plan(plan, as_json=given["as_json"])
         return

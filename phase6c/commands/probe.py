@@ -73,7 +73,10 @@ def main(**given: Any) -> None:
     trained again, and the same command goes on where it was interrupted. Without STUDY, a
     reference is probed in a study of its own.
     """
-    plan = make_plan(given)
+    from phase6c.terminal.waiting import waiting
+
+    with waiting("reading studies and bars", quiet=given["quiet"]):
+        plan = make_plan(given)
     if given["dry_run"]:
         show_plan(plan, as_json=given["as_json"])
         return

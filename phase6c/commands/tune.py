@@ -91,7 +91,10 @@ LABEL_HELP = (
 @run_options
 def main(**given: Any) -> None:
     """Searches transformer configurations within a parameter budget."""
-    plan = make_plan(given)
+    from phase6c.terminal.waiting import waiting
+
+    with waiting("reading bars and making their features", quiet=given["quiet"]):
+        plan = make_plan(given)
     if given["dry_run"]:
         show_plan(plan, as_json=given["as_json"])
         return

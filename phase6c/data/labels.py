@@ -62,6 +62,23 @@ def label_down(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, "
     return _by_segment(frame, config, _label_down)
 
 
+def label_outcome(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " day"]:
+    """The rise that `label_up` is cut from, as a fraction of close[t].
+
+    `high`: that to the highest high of days t+1..t+h. `close` and `vol`: that to close[t+h], for
+    `vol` not in volatilities but as a return too.
+
+    Returns:
+        A rise for each day; NaN on the last h days, whose horizon is not full.
+    """
+    return _by_segment(frame, config, _outcome)
+
+
+def trailing_volatility(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, " day"]:
+    """The standard deviation of the 20 daily log returns up to each day; NaN before."""
+    return _by_segment(frame, config, lambda part, _: _daily_volatility(part))
+
+
 def coming_moves(frame: pd.DataFrame, config: DataConfig) -> Float64[np.ndarray, "day target"]:
     """Log range and log absolute return of days t+1..t+h, whatever the label.
 
@@ -91,6 +108,17 @@ def _label_down(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     rise = _rise(frame, config)
     lowest = _decisive_prices(frame, "low", config).min(axis=1)
     return _labels(lowest <= _targets(frame, -rise, len(lowest)) * (1 + ROUNDING), rise)
+
+
+def _outcome(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
+    reached = _decisive_prices(frame, "high", config).max(axis=1)
+    outcome = np.full(len(frame), np.nan)
+    outcome[: len(reached)] = reached / frame["close"].to_numpy()[: len(reached)] - 1
+    return outcome
+
+
+def _daily_volatility(frame: pd.DataFrame) -> np.ndarray:
+    return return_deviation(log_return(frame["close"].to_numpy()), VOLATILITY_DAYS)
 
 
 def _coming_moves(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
@@ -130,7 +158,7 @@ def _rise(frame: pd.DataFrame, config: DataConfig) -> np.ndarray:
     """The rise to reach from each day, as a fraction of its close."""
     if config.label != "vol":
         return np.full(len(frame), config.rise)
-    daily = return_deviation(log_return(frame["close"].to_numpy()), VOLATILITY_DAYS)
+    daily = _daily_volatility(frame)
     volatility = np.where(daily > 0, daily, np.nan) * config.horizon_days**0.5
     rise: np.ndarray = config.rise * volatility
     return rise

@@ -15,6 +15,7 @@ from phase6c.config import DataConfig, Scaling
 from phase6c.data.bars import dates_of
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import coming_moves, label_down, label_up
+from phase6c.data.market import cross_sectional
 from phase6c.data.panel import ticker_features
 from phase6c.data.scaling import MIN_TICKER_WINDOWS, Scaler
 from phase6c.data.windows import Block, SearchData
@@ -25,6 +26,8 @@ _BUG = "This is a mistake in phase6c; please report it."
 _CAUSAL_SHARE = 0.8
 # What the later prices and volumes are multiplied by, so that any rise and any fall shows.
 _DISTURBANCES = (2.0, 0.5)
+# The days whose market is made again.
+_DAYS_CHECKED = 20
 # float32 and the order of sums.
 _TOLERANCE = 1e-5
 # Quiet days follow quiet days, so that a day's high foretells the next one's: on weekdays of real
@@ -62,6 +65,35 @@ def _disturbed(frame: pd.DataFrame, n_days: int, by: float) -> pd.DataFrame:
         date=later["date"] + pd.Timedelta(days=40), **{name: by * later[name] for name in numbers}
     )
     return pd.concat([frame.iloc[:n_days], other])
+
+
+def check_same_day(
+    wider: np.ndarray,
+    panel: np.ndarray,
+    names: Sequence[str],
+    dates: np.ndarray,
+    config: DataConfig,
+) -> None:
+    """Checks that the market of a day is the same where there is no other day.
+
+    Args:
+        wider: float32[row, feature], as `cross_sectional` made it.
+        panel: What it was made from.
+        names: Names of the panel's columns.
+        dates: Date of each row.
+        config: What was asked for.
+
+    Raises:
+        LeakError: A column has read the bars of another day.
+    """
+    days = np.unique(dates)
+    for day in days[:: max(len(days) // _DAYS_CHECKED, 1)]:
+        rows = np.flatnonzero(dates == day)
+        again, columns = cross_sectional(panel[rows], names, dates[rows], config)
+        same = np.isclose(again, wider[rows], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+        for name, unchanged in zip(columns, same.all(axis=0), strict=True):
+            if not unchanged:
+                raise LeakError("The market of a day must be of that day's bars", name, _BUG)
 
 
 def check_not_known(frames: Mapping[str, pd.DataFrame]) -> None:
@@ -160,11 +192,14 @@ def check_scaler(
         each = [train.tickers == ticker for ticker in range(n_tickers)]
         groups = [own if own.sum() >= MIN_TICKER_WINDOWS else groups[0] for own in each]
     for group, mean, scale in zip(groups, scaler.mean, scaler.scale, strict=True):
-        rows = pd.DataFrame(panel[train.end_rows[group]])
+        rows = train.end_rows[group]
+        # A feature at a time: all of them together would be another panel.
+        columns = (pd.Series(panel[rows, place]) for place in range(panel.shape[1]))
+        again = np.array([(own.mean(), own.std(ddof=0)) for own in columns], dtype=np.float64)
         varies = scale > 0
         size = np.where(varies, scale, 1.0)
-        off_mean = np.abs(rows.mean().to_numpy(np.float64) - mean) / (size + np.abs(mean))
-        off_scale = np.abs(rows.std(ddof=0).to_numpy(np.float64) / size - 1) * varies
+        off_mean = np.abs(again[:, 0] - mean) / (size + np.abs(mean))
+        off_scale = np.abs(again[:, 1] / size - 1) * varies
         if max(off_mean.max(), off_scale.max()) > 1e-3:
             raise LeakError("The scaler must be fitted on the train windows alone", None, _BUG)
 
@@ -192,7 +227,8 @@ def check_search_data(data: SearchData) -> None:
         raise LeakError("The dates of a ticker must ascend in the panel", date, _BUG)
     for block in (data.train, data.val):
         _check_windows(data, block)
-    if not np.isfinite(data.features).all():
+    # The extremes tell it of all values, without a mask as large as a quarter of the panel.
+    if not np.isfinite([data.features.min(), data.features.max()]).all():
         raise LeakError("Every feature must be finite", None, _BUG)
     if not np.isclose(data.base_rate, data.train.y.mean(dtype=np.float64)):
         raise LeakError("The base rate must be that of train", data.base_rate, _BUG)

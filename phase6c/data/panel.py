@@ -40,7 +40,7 @@ def feature_panel(
             made anew.
 
     Returns:
-        A row for each bar, NaN before each feature's lookback; it may be read-only.
+        A row for each bar, NaN before each feature's lookback; the array is the caller's own.
     """
     if folder is None:
         return _compute(bars, features)

@@ -10,14 +10,15 @@ import numpy as np
 
 from phase6c.config import DataConfig, digest_of
 from phase6c.data.bars import Bars, ticker_frames
-from phase6c.data.catalogue import TIERS, tier_features
+from phase6c.data.catalogue import TIERS, logged_features, tier_features
 from phase6c.data.history import History
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.labels import LABEL_COLUMNS
-from phase6c.data.leaks import check_causal, check_labels, check_not_known
+from phase6c.data.leaks import check_causal, check_labels, check_not_known, check_same_day
+from phase6c.data.market import check_several_tickers, cross_sectional
 from phase6c.data.panel import feature_panel
 from phase6c.data.rows import Rows
-from phase6c.data.scaling import Scaler
+from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.data.splits import TEST, Fold, Splits, split_dates
 from phase6c.data.summary import DataSummary, summarise
 from phase6c.data.windows import SearchData
@@ -37,7 +38,9 @@ def prepare_search_data(bars: Bars, config: DataConfig, cache: Path | None = Non
             holds a single class.
         LeakError: Something in the result knows the future.
     """
-    return prepare(bars, config, cache)[0]
+    history, splits = _history(bars, config, cache)
+    # The history is not needed any more, and a panel of hundreds of tickers fills the memory once.
+    return _search_data(bars, history, splits, in_place=True)
 
 
 def prepare(
@@ -48,8 +51,16 @@ def prepare(
     Args, Raises:
         See `prepare_search_data`.
     """
+    history, splits = _history(bars, config, cache)
+    data = _search_data(bars, history, splits)
+    return data, replace(history, digest=data.digest), splits
+
+
+def _history(bars: Bars, config: DataConfig, cache: Path | None) -> tuple[History, Splits]:
+    """All rows with their features and labels, without a digest, and the date blocks."""
     _check_label_columns(bars, config)
     frames = ticker_frames(bars)
+    check_several_tickers(config, len(frames))
     features = tier_features(config.tier, bars.frame.columns)
     check_not_known(frames)
     rows = Rows.of(frames, config)
@@ -63,20 +74,35 @@ def prepare(
     # Features are computed ticker by ticker with the same code; the longest ticker stands for all.
     longest = int(np.argmax(np.bincount(rows.tickers)))
     check_causal(frames[rows.names[longest]], features, panel[rows.tickers == longest])
+    names = [feature.name for feature in features]
+    logged = logged_features(names) if config.logs else ()
+    log_in_place(panel, names, logged)
+    wider, columns = cross_sectional(panel, names, rows.dates, config)
+    if wider is not panel:
+        check_same_day(wider, panel, names, rows.dates, config)
     history = History(
-        features=panel,
+        features=wider,
         rows=rows,
-        feature_names=tuple(feature.name for feature in features),
+        feature_names=columns,
+        logged=logged,
         lookback_days=max(feature.lookback_days for feature in features),
         config=config,
         digest="",
         summary=summary,
     )
-    data = history.between(Fold(splits.train, splits.val), splits.cal.first)
+    return history, splits
+
+
+def _search_data(
+    bars: Bars, history: History, splits: Splits, *, in_place: bool = False
+) -> SearchData:
+    """The train and val blocks of a search; see `History.between`."""
+    data = history.between(Fold(splits.train, splits.val), splits.cal.first, in_place=in_place)
+    frames = ticker_frames(bars)
     for block in (data.train, data.val):
-        check_labels(block, frames, data.tickers, config)
-    digest = _digest(summary, data.scaler, features, config)
-    return replace(data, digest=digest), replace(history, digest=digest), splits
+        check_labels(block, frames, data.tickers, history.config)
+    digest = _digest(history.summary, data.scaler, history.feature_names, history.config)
+    return replace(data, digest=digest)
 
 
 def _check_label_columns(bars: Bars, config: DataConfig) -> None:
@@ -106,9 +132,7 @@ def _dropped(features: Sequence[Feature], config: DataConfig) -> tuple[str, ...]
     return tuple(name for name in TIERS[config.tier] if name not in kept)
 
 
-def _digest(
-    summary: DataSummary, scaler: Scaler, features: Sequence[Feature], config: DataConfig
-) -> str:
+def _digest(summary: DataSummary, scaler: Scaler, names: Sequence[str], config: DataConfig) -> str:
     """The digest of the bars and of what was made from them.
 
     Other code that makes the same data is no change: labels and features enter by the blocks'
@@ -117,7 +141,8 @@ def _digest(
     """
     # The bars' own digest tells what was left out of them.
     made = summary.model_dump(mode="json", exclude={"notes", "dropped"})
-    asked = config.model_dump(mode="json", exclude={"threshold", "vol_multiple", "logs"})
+    # Names and moments of the columns tell whether there is a market, and logs.
+    given = {"threshold", "vol_multiple", "market", "logs"}
+    asked = config.model_dump(mode="json", exclude=given)
     moments = [f"{value:.4g}" for value in (*scaler.mean.flat, *scaler.scale.flat)]
-    names = [feature.name for feature in features]
-    return digest_of({"made": made, "asked": asked, "features": names, "moments": moments})
+    return digest_of({"made": made, "asked": asked, "features": list(names), "moments": moments})

@@ -11,7 +11,13 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from phase6c.config import DataConfig
 from phase6c.data.bars import dates_of, days_before, segments
-from phase6c.data.labels import coming_moves, label_down, label_up
+from phase6c.data.labels import (
+    coming_moves,
+    label_down,
+    label_outcome,
+    label_up,
+    trailing_volatility,
+)
 from phase6c.data.splits import WARMUP_DAYS, Span
 
 
@@ -28,6 +34,8 @@ class Rows:
             is not full.
         up: Labels; NaN where there is none.
         down: Mirrored labels.
+        outcomes: What the labels are cut from, as a fraction of the close; NaN where there is none.
+        volatility: Standard deviation of the 20 daily log returns up to the row's day.
         coming: Log range and log absolute return of the days that the label reads; NaN where there
             are none.
     """
@@ -39,6 +47,8 @@ class Rows:
     label_ends: Shaped[np.ndarray, " row"]
     up: Float64[np.ndarray, " row"]
     down: Float64[np.ndarray, " row"]
+    outcomes: Float64[np.ndarray, " row"]
+    volatility: Float64[np.ndarray, " row"]
     coming: Float64[np.ndarray, "row target"]
 
     @classmethod
@@ -56,6 +66,8 @@ class Rows:
             ),
             up=np.concatenate([label_up(frame, config) for frame in frames]),
             down=np.concatenate([label_down(frame, config) for frame in frames]),
+            outcomes=np.concatenate([label_outcome(frame, config) for frame in frames]),
+            volatility=np.concatenate([trailing_volatility(frame, config) for frame in frames]),
             coming=np.concatenate([coming_moves(frame, config) for frame in frames]),
         )
 
@@ -67,16 +79,18 @@ class Rows:
     def take(self, kept: Bool[np.ndarray, " row"]) -> Rows:
         """The rows of a mask, and the tickers that still have rows."""
         present, tickers = np.unique(self.tickers[kept], return_inverse=True)
-        arrays = ("days", "dates", "label_ends", "up", "down", "coming")
+        arrays = ("days", "dates", "label_ends", "up", "down", "outcomes", "volatility", "coming")
         taken = {name: getattr(self, name)[kept] for name in arrays}
         return Rows(tuple(self.names[code] for code in present), tickers, **taken)
 
     def known_before(self, border: np.datetime64) -> Rows:
         """The rows without the labels that read a bar from `border` on."""
         known = self.label_ends < border
-        up, down = (np.where(known, label, np.nan) for label in (self.up, self.down))
+        up, down, outcomes = (
+            np.where(known, label, np.nan) for label in (self.up, self.down, self.outcomes)
+        )
         coming = np.where(known[:, None], self.coming, np.nan)
-        return replace(self, up=up, down=down, coming=coming)
+        return replace(self, up=up, down=down, outcomes=outcomes, coming=coming)
 
     def windows_in(self, span: Span) -> Int64[np.ndarray, " window"]:
         """The rows in which the block's windows end, ordered by date, then ticker."""

@@ -50,11 +50,11 @@ class Scaler:
             rows: Panel row of each train window's last day.
             tickers: Ticker of each window.
             n_tickers: Number of tickers in the panel.
-            scaling: Whether the tickers are scaled together or each on its own; a ticker without
-                enough windows is scaled like all together.
+            scaling: Whether the tickers are scaled together, as their ranks within a day are, or
+                each on its own; a ticker without enough windows is scaled like all together.
         """
         pooled = moments(panel, rows)
-        if scaling == "pooled":
+        if scaling != "per_ticker":
             return cls(*(moment[None] for moment in pooled))
         counts = np.bincount(tickers, minlength=n_tickers)
         each = [

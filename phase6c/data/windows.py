@@ -27,6 +27,8 @@ class Block:
         label_ends: Last day that each label reads, datetime64[D].
         tickers: Indices into `SearchData.tickers`.
         border: The first date that no label may read; None if the bars end before.
+        outcomes: The rises that the labels are cut from, as fractions of the close.
+        volatility: Standard deviation of the 20 daily log returns up to the window's last day.
         coming: Log range and log absolute return of the days that the label reads; NaN where the
             bars do not tell.
     """
@@ -39,6 +41,8 @@ class Block:
     label_ends: Shaped[np.ndarray, " window"]
     tickers: Int16[np.ndarray, " window"]
     border: np.datetime64 | None
+    outcomes: Float32[np.ndarray, " window"]
+    volatility: Float32[np.ndarray, " window"]
     coming: Float32[np.ndarray, "window target"]
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,24 +17,28 @@ from threadpoolctl import threadpool_limits
 from phase6c.config import HalfLife
 from phase6c.data.recency import recency_weights
 from phase6c.data.windows import Block, SearchData
-from phase6c.records import Baseline
+from phase6c.evaluation.base_rates import base_rates, ticker_rates
+from phase6c.records import Baseline, Metrics
+from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.metrics import measure
 from phase6c.study.study_config import BASELINES_FILE
-from phase6c.study.trial_folder import validation_frame, write_frame
+from phase6c.study.trial_folder import validation_frames, write_frames
 
-BASE_RATES = ("train_base_rate", "trailing_base_rate")
+logger = logging.getLogger(__name__)
+
 # The transformer's shortcut and bias alone; their predictions come from the transformer itself.
 OWN_SHORTCUT = "own_shortcut"
 
 VOLATILITY = "rv_20"
-TRAILING_DAYS = 365
 # Inverse strengths of the ridge penalty, stronger for the many columns of a window.
 TIER_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 WINDOW_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
 # Values in all windows together, to bound the memory; of more rows, every n-th is fitted.
 MAX_WINDOW_VALUES = 40_000_000
 MAX_TREES = 300
+# The search's own baselines are fitted before its first trial, which waits for them.
+MAX_FITTED_WINDOWS = 600_000
 # Weights that fade with age, of which the latest part of the training chooses one.
 HALF_LIVES: tuple[HalfLife, ...] = (750, 1500, 3000)
 
@@ -66,8 +71,7 @@ def fit_simple(
         seed: Seed of gradient boosting.
     """
     fits = {
-        "train_base_rate": lambda: logit(np.full(len(data.val), data.base_rate)),
-        "trailing_base_rate": lambda: trailing_base_rate(data),
+        **base_rates(data),
         "volatility_logistic": lambda: _volatility(data),
         "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
         "gradient_boosting": lambda: _boosting(inner, data, seed, ("none",)),
@@ -81,26 +85,6 @@ def fit_simple(
 def _timed(fit: Callable[[], np.ndarray]) -> Simple:
     begun = time.perf_counter()
     return Simple(fit(), time.perf_counter() - begun)
-
-
-def trailing_base_rate(data: SearchData) -> Float64[np.ndarray, " row"]:
-    """The logit of the share of rises among the labels of the last year that were known by then.
-
-    All tickers count together. Before anything is known it is the base rate of the training.
-    """
-    blocks = (data.train, data.val)
-    y = np.concatenate([block.y for block in blocks])
-    # A label is known once the last bar that it reads has closed; the day after is the first on
-    # which a prediction may use it.
-    known_on = np.concatenate([block.label_ends for block in blocks]) + 1
-    order = np.argsort(known_on, kind="stable")
-    known_on, rises = known_on[order], np.concatenate([[0.0], np.cumsum(y[order])])
-    until = np.searchsorted(known_on, data.val.dates, side="right")
-    since = np.searchsorted(known_on, data.val.dates - TRAILING_DAYS, side="right")
-    n = until - since
-    # A rise and another day more: the logit of a year without rises stays finite.
-    rate = (rises[until] - rises[since] + 1) / (n + 2)
-    return logit(np.where(n > 0, rate, data.base_rate))
 
 
 def _volatility(data: SearchData) -> np.ndarray:
@@ -193,21 +177,39 @@ def write_predictions(
 ) -> None:
     """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
     names = [baseline.baseline.name for baseline in fitted]
-    frame = validation_frame("name", names, [baseline.logits for baseline in fitted], data)
-    write_frame(study_folder / BASELINES_FILE, frame)
+    frames = validation_frames("name", names, [baseline.logits for baseline in fitted], data)
+    write_frames(study_folder / BASELINES_FILE, frames)
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:
     """Logistic regression and gradient boosting on the last day's features of each window.
 
-    Fitted on the train windows, scored on the val windows, on a single thread.
+    Fitted on the train windows, of more than 600,000 on so many drawn at random; scored on the val
+    windows, on a single thread. Of a panel also each ticker's own rates.
     """
+    fitted = _fitted_rows(len(data.train), seed)
+    if len(fitted) < len(data.train):
+        logger.info(
+            "The baselines are fitted on %s of the %s training windows, drawn at random.",
+            f"{len(fitted):,}",
+            f"{len(data.train):,}",
+        )
     models = {
         "logistic_regression": LogisticRegression(max_iter=1000),
         "gradient_boosting": boosted_trees(150, seed),
     }
     with threadpool_limits(limits=1):
-        return tuple(_fit(name, model, data) for name, model in models.items())
+        rates = (_scored(name, fit, data) for name, fit in ticker_rates(data).items())
+        return (*(_fit(name, model, data, fitted) for name, model in models.items()), *rates)
+
+
+def _fitted_rows(n_windows: int, seed: int) -> np.ndarray:
+    """The train windows that are fitted, in order: all that can be within a minute or two."""
+    if n_windows <= MAX_FITTED_WINDOWS:
+        return np.arange(n_windows)
+    # By lot: every n-th window would be of the same tickers where their number is a multiple.
+    drawn = np.random.default_rng(seed).choice(n_windows, MAX_FITTED_WINDOWS, replace=False)
+    return np.sort(drawn)
 
 
 def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
@@ -223,14 +225,32 @@ def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
     )
 
 
+def _scored(name: str, fit: Callable[[], np.ndarray], data: SearchData) -> FittedBaseline:
+    simple = _timed(fit)
+    baseline = Baseline(
+        name=name, metrics=_metrics(simple.logits, data), duration_s=simple.duration_s
+    )
+    return FittedBaseline(baseline, simple.logits)
+
+
 def _fit(
-    name: str, model: LogisticRegression | HistGradientBoostingClassifier, data: SearchData
+    name: str,
+    model: LogisticRegression | HistGradientBoostingClassifier,
+    data: SearchData,
+    fitted: np.ndarray,
 ) -> FittedBaseline:
     started = time.perf_counter()
-    train, val = data.train, data.val
-    model.fit(data.features[train.end_rows], train.y)
-    loss_train = log_losses(model.decision_function(data.features[train.end_rows]), train.y).mean()
+    val, y = data.val, data.train.y[fitted]
+    windows = data.features[data.train.end_rows[fitted]]
+    model.fit(windows, y)
+    loss_train = log_losses(model.decision_function(windows), y).mean()
     logits = model.decision_function(data.features[val.end_rows])
-    metrics = measure(logits, val.y, val.down, data.base_rate, float(loss_train))
+    metrics = _metrics(logits, data, float(loss_train))
     baseline = Baseline(name=name, metrics=metrics, duration_s=time.perf_counter() - started)
     return FittedBaseline(baseline, logits)
+
+
+def _metrics(logits: np.ndarray, data: SearchData, loss_train: float | None = None) -> Metrics:
+    val = data.val
+    cross_section = CrossSection.of(val.dates, val.tickers, val.outcomes, data.config.horizon_days)
+    return measure(logits, val.y, val.down, data.base_rate, loss_train, cross_section)

@@ -15,8 +15,9 @@ from phase6c.evaluation.entries import Entry, Figures, figures
 from phase6c.evaluation.evidence import Evidence
 from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
 from phase6c.evaluation.outcomes import Truth
+from phase6c.evaluation.parts import Compared, parts_tables, rates_sentences
 from phase6c.evaluation.race import BEHIND
-from phase6c.evaluation.tables import steps_table, ticker_tables
+from phase6c.evaluation.tables import steps_table
 from phase6c.wording import times, words
 
 _FIGURES = (
@@ -31,6 +32,22 @@ _LEGEND = (
     "out. Lift: average precision / base rate. Step AUC: the least and the largest of a step. "
     "Hindsight: the share of rises in the very rows that are judged."
 )
+
+
+_PANEL_FIGURES = ("AUC within day", "AUC per ticker", "rank IC", "rank IC t")
+_PANEL_LEGEND = (
+    "AUC within day and per ticker: the mean over the days, and over the tickers, that have both "
+    "classes. Rank IC: the mean over the days of Spearman's correlation of the logit with the rise "
+    "that the label is cut from; t: over its error, which allows for overlapping horizons."
+)
+
+
+def _is_panel(evidence: Evidence) -> bool:
+    return len(np.unique(evidence.test.tickers)) > 1
+
+
+def _columns(evidence: Evidence) -> tuple[str, ...]:
+    return (*_FIGURES, *_PANEL_FIGURES) if _is_panel(evidence) else _FIGURES
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,12 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
     chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
     entries = [chosen, *evidence.baselines.values()]
     rows = tuple(_test_row(entry, evidence, judgement) for entry in entries)
-    table = Table(name="test", title="The test block", columns=_FIGURES, rows=rows)
+    table = Table(name="test", title="The test block", columns=_columns(evidence), rows=rows)
+    compared = Compared(
+        chosen.calibrated_test, best.calibrated_test, best.name, evidence.test, evidence.draws
+    )
+    own_rates = evidence.baselines.get("ticker_base_rate")
+    rates = None if own_rates is None else own_rates.calibrated_test
     says = [
         judgement.sentence,
         f"{len(evidence.test):,} rows of {len(np.unique(evidence.test.dates)):,} days with "
@@ -88,13 +110,13 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
         f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
         "calibrator and threshold were chosen before the test block was opened.",
         *_openings(evidence),
-        "Intervals are of 95%, from the stationary bootstrap over dates; a gain is the baseline's "
-        "log loss less the model's, on the same rows.",
+        *rates_sentences(compared, rates, evidence.data.label),
+        "Intervals are of 95%, from the stationary bootstrap over dates, all tickers of a day "
+        "together; a gain is the baseline's log loss less the model's, on the same rows.",
         _LEGEND,
+        *([_PANEL_LEGEND] if _is_panel(evidence) else []),
     ]
-    parts = ticker_tables(
-        "test", chosen.calibrated_test, best.calibrated_test, evidence.test, evidence
-    )
+    parts = parts_tables("test", compared)
     return Section(name="test", title="What it is worth", says=tuple(says), tables=(table, *parts))
 
 
@@ -133,20 +155,21 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
     pooled = Table(
         name="walk_forward",
         title=f"All folds of the walk forward{mark}",
-        columns=_FIGURES,
+        columns=_columns(evidence),
         rows=tuple(_walk_row(entry, evidence, walk_gain) for entry in entries),
     )
     return Section(
         name="walk_forward",
         title="Walk forward",
         says=tuple(says),
-        tables=(pooled, steps_table(evidence), *_walk_tickers(evidence)),
+        tables=(pooled, steps_table(evidence), *_walk_parts(evidence)),
     )
 
 
-def _walk_tickers(evidence: Evidence) -> tuple[Table, ...]:
+def _walk_parts(evidence: Evidence) -> tuple[Table, ...]:
     own, others, truth = _walked(evidence.chosen, evidence)
-    return ticker_tables("walk_forward", own, others, truth, evidence)
+    compared = Compared(own, others, evidence.best_baseline, truth, evidence.draws)
+    return parts_tables("walk_forward", compared)
 
 
 def _choice_section(evidence: Evidence) -> Section:
@@ -291,7 +314,12 @@ def _row(
         *(data.tier, f"{data.horizon_days} d", data.goal),
         *(entry.n_tried, entry.n_seeds),
         None if entry.seconds is None else round(entry.seconds),
+        *(_panel_figures(row_figures) if _is_panel(evidence) else ()),
     )
+
+
+def _panel_figures(found: Figures) -> tuple[Cell, ...]:
+    return found.auc_within_day, found.auc_per_ticker, found.rank_ic, found.rank_ic_t
 
 
 def _test_gain(entry: Entry, evidence: Evidence) -> Gain:

@@ -10,13 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Float64, Real
 
 from phase6c.config import Record
-from phase6c.evaluation.baselines import BASE_RATES
+from phase6c.evaluation.base_rates import BASE_RATES
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth, calibrated_forward
-from phase6c.statistics.bootstrap import Estimate, auc_score, estimate_or_point, mean_score
+from phase6c.statistics.bootstrap import Estimate, estimate_or_point
 from phase6c.statistics.calibrators import CalibrationKind, Calibrator, CalibratorKind
+from phase6c.statistics.cross_section import CrossSection, group_aucs
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import best_points, measure
+from phase6c.statistics.scores import auc_score, mean_score
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Figures(Record):
         precision, recall: Figures at the threshold that was chosen before.
         base_rate: Share of rises in these rows.
         fold_auc: Least and largest AUC over the steps.
+        auc_within_day, auc_per_ticker, rank_ic, rank_ic_t: See `Metrics`; null for one ticker.
     """
 
     log_loss_raw: float
@@ -118,6 +121,10 @@ class Figures(Record):
     recall: float | None
     base_rate: float
     fold_auc: tuple[float, float] | None
+    auc_within_day: float | None
+    auc_per_ticker: float | None
+    rank_ic: float | None
+    rank_ic_t: float | None
 
 
 def figures(
@@ -138,7 +145,11 @@ def figures(
         draws: Resampling of the intervals.
     """
     rate = float(truth.y.mean())
-    metrics = measure(calibrated, truth.y, truth.down, float(sigmoid(base).mean()))
+    cross_section = CrossSection.of(truth.dates, truth.tickers, truth.outcomes, draws.horizon_days)
+    rate_of_training = float(sigmoid(base).mean())
+    metrics = measure(
+        calibrated, truth.y, truth.down, rate_of_training, cross_section=cross_section
+    )
     losses = log_losses(calibrated, truth.y)
     loss, base_loss = float(losses.mean()), float(log_losses(base, truth.y).mean())
     # Without a threshold nothing is called: no probability reaches 2.
@@ -146,7 +157,7 @@ def figures(
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(
         log_loss_raw=float(log_losses(raw, truth.y).mean()),
-        log_loss=estimate_or_point(loss, draws.of(mean_score(losses), truth.dates)),
+        log_loss=estimate_or_point(loss, draws.of(mean_score(losses, truth.days), truth.days)),
         skill=1 - loss / base_loss,
         brier=metrics.brier,
         auc=_auc(calibrated, truth, draws),
@@ -162,6 +173,10 @@ def figures(
         recall=hits / int(truth.y.sum()) if threshold is not None and truth.y.any() else None,
         base_rate=rate,
         fold_auc=_fold_auc(raw, truth),
+        auc_within_day=metrics.auc_within_day,
+        auc_per_ticker=metrics.auc_per_ticker,
+        rank_ic=metrics.rank_ic,
+        rank_ic_t=metrics.rank_ic_t,
     )
 
 
@@ -170,7 +185,7 @@ def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
     return (
         None
         if value is None
-        else estimate_or_point(value, draws.of(auc_score(logits, truth.y), truth.dates))
+        else estimate_or_point(value, draws.of(auc_score(logits, truth.y, truth.days), truth.days))
     )
 
 
@@ -178,7 +193,8 @@ def plain_auc(logits: Float64[np.ndarray, " row"], y: Real[np.ndarray, " row"]) 
     """The AUC without an interval; None for a single class."""
     if len(np.unique(y)) < 2:
         return None
-    return float(auc_score(logits, y)(np.ones((len(y), 1)))[0])
+    one_day = np.zeros(len(y), dtype=np.int64)
+    return float(group_aucs(logits, y, one_day, 1)[0])
 
 
 def _fold_auc(logits: np.ndarray, truth: Truth) -> tuple[float, float] | None:

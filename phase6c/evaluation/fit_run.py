@@ -24,10 +24,10 @@ from phase6c.study.trial_folder import (
     REFIT_FILE,
     REFIT_STATE_FILE,
     SHORTCUT,
-    validation_frame,
+    validation_frames,
     write_checksums,
     write_epochs,
-    write_frame,
+    write_frames,
 )
 
 
@@ -109,5 +109,5 @@ class FitRun(TrialRun):
         if shortcut is not None:
             of[SHORTCUT] = shortcut[0]
         logits = [np.asarray(own, dtype=np.float64) for own in of.values()]
-        write_frame(self.folder / OUT_FILE, validation_frame("of", [*of], logits, data))
+        write_frames(self.folder / OUT_FILE, validation_frames("of", [*of], logits, data))
         return OUT_FILE

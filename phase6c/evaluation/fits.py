@@ -88,4 +88,6 @@ def truth_of(frame: pd.DataFrame, step: str) -> Truth:
         y=frame["y"].to_numpy(np.int8),
         down=frame["down"].to_numpy(bool),
         steps=np.full(len(frame), step),
+        outcomes=np.full(len(frame), np.nan),
+        volatility=np.full(len(frame), np.nan),
     )

@@ -8,18 +8,16 @@ import numpy as np
 from jaxtyping import Float64
 
 from phase6c.config import Record
-from phase6c.evaluation.baselines import BASE_RATES
+from phase6c.evaluation.base_rates import BASE_RATES
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.statistics.bootstrap import (
     Estimate,
-    Score,
-    auc_score,
     estimate,
     estimate_or_point,
-    mean_score,
     optimal_block_days,
 )
 from phase6c.statistics.logits import log_losses, logit
+from phase6c.statistics.scores import Score, auc_score, mean_score
 from phase6c.wording import words
 
 # The share of rises in the very rows that are judged.
@@ -69,11 +67,11 @@ class Judgement(Record):
     sentence: str
 
 
-def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth) -> str:
-    """The name of the baseline with the least log loss on walk forward and cal together.
+def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth) -> str | None:
+    """The name of the baseline with the least log loss; None where there are base rates alone.
 
     Args:
-        baselines: Logits by name, calibrated.
+        baselines: Logits by name.
         truth: Labels of the same rows.
     """
     losses = {
@@ -81,7 +79,7 @@ def strongest(baselines: Mapping[str, Float64[np.ndarray, " row"]], truth: Truth
         for name, logits in baselines.items()
         if name not in BASE_RATES
     }
-    return min(losses, key=losses.__getitem__)
+    return min(losses, key=losses.__getitem__, default=None)
 
 
 def judge(
@@ -94,7 +92,8 @@ def judge(
     """Judges a model on rows that nobody chose by.
 
     It has skill where it is better than every base rate: that of the training, that of the year
-    before, and that of these rows themselves, which nobody could have known. Without the latter, a
+    before, of a panel also each ticker's own, and that of these rows themselves, which nobody could
+    have known. Without the latter, a
     level that happens to lie on the right side would pass for skill where the rate has drifted. It
     wins where it is better than the best baseline too.
 
@@ -108,7 +107,7 @@ def judge(
         truth: Labels of the same rows.
         draws: Resampling of the intervals.
     """
-    rates = {name: baselines[name] for name in BASE_RATES}
+    rates = {name: baselines[name] for name in BASE_RATES if name in baselines}
     rates[HINDSIGHT] = logit(np.full(len(truth), truth.y.mean()))
     base_rates = tuple(gain(logits, rate, name, truth, draws) for name, rate in rates.items())
     over_best = gain(logits, baselines[best], best, truth, draws)
@@ -139,9 +138,9 @@ def gain(
         truth, draws: See `judge`.
     """
     differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
-    scores: list[Score] = [mean_score(differences)]
+    scores: list[Score] = [mean_score(differences, truth.days)]
     if len(np.unique(truth.y)) == 2 and np.ptp(other) > 0:
-        own, others = auc_score(logits, truth.y), auc_score(other, truth.y)
+        own, others = (auc_score(one, truth.y, truth.days) for one in (logits, other))
         scores.append(lambda weights: own(weights) - others(weights))
 
     def score(weights: np.ndarray) -> np.ndarray:
@@ -149,9 +148,9 @@ def gain(
 
     # The differences of two models depend on each other less than their losses do, or more where a
     # rate has drifted: their own block length is estimated.
-    block_days = optimal_block_days(differences, truth.dates)
-    values = score(np.ones((len(truth), 1)))[:, 0]
-    resampled = draws.of(score, truth.dates, block_days)
+    block_days = optimal_block_days(differences, truth.days)
+    values = score(np.ones((truth.days.n, 1)))[:, 0]
+    resampled = draws.of(score, truth.days, block_days)
     log_loss, *rest = zip(map(float, values), resampled, strict=True)
     auc = [estimate(*drawn) for drawn in rest]
     return Gain(over=name, log_loss=estimate_or_point(*log_loss), auc=auc[0] if auc else None)

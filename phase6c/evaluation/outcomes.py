@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Shaped
 
-from phase6c.statistics.bootstrap import Score, resampled
+from phase6c.statistics.bootstrap import resampled
 from phase6c.statistics.calibrators import Calibrator, CalibratorKind
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import ensemble
+from phase6c.statistics.scores import Score
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class Truth:
         y: Rises, 0 or 1.
         down: Mirrored falls.
         steps: Name of the step of the evaluation that each row was predicted in.
+        outcomes: What the labels are cut from; NaN where it is not known.
+        volatility: Standard deviation of the 20 daily log returns up to the day; NaN where it is
+            not known.
     """
 
     dates: Shaped[np.ndarray, " row"]
@@ -31,9 +37,16 @@ class Truth:
     y: Int8[np.ndarray, " row"]
     down: Bool[np.ndarray, " row"]
     steps: Shaped[np.ndarray, " row"]
+    outcomes: Float[np.ndarray, " row"]
+    volatility: Float[np.ndarray, " row"]
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @cached_property
+    def days(self) -> Days:
+        """The days of the rows, which are the units of every interval."""
+        return Days.of(self.dates)
 
     def of(self, steps: Sequence[str]) -> Bool[np.ndarray, " row"]:
         """Whether each row was predicted in one of these steps."""
@@ -86,12 +99,12 @@ class Draws(NamedTuple):
     seed: int = 0
 
     def of(
-        self, score: Score, dates: Shaped[np.ndarray, " row"], block_days: float = 0
+        self, score: Score, days: Days, block_days: float = 0
     ) -> Float64[np.ndarray, "*figure draw"]:
-        """A figure, or a stack of figures, on every resample of the dates."""
+        """A figure, or a stack of figures, on every resample of the days."""
         return resampled(
             score,
-            dates,
+            days,
             horizon_days=self.horizon_days,
             draws=self.n,
             seed=self.seed,

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
-from phase6c.statistics.bootstrap import PairedInterval, mean_score, paired_interval
+from phase6c.statistics.bootstrap import PairedInterval, paired_interval
 from phase6c.statistics.logits import log_losses
+from phase6c.statistics.scores import mean_score
 
 # Fewer seeds say nothing of the spread between them.
 MIN_SEEDS = 2
@@ -58,5 +59,6 @@ def race_losses(candidate: CandidatePredictions, truth: Truth) -> Float64[np.nda
 
 
 def _worse_by(differences: np.ndarray, truth: Truth, draws: Draws) -> PairedInterval:
-    resampled = np.stack([draws.of(mean_score(rows), truth.dates) for rows in differences])
+    days = truth.days
+    resampled = np.stack([draws.of(mean_score(rows, days), days) for rows in differences])
     return paired_interval(differences.mean(axis=1), resampled)

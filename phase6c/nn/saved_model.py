@@ -20,6 +20,7 @@ from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
+from phase6c.data.market import cross_sectional, is_cross_sectional, is_market_feature
 from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler, log_in_place
 from phase6c.errors import ConfigError, DataError, FolderError
@@ -46,6 +47,8 @@ logger = logging.getLogger(__name__)
 
 # Holidays move the median distance of two bars by less than this; weekly bars by far more.
 _GAP_TOLERANCE_DAYS = 1.0
+# Of the tickers of a market, the share that must be there to tell it.
+_MIN_MARKET_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,9 @@ class Model:
         self._check_bars(bars, frames)
         lengths = np.array([len(frame) for frame in frames.values()])
         starts = np.append(0, np.cumsum(lengths)[:-1])
-        # A copy, since the panel may be shared with the cache of features.
-        panel = np.array(feature_panel(bars, self._features, None))
-        log_in_place(panel, self.info.feature_names, self._scaler.logged)
-        self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
         dates = np.concatenate([dates_of(frame) for frame in frames.values()])
+        panel = self._panel(bars, dates)
+        self._scaler_of(tuple(frames)).scale_in_place(panel, starts)
         tickers = np.repeat(list(frames), lengths)
         days = np.concatenate([days_before(frame) for frame in frames.values()])
         ends = np.flatnonzero(days >= self.days_needed - 1)
@@ -178,8 +179,15 @@ class Model:
 
     @property
     def _features(self) -> list[Feature]:
-        """The features in the order of its input."""
-        return [FEATURES[name] for name in self.info.feature_names]
+        """The features of each ticker, in the order of its input, which those of the market end."""
+        names = self.info.feature_names
+        return [FEATURES[name] for name in names if not is_market_feature(name)]
+
+    def _panel(self, bars: Bars, dates: np.ndarray) -> np.ndarray:
+        panel = feature_panel(bars, self._features, None)
+        names = [feature.name for feature in self._features]
+        log_in_place(panel, names, self._scaler.logged)
+        return cross_sectional(panel, names, dates, self.info.trial.data)[0]
 
     def _check_bars(self, bars: Bars, frames: Mapping[str, pd.DataFrame]) -> None:
         needed = {column for feature in self._features for column in feature.needs}
@@ -197,6 +205,7 @@ class Model:
                 f"{len(longest)} at most",
                 "Add earlier bars.",
             )
+        self._check_market(frames)
         distance = bar_days(frames)
         if abs(distance - self.info.bar_days) >= _GAP_TOLERANCE_DAYS:
             raise DataError(
@@ -206,11 +215,23 @@ class Model:
                 "Give bars of the same frequency.",
             )
 
+    def _check_market(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        """A market of a few of its tickers is another market."""
+        known = [ticker for ticker in self.tickers if ticker in frames]
+        least = int(np.ceil(_MIN_MARKET_SHARE * len(self.tickers)))
+        if is_cross_sectional(self.info.trial.data) and len(known) < least:
+            raise DataError(
+                f"A model that compares the tickers of a day needs {least} of the"
+                f" {len(self.tickers)} that it was fitted on",
+                f"{len(known)} of them",
+                "Give their bars too.",
+            )
+
     def _scaler_of(self, tickers: tuple[str, ...]) -> Scaler:
         """The scaler with a row for each of these tickers, or a single row for all of them."""
         stored = self._scaler
         mean, scale = np.array(stored.mean), np.array(stored.scale)
-        if self.info.trial.data.scaling == "pooled":
+        if self.info.trial.data.scaling != "per_ticker":
             return Scaler(mean, scale)
         # A ticker's own mean and deviation cannot be made up for a ticker never seen.
         unknown = [ticker for ticker in tickers if ticker not in stored.tickers]
@@ -271,10 +292,11 @@ def load_model(folder: str | Path) -> Model:
 
 
 def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None:
-    unknown = sorted(set(info.feature_names) - FEATURES.keys())
+    own = {name for name in info.feature_names if not is_market_feature(name)}
+    unknown = sorted(own - FEATURES.keys())
     if unknown:
         raise damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
-    n_rows = 1 if info.trial.data.scaling == "pooled" else len(scaler.tickers)
+    n_rows = len(scaler.tickers) if info.trial.data.scaling == "per_ticker" else 1
     shape = [len(info.feature_names)] * n_rows
     if scaler.feature_names != info.feature_names or any(
         [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)

@@ -24,6 +24,7 @@ from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.training_step import training_step
 from phase6c.records import Health, Measurement, Metrics, objective_value
+from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.health import diagnose
 from phase6c.statistics.metrics import measure
 
@@ -99,6 +100,10 @@ class Trainer:
         # overlapping windows of 32 days would take 32 times its memory.
         self._panel = torch.from_numpy(data.features).to(device)
         self._train_y = torch.from_numpy(data.train.y).to(device)
+        val = data.val
+        self._cross_section = CrossSection.of(
+            val.dates, val.tickers, val.outcomes, data.config.horizon_days
+        )
         weights = recency_weights(data.train.dates, self._shared.train.half_life_days)
         self._weights = torch.from_numpy(weights).to(device)
         self._coming = torch.from_numpy(standardised(data.train.coming)).to(device)
@@ -226,7 +231,7 @@ class Trainer:
         if divergence:
             metrics, health = Metrics(), Health(verdict="saturated", evidence=(divergence,))
         else:
-            metrics = measure(logits, block.y, block.down, base_rate, loss)
+            metrics = measure(logits, block.y, block.down, base_rate, loss, self._cross_section)
             health = diagnose(logits, block.y, base_rate)
         return Measurement(
             epoch=lane.epoch,

@@ -16,6 +16,7 @@ from phase6c.study.ranking import ranked
 from phase6c.study.study import Study
 
 N_SHOWN = 10
+_PANEL_COLUMNS = ("AUC within day", "AUC per ticker", "rank IC", "rank IC t")
 # Where a trial wins in fewer draws than this, another could have won as well.
 CLEAR_SHARE = 0.95
 
@@ -136,17 +137,21 @@ def _figures(study: Study, validation: Validation | None) -> Table:
         name = trial.name or f"trial {trial.number}"
         source = "audited" if trial.audited else trial.source
         figures = _of(best.metrics, validation, logits.get(trial.number))
-        rows.append((name, source, best.epoch, trial.n_params, *figures, best.health.verdict))
+        known = (name, source, best.epoch, trial.n_params, *figures, best.health.verdict)
+        rows.append((*known, *_within(best.metrics, validation, logits.get(trial.number))))
     simple = validation.baselines if validation else {}
     for baseline in study.config.baselines:
         figures = _of(baseline.metrics, validation, simple.get(baseline.name))
-        rows.append((baseline.name.replace("_", " "), "baseline", None, None, *figures, None))
+        within = _within(baseline.metrics, validation, simple.get(baseline.name))
+        name = baseline.name.replace("_", " ")
+        rows.append((name, "baseline", None, None, *figures, None, *within))
     return Table(
         name="best",
         title="On the validation rows that chose them",
         columns=(
             *("", "source", "epoch", "parameters"),
             *("AUC", "log loss", "skill", "base rate", "lowest p", "highest p", "health"),
+            *(_PANEL_COLUMNS if validation is not None and validation.is_panel else ()),
         ),
         rows=tuple(rows),
     )
@@ -162,6 +167,21 @@ def _of(
         metrics.base_rate,
         metrics.pred_min,
         metrics.pred_max,
+    )
+
+
+def _within(
+    metrics: Metrics, validation: Validation | None, logits: np.ndarray | None
+) -> tuple[Cell, ...]:
+    """The figures of a panel's days and tickers; nothing for a single ticker."""
+    if validation is None or not validation.is_panel:
+        return ()
+    auc, rank_ic = (None, None) if logits is None else validation.within_days(logits)
+    return (
+        auc or metrics.auc_within_day,
+        metrics.auc_per_ticker,
+        rank_ic or metrics.rank_ic,
+        metrics.rank_ic_t,
     )
 
 

@@ -8,7 +8,7 @@ from phase6c.analysis.effects import AxisEffects, Effects, Row
 from phase6c.analysis.importance import Measure, importance
 from phase6c.analysis.interactions import Interactions, interactions
 from phase6c.analysis.trials import Search
-from phase6c.config import Objective
+from phase6c.config import LOSSES, Objective
 from phase6c.document.section import Cell, Section, Table, setting, text
 from phase6c.records import score
 from phase6c.report.decay import decay
@@ -114,7 +114,7 @@ def _row(row: Row, axis: AxisEffects, objective: Objective) -> tuple[Cell, ...]:
         name = f"{setting(row.span[0])} to {setting(row.span[1])}"
     interval = row.interval or (None, None)
     ends = [None if end is None else score(end, objective) for end in interval]
-    low, high = (ends[0], ends[1]) if objective == "auc" else (ends[1], ends[0])
+    low, high = (ends[0], ends[1]) if objective not in LOSSES else (ends[1], ends[0])
     edges = {axis.rows[0].value: "lower", axis.rows[-1].value: "upper"}
     edge = edges.get(row.value)
     marks = [

@@ -18,6 +18,7 @@ from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
 from phase6c.report.leaderboard import best_of_file, leaderboard
 from phase6c.report.parameters import parameters
+from phase6c.report.parts import parts
 from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
 from phase6c.report.probes import probes
@@ -151,6 +152,7 @@ def _part(reading: Reading) -> Part:
             *_probes(reading),
             probabilities(study, reading.validation),
             direction(study, reading.validation),
+            *parts(study, reading.validation),
         ]
     return Part(search.name, tuple(_facts(reading)), tuple(sections), tuple(pictures(reading)))
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float64, Real, Shaped
+from jaxtyping import Float, Float64
 
 from phase6c.config import Record
+from phase6c.statistics.days import Days
+from phase6c.statistics.scores import MAX_WEIGHTS, Score
 
 MIN_BLOCK_DAYS = 20
-# Rows x draws that are held at once, to bound the memory of large panels.
-MAX_WEIGHTS = 4_000_000
 TAILS = (0.025, 0.975)
-
-# From row weights to a figure, or to a stack of figures; larger is better, NaN is undefined.
-Score = Callable[[Float64[np.ndarray, "window draw"]], Float64[np.ndarray, "*figure draw"]]
 
 
 class Bounds(Record):
@@ -50,71 +47,61 @@ def estimate_or_point(value: float, draws: Float[np.ndarray, " draw"]) -> Estima
     return estimate(value, draws) or Estimate(value=value, low=value, high=value)
 
 
-def row_weights(
-    dates: Shaped[np.ndarray, " window"],
-    *,
-    horizon_days: int,
-    draws: int,
-    seed: int,
-    block_days: float = 0,
-) -> Iterator[Float64[np.ndarray, "window draw"]]:
-    """How often each row is drawn, a chunk of the draws at a time.
+def day_weights(
+    days: Days, *, horizon_days: int, draws: int, seed: int, block_days: float = 0
+) -> Iterator[Float64[np.ndarray, "day draw"]]:
+    """How often each day is drawn, a chunk of the draws at a time.
 
-    Dates are drawn by the stationary bootstrap (Politis & Romano, 1994) in blocks of
+    Days are drawn by the stationary bootstrap (Politis & Romano, 1994) in blocks of
     max(horizon, 20) days on average: labels of neighbouring days overlap by all but a day of their
-    horizon and belong into the same block. All tickers of a date go together, since they rise and
+    horizon and belong into the same block. All tickers of a day go together, since they rise and
     fall together.
 
     Args:
-        dates: Dates of the rows, or numbers that order them.
+        days: Days of the rows.
         horizon_days: The label's horizon.
         draws: Resamples.
         seed: Seed of the resampling.
         block_days: Where the blocks must be longer on average; see `optimal_block_days`.
     """
-    unique_dates, date_of_row = np.unique(dates, return_inverse=True)
     rng = np.random.default_rng(seed)
     block_days = max(horizon_days, MIN_BLOCK_DAYS, block_days)
-    per_chunk = max(1, MAX_WEIGHTS // len(dates))
+    per_chunk = max(1, MAX_WEIGHTS // days.n)
     for start in range(0, draws, per_chunk):
-        n_draws = min(per_chunk, draws - start)
-        yield stationary_counts(len(unique_dates), block_days, n_draws, rng)[date_of_row]
+        yield stationary_counts(days.n, block_days, min(per_chunk, draws - start), rng)
 
 
 def resampled(
     score: Score,
-    dates: Shaped[np.ndarray, " window"],
+    days: Days,
     *,
     horizon_days: int,
     draws: int,
     seed: int,
     block_days: float = 0,
 ) -> Float64[np.ndarray, "*figure draw"]:
-    """A figure, or a stack of figures, on every resample of the dates.
+    """A figure, or a stack of figures, on every resample of the days.
 
     Args:
-        score: Function of row weights.
-        dates, horizon_days, draws, seed, block_days: See `row_weights`.
+        score: Function of the days' weights.
+        days, horizon_days, draws, seed, block_days: See `day_weights`.
     """
-    chunks = row_weights(
-        dates, horizon_days=horizon_days, draws=draws, seed=seed, block_days=block_days
+    chunks = day_weights(
+        days, horizon_days=horizon_days, draws=draws, seed=seed, block_days=block_days
     )
     # A chunk of draws at a time, as the weights of all of them would not fit in memory.
     return np.concatenate([score(weights) for weights in chunks], axis=-1)
 
 
-def optimal_block_days(
-    values: Float[np.ndarray, " window"], dates: Shaped[np.ndarray, " window"]
-) -> float:
+def optimal_block_days(values: Float[np.ndarray, " row"], days: Days) -> float:
     """The mean block length for the mean of values (Politis & White, 2004; arch's).
 
     At most a fifth of the days, since fewer than five blocks tell no spread.
     """
     from arch.bootstrap import optimal_block_length
 
-    _, date_of_row = np.unique(dates, return_inverse=True)
     # Blocks are of days: the tickers of a day are averaged before their dependence is measured.
-    daily = np.bincount(date_of_row, weights=values) / np.bincount(date_of_row)
+    daily = days.means(values)
     if np.ptp(daily) == 0:
         return 1.0
     optimal = float(optimal_block_length(daily)["stationary"].iloc[0])
@@ -135,40 +122,6 @@ def stationary_counts(
     day = (first_day + position - block_start) % n_days
     flat = np.bincount((day * draws + np.arange(draws)).ravel(), minlength=n_days * draws)
     return flat.reshape(n_days, draws).astype(np.float64)
-
-
-def mean_score(values: Float[np.ndarray, " window"]) -> Score:
-    """The weighted mean."""
-
-    def score(weights: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            mean: np.ndarray = (values @ weights) / weights.sum(axis=0)
-        return mean
-
-    return score
-
-
-def auc_score(logits: Float[np.ndarray, " window"], y: Real[np.ndarray, " window"]) -> Score:
-    """Weighted AUC, the scores sorted once.
-
-    For each rise it counts the weight of the others below it, and half of those level with it.
-    """
-    rises, others = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    # Sorted once for all draws: each draw only weighs the same order anew.
-    others = others[np.argsort(logits[others], kind="stable")]
-    below = np.searchsorted(logits[others], logits[rises], side="left")
-    not_above = np.searchsorted(logits[others], logits[rises], side="right")
-
-    def score(weights: np.ndarray) -> np.ndarray:
-        cumulative = np.zeros((len(others) + 1, weights.shape[1]))
-        np.cumsum(weights[others], axis=0, out=cumulative[1:])
-        ranks = (cumulative[below] + cumulative[not_above]) / 2
-        won = np.einsum("rd,rd->d", weights[rises], ranks)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            auc: np.ndarray = won / (weights[rises].sum(axis=0) * cumulative[-1])
-        return auc
-
-    return score
 
 
 _CONFIDENCE = 0.95

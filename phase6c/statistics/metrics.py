@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Real
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from phase6c.records import Metrics
+from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import cross_fitted, fit_logistic, log_losses, sigmoid
 
 __all__ = ["measure", "sigmoid"]
@@ -24,6 +25,7 @@ def measure(
     down: Bool[np.ndarray, " window"],
     train_base_rate: float,
     loss_train: float | None = None,
+    cross_section: CrossSection | None = None,
 ) -> Metrics:
     """Every metric of a set of predictions; null where a figure is undefined.
 
@@ -33,6 +35,7 @@ def measure(
         down: Mirrored falls.
         train_base_rate: The constant prediction that `skill` compares with, inside (0, 1).
         loss_train: The epoch's training loss, passed through.
+        cross_section: Days and tickers of the rows; None for a single ticker.
 
     Raises:
         ValueError: There is no window, a logit is not finite, or the base rate is 0 or 1.
@@ -57,6 +60,8 @@ def measure(
         "auc_direction": _auc(y[(y == 1) != down], logits[(y == 1) != down]),
         "loss_train": loss_train if loss_train is not None and np.isfinite(loss_train) else None,
     }
+    if cross_section is not None:
+        figures |= cross_section.figures(logits, y)
     return Metrics(**figures, **_range(p), **_regression(logits, y), **_thresholds(p, y))
 
 

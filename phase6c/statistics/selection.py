@@ -6,18 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Real, Shaped
+from jaxtyping import Float, Real
 
-from phase6c.config import Objective, Record
-from phase6c.statistics.bootstrap import (
-    Estimate,
-    Score,
-    auc_score,
-    estimate,
-    mean_score,
-    row_weights,
-)
+from phase6c.config import LOSSES, Objective, Record
+from phase6c.statistics.bootstrap import Estimate, day_weights, estimate
+from phase6c.statistics.cross_section import daily_rank_correlations, group_aucs
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import cross_fitted, log_losses
+from phase6c.statistics.scores import Score, auc_score, daily_score, mean_score
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,35 @@ class Candidate:
     trial: int
     epoch: int
     logits: Float[np.ndarray, " window"]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """The rows that predictions compete on.
+
+    Attributes:
+        days: Days of the rows.
+        y: Rises, 0 or 1.
+        outcomes: What the labels are cut from; the objective `rank_ic` is undefined without.
+    """
+
+    days: Days
+    y: Real[np.ndarray, " window"]
+    outcomes: Float[np.ndarray, " window"] | None = None
+
+    def score(self, logits: Float[np.ndarray, " window"], objective: Objective) -> Score | None:
+        """The objective as a function of the days' weights; None where it is undefined."""
+        days, y = self.days, self.y
+        if objective == "auc":
+            return auc_score(logits, y, days)
+        if objective == "auc_within_day":
+            return daily_score(group_aucs(logits, y, days.of_row, days.n))
+        if objective == "rank_ic":
+            if self.outcomes is None:
+                return None
+            return daily_score(daily_rank_correlations(logits, self.outcomes, days))
+        recalibrated = cross_fitted(logits, y) if objective == "refinement" else logits
+        return None if recalibrated is None else mean_score(-log_losses(recalibrated, y), days)
 
 
 class Corrected(Record):
@@ -51,9 +76,8 @@ class Corrected(Record):
 
 
 def correct(
-    candidates: Sequence[Candidate],
-    dates: Shaped[np.ndarray, " window"],
-    y: Real[np.ndarray, " window"],
+    candidates: Iterable[Candidate],
+    rows: ScoredRows,
     objective: Objective,
     *,
     rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
@@ -69,10 +93,12 @@ def correct(
     wide rather than narrow as about a third of the rows are left out. For the objective
     `refinement`, each candidate is recalibrated once, cross-fitted in halves as the metric is.
 
+    A draw needs nothing but sums over each day, whatever the number of tickers; for the AUC of
+    large panels these are histograms, see `auc_score`.
+
     Args:
-        candidates: Every epoch of every eligible trial.
-        dates: Dates of the rows.
-        y: Rises, 0 or 1.
+        candidates: Every epoch of every eligible trial; each is let go once it has been read.
+        rows: Rows that all of them have predicted.
         objective: Metric that the candidates compete in.
         rivals: Logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
@@ -82,19 +108,19 @@ def correct(
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    scored = [(candidate, score_of(candidate.logits, y, objective)) for candidate in candidates]
-    trials = np.array([candidate.trial for candidate, score in scored if score is not None])
-    scores = [score for _, score in scored if score is not None]
-    named = {name: score_of(logits, y, objective) for name, logits in (rivals or {}).items()}
+    found = [(candidate.trial, rows.score(candidate.logits, objective)) for candidate in candidates]
+    trials = np.array([trial for trial, score in found if score is not None])
+    scores = [score for _, score in found if score is not None]
+    named = {name: rows.score(logits, objective) for name, logits in (rivals or {}).items()}
     others = {name: score for name, score in named.items() if score is not None}
     if not scores:
         return None
-    chunks = row_weights(dates, horizon_days=horizon_days, draws=draws, seed=seed)
+    chunks = day_weights(rows.days, horizon_days=horizon_days, draws=draws, seed=seed)
     chunk_scores = [_out_of_bag(scores, list(others.values()), weights) for weights in chunks]
     values, theirs, winners = (
         np.concatenate(part, axis=-1) for part in zip(*chunk_scores, strict=True)
     )
-    sign = 1 if objective == "auc" else -1
+    sign = -1 if objective in LOSSES else 1
     value = _mean_estimate(sign * values)
     if value is None:
         return None
@@ -107,16 +133,6 @@ def correct(
         gains={name: gain for name, gain in gains.items() if gain is not None},
         shares={int(trial): float(np.mean(chosen == trial)) for trial in np.unique(chosen)},
     )
-
-
-def score_of(
-    logits: Float[np.ndarray, " window"], y: Real[np.ndarray, " window"], objective: Objective
-) -> Score | None:
-    """The objective as a function of row weights; None where it is undefined."""
-    if objective == "auc":
-        return auc_score(logits, y)
-    recalibrated = cross_fitted(logits, y) if objective == "refinement" else logits
-    return None if recalibrated is None else mean_score(-log_losses(recalibrated, y))
 
 
 def _mean_estimate(draws: np.ndarray) -> Estimate | None:

@@ -43,13 +43,15 @@ def write_checked(path: Path, payload: bytes | memoryview) -> None:
 
 
 def read_checked(path: Path) -> memoryview | None:
-    """The payload of a file that `write_checked` wrote; None if it is not whole.
+    """The payload of a file that `write_checked` wrote, to be changed; None if it is not whole.
 
     Raises:
         StorageError: The file cannot be read.
     """
     with _storage_errors(path):
-        content = memoryview(path.read_bytes())
+        content = memoryview(bytearray(path.stat().st_size))
+        with path.open("rb") as stream:
+            stream.readinto(content)
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return payload if hashlib.sha256(payload).digest() == digest else None
 

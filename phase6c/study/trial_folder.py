@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,8 @@ def write_epochs(
         for measurement in measurements
     )
     write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
-    write_frame(folder / PREDICTIONS_FILE, predictions_frame(measurements, logits, data))
+    epochs = [measurement.epoch for measurement in measurements]
+    write_frames(folder / PREDICTIONS_FILE, validation_frames("epoch", epochs, logits, data))
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
@@ -130,67 +132,80 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def predictions_frame(
-    measurements: Sequence[Measurement], logits: Sequence[np.ndarray], data: SearchData
-) -> pd.DataFrame:
-    """Columns date, ticker, epoch, y, down, logit, p; a row per epoch and validation window."""
-    return validation_frame(
-        "epoch", [measurement.epoch for measurement in measurements], logits, data
-    )
-
-
-def validation_frame(
+def validation_frames(
     key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
-) -> pd.DataFrame:
-    """Predictions on the validation block below each other, each marked by a value of `key`.
+) -> Iterator[pd.DataFrame]:
+    """Predictions on the validation block, a table for each, marked by a value of `key`.
 
     Args:
         key: Name of the column that tells them apart.
         values: Values of that column, in the order of the predictions.
         logits: float[window] of each prediction.
         data: Data with the validation block.
+
+    Yields:
+        Columns date, ticker, key, y, down, logit and p; a row for each validation window.
     """
     import numpy as np
     import pandas as pd
 
-    block, n = data.val, len(values)
-    flat = np.concatenate(logits).astype(np.float64)
-    return pd.DataFrame(
-        {
-            # pandas knows no datetime64[D].
-            "date": np.tile(block.dates.astype("datetime64[s]"), n),
-            "ticker": np.tile(np.asarray(data.tickers)[block.tickers], n),
-            key: np.repeat(list(values), len(block.y)),
-            "y": np.tile(block.y.astype(np.int8), n),
-            "down": np.tile(block.down, n),
-            "logit": flat,
-            "p": sigmoid(flat),
-        }
-    )
+    block = data.val
+    rows = {
+        # pandas knows no datetime64[D].
+        "date": block.dates.astype("datetime64[s]"),
+        "ticker": pd.array(list(data.tickers), dtype="str").take(block.tickers),
+        key: None,
+        "y": block.y.astype(np.int8),
+        "down": block.down,
+    }
+    for value, own in zip(values, logits, strict=True):
+        exact = own.astype(np.float64)
+        yield pd.DataFrame({**rows, key: value, "logit": exact, "p": sigmoid(exact)})
 
 
-def read_predictions(folder: Path) -> pd.DataFrame | None:
-    """The trial's validation predictions; None if it has none.
+def read_predictions(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+    """The trial's validation predictions, or these columns of them; None if it has none.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions")
+    return read_frame(folder / PREDICTIONS_FILE, "A trial's predictions", columns)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Stores a table as Parquet, whole or not at all."""
-    table = io.BytesIO()
-    frame.to_parquet(table, index=False)
-    write_whole(path, table.getvalue())
+    write_frames(path, [frame])
 
 
-def read_frame(path: Path, what: str) -> pd.DataFrame | None:
+def write_frames(path: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Stores tables of the same columns below each other as Parquet, whole or not at all.
+
+    One of them is in memory at a time: all epochs of a panel would be gigabytes.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    stored = io.BytesIO()
+    with ExitStack() as stack:
+        writer = None
+        for frame in frames:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            if writer is None:
+                # Logits hardly ever repeat, so that a dictionary of them is made in vain.
+                few = list(frame.select_dtypes(exclude="float"))
+                writer = parquet.ParquetWriter(stored, table.schema, use_dictionary=few)
+                stack.enter_context(writer)
+            writer.write_table(table)
+    write_whole(path, stored.getvalue())
+
+
+def read_frame(path: Path, what: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
     """A stored table; None where there is none.
 
     Args:
         path: The Parquet file.
         what: Words for its content in the message; a study goes on without it.
+        columns: Columns to read; all unless given.
 
     Raises:
         StorageError: The file cannot be read.
@@ -200,7 +215,7 @@ def read_frame(path: Path, what: str) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        return read_table(path.read_bytes()).to_pandas()
+        return read_table(path.read_bytes(), columns).to_pandas()
     except (OSError, ValueError) as error:
         raise StorageError(
             f"{what} must be a readable Parquet file",

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.records import Trial
+from phase6c.records import State, Trial, score
 from phase6c.study.ledger import Ledger, Listener, Row
-from phase6c.study.ranking import best_trial
+from phase6c.study.ranking import best_trial, value_of
 from phase6c.study.study_config import StudyConfig
+from phase6c.terminal.time_left import TimeLeft
+from phase6c.terminal.waiting import Waiting
 from phase6c.wording import counted, duration_text, words
 
 
 class Goal(NamedTuple):
-    """How many trials are to be finished, and which of them count."""
+    """What is to be finished.
+
+    Attributes:
+        total: Number of trials.
+        counts: Whether a trial is one of them.
+        planned_epochs: Mean number of epochs of a trial, as far as it can be foreseen; None for all
+            epochs that a trial may have.
+    """
 
     total: int
     counts: Callable[[Trial], bool]
+    planned_epochs: float | None = None
 
 
 # Makes a listener that shows the progress, from the study, its ledger, the number of GPUs, the
@@ -59,20 +69,49 @@ def progress_display(*, shown: bool) -> Iterator[MakeDisplay | None]:
 def progress_on(console: Console) -> Iterator[MakeDisplay]:
     """A live display on a terminal, plain lines elsewhere."""
     if not console.is_terminal:
-        yield partial(Progress, console, None)
+        yield partial(Progress, console)
         return
+    screen = _Screen()
     live = Live(
         console=console,
+        # Asked for anew at each refresh, so that the clocks run while no trial reports.
+        get_renderable=screen.shown,
         refresh_per_second=4,
         # Output of other code is not for the terminal: it stays on its way to the log.
         redirect_stdout=False,
         redirect_stderr=False,
     )
     with live:
-        yield partial(Progress, console, live)
+        yield partial(screen.begin, console)
 
 
-_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAILED")
+class _Screen:
+    """What a terminal shows: a spinner until trials run, then how far they are."""
+
+    def __init__(self) -> None:
+        self._waiting = Waiting("preparing")
+        self._progress: Progress | None = None
+
+    def shown(self) -> RenderableType:
+        return self._waiting if self._progress is None else self._progress.display()
+
+    def begin(self, console: Console, *arguments: Any) -> Progress:
+        self._progress = Progress(console, *arguments, live=True)
+        return self._progress
+
+
+# States of trials and their names for people, in the order of a trial's life.
+_STATES: dict[State, str] = {
+    "RUNNING": "running",
+    "COMPLETE": "complete",
+    "PRUNED": "stopped early",
+    "FAILED": "failed",
+    "INFEASIBLE": "infeasible",
+}
+# Of the fields that differ between trials, so many tell the running ones apart, the first of these.
+_MAX_FIELDS, _WIDE = 3, 100
+_TELLING = ("learning_rate", "n_layers", "dropout", "context_days", "weight_decay", "patch_days")
+_MAX_LAST = 3
 
 
 class Progress:
@@ -80,33 +119,40 @@ class Progress:
 
     Args:
         console: Where to show it.
-        live: The display to update; None for plain lines.
         config: The study's configuration, baselines included.
         ledger: Tells the trials.
         n_gpus: GPUs that the run uses.
         max_concurrent: How many trials run side by side.
         goal: The trials to be finished.
+        live: Whether `display` is shown, rather than a line for each trial that ends.
     """
 
     def __init__(
         self,
         console: Console,
-        live: Live | None,
         config: StudyConfig,
         ledger: Ledger,
         n_gpus: int,
         max_concurrent: int,
         goal: Goal,
+        *,
+        live: bool = False,
     ) -> None:
         self._goal = goal
         self._console = console
         self._live = live
         self._config = config
         self._ledger = ledger
-        self._began = time.monotonic()
+        self._waiting = Waiting("running")
+        max_epochs = config.train.epochs
+        planned = max_epochs if goal.planned_epochs is None else goal.planned_epochs
+        earlier = ledger.trials.values()
+        self._time_left = TimeLeft(max_epochs, planned, max_concurrent, earlier)
         # Trials of this run; an earlier run may have left unfinished ones.
         self._seen: set[int] = set()
-        self._finished_before = self._counts()["finished"]
+        # What only changes with a row is not made anew at each refresh.
+        self._since_last_row: list[RenderableType] | None = None
+        self._last: deque[Trial] = deque(maxlen=_MAX_LAST)
         device = f"{n_gpus} GPUs" if n_gpus else "CPU"
         self._console.print(
             f"Training on {device}, {counted(max_concurrent, 'trial')} side by side, "
@@ -115,91 +161,142 @@ class Progress:
         )
 
     def __call__(self, row: Row, trial: Trial) -> None:
-        """Shows the trials with the new row."""
+        """Takes in the new row, and prints a line for a trial that has ended."""
         self._seen.add(trial.number)
-        if self._live is not None:
-            self._live.update(self._display())
-        elif trial.finished and row["kind"] in ("result", "failed"):
-            self._console.print(self._line(trial), markup=False, soft_wrap=True)
+        self._since_last_row = None
+        self._time_left(row, trial)
+        if trial.finished and row["kind"] in ("result", "failed"):
+            self._last.append(trial)
+            if not self._live:
+                self._console.print(self._line(trial), markup=False, soft_wrap=True)
 
-    def _counts(self) -> Counter[str]:
-        trials = self._ledger.trials.values()
-        counts: Counter[str] = Counter(trial.state for trial in trials)
-        counts["finished"] = sum(trial.finished for trial in trials)
-        counts["left"] = self._goal.total - sum(
-            trial.finished and self._goal.counts(trial) for trial in trials
+    def display(self) -> Group:
+        """Everything about the run in a few lines."""
+        if self._since_last_row is None:
+            # Trainings of an evaluation differ in their dates: none of them is the best.
+            compared = [] if self._config.evaluation else [*self._compared()]
+            self._since_last_row = [self._states(), *compared, self._trials()]
+        return Group(self._head(), self._waiting, *self._since_last_row)
+
+    def _head(self) -> Table:
+        n_left, total = self._n_left(), self._goal.total
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            Text(self._config.name, style="bold", overflow="ellipsis", no_wrap=True),
+            ProgressBar(total=total, completed=total - n_left, width=20),
+            f"{total - n_left}/{total}",
+            self._left_in_words(n_left),
         )
-        return counts
+        return head
 
-    def _time_left(self, counts: Counter[str]) -> str:
-        done = counts["finished"] - self._finished_before
-        if done < 1 or counts["left"] <= 0:
-            return "time left unknown" if counts["left"] > 0 else "ending"
-        left_s = (time.monotonic() - self._began) / done * counts["left"]
-        return f"about {duration_text(left_s)} left"
+    def _n_left(self) -> int:
+        trials = self._ledger.trials.values()
+        return self._goal.total - sum(one.finished and self._goal.counts(one) for one in trials)
+
+    def _left_in_words(self, n_left: int) -> str:
+        left_s = self._time_left.seconds(n_left)
+        if n_left <= 0:
+            return "ending"
+        return "time left unknown yet" if left_s is None else f"about {duration_text(left_s)} left"
+
+    def _states(self) -> Text:
+        """The number of trials in each state; those beside the goal are told apart."""
+        trials = self._ledger.trials.values()
+        counts = Counter(one.state for one in trials if self._goal.counts(one))
+        beside = sum(not self._goal.counts(one) for one in trials)
+        told = [f"{counts[state]} {name}" for state, name in _STATES.items() if counts[state]]
+        text = ", ".join(told) or "no trial yet"
+        return Text(f"{text}; {counted(beside, 'other trial')} beside them" if beside else text)
+
+    def _compared(self) -> Iterator[Text]:
+        best = self._best()
+        yield Text(f"best so far    {best}", style="green")
+        if self._config.baselines:
+            yield Text(f"best baseline  {self._baseline()}")
 
     def _best(self) -> str:
         objective = self._config.objective
-        best = best_trial(self._ledger.trials.values(), self._config)
-        if best is None:
-            return "none yet"
-        measured = best.best(objective)
-        assert measured is not None
-        return f"trial {best.number}: {objective} {measured.value:.4f}"
+        trials = self._ledger.trials.values()
+        best = best_trial(trials, self._config)
+        reached = value_of(best, objective) if best else -math.inf
+        running = [one for one in trials if not one.finished and one.chosen and one.in_budget]
+        leader = max(running, key=lambda one: value_of(one, objective), default=None)
+        told = self._value_of(best) if best else "none yet"
+        if leader is None or value_of(leader, objective) <= reached:
+            return told
+        ahead = self._value_of(leader)
+        return f"{told}; {ahead}, still running" if best else f"{ahead}, still running"
 
-    def _best_so_far(self) -> str:
-        """The end of a line; trainings of an evaluation differ in their dates: none is the best."""
-        return "" if self._config.evaluation else f"best {self._best()} | "
+    def _value_of(self, trial: Trial) -> str:
+        measured = trial.best(self._config.objective)
+        assert measured is not None
+        return f"trial {trial.number}: {self._config.objective} {measured.value:.4f}"
 
     def _baseline(self) -> str:
-        values = [
-            (words(baseline.name), getattr(baseline.metrics, self._config.objective))
+        """The strongest baseline by the objective."""
+        objective = self._config.objective
+        known = [
+            (score(value, objective), words(baseline.name), value)
             for baseline in self._config.baselines
+            if (value := getattr(baseline.metrics, objective)) is not None
         ]
-        return ", ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
+        if not known:
+            return "not known"
+        _, name, value = max(known)
+        return f"{name}: {objective} {value:.4f}"
 
     def _line(self, trial: Trial) -> str:
-        counts = self._counts()
-        objective = self._config.objective
-        best = trial.best(objective)
-        value = f"{objective} {best.value:.4f}" if best else "no value"
+        n_left = self._n_left()
+        best = self._value_of_best() if not self._config.evaluation else ""
         at_most = "at most " if self._config.evaluation else ""
         return (
-            f"{self._label(trial)}: {trial.state.lower()} at epoch {trial.epochs}, {value}, "
-            f"{trial.n_params:,} parameters | {self._best_so_far()}"
-            f"{at_most}{counts['left']} to do, {self._time_left(counts)}"
+            f"{self._label(trial)}: {self._end_of(trial)}, {trial.n_params:,} parameters | {best}"
+            f"{at_most}{n_left} to do, {self._left_in_words(n_left)}"
         )
 
-    def _display(self) -> Group:
-        counts = self._counts()
-        total = self._goal.total
-        head = Table.grid(padding=(0, 2))
-        head.add_row(
-            Text(self._config.name, style="bold"),
-            ProgressBar(total=total, completed=total - counts["left"], width=30),
-            f"{total - counts['left']}/{total}",
-            self._time_left(counts),
-        )
-        states = "   ".join(f"{state.lower()} {counts[state]}" for state in _STATES)
-        best = Text(f"best so far  {self._best()}", style="green")
-        baselines = Text(f"baselines    {self._baseline()}")
-        # Trainings of an evaluation differ in their dates: none of them is the best.
-        compared = [] if self._config.evaluation else [best, baselines]
-        return Group(head, Text(states), *compared, self._running())
+    def _value_of_best(self) -> str:
+        """The end of a line; trainings of an evaluation differ in their dates: none is the best."""
+        best = best_trial(self._ledger.trials.values(), self._config)
+        return f"best {self._value_of(best) if best else 'none yet'} | "
 
-    def _running(self) -> Table:
+    def _end_of(self, trial: Trial) -> str:
+        best = trial.best(self._config.objective)
+        value = f"{self._config.objective} {best.value:.4f}" if best else "no value"
+        return f"{trial.state.lower()} at epoch {trial.epochs}, {value}"
+
+    def _trials(self) -> Table:
+        """The last trials that have ended, and those that run, with what tells them apart."""
+        running = [
+            one
+            for one in self._ledger.trials.values()
+            if not one.finished and one.number in self._seen
+        ]
         table = Table.grid(padding=(0, 2))
-        for trial in self._ledger.trials.values():
-            if trial.finished or trial.number not in self._seen:
-                continue
-            last = trial.measurements[-1].value if trial.measurements else None
+        for trial in (*self._last, *running):
+            style = "dim" if trial.finished else "cyan"
+            cells = (self._label(trial), self._now(trial), self._fields(trial))
             table.add_row(
-                Text(self._label(trial), style="cyan"),
-                f"epoch {trial.epochs}/{self._config.train.epochs}",
-                "" if last is None else f"{self._config.objective} {last:.4f}",
-                f"{trial.n_params:,} parameters",
+                *(Text(cell, style=style, no_wrap=True, overflow="ellipsis") for cell in cells)
             )
         return table
+
+    def _now(self, trial: Trial) -> str:
+        if trial.finished:
+            return self._end_of(trial).replace("pruned", "stopped")
+        last = trial.measurements[-1].value if trial.measurements else None
+        value = "" if last is None else f", {self._config.objective} {last:.4f}"
+        return f"epoch {trial.epochs} of {self._config.train.epochs}{value}"
+
+    def _fields(self, trial: Trial) -> str:
+        """The values of the first fields in which the trials differ."""
+        others = [one.params for one in self._ledger.trials.values()]
+        differing = [
+            name
+            for name in _TELLING
+            if len({str(params.get(name)) for params in others}) > 1 and name in trial.params
+        ]
+        n_fields = _MAX_FIELDS if self._console.width >= _WIDE else _MAX_FIELDS - 1
+        return ", ".join(f"{name} {trial.params[name]:g}" for name in differing[:n_fields])
 
     def _label(self, trial: Trial) -> str:
         """Name or number, where it came from, and whether a rung would have stopped it."""

@@ -27,6 +27,8 @@ class World:
             y=y,
             down=self.rng.random(n) < sigmoid(self.logits),
             steps=np.repeat(steps, n_rows),
+            outcomes=np.full(n, np.nan),
+            volatility=np.full(n, np.nan),
         )
 
     def seeds(self, n: int, noise: float, shift: float = 0.0, scale: float = 1.0) -> np.ndarray:

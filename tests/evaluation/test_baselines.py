@@ -11,11 +11,10 @@ from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare, prepare_search_data
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
+from phase6c.evaluation.base_rates import BASE_RATES, TICKER_RATES, trailing_base_rate
 from phase6c.evaluation.baselines import (
-    BASE_RATES,
     fit_baselines,
     fit_simple,
-    trailing_base_rate,
     write_predictions,
 )
 from phase6c.records import Baseline
@@ -87,7 +86,7 @@ def step(walk):
 
 def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step):
     assert set(step) == {
-        *BASE_RATES,
+        *set(BASE_RATES) - set(TICKER_RATES),
         *("volatility_logistic", "ridge_logistic", "gradient_boosting", "fading_boosting"),
         "linear_window",
     }
@@ -128,3 +127,13 @@ def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
     monkeypatch.setattr("phase6c.evaluation.baselines.MAX_WINDOW_VALUES", 20_000)
     logits = fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)["linear_window"].logits
     assert np.isfinite(logits).all()
+
+
+def test_of_a_large_panel_a_part_is_fitted_and_told(data, fitted, monkeypatch, caplog):
+    whole = [baseline.metrics.auc for baseline, _ in fitted]
+    monkeypatch.setattr("phase6c.evaluation.baselines.MAX_FITTED_WINDOWS", len(data.train) * 3 // 4)
+    with caplog.at_level("INFO"):
+        part = [baseline.metrics.auc for baseline, _ in fit_baselines(data, seed=0)]
+    assert part != whole
+    assert part == pytest.approx(whole, abs=0.05)
+    assert f"of the {len(data.train):,} training windows, drawn at random" in caplog.text

@@ -120,7 +120,8 @@ def test_it_says_yes_where_the_model_wins_and_no_where_it_does_not(make_evidence
 def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
     walk = make_card(make_evidence(0.3)).sections[1]
     assert any("Selected on: fold_5" in line for line in walk.says)
-    pooled, steps = walk.tables
+    pooled, steps, years = walk.tables
+    assert years.name == "walk_forward_years"
     assert "(selected on)" in pooled.title
     marks = [row[2] for row in steps.rows]
     assert marks == ["", "", "", "", "contenders (selected on)", "the model"]

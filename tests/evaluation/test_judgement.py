@@ -1,6 +1,6 @@
 """A model is called better only where it is, and is called better where it is much."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -21,6 +21,8 @@ def truth_of(chance: np.ndarray, rng: np.random.Generator) -> Truth:
         y=(rng.random(n) < chance).astype(np.int8),
         down=rng.random(n) < chance,
         steps=np.full(n, "test"),
+        outcomes=np.full(n, np.nan),
+        volatility=np.full(n, np.nan),
     )
 
 
@@ -104,7 +106,8 @@ def test_gains_are_paired_and_of_dates(world):
     days = 200
     logits = -1.0 + rng.normal(size=days)
     truth = truth_of(sigmoid(logits), rng)
-    many = Truth(**{name: np.repeat(getattr(truth, name), 50) for name in vars(truth)})
+    columns = [column.name for column in fields(Truth)]
+    many = Truth(**{name: np.repeat(getattr(truth, name), 50) for name in columns})
     rates = base_rates(truth, rng)
     baselines = rates | {"gb": rates["train_base_rate"]}
     repeated = {name: np.repeat(found, 50) for name, found in baselines.items()}

@@ -48,11 +48,17 @@ def assemble(features: np.ndarray, y: np.ndarray, n_train: int) -> SearchData:
         own = rows[part]
         tickers = np.zeros(len(own), dtype=np.int16)
         ends = days[part] + 1
+        unknown = np.full(len(own), np.nan, dtype=np.float32)
         # What is to come is told by the first feature, and not at all of some windows.
         coming = np.stack([features[own, 0], -features[own, 0]], axis=1)
         coming[::7] = np.nan
-        block = (name, own, y[own], down[own], days[part], ends, tickers)
-        return Block(*block, border=None, coming=coming)
+        return Block(
+            *(name, own, y[own], down[own], days[part], ends, tickers),
+            border=None,
+            outcomes=unknown,
+            volatility=unknown,
+            coming=coming,
+        )
 
     def summary(one: Block) -> BlockSummary:
         first, last = (one.dates[end].astype(object) for end in (0, -1))

@@ -152,6 +152,26 @@ def test_other_tickers_are_scaled_like_all_or_refused(sp500, made, tmp_path):
         load_model(tmp_path).predict(renamed)
 
 
+def test_a_model_of_the_market_says_what_its_training_said_and_needs_its_tickers(
+    made_bars, tmp_path
+):
+    frames = [made_bars(seed, 900).assign(ticker=f"t{seed}") for seed in range(5)]
+    source = tmp_path / "bars.csv"
+    pd.concat(frames).to_csv(source, index=False)
+    bars = load_bars(source)
+    data, trainer = make_model(tmp_path / "model", bars, market="on")
+    model = load_model(tmp_path / "model")
+    found = model.predict(bars).set_index(["date", "ticker"])["p"]
+    days = data.val.dates.astype("datetime64[s]")
+    rows = pd.MultiIndex.from_arrays([days, np.array(data.tickers)[data.val.tickers]])
+    expected = sigmoid(CALIBRATOR.apply(ensemble(trainer.val_logits())))
+    np.testing.assert_allclose(found[rows], expected, atol=1e-6)
+    # One of five may be missing.
+    assert len(model.predict(bars.without(["t0"])))
+    with pytest.raises(DataError, match="needs 4 of the 5 that it was fitted on; found: 3 of them"):
+        model.predict(bars.without(["t0", "t1"]))
+
+
 def test_several_tickers_stand_by_date_then_ticker(made, sp500):
     two = pd.concat([sp500.frame.assign(ticker="b"), sp500.frame.iloc[300:].assign(ticker="a")])
     bars = Bars(two.sort_values(["ticker", "date"], ignore_index=True), ("two",), "other")

@@ -6,20 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import t
-from sklearn.metrics import roc_auc_score
 
 from phase6c.statistics.bootstrap import (
-    auc_score,
+    day_weights,
     estimate,
-    mean_score,
     paired_interval,
-    row_weights,
     stationary_counts,
 )
+from phase6c.statistics.days import Days
+from phase6c.statistics.scores import mean_score
 
 DATES = np.datetime64("2011-06-23") + np.arange(300)
 N_DAYS, N_SEEDS, N_STUDIES = 700, 3, 300
-PAIRED_DATES = np.datetime64("2011-01-03") + np.arange(N_DAYS)
+PAIRED_DAYS = Days.of(np.datetime64("2011-01-03") + np.arange(N_DAYS))
 
 
 def test_days_are_drawn_in_blocks_as_often_as_there_are_days():
@@ -31,29 +30,18 @@ def test_days_are_drawn_in_blocks_as_often_as_there_are_days():
     assert neighbours_alike > 0.8
 
 
-@given(st.integers(0, 2**31))
-def test_a_weight_counts_a_row_that_often(seed):
-    rng = np.random.default_rng(seed)
-    y, logits = np.r_[0, 1, rng.integers(2, size=20)], np.round(rng.standard_normal(22), 1)
-    weights = rng.integers(1, 4, size=22)
-    often = np.repeat(np.arange(22), weights)
-    columns = weights[:, None].astype(float)
-    assert auc_score(logits, y)(columns)[0] == pytest.approx(roc_auc_score(y[often], logits[often]))
-    assert mean_score(logits)(columns)[0] == pytest.approx(logits[often].mean())
-
-
-def test_all_rows_of_a_date_have_one_weight_and_chunks_change_nothing(monkeypatch):
-    dates = np.repeat(DATES, 3)
+def test_chunks_hold_all_draws(monkeypatch):
     options = {"horizon_days": 1, "draws": 40, "seed": 3}
-    (whole,) = row_weights(dates, **options)
-    assert (whole.reshape(300, 3, 40) == whole[::3][:, None]).all()
-    monkeypatch.setattr("phase6c.statistics.bootstrap.MAX_WEIGHTS", 900 * 15)
-    assert [one.shape for one in row_weights(dates, **options)] == [(900, 15), (900, 15), (900, 10)]
+    (whole,) = day_weights(Days.of(np.repeat(DATES, 3)), **options)
+    assert whole.shape == (300, 40)
+    monkeypatch.setattr("phase6c.statistics.bootstrap.MAX_WEIGHTS", 300 * 15)
+    chunks = day_weights(Days.of(DATES), **options)
+    assert [one.shape for one in chunks] == [(300, 15), (300, 15), (300, 10)]
 
 
 def test_overlapping_labels_are_drawn_in_longer_blocks():
     def runs(horizon_days):
-        (weights,) = row_weights(DATES, horizon_days=horizon_days, draws=100, seed=0)
+        (weights,) = day_weights(Days.of(DATES), horizon_days=horizon_days, draws=100, seed=0)
         return (weights[1:] == weights[:-1]).mean()
 
     assert runs(100) > runs(1)
@@ -79,8 +67,8 @@ def truly_equal(rng, by_day, by_seed, by_both):
     """Differences [seed] whose expectation over seeds and days is zero, and [seed, draw]."""
     daily = by_day * slow_noise(rng) + by_both * slow_noise(rng, N_SEEDS)
     daily += by_seed * rng.standard_normal((N_SEEDS, 1))
-    (weights,) = row_weights(PAIRED_DATES, horizon_days=1, draws=120, seed=int(rng.integers(2**31)))
-    return daily.mean(axis=1), np.stack([mean_score(row)(weights) for row in daily])
+    (weights,) = day_weights(PAIRED_DAYS, horizon_days=1, draws=120, seed=int(rng.integers(2**31)))
+    return daily.mean(axis=1), np.stack([mean_score(row, PAIRED_DAYS)(weights) for row in daily])
 
 
 @pytest.mark.parametrize(

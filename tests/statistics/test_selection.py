@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from phase6c.statistics import selection
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import sigmoid
 from phase6c.statistics.metrics import measure
-from phase6c.statistics.selection import Candidate, correct
+from phase6c.statistics.selection import Candidate, ScoredRows
 
 from ..support.pace import cost
 
@@ -19,6 +21,10 @@ def noise(n_candidates, seed, n=700):
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < 0.2).astype(float)
     return y, [Candidate(i, 1, rng.standard_normal(n)) for i in range(n_candidates)]
+
+
+def correct(candidates, dates, y, objective, **options):
+    return selection.correct(candidates, ScoredRows(Days.of(dates), y), objective, **options)
 
 
 def corrected_value(*args, **options):

@@ -19,7 +19,7 @@ from optuna.distributions import (
 )
 from optuna.storages import RDBStorage
 
-from phase6c.config import Value, Values
+from phase6c.config import LOSSES, Value, Values
 from phase6c.records import Trial
 from phase6c.space.axes import Axis, Float, Grid, ListedAxis, parse_axes
 from phase6c.storage.files import read_lines, remove, write_whole
@@ -185,7 +185,7 @@ def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Row
         "dashboard:note_ver": 1,
         "dashboard:note_str:0": _NOTE.format(best=best.number if best else "none yet"),
     }
-    direction = "MAXIMIZE" if config.objective == "auc" else "MINIMIZE"
+    direction = "MINIMIZE" if config.objective in LOSSES else "MAXIMIZE"
     study = {"study_id": 1}
     return {
         "studies": [study | {"study_name": config.name}],

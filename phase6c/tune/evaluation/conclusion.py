@@ -47,9 +47,9 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     """
     plan, choice = stages.plan, stages.choice
     assert choice is not None
-    past = stages.truth(plan.walk.past)
-    baselines = _baselines(stages, choice, check)
+    baselines, past = _baselines(stages, choice, check)
     best = strongest({name: entry.forward for name, entry in baselines.items()}, past)
+    assert best is not None
     chosen = _entry(stages, choice, stages.chosen, past)
     model = _write_model(stages, chosen)
     predicted = model.predictions(_known_bars(plan, model))
@@ -113,8 +113,10 @@ def _seconds(stages: Stages, contender: Contender) -> float:
     return total
 
 
-def _baselines(stages: Stages, choice: ModelChoice, check: Callable[[], None]) -> dict[str, Entry]:
-    """Every baseline on walk forward and cal, the model's own shortcut among them."""
+def _baselines(
+    stages: Stages, choice: ModelChoice, check: Callable[[], None]
+) -> tuple[dict[str, Entry], Truth]:
+    """Every baseline on walk forward and cal, the model's own shortcut among them; and the rows."""
     logger.info("Fitting the baselines on the same rows.")
     walk, calibration = stages.plan.walk, stages.plan.config.calibration
     by_step: list[Mapping[str, Simple]] = []
@@ -134,7 +136,7 @@ def _baselines(stages: Stages, choice: ModelChoice, check: Callable[[], None]) -
         own = stages.candidate(stages.chosen, walk.past, stages.plan.seeds, of=SHORTCUT)
         past = form_logits(own.logits, choice.form)
         entries[OWN_SHORTCUT] = baseline_entry(OWN_SHORTCUT, past, truth, calibration, None)
-    return entries
+    return entries, truth
 
 
 def _fit_simple(stages: Stages, step: str, data: SearchData) -> dict[str, Simple]:
@@ -185,7 +187,7 @@ def _weights(stages: Stages, fit: Fit) -> bytes:
 
 def _known_bars(plan: EvaluationPlan, model: Model) -> Bars:
     """The bars that the model can predict: a model that scales each ticker needs to know it."""
-    if plan.study.config.data.scaling == "pooled":
+    if plan.study.config.data.scaling != "per_ticker":
         return plan.bars
     known = plan.bars.frame["ticker"].isin(model.tickers)
     return replace(plan.bars, frame=plan.bars.frame[known].reset_index(drop=True))
@@ -250,6 +252,8 @@ def _truth(data: SearchData, step: str) -> Truth:
         y=block.y.astype(np.int8),
         down=block.down,
         steps=np.full(len(block), step),
+        outcomes=block.outcomes,
+        volatility=block.volatility,
     )
 
 

@@ -14,9 +14,18 @@ import numpy as np
 from pydantic import Field
 from ray import tune
 
-from phase6c.config import DataConfig, Record, TrainConfig, TrialConfig, Values
+from phase6c.config import (
+    CROSS_SECTIONAL,
+    DataConfig,
+    Objective,
+    Record,
+    TrainConfig,
+    TrialConfig,
+    Values,
+)
 from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData
+from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
 from phase6c.space.budget import Budget, CountParameters
 from phase6c.space.space import Space
@@ -32,6 +41,7 @@ from phase6c.tune.runtime.resources import (
 )
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.version import code_version
+from phase6c.wording import counted
 
 SearcherType = TypeVar("SearcherType", bound=TrialSearcher)
 Result = TypeVar("Result")
@@ -222,7 +232,11 @@ def new_study_config(
         bars, data, data_config: Bars, and the windows that were made of them.
         train: Training of every trial; what was not asked for is fitted to the windows.
         **fields: Further fields of StudyConfig.
+
+    Raises:
+        ConfigError: The objective compares tickers, of which there is only one.
     """
+    _check_objective(train.objective, data)
     settled = {
         # By it a worker knows that it sees the driver's own folder.
         "study_id": uuid.uuid4().hex,
@@ -240,6 +254,16 @@ def new_study_config(
         "code_version": code_version(),
     }
     return StudyConfig.model_validate(settled | fields)
+
+
+def _check_objective(objective: Objective, data: SearchData) -> None:
+    n_tickers = len(np.unique(data.val.tickers))
+    if objective in CROSS_SECTIONAL and n_tickers < 2:
+        raise ConfigError(
+            "An `objective` that ranks the tickers of a day needs several of them",
+            f"{objective} with {counted(n_tickers, 'ticker')} in validation",
+            "Choose auc, log_loss or refinement, or add tickers.",
+        )
 
 
 def drawn_seed(*entropy: int) -> int:

@@ -11,8 +11,11 @@ from phase6c.tune.search.plan import SearchPlan
 
 # Weights, gradients and two moments in float32.
 _TRAINING_BYTES = 16
-# A Python process with torch, scikit-learn and the bars.
-_PROCESS_GIB = 0.8
+# Measured: the search's own process, Ray's, and each of the workers, beside data and models.
+_DRIVER_GIB, _RAY_GIB, _WORKER_GIB = 0.37, 0.33, 0.33
+# Bytes of a row of bars, of a window's labels and dates, and of a validation window's predictions
+# of an epoch: in memory, and as they are written.
+_BAR_BYTES, _WINDOW_BYTES, _PREDICTION_BYTES = 64, 40, 20
 
 
 class SearchEstimate(Record):
@@ -24,7 +27,8 @@ class SearchEstimate(Record):
         step_s: Seconds of a training step of all its layers, measured on a single layer.
         epoch_s: Seconds of an epoch with its validation.
         search_s: Seconds of the expected epochs of all trials, side by side.
-        memory_gib: Memory of the host while all trials run, without activations.
+        memory_gib: Memory of the host while all trials run, the panel once for the search and once
+            for all of its workers; without activations.
         disk_gib: Size of the study's folder at its largest.
     """
 
@@ -44,16 +48,25 @@ def estimate(plan: SearchPlan, resources: Resources) -> SearchEstimate:
     epoch_s = step_s * steps_an_epoch(plan.data, plan.config.train)
     epochs = plan.rung_plan.epochs_expected
     side_by_side = min(resources.max_concurrent, plan.config.n_trials)
-    gib = n_params / 2**30
     return SearchEstimate(
         shape=shape,
         n_params=n_params,
         step_s=step_s,
         epoch_s=epoch_s,
         search_s=epoch_s * epochs / side_by_side,
-        memory_gib=side_by_side * (_PROCESS_GIB + _TRAINING_BYTES * gib),
+        memory_gib=_memory_gib(plan, n_params, side_by_side),
         disk_gib=plan.disk_bytes(resources.max_concurrent) / 2**30,
     )
+
+
+def _memory_gib(plan: SearchPlan, n_params: int, side_by_side: int) -> float:
+    data, epochs = plan.data, plan.config.train.epochs
+    n_windows = len(data.train) + len(data.val)
+    panel = data.features.nbytes + _WINDOW_BYTES * n_windows
+    predictions = _PREDICTION_BYTES * len(data.val) * epochs
+    each = _TRAINING_BYTES * n_params + predictions
+    of_data = 2 * panel + _BAR_BYTES * len(data.dates) + side_by_side * each
+    return _DRIVER_GIB + _RAY_GIB + side_by_side * _WORKER_GIB + of_data / 2**30
 
 
 def _median_shape(plan: SearchPlan) -> tuple[ModelConfig, int]:

@@ -10,6 +10,7 @@ from phase6c.config import ModelConfig, Precision
 from phase6c.evaluation.baselines import fit_baselines, write_predictions
 from phase6c.nn.device import faster_precision, pick_device
 from phase6c.study.study_config import StudyConfig
+from phase6c.study.validation_rows import write_validation_rows
 from phase6c.tune.runtime.job import StudyPlan
 from phase6c.tune.runtime.resources import Resources
 
@@ -20,6 +21,8 @@ def with_precision_and_baselines(
     plan: StudyPlan, shape: ModelConfig, resources: Resources
 ) -> StudyConfig:
     """The plan's configuration with precision and baselines, whose predictions are stored.
+
+    What is known of the validation rows beside their labels is stored with them.
 
     Args:
         plan: Study that is run.
@@ -39,6 +42,7 @@ def with_precision_and_baselines(
         logger.info("Fitting the baselines.")
         fitted = fit_baselines(plan.data, config.seed)
         write_predictions(plan.folder, fitted, plan.data)
+        write_validation_rows(plan.folder, plan.data)
         baselines = tuple(model.baseline for model in fitted)
         config = config.model_copy(update={"baselines": baselines})
     return config

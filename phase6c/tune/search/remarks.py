@@ -6,6 +6,8 @@ from collections import Counter
 from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
+from phase6c.data.market import is_market_feature
+from phase6c.evaluation.base_rates import rates_differ
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.runtime.job import StudyPlan
 from phase6c.tune.search.plan import SearchPlan
@@ -49,6 +51,13 @@ def data_remarks(plan: StudyPlan) -> list[str]:
         lines.append(
             f"val holds {rarer:.0f} windows of the rarer class; figures of so few mean little."
         )
+    rates_auc = rates_differ(plan.data) if plan.config.data.label != "vol" else None
+    if rates_auc is not None:
+        lines.append(
+            "The tickers' rates of rises differ widely: those of the earlier half of the training "
+            f"alone rank its later half with an AUC of {rates_auc:.3f}. The label vol measures the "
+            "rise in each ticker's own volatility."
+        )
     if summary.dropped_features:
         lines.append(_dropped(summary.dropped_features, plan.data.feature_names))
     budget, ratio, n_windows = plan.budget, plan.parameters_per_window, len(plan.data.train)
@@ -77,7 +86,8 @@ def _taken_over(warm_start: WarmStart) -> str:
 
 def _dropped(names: tuple[str, ...], kept: tuple[str, ...]) -> str:
     """A sentence on the features that the bars have no columns for, by family."""
-    present = {"close", *(column for name in kept for column in FEATURES[name].needs)}
+    own = [FEATURES[name] for name in kept if not is_market_feature(name)]
+    present = {"close", *(column for feature in own for column in feature.needs)}
     features = sorted((FEATURES[name] for name in names), key=lambda feature: feature.family)
     columns = {column for feature in features for column in feature.needs} - present
     families = (

@@ -182,7 +182,9 @@ class SearchJob(Job[StudySearcher, Study]):
     @property
     def goal(self) -> Goal:
         # References come on top of the trials that were asked for.
-        return Goal(self.plan.config.n_trials, lambda trial: trial.chosen)
+        n_trials = self.plan.config.n_trials
+        planned_epochs = self.plan.rung_plan.epochs_expected / n_trials
+        return Goal(n_trials, lambda trial: trial.chosen, planned_epochs)
 
     def resumed(self, stored: StudyConfig) -> SearchJob:
         return replace(self, plan=self.plan.resumed(stored))

@@ -316,15 +316,15 @@ def test_a_contender_far_behind_gets_no_more_seeds(studies, tmp_path):
     rows = [json.loads(line) for line in ledger.read_text().splitlines()]
     for row in rows:
         if row["kind"] == "trial" and row["number"] == best.number:
-            row["config"]["optim"] |= {"learning_rate": 0.5, "clip_norm": 1e9, "warmup_steps": 0}
+            row["config"]["optim"] |= {"learning_rate": 1.0, "clip_norm": 1e9, "warmup_steps": 0}
         # Of three trials as short as these, only one may have left the base rate.
         if row["kind"] == "result":
             row["measurement"]["health"]["verdict"] = "healthy"
     ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    evaluated = run_evaluation([copy], **{**SMALL, "top": 2, "seeds": 3}, out=tmp_path)
+    evaluated = run_evaluation([copy], **{**SMALL, "top": 2, "seeds": 5}, out=tmp_path)
     contenders = evaluated.card["sections"]["choice"]["tables"]["contenders"]
     (bad,) = [row for row in contenders if row["model"] == f"trial {best.number}"]
-    assert bad["dropped after seeds"] in (1, 2)
+    assert bad["dropped after seeds"] in (2, 3, 4)
     assert bad["outcome"].startswith(("behind the leader", "its training for"))
     trained = [t for t in load_study(evaluated.folder / FITS).trials if t.name == bad["model"]]
     assert len(trained) == 5 * bad["dropped after seeds"]

@@ -268,3 +268,14 @@ def test_a_resume_with_another_seed_is_refused_before_anything_starts(plan):
 def test_resume_and_overwrite_exclude_each_other(plan):
     with pytest.raises(ConfigError, match="Choose one"):
         plan(resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize("objective", ["auc_within_day", "rank_ic"])
+def test_an_objective_of_several_tickers_is_refused_for_one(plan, objective):
+    with pytest.raises(ConfigError, match=f"{objective} with 1 ticker"):
+        plan(objective=objective)
+
+
+def test_an_objective_of_several_tickers_is_planned_for_a_panel(panel_bars, tmp_path):
+    asked = parse(SearchOptions, {"out": tmp_path, "data": {"tier": "a20"}, "objective": "rank_ic"})
+    assert plan_study(tiny.SPACE, panel_bars, asked).config.objective == "rank_ic"

@@ -10,7 +10,7 @@ from phase6c.study.study_config import PriorPoint, WarmStart
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from phase6c.tune.search.remarks import remarks
-from search_spaces import budget_2m, budget_200m, january_2m
+from search_spaces import budget_2m, budget_200m, january_2m, tiny
 
 SHAPE = {"n_layers": 1, "d_model": 16, "n_heads": 2, "d_ff_ratio": 2} | {
     "context_days": 8,
@@ -80,3 +80,14 @@ def test_a_space_with_fewer_points_than_trials_is_said(plan_of):
     few = replace(january_2m.SPACE, axes={"dropout": Grid.of(0.0, 0.1)}, fixed=SHAPE)
     (remark,) = remarks(plan_of(few))
     assert "2 points at most, fewer than 50 trials" in remark
+
+
+def test_vol_is_proposed_where_the_rates_of_tickers_differ_widely(panel_bars, tmp_path):
+    def remarked(label):
+        options = SearchOptions(data=DataConfig(tier="a20", label=label), out=str(tmp_path))
+        found = remarks(plan_study(tiny.SPACE, panel_bars, options))
+        return [remark for remark in found if "vol" in remark]
+
+    (remark,) = remarked("high")
+    assert remark.startswith("The tickers' rates of rises differ widely")
+    assert remarked("vol") == []
