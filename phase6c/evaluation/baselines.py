@@ -39,8 +39,8 @@ MAX_WINDOW_VALUES = 40_000_000
 MAX_TREES = 300
 # The search's own baselines are fitted before its first trial, which waits for them.
 MAX_FITTED_WINDOWS = 600_000
-# The weights that fade with age, of which the latest part of the training chooses one.
-HALF_LIVES: tuple[HalfLife, ...] = ("none", 750, 1500, 3000)
+# Weights that fade with age, of which the latest part of the training chooses one.
+HALF_LIVES: tuple[HalfLife, ...] = (750, 1500, 3000)
 
 
 class Simple(NamedTuple):
@@ -60,9 +60,9 @@ def fit_simple(
 ) -> dict[str, Simple]:
     """The predictions of each baseline for the rows of `data.val`, by name.
 
-    Penalties, the number of trees, and how fast the weights of boosting and ridge fade with a row's
-    age are chosen by the log loss on the latest part of the training, `inner.val`, as the
-    transformers' epochs are; then all of the training is fitted.
+    Penalties, the number of trees and the half-life of weights are chosen by the log loss on the
+    latest part of the training, `inner.val`, as the transformers' epochs are; then all of the
+    training is fitted.
 
     Args:
         inner: Training of `data`, cut in two.
@@ -74,7 +74,8 @@ def fit_simple(
         **base_rates(data),
         "volatility_logistic": lambda: _volatility(data),
         "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
-        "gradient_boosting": lambda: _boosting(inner, data, seed),
+        "gradient_boosting": lambda: _boosting(inner, data, seed, ("none",)),
+        "fading_boosting": lambda: _boosting(inner, data, seed, HALF_LIVES),
         "linear_window": lambda: _ridge(inner, data, WINDOW_STRENGTHS, context_days),
     }
     with threadpool_limits(limits=1):
@@ -96,28 +97,22 @@ def _volatility(data: SearchData) -> np.ndarray:
 def _ridge(
     inner: SearchData, data: SearchData, strengths: tuple[float, ...], context_days: int
 ) -> np.ndarray:
-    def tried(strengths: Sequence[float], half_life: HalfLife) -> list[float]:
-        fitted = _fit_ridges(inner, strengths, context_days, half_life)
-        return [float(log_losses(logits, inner.val.y).mean()) for logits in fitted]
-
-    # One after the other: all pairs would take several times as long.
-    best = strengths[int(np.argmin(tried(strengths, "none")))]
-    half_life = min(HALF_LIVES, key=lambda own: tried([best], own)[0])
-    return _fit_ridges(data, [best], context_days, half_life)[0]
+    tried = _fit_ridges(inner, strengths, context_days)
+    losses = [float(log_losses(logits, inner.val.y).mean()) for logits in tried]
+    best = strengths[int(np.argmin(losses))]
+    return _fit_ridges(data, [best], context_days)[0]
 
 
 def _fit_ridges(
-    data: SearchData, strengths: Sequence[float], context_days: int, half_life: HalfLife
+    data: SearchData, strengths: Sequence[float], context_days: int
 ) -> list[np.ndarray]:
     """The predictions of models of several strengths, fitted on the training, for `data.val`."""
     n_values = len(data.train) * context_days * len(data.feature_names)
     # Neighbouring windows share all but a day: every n-th tells nearly as much as all of them.
     every = -(-n_values // MAX_WINDOW_VALUES)
     windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
-    weights = recency_weights(data.train.dates, half_life)[::every]
     models = [
-        LogisticRegression(C=strength, max_iter=500).fit(windows, y, weights)
-        for strength in strengths
+        LogisticRegression(C=strength, max_iter=500).fit(windows, y) for strength in strengths
     ]
     parts = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 10_000))
     rows = (_windows(data, data.val, context_days, part=part) for part in parts)
@@ -125,22 +120,26 @@ def _fit_ridges(
     return [np.concatenate(logits) for logits in zip(*by_part, strict=True)]
 
 
-def _boosting(inner: SearchData, data: SearchData, seed: int) -> np.ndarray:
-    losses = {half_life: _losses_by_trees(inner, half_life, seed) for half_life in HALF_LIVES}
-    half_life = min(HALF_LIVES, key=lambda own: losses[own].min())
+def _boosting(
+    inner: SearchData, data: SearchData, seed: int, half_lives: Sequence[HalfLife]
+) -> np.ndarray:
+    losses = {half_life: _losses_by_trees(inner, half_life, seed) for half_life in half_lives}
+    half_life = min(half_lives, key=lambda own: losses[own].min())
     model = boosted_trees(int(np.argmin(losses[half_life])) + 1, seed)
-    weights = recency_weights(data.train.dates, half_life)
-    model.fit(_windows(data, data.train, 1), data.train.y, weights)
+    model.fit(_windows(data, data.train, 1), data.train.y, _weights(data.train, half_life))
     return _decided(model, _windows(data, data.val, 1))
 
 
 def _losses_by_trees(inner: SearchData, half_life: HalfLife, seed: int) -> np.ndarray:
     """The log loss on the latest part of the training after each tree."""
     model = boosted_trees(MAX_TREES, seed)
-    weights = recency_weights(inner.train.dates, half_life)
-    model.fit(_windows(inner, inner.train, 1), inner.train.y, weights)
+    model.fit(_windows(inner, inner.train, 1), inner.train.y, _weights(inner.train, half_life))
     stages = model.staged_predict_proba(_windows(inner, inner.val, 1))
     return np.array([log_losses(logit(p[:, 1]), inner.val.y).mean() for p in stages])
+
+
+def _weights(block: Block, half_life: HalfLife) -> np.ndarray | None:
+    return None if half_life == "none" else recency_weights(block.dates, half_life)
 
 
 def _windows(

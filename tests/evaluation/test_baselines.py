@@ -87,7 +87,8 @@ def step(walk):
 def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step):
     assert set(step) == {
         *set(BASE_RATES) - set(TICKER_RATES),
-        *("volatility_logistic", "ridge_logistic", "gradient_boosting", "linear_window"),
+        *("volatility_logistic", "ridge_logistic", "gradient_boosting", "fading_boosting"),
+        "linear_window",
     }
     for one in step.values():
         assert one.logits.shape == (len(walk.outer("cal").val),)
