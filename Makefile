@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 # Each process would compile all modules again where the shell has them kept from the disk.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint bench bench-search chaos clean
+.PHONY: demo test test-fast lint bench bench-search bench-families chaos clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -47,6 +47,11 @@ bench: .venv/dev.stamp
 bench-search: .venv/dev.stamp
 	$(BIN)/python benchmarks/replay/compare.py 120 2
 	$(BIN)/python benchmarks/warm_start.py
+
+# Replays searches on curves of others (PHASE6C_FIELD_DATA or ../shared/data); some hours of a core,
+# kept in parts: a second call goes on.
+bench-families: .venv/dev.stamp
+	$(BIN)/python benchmarks/replay/families.py 1 3
 
 # Kills, fills and tears down searches for about half an hour; it prints the seed of each round.
 chaos: .venv/dev.stamp

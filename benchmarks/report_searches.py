@@ -14,7 +14,7 @@ from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
 from phase6c.stopping.decisions import Decisions
-from phase6c.stopping.rung_plan import longest_grace
+from phase6c.stopping.rung_plan import starting_grace
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
@@ -105,7 +105,7 @@ def _config(space: Space, n_trials: int, seed: int, design: Design) -> StudyConf
             "n_trials": n_trials,
             "searcher": design.searcher,
             "scheduler": design.scheduler,
-            "grace_epochs": longest_grace(N_EPOCHS, 3.0),
+            "grace_epochs": starting_grace(N_EPOCHS, 3.0),
             "adaptive_grace": True,
             "audit_share": 0.05,
             "seed": seed,

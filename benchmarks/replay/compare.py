@@ -150,8 +150,8 @@ def regrets(task: Task, history: History, budget_s: float) -> tuple[float, float
 
 def kept_best(history: History) -> bool:
     """Whether the started trial with the best whole curve was trained to its end."""
-    best = max(history.runs, key=lambda run: np.nanmax(run.scores))
-    return best.epochs == len(best.scores)
+    best = max(history.runs, key=lambda run: np.nanmax(run.curve.scores))
+    return best.epochs == len(best.curve.scores)
 
 
 def interval(values: np.ndarray) -> str:

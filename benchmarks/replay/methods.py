@@ -21,7 +21,7 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
 from phase6c.space.budget import CountParameters
-from phase6c.stopping.rung_plan import longest_grace
+from phase6c.stopping.rung_plan import starting_grace
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
@@ -196,7 +196,8 @@ class Phase6c:
         train = TrainConfig(epochs=task.epochs, patience_epochs=options.pop("patience", 6))
         self._ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
         searcher = options.pop("searcher", "optuna")
-        options.setdefault("grace_epochs", longest_grace(task.epochs, REDUCTION_FACTOR))
+        sampler = options.setdefault("sampler", "auto")
+        options.setdefault("grace_epochs", starting_grace(task.epochs, REDUCTION_FACTOR))
         options.setdefault("adaptive_grace", True)
         options.setdefault("audit_share", 0.05)
         config = StudyConfig(
@@ -225,7 +226,13 @@ class Phase6c:
 
         self._searcher = StudySearcher(
             self._ledger,
-            Proposals(task.space, count, make_sampler(searcher, task.space), train.objective, seed),
+            Proposals(
+                task.space,
+                count,
+                make_sampler(searcher, task.space, sampler),
+                train.objective,
+                seed,
+            ),
             build,
             (),
             n_trials,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from tasks import Task
+from tasks import Curve, Task
 
 
 @dataclass
@@ -17,14 +17,12 @@ class Run:
 
     Attributes:
         handle: Name that the method knows the configuration by.
-        scores: Score of each epoch of a whole training.
-        epoch_s: Simulated seconds of an epoch.
+        curve: Curve of a whole training.
         epochs: Number of epochs trained so far.
     """
 
     handle: Any
-    scores: np.ndarray
-    epoch_s: float
+    curve: Curve
     epochs: int = 0
 
 
@@ -43,8 +41,8 @@ class History:
     """Course of a search.
 
     Attributes:
-        times: Simulated seconds at which the best score rose.
-        bests: Best score from each of these times on.
+        times: Simulated seconds at which the best measured score rose.
+        bests: From each of these times on, the best measured score without its noise.
         runs: Every configuration started, in order.
     """
 
@@ -75,7 +73,7 @@ def simulate(
         budget_s: Simulated seconds of the search.
         n_trials: Largest number of trials that are started; None for no limit.
     """
-    history, clock, order = History(), 0.0, 0
+    history, clock, order, highest = History(), 0.0, 0, -np.inf
     # Between events of the same time the order of entry decides, since runs do not compare.
     events: list[tuple[float, int, Run]] = []
     idle = n_workers
@@ -85,22 +83,23 @@ def simulate(
             if begun is None:
                 break
             handle, values = begun
-            run = Run(handle, *task.curve(values))
+            run = Run(handle, task.curve(values))
             history.runs.append(run)
-            heapq.heappush(events, (clock + run.epoch_s, order, run))
+            heapq.heappush(events, (clock + run.curve.epoch_s, order, run))
             idle, order = idle - 1, order + 1
         if not events:
             return history
         clock, _, run = heapq.heappop(events)
         if clock > budget_s:
             return history
-        score = float(run.scores[run.epochs])
-        run.epochs += 1
-        if np.isfinite(score) and (not history.bests or score > history.bests[-1]):
+        score = float(run.curve.scores[run.epochs])
+        if np.isfinite(score) and score > highest:
+            highest = score
             history.times.append(clock)
-            history.bests.append(score)
+            history.bests.append(float(run.curve.truth[run.epochs]))
+        run.epochs += 1
         if method.report(run.handle, run.epochs, score) and run.epochs < task.epochs:
-            heapq.heappush(events, (clock + run.epoch_s, order, run))
+            heapq.heappush(events, (clock + run.curve.epoch_s, order, run))
             order += 1
         else:
             idle += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,20 @@ from phase6c.config import Value
 from phase6c.space.axes import Float
 from phase6c.space.space import Space
 
-# (score of each epoch, larger is better; seconds of an epoch)
-Curve = tuple[np.ndarray, float]
+
+class Curve(NamedTuple):
+    """A whole training.
+
+    Attributes:
+        scores: float[epoch], the measured scores, larger is better.
+        truth: float[epoch], the same without the noise of measuring, by which regret is counted.
+        epoch_s: Seconds of an epoch.
+    """
+
+    scores: np.ndarray
+    truth: np.ndarray
+    epoch_s: float
+
 
 _GENERATED_SHAPE: dict[str, Value] = {
     "n_layers": 1,
@@ -72,9 +84,9 @@ def recorded(ticker: str, repeat: int = 0) -> Task:
     curves: dict[tuple[Any, ...], Curve] = {}
     for key, rows in own.groupby(axes, sort=False):
         scores = rows.sort_values("epoch")["auc"].to_numpy()
-        curves[tuple(key)] = (scores, float(rows["duration_s"].median()))
-    tops = [float(np.nanmax(scores)) for scores, _ in curves.values()]
-    epochs = len(next(iter(curves.values()))[0])
+        curves[tuple(key)] = Curve(scores, scores, float(rows["duration_s"].median()))
+    tops = [float(np.nanmax(curve.scores)) for curve in curves.values()]
+    epochs = len(next(iter(curves.values())).scores)
     return Task(
         name=f"{ticker}_{repeat}",
         space=RECORDED_SPACE,
@@ -82,7 +94,7 @@ def recorded(ticker: str, repeat: int = 0) -> Task:
         curve=lambda values: curves[tuple(values[name] for name in axes)],
         best=max(tops),
         worst=min(tops),
-        full_s=epochs * float(np.mean([seconds for _, seconds in curves.values()])),
+        full_s=epochs * float(np.mean([curve.epoch_s for curve in curves.values()])),
     )
 
 
@@ -126,7 +138,8 @@ def generated(name: str, seed: int, epochs: int = 100) -> Task:
             constant = 5.0
         epoch = np.arange(1, epochs + 1)
         noise = 0.005 * own.standard_normal(epochs)
-        return final * (1 - np.exp(-epoch / constant)) + noise, 1.0
+        scores = final * (1 - np.exp(-epoch / constant)) + noise
+        return Curve(scores, scores, 1.0)
 
     space = Space(name=f"generated_{name}", axes=_GENERATED_AXES, fixed=_GENERATED_SHAPE)
     return Task(f"{name}_{seed}", space, epochs, curve, best=1.0, worst=0.5, full_s=float(epochs))

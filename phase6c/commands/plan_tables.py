@@ -85,6 +85,7 @@ def plan_lines(
         f"study      {plan.folder}",
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
         f"objective {config.objective}, seed {config.seed}",
+        f"sampler    {config.proposer}",
         f"training   {_training_text(plan)}",
         f"rungs      {_rungs_text(config)}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
@@ -129,8 +130,8 @@ def _rungs_text(config: StudyConfig) -> str:
     grace = f"grace until epoch {config.grace_epochs}"
     if config.adaptive_grace:
         grace = (
-            f"grace at most until epoch {config.grace_epochs}, shorter where the search's own "
-            "early epochs rank trials well"
+            f"grace until epoch {config.grace_epochs} to begin with, less where the search's own "
+            "early epochs rank trials well, more where they mislead"
         )
     return f"{grace}; {100 * config.audit_share:g}% of those below go on to the end, as an audit"
 

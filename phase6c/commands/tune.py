@@ -30,7 +30,7 @@ from phase6c.commands.running import (
 from phase6c.commands.spaces import find_space
 from phase6c.commands.values import parse_count, parse_duration, parse_settings
 from phase6c.config import DataConfig, check_names, parse, settable_fields
-from phase6c.study.study_config import SchedulerName, SearcherName
+from phase6c.study.study_config import SamplerName, SchedulerName, SearcherName
 
 if TYPE_CHECKING:
     from phase6c.study.study import Study
@@ -46,6 +46,7 @@ GRACE_HELP = (
     "Epochs every trial gets; auto: a share 1 / reduction-factor^2 of all, and fewer where the "
     "search's own early epochs rank trials well."
 )
+SAMPLER_HELP = "What optuna carries: a Gaussian process, TPE, or the one and then the other."
 AUDIT_HELP = "Of the trials a rung would stop, how many are finished to show what rungs cost."
 WARM_START_HELP = (
     "Take over from an earlier study: its folder, or a JSON file of trials. Its best run first, up "
@@ -76,6 +77,7 @@ LABEL_HELP = (
 @click.option("--time-budget", "time_budget_s", help="End after this long, such as 30m or 8h.")
 @click.option("--objective", default="auc", type=OBJECTIVES, help="What is optimised.")
 @click.option("--searcher", default="optuna", type=choice(SearcherName), help="Who proposes.")
+@click.option("--sampler", default="auto", type=choice(SamplerName), help=SAMPLER_HELP)
 @click.option("--scheduler", default="asha", type=choice(SchedulerName), help="Who stops.")
 @click.option("--ranges", is_flag=True, help="Search ranges instead of the training grids.")
 @resource_options

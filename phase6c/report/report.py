@@ -179,6 +179,7 @@ def _facts(reading: Reading) -> Iterator[tuple[str, str]]:
         dates = f"{val['first_date']} to {val['last_date']}"
         yield "validation", f"{dates}, {val['rows']:,} windows, base rate {val['base_rate']:.3f}"
     yield "searched by", f"{config.searcher} and {config.scheduler}, seed {config.seed}"
+    yield "sampler", config.proposer
     yield "complete", "yes" if config.complete else "no: trials are missing or still running"
     yield "code", config.code_version
 

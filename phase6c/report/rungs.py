@@ -9,6 +9,7 @@ import numpy as np
 from phase6c.config import Objective
 from phase6c.document.section import Section, Table
 from phase6c.records import Stopped, Trial, score
+from phase6c.stopping.decisions import Decisions
 from phase6c.stopping.rung_audit import RungAudit, audit_rungs
 from phase6c.study.study import Study
 
@@ -38,6 +39,9 @@ def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
         f"{len(ended)} trials that have ended trained {trained:,} epochs, "
         f"{trained / max(whole, 1):.0%} of the {whole:,} that they would have trained unstopped."
     )
+    grace = Decisions(study.config, study.trials).grace()
+    if grace is not None:
+        yield grace.reason()
     if not stopped:
         yield "No trial was stopped by a rung."
         return

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from phase6c.records import Measurement, Stopped, Trial, is_complete, score
-from phase6c.stopping.pruning_rules import BestSoFarRungs, Cut, ForecastRungs, Rungs
+from phase6c.stopping.grace import Grace
+from phase6c.stopping.pruning_rules import AdaptiveRungs, BestSoFarRungs, Cut, Rungs
 from phase6c.study.ledger import Decision
 from phase6c.study.study_config import StudyConfig
 
@@ -45,6 +46,10 @@ class Decisions:
             return "continue", None
         stopped = self._stopped(known.number, measurement.epoch, cut)
         return ("audit" if self._is_audited(known.number) else "stop"), stopped
+
+    def grace(self) -> Grace | None:
+        """The adaptive grace as it is now; None where it is fixed or nobody is stopped."""
+        return self._rungs.grace() if isinstance(self._rungs, AdaptiveRungs) else None
 
     def rungs(self) -> dict[int, tuple[int, ...]]:
         """The numbers that entered each rung, by its epoch."""
@@ -112,5 +117,5 @@ def _make_rungs(config: StudyConfig) -> Rungs | None:
     if config.scheduler == "none":
         return None
     if config.adaptive_grace:
-        return ForecastRungs(config.train.epochs, config.reduction_factor)
+        return AdaptiveRungs(config.train.epochs, config.reduction_factor)
     return BestSoFarRungs(config.train.epochs, config.grace_epochs, config.reduction_factor)

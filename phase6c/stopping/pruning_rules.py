@@ -1,4 +1,4 @@
-"""When a trial is stopped: rungs compare trials of equal age, by their best or by a forecast."""
+"""When a trial is stopped: rungs compare trials of equal age, by their best and by a forecast."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phase6c.stopping.forecast import CurveModel, Forecast
-from phase6c.stopping.rung_plan import fixed_rungs, ladder, longest_grace
+from phase6c.stopping.forecast import CurveModel
+from phase6c.stopping.grace import N_SETTLING, Grace, settle_grace
+from phase6c.stopping.rung_plan import fixed_rungs, ladder, starting_grace
 
-# Before so many trials have trained through the longest grace, no shorter grace is considered.
-MIN_TRIALS = 6
-# An earlier rung serves if its forecasts keep so much of the later rung's reliability.
-MIN_RELIABILITY = 0.95
-# As many standard deviations below the best, a trial is not expected to become the best.
-HOPELESS_DEVIATIONS = 2.5
 # The curve model learns from the latest trials only, to bound its time.
 MAX_CURVES = 200
 
@@ -108,59 +103,34 @@ class BestSoFarRungs(Rungs):
         return self._below(float(own), np.array(rivals))
 
 
-class ForecastRungs(Rungs):
-    """Compares forecasts made at equal age, from the first rung whose forecasts can be relied on.
+class AdaptiveRungs(Rungs):
+    """Stops a trial where both its best score so far and its forecast are below their cutoffs.
 
-    The first rung stands at a ninth of all epochs (the square of the reduction factor), or earlier
-    on the ladder where the search's own trials say that a rung there tells as much. Beside the
-    comparison, a trial ends at a rung if it can no longer be expected to become the best (after
-    the predictive termination of Domhan, Springenberg & Hutter, 2015).
+    Neither of the two ranks trials better on every kind of curves: the best so far stops slow
+    learners, a forecast errs about fast ones. The first rung follows from the search's own trials,
+    see `settle_grace`.
     """
 
     def __init__(self, n_epochs: int, reduction_factor: float) -> None:
         super().__init__(ladder(n_epochs, reduction_factor), reduction_factor, n_epochs)
-        self._longest = longest_grace(n_epochs, reduction_factor)
+        self._start = starting_grace(n_epochs, reduction_factor)
 
-    def grace_epochs(self) -> int:
-        """The epoch of the first rung that stops trials now."""
-        return self._grace(self._model())
+    def grace(self) -> Grace:
+        """The first rung that stops trials now, and why it does."""
+        arrived = [curve for curve in self._curves.values() if len(curve) >= self._start]
+        if len(arrived) < N_SETTLING:
+            return Grace(self._start, self._start)
+        first = arrived[:N_SETTLING]
+        ends = self._model().forecast(first).expected
+        return settle_grace(first, ends, tuple(self._entries), self._start)
 
     def _compare(self, number: int, others: Sequence[int], epoch: int) -> Cut | None:
-        if epoch < self._longest and not self._may_shorten():
-            return None
-        model = self._model()
-        if epoch < self._longest and epoch < self._grace(model):
-            return None
         # Rivals that have trained on are cut to the same age, so that nobody is judged by a longer
         # curve.
-        *rivals, own = model.forecast(self._prefixes([*others, number], epoch)).expected
-        return self._below(float(own), np.array(rivals)) or self._hopeless(model, number)
-
-    def _hopeless(self, model: CurveModel, number: int) -> Cut | None:
-        """Whether the trial is too far below the best to be expected of the others."""
-        others = [curve for key, curve in self._curves.items() if key != number]
-        top = float(model.forecast(others).expected.max())
-        own = model.forecast([self._curves[number]])
-        reach = float(own.mean[0] + HOPELESS_DEVIATIONS * own.deviation[0])
-        return Cut(float(own.expected[0]), top) if max(reach, float(own.best[0])) < top else None
-
-    def _may_shorten(self) -> bool:
-        lengths = [len(curve) for curve in self._curves.values()]
-        return sum(length >= self._longest for length in lengths) >= MIN_TRIALS
-
-    def _grace(self, model: CurveModel) -> int:
-        """Goes down the ladder as long as the earlier rung's forecasts are nearly as reliable."""
-        grace = self._longest
-        if not self._may_shorten():
-            return grace
-        reliability = self._at(model, grace).reliability
-        for epoch in sorted((epoch for epoch in self._entries if epoch < grace), reverse=True):
-            earlier = self._at(model, epoch).reliability
-            if earlier < MIN_RELIABILITY * reliability:
-                break
-            grace, reliability = epoch, earlier
-        return grace
-
-    def _at(self, model: CurveModel, epoch: int) -> Forecast:
-        curves = self._curves.values()
-        return model.forecast([curve[:epoch] for curve in curves if len(curve) >= epoch])
+        curves = self._prefixes([*others, number], epoch)
+        *rivals, own = [float(curve.max()) for curve in curves]
+        # The cheap question first: only a trial that fails it needs the model.
+        if self._below(own, np.array(rivals)) is None or epoch < self.grace().epochs:
+            return None
+        *rivals, own = self._model().forecast(curves).expected
+        return self._below(float(own), np.array(rivals))

@@ -43,8 +43,8 @@ def ladder(n_epochs: int, reduction_factor: float) -> tuple[int, ...]:
     return tuple(dict.fromkeys(epoch for epoch in reversed(epochs) if epoch < n_epochs))
 
 
-def longest_grace(n_epochs: int, reduction_factor: float) -> int:
-    """The grace that an adaptive search starts with: the second last rung of its ladder."""
+def starting_grace(n_epochs: int, reduction_factor: float) -> int:
+    """The grace that an adaptive search starts with: the last rung but one of its ladder."""
     rungs = (*ladder(n_epochs, reduction_factor), n_epochs)
     return rungs[max(0, len(rungs) - 3)]
 

@@ -19,8 +19,8 @@ def eligible(trial: Trial, config: StudyConfig) -> bool:
     """Whether the trial may be called the best.
 
     It must be chosen by the search, lie in the budget, have ended past its grace, and have
-    probabilities that are not constant. Where the grace is adaptive, the longest grace counts: a
-    shorter grace is long enough to rank most trials, not to trust a lucky epoch.
+    probabilities that are not constant. Where the grace is adaptive, its start counts: a shorter
+    grace is long enough to rank most trials, not to trust a lucky epoch.
     """
     best = trial.best(config.objective)
     # A trial that was stopped by the first rung has had the grace and not an epoch more: its

@@ -26,7 +26,11 @@ BASELINES_FILE = "baselines.parquet"
 OPTUNA_FILE = "optuna.db"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
+SamplerName = Literal["auto", "gp", "tpe"]
 SchedulerName = Literal["asha", "none"]
+
+# The Gaussian process of the sampler `auto` makes way for TPE after so many results.
+MAX_BY_GP = 120
 
 
 class PriorPoint(Record):
@@ -73,9 +77,11 @@ class StudyConfig(Record):
         data_digest: Digest of bars, data configuration, labels and features.
         data_summary: Block dates, row counts and base rates; of test only dates and rows.
         n_trials: Sampled and warm-started trials in all; 0 where there are only probes.
-        grace_epochs: Epochs that every trial gets; at most, where the grace is adaptive.
-        adaptive_grace: Whether the search settles the first rung by its own trials, and compares
-            forecasts rather than the best values so far.
+        sampler: Which of Optuna's samplers `optuna` carries; studies from before there was a
+            choice have TPE.
+        grace_epochs: Epochs that every trial gets; where the grace is adaptive, to begin with.
+        adaptive_grace: Whether the search settles the first rung by its own trials, and stops
+            where both the best values so far and the forecasts say so.
         audit_share: Share of the trials to be stopped that are finished all the same.
         keep: Number of trials that keep their best weights.
         warm_start: Start from an earlier search; a resume does not read that search again.
@@ -99,6 +105,7 @@ class StudyConfig(Record):
     train: TrainConfig
     n_trials: int = Field(ge=0)
     searcher: str = "optuna"
+    sampler: SamplerName = "tpe"
     scheduler: SchedulerName = "asha"
     grace_epochs: int = Field(default=3, ge=1)
     adaptive_grace: bool = False
@@ -120,6 +127,25 @@ class StudyConfig(Record):
             f"StudyConfig({self.name!r}, {self.budget}, {self.data.target}, tier "
             f"{self.data.tier}, {counted(self.n_trials, 'trial')} by {self.searcher} and "
             f"{self.scheduler}, objective {self.objective})"
+        )
+
+    @property
+    def proposer(self) -> str:
+        """Who proposes the trials and why, as a sentence."""
+        if self.searcher != "optuna":
+            return f"{self.searcher} proposes, which was asked for."
+        if self.sampler == "tpe":
+            return "TPE proposes, which was asked for or is what the study began with."
+        if self.sampler == "gp":
+            return "A Gaussian process proposes, which was asked for."
+        if self.n_trials <= MAX_BY_GP:
+            return (
+                f"A Gaussian process proposes, which is affordable up to {MAX_BY_GP} results and "
+                "finds better trials than TPE."
+            )
+        return (
+            f"A Gaussian process proposes until {MAX_BY_GP} trials have ended, and TPE from then "
+            "on, which costs less."
         )
 
     @property

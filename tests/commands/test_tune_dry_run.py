@@ -73,13 +73,17 @@ def dry_run(tune, *options):
     return done.stdout
 
 
-def test_the_plan_says_that_a_grace_left_to_the_search_becomes_shorter(tune):
+def test_the_plan_says_who_proposes_and_that_a_grace_left_to_the_search_moves(tune):
     shown = dry_run(tune)
     assert "Rungs: 400 of 1,350 epochs" in shown
     said = (
-        "rungs      grace at most until epoch 3, shorter where the search's own early epochs rank"
+        "rungs      grace until epoch 3 to begin with, less where the search's own early epochs "
+        "rank trials well, more where they mislead"
     )
     assert said in shown
+    assert "sampler    A Gaussian process proposes, which is affordable up to 120" in shown
+    asked = dry_run(tune, "--sampler", "tpe", "--trials", "500")
+    assert "sampler    TPE proposes, which was asked for" in asked
     assert "5% of those below go on to the end" in shown
 
 
@@ -87,7 +91,7 @@ def test_the_plan_of_a_fixed_grace_and_of_none_promise_no_other(tune):
     fixed = dry_run(tune, "--grace-period", "3", "--audit-share", "0")
     assert "Rungs: 350 of 1,350 epochs" in fixed
     assert "rungs      grace until epoch 3; 0% of those below go on" in fixed
-    assert "shorter where" not in fixed
+    assert "to begin with" not in fixed
     assert "every trial trains to its end" in dry_run(tune, "--scheduler", "none")
 
 

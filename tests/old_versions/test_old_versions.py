@@ -161,11 +161,10 @@ def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars):
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
 def test_a_search_decides_and_proposes_as_before(unpacked, bars, tmp_path):
-    """With one worker and one seed."""
+    """With one worker, one seed and TPE, the only sampler there was."""
     stored = unpacked / SEARCHED
-    made = phase6c.run_study(
-        space_of(stored), bars, **SMALL, **SEARCH, out=str(tmp_path), pins=PRECISION
-    ).folder
+    options = {**SMALL, **SEARCH, "sampler": "tpe", "pins": PRECISION, "out": str(tmp_path)}
+    made = phase6c.run_study(space_of(stored), bars, **options).folder
     before = [row for row in rows_of(stored) if row["number"] < SEARCH["n_trials"]]
     after = rows_of(made)
     assert [choices(row) for row in after] == [choices(row) for row in before]

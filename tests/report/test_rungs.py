@@ -58,3 +58,18 @@ def test_a_search_without_rungs_has_no_tables(tmp_path, write_trials, study_conf
     section = rungs(write_trials(tmp_path, study_config(), [trial_of(0, 0.7)]))
     assert section.tables == ()
     assert section.says[1] == "No trial was stopped by a rung."
+
+
+@pytest.mark.parametrize(
+    ("lift", "said"), [(0.1, "fell to 1 epoch: of the first 10"), (-0.5, "stays at 3 epochs: of")]
+)
+def test_the_grace_that_a_search_settled_on_is_given_its_reason(
+    tmp_path, write_trials, study_config, trial_of, lift, said
+):
+    # The first epoch ranks the trials as they end, or the wrong way round.
+    levels = [0.60 + 0.01 * number for number in range(12)]
+    curves = [[0.5 + lift * (level - 0.6), level, *[level + 0.01] * 25] for level in levels]
+    trials = [trial_of(number, *curve, seed=number) for number, curve in enumerate(curves)]
+    config = study_config(epochs=27, adaptive_grace=True, patience_epochs=27)
+    says = rungs(write_trials(tmp_path, config, trials)).says
+    assert any(said in sentence for sentence in says)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase6c.stopping.rung_plan import fixed_rungs, ladder, longest_grace, plan_rungs
+from phase6c.stopping.rung_plan import fixed_rungs, ladder, plan_rungs, starting_grace
 
 FACTORS = st.floats(1.5, 5)
 EPOCHS = st.integers(1, 100)
@@ -40,11 +40,11 @@ def test_fixed_rungs_rise_from_the_grace(n_epochs, grace, factor, rungs):
         (27, 2.5, (2, 5, 11), 5),
     ],
 )
-def test_a_ladder_falls_from_the_last_epoch_and_the_longest_grace_is_its_last_but_one(
+def test_a_ladder_falls_from_the_last_epoch_and_the_starting_grace_is_its_last_but_one(
     n_epochs, factor, rungs, grace
 ):
     assert ladder(n_epochs, factor) == rungs
-    assert longest_grace(n_epochs, factor) == grace
+    assert starting_grace(n_epochs, factor) == grace
 
 
 @given(n_epochs=EPOCHS, grace=EPOCHS, factor=FACTORS)
@@ -55,11 +55,11 @@ def test_fixed_rungs_ascend_within_the_epochs(n_epochs, grace, factor):
 
 
 @given(n_epochs=EPOCHS, factor=FACTORS)
-def test_a_ladder_ascends_within_the_epochs_and_holds_the_longest_grace(n_epochs, factor):
+def test_a_ladder_ascends_within_the_epochs_and_holds_the_starting_grace(n_epochs, factor):
     rungs = ladder(n_epochs, factor)
     assert sorted(set(rungs)) == list(rungs)
     assert all(1 <= epoch < n_epochs for epoch in rungs)
-    assert longest_grace(n_epochs, factor) in (*rungs, n_epochs)
+    assert starting_grace(n_epochs, factor) in (*rungs, n_epochs)
 
 
 def test_fifty_trials_cost_a_quarter_of_their_epochs():

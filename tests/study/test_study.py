@@ -281,15 +281,16 @@ def test_a_study_is_loaded_as_it_was_stored(tmp_path, study_config, birth):
     assert study.best is None
 
 
-def test_a_study_from_before_grace_was_adaptive_and_rungs_audited_has_neither(
+def test_a_study_from_before_there_was_a_choice_has_tpe_a_fixed_grace_and_no_audit(
     tmp_path, study_config
 ):
     content = study_config(grace_epochs=2).model_dump(mode="json", by_alias=True)
-    for name in ("adaptive_grace", "audit_share"):
+    for name in ("adaptive_grace", "audit_share", "sampler"):
         del content[name]
     (tmp_path / "study.json").write_text(json.dumps(content))
     config = read_study_config(tmp_path)
     assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (2, False, 0.0)
+    assert config.sampler == "tpe"
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):

@@ -173,13 +173,19 @@ class Proposals:
     def _lesson(self, trial: Trial) -> float | None:
         """The score to learn from; for divergence and lack of memory the worst known score."""
         if trial.state in ("COMPLETE", "PRUNED"):
-            lesson = reached(trial, self._objective)
+            lesson = self._reached(trial)
             known = self._worst != _FAR_BELOW
             self._worst = min(self._worst, lesson) if known else lesson
             return lesson
         if trial.error is not None and trial.error.kind in ("diverged", "oom"):
             return self._worst
         return None
+
+    def _reached(self, trial: Trial) -> float:
+        """The score that the sampler is told of an ended trial."""
+        if self._sampler is not None and not self._sampler.learns_forecasts:
+            return value_of(trial, self._objective)
+        return reached(trial, self._objective)
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether each axis can take its value; a grid may have changed since the trial."""

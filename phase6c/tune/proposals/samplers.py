@@ -10,10 +10,6 @@ from typing import Any
 import numpy as np
 import optuna
 from hyperopt import tpe
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.study import Study
-from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune.search import Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
@@ -23,13 +19,11 @@ from phase6c.config import Values
 from phase6c.errors import ConfigError
 from phase6c.space.axes import Axis, Categories, Continuous, Steps
 from phase6c.space.space import Space
+from phase6c.study.study_config import SamplerName
+from phase6c.tune.proposals.optuna_samplers import N_STARTUP, SeededSampler, n_candidates
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
-
-# Optuna's own defaults, for HyperOpt too; five start-up draws instead of ten did no better.
-_N_STARTUP = 10
-_N_CANDIDATES = 24
 
 
 class RaySampler:
@@ -37,7 +31,13 @@ class RaySampler:
 
     Args:
         searcher: Searcher that maximises METRIC over the raw values that `ray_domains` describes.
+
+    Attributes:
+        learns_forecasts: Whether it is told the forecasts of stopped trials rather than the values
+            that they reached.
     """
+
+    learns_forecasts = True
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
@@ -84,18 +84,20 @@ class RaySampler:
 
 
 class OptunaSampler(RaySampler):
-    """Optuna's TPE through OptunaSearch; each draw depends on its own seed alone."""
+    """One of Optuna's samplers through OptunaSearch; each draw depends on its own seed alone."""
 
-    def __init__(self, axes: Mapping[str, Axis]) -> None:
-        # Optuna would tell the user of the study that OptunaSearch makes in memory.
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    def __init__(self, axes: Mapping[str, Axis], name: SamplerName = "auto") -> None:
+        # Optuna would tell the user of the study that OptunaSearch makes in memory, and of each
+        # local search that a Gaussian process could spare.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         space = OptunaSearch.convert_search_space(ray_domains(axes))
-        self._tpe = SeededTPE(space)
-        super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._tpe))
+        self.learns_forecasts = name == "tpe"
+        self._sampler = SeededSampler(space, name)
+        super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._sampler))
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
-        """Suggests a point; each attempt chooses among fewer candidates."""
-        self._tpe.reseed(seed, _n_candidates(attempt))
+        """Suggests a point; each attempt looks elsewhere, or among fewer candidates."""
+        self._sampler.reseed(seed, attempt)
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
@@ -104,58 +106,6 @@ class OptunaSampler(RaySampler):
         # these: the suggestion is closed without a lesson, and the trained point is added instead.
         self.withdraw(key)
         self.add(raw, score)
-
-
-class SeededTPE(BaseSampler):
-    """TPE without a state of its own: a draw follows from the study and the seed.
-
-    Args:
-        space: Distributions of every trial; TPE itself would look them up in all trials at each
-            draw.
-    """
-
-    def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
-        # Sorted, so that a seed gives the same draw in whatever order the axes are written.
-        self._space = {
-            name: distribution
-            for name, distribution in sorted(space.items())
-            if not distribution.single()
-        }
-        self.reseed(0, _N_CANDIDATES)
-
-    def reseed(self, seed: int, n_candidates: int) -> None:
-        """Sets the seed of the next draw, and the number of candidates that it chooses from."""
-        # A new sampler, since TPESampler takes a seed only when it is made.
-        self._tpe = TPESampler(
-            seed=seed,
-            n_startup_trials=_N_STARTUP,
-            n_ei_candidates=n_candidates,
-            multivariate=True,
-            # Trials that still run count as bad, or all workers would be sent to the same place.
-            constant_liar=True,
-        )
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """The distributions with more than a single point."""
-        return self._space
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draws all parameters together by TPE."""
-        return self._tpe.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Draws a parameter alone by TPE, as in the start-up trials."""
-        return self._tpe.sample_independent(study, trial, param_name, param_distribution)
 
 
 class HyperOptSampler(RaySampler):
@@ -175,8 +125,8 @@ class HyperOptSampler(RaySampler):
         self._hyperopt.rstate = np.random.RandomState(seed)
         self._hyperopt.algo = partial(
             tpe.suggest,
-            n_startup_jobs=_N_STARTUP,
-            n_EI_candidates=_n_candidates(attempt),
+            n_startup_jobs=N_STARTUP,
+            n_EI_candidates=n_candidates(attempt),
             verbose=False,
         )
         return super().ask(key, seed, attempt)
@@ -213,14 +163,6 @@ class HyperOptSampler(RaySampler):
         super().__init__(searcher)
 
 
-def _n_candidates(attempt: int) -> int:
-    """Number of candidates that the best is chosen from, a quarter of it after each withdrawal.
-
-    Among as many candidates as before, the withdrawn suggestion would come back as the best.
-    """
-    return max(1, _N_CANDIDATES >> 2 * attempt)
-
-
 def ray_domains(axes: Mapping[str, Axis]) -> dict[str, Any]:
     """The domains that Ray Tune draws the axes from, by name."""
     return {name: ray_domain(axis) for name, axis in axes.items()}
@@ -238,10 +180,17 @@ def ray_domain(axis: Axis) -> Any:
             return tune.choice(list(values))
 
 
-def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
-    """The sampler of this name over a space, or around a searcher of the user's own.
+def make_sampler(
+    searcher: str | Searcher, space: Space, name: SamplerName = "auto"
+) -> RaySampler | None:
+    """The sampler over a space that a searcher stands for, or around one of the user's own.
 
     None stands for uniform draws, which are all that a single configuration needs.
+
+    Args:
+        searcher: Name of the searcher, or a searcher of the user's own.
+        space: Space that is searched.
+        name: Which of Optuna's samplers `optuna` carries.
 
     Raises:
         ConfigError: The searcher does not take the space.
@@ -257,5 +206,5 @@ def make_sampler(searcher: str | Searcher, space: Space) -> RaySampler | None:
             )
         return RaySampler(searcher)
     if searcher == "optuna":
-        return OptunaSampler(space.axes)
+        return OptunaSampler(space.axes, name)
     return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

@@ -21,7 +21,7 @@ from phase6c.config import (
     settable_fields,
 )
 from phase6c.space.space import Space
-from phase6c.study.study_config import SchedulerName, SearcherName
+from phase6c.study.study_config import SamplerName, SchedulerName, SearcherName
 from phase6c.tune.runtime.job import RunOptions
 
 # Fields of the training that are fitted to the number of windows unless a number is given.
@@ -39,6 +39,7 @@ class SearchOptions(RunOptions):
     reduction_factor: float = Field(default=3.0, gt=1)
     objective: Objective = "auc"
     searcher: SearcherName | InstanceOf[Searcher] = "optuna"
+    sampler: SamplerName = "auto"
     scheduler: SchedulerName = "asha"
     time_budget_s: float | None = Field(default=None, gt=0)
     ranges: bool = False

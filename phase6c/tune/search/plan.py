@@ -13,7 +13,7 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import ConfigError
 from phase6c.space.references import find_references
 from phase6c.space.space import Reference, Space
-from phase6c.stopping.rung_plan import RungPlan, fixed_rungs, ladder, longest_grace, plan_rungs
+from phase6c.stopping.rung_plan import RungPlan, fixed_rungs, ladder, plan_rungs, starting_grace
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.study_config import STUDY_FILE, StudyConfig, WarmStart, read_study_config
 from phase6c.study.study_folder import check_folder, study_name, study_path
@@ -100,6 +100,9 @@ class SearchPlan(StudyPlan):
             "baselines": stored.baselines,
             "warm_start": self.warm_start(stored.warm_start),
         }
+        if self.options.sampler == "auto":
+            # Studies from before there was a choice go on with the sampler that they began with.
+            update["sampler"] = stored.sampler
         config = self.config.model_copy(update=update)
         check_resumable(stored, config)
         config = config.model_copy(update={"warm_start": stored.warm_start})
@@ -145,6 +148,7 @@ def plan_study(
         name=name,
         n_trials=options.n_trials,
         searcher=options.searcher_name,
+        sampler=options.sampler,
         scheduler=options.scheduler,
         grace_epochs=_grace_epochs(options, train),
         adaptive_grace=options.grace_period == "auto",
@@ -174,7 +178,7 @@ def plan_study(
 def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
     """Number of epochs that every trial gets; the longest grace where it is adaptive."""
     if options.grace_period == "auto":
-        return longest_grace(train.epochs, options.reduction_factor)
+        return starting_grace(train.epochs, options.reduction_factor)
     if options.grace_period > train.epochs:
         raise ConfigError(
             "`grace_period` must not be above `epochs`",

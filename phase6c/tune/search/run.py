@@ -23,6 +23,7 @@ from phase6c.study.ledger import Ledger, Listener, Trials
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import (
     TRIALS_FILE,
+    SamplerName,
     SchedulerName,
     SearcherName,
     StudyConfig,
@@ -62,6 +63,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     reduction_factor: float = 3.0,
     objective: Objective = "auc",
     searcher: SearcherName | Searcher = "optuna",
+    sampler: SamplerName = "auto",
     scheduler: SchedulerName = "asha",
     time_budget_s: float | None = None,
     ranges: bool = False,
@@ -95,8 +97,10 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         audit_share: Share of the trials that a rung would stop and that are finished all the same.
         reduction_factor: Number of trials at a rung of which a single trial goes on.
         objective: Metric of the validation block that is optimised.
-        searcher: Name of the sampler, or a searcher of Ray Tune's that was made without a space;
+        searcher: Name of the searcher, or a searcher of Ray Tune's that was made without a space;
             it is told `score`, the larger the better.
+        sampler: Sampler that `optuna` carries: `gp` is a Gaussian process, `tpe` is TPE, `auto` the
+            one for the first results and the other from then on; a resume goes on as it began.
         scheduler: `asha` stops weak trials, `none` stops none.
         time_budget_s: Seconds after which the search ends; None for no limit.
         ranges: Whether the grids of the training axes become ranges.
@@ -257,7 +261,16 @@ def search_job(
     Raises:
         ConfigError: The searcher does not take the space.
     """
-    return SearchJob(plan, trainable, make_sampler(plan.options.searcher, plan.space))
+    return SearchJob(plan, trainable, sampler_of(plan))
+
+
+def sampler_of(plan: SearchPlan) -> RaySampler | None:
+    """The sampler that a plan asks for.
+
+    Raises:
+        ConfigError: The searcher does not take the space.
+    """
+    return make_sampler(plan.options.searcher, plan.space, plan.config.sampler)
 
 
 def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool) -> StudyConfig:

@@ -18,6 +18,7 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Stopped, Trial
 from phase6c.space.axes import Choice, Grid, Int
 from phase6c.space.space import Space, model_of
+from phase6c.study.study_config import SamplerName
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.samplers import OptunaSampler, RaySampler, make_sampler
 from search_spaces import budget_2m, tiny
@@ -106,11 +107,14 @@ class Told(RaySampler):
 
 
 def propose(
-    searcher: str, space: Space = MEDIUM, trials: Iterable[Trial] = (), seed: int = 1
+    searcher: str,
+    space: Space = MEDIUM,
+    trials: Iterable[Trial] = (),
+    seed: int = 1,
+    name: SamplerName = "auto",
 ) -> Proposals:
-    return Proposals(
-        space, count, make_sampler(MAKERS[searcher](), space), "auc", seed, list(trials)
-    )
+    sampler = make_sampler(MAKERS[searcher](), space, name)
+    return Proposals(space, count, sampler, "auc", seed, list(trials))
 
 
 def told_value(values: Values) -> float:
@@ -400,7 +404,7 @@ def failures_of_ours(seed: int) -> int:
         cause = ("diverged", "oom")[number % 2] if fails(values) else None
         return ended(number, values, planted_value(values), kind=cause)
 
-    trials = search(propose("optuna", seed=seed), range(60), ending)
+    trials = search(propose("optuna", seed=seed, name="tpe"), range(60), ending)
     return sum(trial.state == "FAILED" for trial in trials[20:])
 
 
@@ -464,7 +468,7 @@ def test_a_proposal_is_cheap_after_500_trials() -> None:
     # Solving widths takes a while at first, whatever was told.
     space = replace(budget_2m.SPACE, budget=None, fixed={"d_model": 128})
     told = search(propose("random", space), range(500))
-    proposals = propose("optuna", space, told)
+    proposals = propose("optuna", space, told, name="tpe")
     costs = [cost(partial(search, proposals, [number]), rounds=1) for number in range(500, 511)]
     assert np.median(costs) < 40  # about a quarter of a second; the aim is 0.05
 

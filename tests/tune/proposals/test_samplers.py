@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from phase6c.errors import ConfigError
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
+from phase6c.study.study_config import MAX_BY_GP, SamplerName
 from phase6c.tune.proposals.samplers import (
     HyperOptSampler,
     OptunaSampler,
@@ -33,7 +35,12 @@ RANGES = {
     "dropout": Float.of(0.0, 0.7),
     "decay": ZeroOr.of(Float.of(1e-5, 1e-1, log=True)),
 }
-every_tpe = pytest.mark.parametrize("make", [OptunaSampler, HyperOptSampler])
+MAKERS = {
+    "gp": partial(OptunaSampler, name="gp"),
+    "tpe": partial(OptunaSampler, name="tpe"),
+    "hyperopt": HyperOptSampler,
+}
+every_sampler = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 class Told(Searcher):
@@ -75,7 +82,7 @@ def asked(sampler: RaySampler, n: int = 3) -> list[Any]:
     return found
 
 
-@every_tpe
+@every_sampler
 @pytest.mark.parametrize("n", [0, 5, 40])
 def test_a_draw_follows_from_its_seed_and_what_was_told(make: Any, n: int) -> None:
     samplers = make(GRIDS), make(GRIDS)
@@ -88,13 +95,13 @@ def test_a_draw_follows_from_its_seed_and_what_was_told(make: Any, n: int) -> No
     assert first == second
 
 
-@every_tpe
+@every_sampler
 def test_another_seed_draws_another_point(make: Any) -> None:
     first, second, third = asked(make(GRIDS))
     assert first != second != third
 
 
-@every_tpe
+@every_sampler
 def test_a_result_teaches_the_same_whoever_suggested_the_point(make: Any) -> None:
     asking, adding = make(GRIDS), make(GRIDS)
     for number in range(35):
@@ -116,7 +123,7 @@ def test_optuna_learns_the_rounded_point_of_a_range() -> None:
     assert asked(asking, 5) == asked(adding, 5)
 
 
-@every_tpe
+@every_sampler
 def test_higher_scores_are_sought(make: Any) -> None:
     sampler = make(GRIDS)
     for raw, _ in told_points(GRIDS, 40):
@@ -125,7 +132,7 @@ def test_higher_scores_are_sought(make: Any) -> None:
     assert np.mean(depths) > 3.5  # of uniform draws it is 2.5
 
 
-@every_tpe
+@every_sampler
 def test_asking_again_finds_something_else(make: Any) -> None:
     sampler = make(GRIDS)
     for raw, score in told_points(GRIDS, 40):
@@ -138,7 +145,7 @@ def test_asking_again_finds_something_else(make: Any) -> None:
     assert len(again) >= 3
 
 
-@every_tpe
+@every_sampler
 def test_a_result_of_a_suggestion_from_before_foreign_points_is_learned(make: Any) -> None:
     sampler, other = make(GRIDS), make(GRIDS)
     points = told_points(GRIDS, 20)
@@ -189,3 +196,41 @@ def test_what_ray_draws_decodes_to_a_value_of_the_axis(axes: Any) -> None:
             value = axis.decode(domains[name].sample(random_state=rng))
             assert axis.contains(value)
             assert axis.decode(axis.encode(value)) == pytest.approx(value)
+
+
+def of(name: SamplerName, points: Any) -> OptunaSampler:
+    sampler = OptunaSampler(RANGES, name)
+    for raw, score in points:
+        sampler.add(raw, score)
+    return sampler
+
+
+@pytest.mark.parametrize(("n", "like"), [(MAX_BY_GP, "gp"), (MAX_BY_GP + 1, "tpe")])
+def test_auto_is_a_gaussian_process_up_to_a_number_of_results_and_tpe_beyond(
+    n: int, like: SamplerName
+) -> None:
+    points = told_points(RANGES, n)
+    assert asked(of("auto", points), 2) == asked(of(like, points), 2)
+
+
+@pytest.mark.parametrize("n", [30, MAX_BY_GP + 20])
+def test_the_order_of_results_changes_no_draw_of_a_gaussian_process(n: int) -> None:
+    points = told_points(RANGES, n)
+    assert asked(of("gp", points), 2) == asked(of("gp", points[::-1]), 2)
+
+
+def test_the_points_that_still_run_are_kept_away_from() -> None:
+    points = told_points(RANGES, 20)
+    crowded, alone = of("auto", points), of("auto", points)
+    beside = [crowded.ask(f"{number}", number, 0) for number in range(12)]
+    apart = []
+    for number in range(12):
+        apart.append(alone.ask(f"{number}", number, 0))
+        alone.withdraw(f"{number}")
+    spreads = [np.std([raw["dropout"] for raw in raws if raw]) for raws in (beside, apart)]
+    assert spreads[0] > spreads[1]
+
+
+def test_only_tpe_alone_is_told_forecasts_since_they_mislead_a_gaussian_process() -> None:
+    names: tuple[SamplerName, ...] = ("auto", "gp", "tpe")
+    assert [OptunaSampler(GRIDS, name).learns_forecasts for name in names] == [False, False, True]

@@ -60,7 +60,7 @@ def test_two_plans_differ_in_nothing_but_their_id(plan):
 
 
 @pytest.mark.parametrize(("epochs", "grace"), [(27, 3), (28, 4), (9, 1), (1, 1), (2, 2), (100, 12)])
-def test_by_default_the_grace_is_adaptive_and_at_most_a_ninth_of_the_epochs(plan, epochs, grace):
+def test_by_default_the_grace_is_adaptive_and_begins_at_a_ninth_of_the_epochs(plan, epochs, grace):
     config = plan(epochs=epochs).config
     assert (config.grace_epochs, config.adaptive_grace, config.audit_share) == (grace, True, 0.05)
 
@@ -106,6 +106,17 @@ def test_a_resume_with_another_grace_or_audit_is_refused(plan, before, after, di
     assert plan(**before, resume=True).config == first.config
     with pytest.raises(ConfigError, match=difference):
         plan(**after, resume=True)
+
+
+@pytest.mark.parametrize("began", ["auto", "gp", "tpe"])
+def test_a_resume_goes_on_with_the_sampler_that_the_study_began_with(plan, began):
+    first = plan(sampler=began)
+    first.folder.mkdir(parents=True)
+    write_study_config(first.folder, first.config)
+    assert plan(resume=True).config.sampler == began
+    another = "gp" if began == "tpe" else "tpe"
+    with pytest.raises(ConfigError, match=f"sampler: '{began}' -> '{another}'"):
+        plan(sampler=another, resume=True)
 
 
 def test_a_grace_above_the_epochs_is_refused(plan):
