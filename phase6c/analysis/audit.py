@@ -9,13 +9,13 @@ from phase6c.analysis.certain import certain_rows, evidence, without, wrong_rows
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import Record
 from phase6c.records import Metrics, Verdict
-from phase6c.statistics.bootstrap import Estimate, estimate, resampled
+from phase6c.statistics.bootstrap import Estimate, estimates
 from phase6c.statistics.calibrators import KINDS, Calibrator, CalibratorKind
 from phase6c.statistics.days import Days
 from phase6c.statistics.health import UNDERCONFIDENT_SLOPE, diagnose
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import measure
-from phase6c.statistics.scores import mean_score
+from phase6c.statistics.scores import mean_score, stacked
 
 DRAWS = 1000
 # With fewer rows of either class in a half, its figures hardly tell calibrators apart.
@@ -128,16 +128,9 @@ def _saved(
         return {}
 
     drawn_days = Days.of(days)
-    scores = [mean_score(gain, drawn_days) for gain in gains.values()]
-
-    def means(weights: np.ndarray) -> np.ndarray:
-        return np.stack([score(weights) for score in scores])
-
-    draws = resampled(means, drawn_days, horizon_days=1, draws=DRAWS, seed=0)
-    return {
-        kind: estimate(float(gain.mean()), own)
-        for (kind, gain), own in zip(gains.items(), draws, strict=True)
-    }
+    scores = stacked([mean_score(gain, drawn_days) for gain in gains.values()])
+    found = estimates(scores, drawn_days, horizon_days=1, draws=DRAWS, seed=0)
+    return dict(zip(gains, found, strict=True))
 
 
 def _middle(predictions: LabelledPredictions) -> int:

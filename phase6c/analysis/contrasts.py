@@ -13,6 +13,7 @@ from phase6c.analysis.validation import scored_rows
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
 from phase6c.records import Trial, score
 from phase6c.statistics.bootstrap import PairedInterval, paired_interval, resampled
+from phase6c.statistics.scores import stacked
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study
 from phase6c.study.trial_folder import read_predictions, trial_folder
@@ -178,12 +179,9 @@ def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int,
     if not scores:
         return {}
 
-    def of_all(weights: np.ndarray) -> np.ndarray:
-        return np.stack([score(weights) for score in scores.values()])
-
     # The same draws of days for all trials, so that differences between them are paired.
     drawn = resampled(
-        of_all,
+        stacked(list(scores.values())),
         rows.days,
         horizon_days=study.config.data.horizon_days,
         draws=draws,

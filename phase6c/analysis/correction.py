@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from phase6c.analysis.validation import scored_rows
+from phase6c.analysis.validation import read_baselines, scored_rows
 from phase6c.records import Trial
 from phase6c.statistics.selection import Candidate, Corrected, correct
 from phase6c.study.ranking import ranked
@@ -23,16 +23,16 @@ def correct_best(
     config: StudyConfig,
     trials: Iterable[Trial],
     *,
-    rivals: Mapping[str, np.ndarray] | None = None,
     draws: int = 1000,
 ) -> Corrected | None:
     """Corrects with the validation predictions that the eligible trials have stored.
+
+    The baselines of the study are its rivals, on the same rows and in the same draws.
 
     Args:
         folder: Folder of the study.
         config: Configuration, for objective, horizon and seed.
         trials: Trials; only eligible trials count.
-        rivals: float[window] logits by name, to compare the chosen candidate with.
         draws: Number of resamples.
 
     Returns:
@@ -47,7 +47,7 @@ def correct_best(
         _candidates(folder, best),
         scored_rows(folder, rows[rows["epoch"] == 1]),
         config.objective,
-        rivals=rivals,
+        rivals=read_baselines(folder, int((rows["epoch"] == 1).sum())),
         horizon_days=config.data.horizon_days,
         draws=draws,
         seed=config.seed,

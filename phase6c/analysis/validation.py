@@ -16,8 +16,7 @@ from phase6c.errors import StorageError
 from phase6c.records import Metrics, Trial
 from phase6c.statistics.bootstrap import (
     Estimate,
-    estimate,
-    resampled,
+    estimates,
 )
 from phase6c.statistics.days import Days
 from phase6c.statistics.logits import log_losses
@@ -99,15 +98,14 @@ class Validation:
     def _estimate(self, score: Score) -> Estimate | None:
         if not self.draws:
             return None
-        value = score(np.ones((self.days.n, 1)))[0]
-        drawn = resampled(
+        (found,) = estimates(
             score,
             self.days,
             horizon_days=self.horizon_days,
             draws=self.draws,
             seed=self.seed,
         )
-        return estimate(value, drawn)
+        return found
 
 
 def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Validation | None:
@@ -144,7 +142,7 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
         y=block["y"].to_numpy(),
         down=block["down"].to_numpy() if "down" in block else None,
         trials=logits,
-        baselines=_baselines(study.folder / BASELINES_FILE, len(block)),
+        baselines=read_baselines(study.folder, len(block)),
         known=read_validation_rows(study.folder, len(block)),
         horizon_days=study.config.data.horizon_days,
         draws=draws,
@@ -185,8 +183,13 @@ def with_doubt(
     return auc or metrics.auc, log_loss or metrics.log_loss
 
 
-def _baselines(path: Path, n_rows: int) -> dict[str, np.ndarray]:
-    stored = read_frame(path, "The baselines' predictions")
+def read_baselines(study_folder: Path, n_rows: int) -> dict[str, np.ndarray]:
+    """The logits of the baselines on the validation rows, by name; none in studies without them.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    stored = read_frame(study_folder / BASELINES_FILE, "The baselines' predictions")
     if stored is None:
         return {}
     by_name = stored.groupby("name", sort=False)["logit"]

@@ -13,7 +13,7 @@ from phase6c.config import Record
 from phase6c.evaluation.base_rates import BASE_RATES
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth, calibrated_forward
-from phase6c.statistics.bootstrap import Estimate, estimate_or_point
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.calibrators import CalibrationKind, Calibrator, CalibratorKind
 from phase6c.statistics.cross_section import CrossSection, group_aucs
 from phase6c.statistics.logits import log_losses, sigmoid
@@ -152,12 +152,14 @@ def figures(
     )
     losses = log_losses(calibrated, truth.y)
     loss, base_loss = float(losses.mean()), float(log_losses(base, truth.y).mean())
+    (loss_interval,) = draws.estimates(mean_score(losses, truth.days), truth.days)
+    assert loss_interval is not None
     # Without a threshold nothing is called: no probability reaches 2.
     called = sigmoid(calibrated) >= (2.0 if threshold is None else threshold)
     hits, precise = int(truth.y[called].sum()), metrics.average_precision
     return Figures(
         log_loss_raw=float(log_losses(raw, truth.y).mean()),
-        log_loss=estimate_or_point(loss, draws.of(mean_score(losses, truth.days), truth.days)),
+        log_loss=loss_interval,
         skill=1 - loss / base_loss,
         brier=metrics.brier,
         auc=_auc(calibrated, truth, draws),
@@ -181,12 +183,10 @@ def figures(
 
 
 def _auc(logits: np.ndarray, truth: Truth, draws: Draws) -> Estimate | None:
-    value = plain_auc(logits, truth.y)
-    return (
-        None
-        if value is None
-        else estimate_or_point(value, draws.of(auc_score(logits, truth.y, truth.days), truth.days))
-    )
+    if len(np.unique(truth.y)) < 2:
+        return None
+    (found,) = draws.estimates(auc_score(logits, truth.y, truth.days), truth.days)
+    return found
 
 
 def plain_auc(logits: Float64[np.ndarray, " row"], y: Real[np.ndarray, " row"]) -> float | None:

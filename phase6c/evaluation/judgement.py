@@ -12,12 +12,10 @@ from phase6c.evaluation.base_rates import BASE_RATES
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.statistics.bootstrap import (
     Estimate,
-    estimate,
-    estimate_or_point,
     optimal_block_days,
 )
 from phase6c.statistics.logits import log_losses, logit
-from phase6c.statistics.scores import Score, auc_score, mean_score
+from phase6c.statistics.scores import Score, auc_score, mean_score, stacked
 from phase6c.wording import words
 
 # The share of rises in the very rows that are judged.
@@ -143,17 +141,12 @@ def gain(
         own, others = (auc_score(one, truth.y, truth.days) for one in (logits, other))
         scores.append(lambda weights: own(weights) - others(weights))
 
-    def score(weights: np.ndarray) -> np.ndarray:
-        return np.stack([part(weights) for part in scores])
-
     # The differences of two models depend on each other less than their losses do, or more where a
     # rate has drifted: their own block length is estimated.
     block_days = optimal_block_days(differences, truth.days)
-    values = score(np.ones((truth.days.n, 1)))[:, 0]
-    resampled = draws.of(score, truth.days, block_days)
-    log_loss, *rest = zip(map(float, values), resampled, strict=True)
-    auc = [estimate(*drawn) for drawn in rest]
-    return Gain(over=name, log_loss=estimate_or_point(*log_loss), auc=auc[0] if auc else None)
+    log_loss, *auc = draws.estimates(stacked(scores), truth.days, block_days)
+    assert log_loss is not None
+    return Gain(over=name, log_loss=log_loss, auc=auc[0] if auc else None)
 
 
 def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Shaped
 
-from phase6c.statistics.bootstrap import resampled
+from phase6c.statistics.bootstrap import Estimate, estimates, resampled
 from phase6c.statistics.calibrators import Calibrator, CalibratorKind
 from phase6c.statistics.days import Days
 from phase6c.statistics.logits import ensemble
@@ -98,11 +98,13 @@ class Draws(NamedTuple):
     n: int = 2000
     seed: int = 0
 
-    def of(
-        self, score: Score, days: Days, block_days: float = 0
-    ) -> Float64[np.ndarray, "*figure draw"]:
+    def of(self, score: Score, days: Days) -> Float64[np.ndarray, "*figure draw"]:
         """A figure, or a stack of figures, on every resample of the days."""
-        return resampled(
+        return resampled(score, days, horizon_days=self.horizon_days, draws=self.n, seed=self.seed)
+
+    def estimates(self, score: Score, days: Days, block_days: float = 0) -> list[Estimate | None]:
+        """A figure, or each of a stack, with its interval; in blocks of so many days at least."""
+        return estimates(
             score,
             days,
             horizon_days=self.horizon_days,

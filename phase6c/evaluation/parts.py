@@ -13,10 +13,10 @@ from phase6c.evaluation.base_rates import WIDE_RATES_AUC
 from phase6c.evaluation.entries import plain_auc
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.evaluation.tables import compared_cells, compared_columns
-from phase6c.statistics.bootstrap import Estimate, estimate, estimate_or_point, optimal_block_days
+from phase6c.statistics.bootstrap import Estimate, optimal_block_days
 from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses
-from phase6c.statistics.scores import Score, auc_score, ratio_score
+from phase6c.statistics.scores import Score, auc_score, ratio_score, stacked
 
 # Of more tickers, so many of the best and of the worst are shown.
 MAX_TICKERS, N_EXTREMES = 20, 5
@@ -114,10 +114,8 @@ def _log_loss_gains(compared: Compared, parts: _Parts) -> list[Estimate]:
         np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
         for weights in (differences, np.ones(len(cells)))
     )
-    score = ratio_score(sums, counts)
-    values = np.nan_to_num(score(np.ones((days.n, 1)))[:, 0])
-    drawn = _drawn(score, compared)
-    return [estimate_or_point(float(value), own) for value, own in zip(values, drawn, strict=True)]
+    gains = _estimates(ratio_score(sums, counts), compared)
+    return [gain or Estimate(value=0.0, low=0.0, high=0.0) for gain in gains]
 
 
 def _auc_gains(compared: Compared, masks: list[np.ndarray]) -> list[Estimate | None]:
@@ -136,18 +134,14 @@ def _auc_gains(compared: Compared, masks: list[np.ndarray]) -> list[Estimate | N
     if not scores:
         return [None] * len(masks)
 
-    def of_all(weights: np.ndarray) -> np.ndarray:
-        return np.stack([score(weights) for score in scores])
-
-    values = of_all(np.ones((truth.days.n, 1)))[:, 0]
-    drawn = _drawn(of_all, compared)
-    found = (estimate(float(value), own) for value, own in zip(values, drawn, strict=True))
+    found = iter(_estimates(stacked(scores), compared))
     return [next(found) if known else None for known in defined]
 
 
-def _drawn(score: Score, compared: Compared) -> np.ndarray:
+def _estimates(score: Score, compared: Compared) -> list[Estimate | None]:
     days = compared.truth.days
-    return compared.draws.of(score, days, optimal_block_days(_differences(compared), days))
+    block_days = optimal_block_days(_differences(compared), days)
+    return compared.draws.estimates(score, days, block_days)
 
 
 def _differences(compared: Compared) -> np.ndarray:

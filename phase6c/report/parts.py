@@ -36,7 +36,7 @@ def parts(study: Study, validation: Validation | None) -> tuple[Section, ...]:
     says = (
         f"The best trial beside the {words(rival)}, which has the least log loss of the baselines "
         "on these rows. The trial was chosen on the very rows, which makes its gains too large; "
-        "the evaluation has them on rows that nobody chose by.",
+        "an evaluation judges them on rows that nobody chose by.",
         *rates_sentences(
             compared, validation.baselines.get("ticker_base_rate"), study.config.data.label
         ),

@@ -12,9 +12,10 @@ from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.analysis.validation import Validation, best_logits
 from phase6c.document.section import Cell, Section, Table, number
 from phase6c.records import Measurement, Verdict
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import sigmoid
 from phase6c.statistics.metrics import MIN_PREDICTED, best_points
-from phase6c.stopping.rung_audit import share_interval
+from phase6c.statistics.shares import share_of_days
 from phase6c.study.study import Study
 
 # January's operating points, where they fall in range.
@@ -42,7 +43,11 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
         # The same audit as for anybody's file, so that both say the same of the same predictions.
         rate = study.config.data_summary.get("train", {}).get("base_rate")
         judged = audit(_predictions(validation, logits), rate)
-        tables += [_calibration(judged), _thresholds(p, y), reliability(p, y)]
+        tables += [
+            _calibration(judged),
+            _thresholds(p, y),
+            reliability(p, y, validation.days, validation.horizon_days),
+        ]
         if judged.verdict != "healthy":
             says.append(judged.repair)
         says += _best_points(p, y)
@@ -169,15 +174,15 @@ def _best_points(p: np.ndarray, y: np.ndarray) -> Iterator[str]:
         )
 
 
-def reliability(p: np.ndarray, y: np.ndarray) -> Table:
-    """Predicted against observed in ten bins of equal mass, with Wilson intervals."""
+def reliability(p: np.ndarray, y: np.ndarray, days: Days, horizon_days: int) -> Table:
+    """Predicted against observed in ten bins of equal mass, with intervals of whole days."""
     # Bins of equal mass: rises are rare, and bins of equal width would leave the upper ones empty.
     edges = np.unique(np.quantile(p, np.linspace(0, 1, N_BINS + 1)[1:-1]))
     bins = np.searchsorted(edges, p, side="left")
     rows = []
     for position in np.unique(bins):
         inside = bins == position
-        low, high = share_interval(int(y[inside].sum()), int(inside.sum()))
+        low, high = share_of_days(y[inside], days.take(inside), horizon_days)
         observed = float(y[inside].mean())
         rows.append((int(inside.sum()), float(p[inside].mean()), observed, low, high))
     return Table(

@@ -49,8 +49,6 @@ def read(search: Search, draws: int) -> Reading:
     if study is not None:
         validation = read_validation(study, shown_trials(study), draws)
     if study is not None and draws:
-        rivals = validation.baselines if validation else {}
-        trials = study.trials
-        corrected = correct_best(study.folder, study.config, trials, rivals=rivals, draws=draws)
+        corrected = correct_best(study.folder, study.config, study.trials, draws=draws)
     findings, winner = effects(search), find_winner(search)
     return Reading(search, validation, corrected, findings, winner, draws)

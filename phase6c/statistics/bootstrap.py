@@ -13,6 +13,7 @@ from phase6c.statistics.scores import MAX_WEIGHTS, Score
 
 MIN_BLOCK_DAYS = 20
 TAILS = (0.025, 0.975)
+_CONFIDENCE = 0.95
 
 
 class Bounds(Record):
@@ -33,18 +34,69 @@ class Estimate(Bounds):
     value: float
 
 
-def estimate(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate | None:
+def estimate(
+    value: float, draws: Float[np.ndarray, " draw"], tails: tuple[float, float] = TAILS
+) -> Estimate | None:
     """The percentile interval of a figure; None where no draw is finite."""
     finite = draws[np.isfinite(draws)]
     if not len(finite) or not np.isfinite(value):
         return None
-    low, high = np.quantile(finite, TAILS)
+    low, high = np.quantile(finite, tails)
     return Estimate(value=float(value), low=float(low), high=float(high))
 
 
-def estimate_or_point(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate:
-    """The same; the figure alone where no draw is finite."""
-    return estimate(value, draws) or Estimate(value=value, low=value, high=value)
+def tails_of(n_blocks: float) -> tuple[float, float]:
+    """The quantiles of the draws that bound a 95% interval of so many independent blocks.
+
+    Draws of n blocks vary less than blocks do, by (n - 1) / n, and their number says little of how
+    much these vary: the interval reaches as far into the tails as Student's t would (the expanded
+    percentile interval of Hesterberg, Am. Stat. 69, 2015).
+
+    Args:
+        n_blocks: Number of blocks that the days are worth; fewer than two count as two.
+    """
+    from scipy.stats import norm, t
+
+    n = max(2.0, n_blocks)
+    tail = float(norm.cdf(-((n / (n - 1)) ** 0.5) * t.ppf(0.5 + _CONFIDENCE / 2, n - 1)))
+    return tail, 1 - tail
+
+
+def estimates(
+    score: Score,
+    days: Days,
+    *,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+    block_days: float = 0,
+) -> list[Estimate | None]:
+    """A figure, or each of a stack, with its 95% interval.
+
+    On made-up panels whose tickers share the market's shocks the intervals hold the truth in 90 to
+    98 of 100 cases (tests/statistics/test_coverage.py).
+
+    Args:
+        score, days, horizon_days, draws, seed, block_days: See `resampled`.
+    """
+    values = np.atleast_2d(score(np.ones((days.n, 1))))[:, 0]
+    drawn = np.atleast_2d(
+        resampled(
+            score,
+            days,
+            horizon_days=horizon_days,
+            draws=draws,
+            seed=seed,
+            block_days=block_days,
+        )
+    )
+    tails = tails_of(days.n / mean_block_days(horizon_days, block_days))
+    return [estimate(float(value), own, tails) for value, own in zip(values, drawn, strict=True)]
+
+
+def mean_block_days(horizon_days: int, block_days: float = 0) -> float:
+    """The mean length of the blocks in which days are drawn."""
+    return max(horizon_days, MIN_BLOCK_DAYS, block_days)
 
 
 def day_weights(
@@ -65,10 +117,10 @@ def day_weights(
         block_days: Where the blocks must be longer on average; see `optimal_block_days`.
     """
     rng = np.random.default_rng(seed)
-    block_days = max(horizon_days, MIN_BLOCK_DAYS, block_days)
+    mean_days = mean_block_days(horizon_days, block_days)
     per_chunk = max(1, MAX_WEIGHTS // days.n)
     for start in range(0, draws, per_chunk):
-        yield stationary_counts(days.n, block_days, min(per_chunk, draws - start), rng)
+        yield stationary_counts(days.n, mean_days, min(per_chunk, draws - start), rng)
 
 
 def resampled(
@@ -122,9 +174,6 @@ def stationary_counts(
     day = (first_day + position - block_start) % n_days
     flat = np.bincount((day * draws + np.arange(draws)).ravel(), minlength=n_days * draws)
     return flat.reshape(n_days, draws).astype(np.float64)
-
-
-_CONFIDENCE = 0.95
 
 
 class PairedInterval(Bounds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
@@ -48,10 +48,10 @@ def auc_score(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"], da
     """Weighted AUC of all rows together.
 
     For each rise it counts the weight of the others below it, and half of those level with it. Of
-    up to 10,000 rows every pair is compared. Of more, the logits are sorted into 256 bins of equal
-    mass, and rows of a bin count as level: the histogram of each day is all that a draw needs. On
-    made-up panels the AUC of a draw was off by at most 7e-5 with 15,000 rows, and by 2e-5 with
-    150,000, where its standard deviation over the draws is .005 and .002.
+    up to 10,000 rows every pair is compared. Of more, the logits are sorted into 256 bins of about
+    equal mass, and rows of a bin count as level: the histogram of each day is all that a draw
+    needs. On made-up panels the AUC of a draw was off by at most 1e-4 with 15,000 rows, and by 3e-5
+    with 150,000, where its standard deviation over the draws is .005 and .002.
 
     Args:
         logits: Finite.
@@ -60,6 +60,11 @@ def auc_score(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"], da
     """
     binned = len(logits) > MAX_EXACT_ROWS
     return _binned_auc(logits, y, days) if binned else _exact_auc(logits, y, days)
+
+
+def stacked(scores: Sequence[Score]) -> Score:
+    """Several figures as one."""
+    return lambda weights: np.stack([score(weights) for score in scores])
 
 
 def _exact_auc(logits: np.ndarray, y: np.ndarray, days: Days) -> Score:
@@ -89,7 +94,9 @@ def _exact_auc(logits: np.ndarray, y: np.ndarray, days: Days) -> Score:
 
 
 def _binned_auc(logits: np.ndarray, y: np.ndarray, days: Days) -> Score:
-    edges = np.quantile(logits, np.linspace(0, 1, N_BINS + 1)[1:-1])
+    # A part of the rows tells where to cut; stretched over all, so that no ticker is favoured.
+    part = logits[np.linspace(0, len(logits) - 1, MAX_EXACT_ROWS).astype(np.int64)]
+    edges = np.quantile(part, np.linspace(0, 1, N_BINS + 1)[1:-1])
     # A byte a row: the candidates of a whole search lie in memory together.
     bins = np.searchsorted(edges, logits, side="right").astype(np.uint8)
     is_rise = np.asarray(y == 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from phase6c.config import DataConfig, Objective, Record, TrainConfig, parse_sto
 from phase6c.data.handling import Handling
 from phase6c.errors import FolderError, StorageError
 from phase6c.records import Baseline
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.storage.files import write_json
 from phase6c.study.evaluation_config import EvaluationConfig
 from phase6c.wording import counted, listed
@@ -78,6 +80,8 @@ class StudyConfig(Record):
         keep: Number of trials that keep their best weights.
         warm_start: Start from an earlier search; a resume does not read that search again.
         value_corrected: The best value corrected for choosing, once the search is complete.
+        gains_corrected: By baseline, how much better the best is than it on the same rows and
+            draws; positive is better whatever the objective.
         complete: Whether the search has ended as it should; probes may still be unfinished.
         evaluation: Contenders and steps, where the trials are the trainings of an evaluation.
     """
@@ -107,6 +111,7 @@ class StudyConfig(Record):
     baselines: tuple[Baseline, ...] = ()
     code_version: str
     value_corrected: float | None = None
+    gains_corrected: Mapping[str, Estimate] = {}
     complete: bool = False
     evaluation: EvaluationConfig | None = None
 

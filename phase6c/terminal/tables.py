@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.config import DataConfig
+from phase6c.config import CROSS_SECTIONAL, DataConfig, Objective
 from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
-from phase6c.records import Metrics, score
+from phase6c.records import Metrics, objective_value
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
@@ -49,7 +49,9 @@ def closing_table(study: Study) -> Table:
     """The best trial beside references and baselines, all on the same validation rows."""
     objective = study.config.objective
     table = plain_table(f"{study.config.name}: validation block")
-    for name in ("", "params", "AUC", "log loss", "base rate", "probs", "health"):
+    own = (objective,) if objective in CROSS_SECTIONAL else ()
+    shown = map(words, own)
+    for name in ("", "params", *shown, "AUC", "log loss", "base rate", "probs", "health"):
         justify: JustifyMethod = "right" if name else "left"
         table.add_column(name, justify=justify, no_wrap=name != "health")
     best = study.best
@@ -58,14 +60,15 @@ def closing_table(study: Study) -> Table:
         assert measured is not None
         audited = ", audited" if best.audited else ""
         name = f"trial {best.number}, epoch {measured.epoch}{audited}"
-        _add(table, name, best.n_params, measured.metrics, measured.health.verdict, style="bold")
+        health = measured.health.verdict
+        _add(table, name, best.n_params, measured.metrics, own, health, style="bold")
     for trial in study.trials:
         measured = trial.best(objective)
         if trial.source == "reference" and measured is not None:
             name = trial.name or f"trial {trial.number}"
-            _add(table, name, trial.n_params, measured.metrics, measured.health.verdict)
+            _add(table, name, trial.n_params, measured.metrics, own, measured.health.verdict)
     for baseline in study.config.baselines:
-        _add(table, words(baseline.name), None, baseline.metrics, "")
+        _add(table, words(baseline.name), None, baseline.metrics, own, "")
     return table
 
 
@@ -74,12 +77,14 @@ def _add(
     name: str,
     n_params: int | None,
     metrics: Metrics,
+    own: Sequence[Objective],
     verdict: str,
     style: str | None = None,
 ) -> None:
     table.add_row(
         name,
         "-" if n_params is None else f"{n_params:,}",
+        *(_figure(objective_value(metrics, objective), 4) for objective in own),
         _figure(metrics.auc, 4),
         _figure(metrics.log_loss, 4),
         _figure(metrics.base_rate, 3),
@@ -106,9 +111,9 @@ def closing_lines(study: Study) -> list[str]:
         n_chosen = sum(trial.chosen for trial in study.trials)
         lines.append(
             f"Corrected for choosing the best of {n_chosen} trials and their epochs: "
-            f"{config.objective} {config.value_corrected:.4f} instead of {measured.value:.4f}."
+            f"{config.objective} {config.value_corrected:.3f} instead of {measured.value:.3f}."
         )
-        lines.append(_verdict(config, config.value_corrected))
+        lines += _verdict(config)
     lines += _audit_lines(study)
     lines.append(f"Everything is in {study.folder}")
     lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
@@ -129,16 +134,21 @@ def _audit_lines(study: Study) -> list[str]:
     ]
 
 
-def _verdict(config: StudyConfig, corrected: float) -> str:
-    """Whether the search was worth more than a simpler model, as far as a block can tell."""
-    objective = config.objective
-    values = {each.name: getattr(each.metrics, objective) for each in config.baselines}
-    name = max(values, key=lambda name: score(values[name], objective))
-    better = score(corrected, objective) > score(values[name], objective)
-    word = "better" if better else "not better"
-    return (
-        f"That is {word} than {words(name)} ({values[name]:.4f}) on the same rows; "
-        "one block and one seed do not settle it."
+def _verdict(config: StudyConfig) -> Iterator[str]:
+    """Whether the search was worth more than the strongest simple model on the same draws."""
+    gains = config.gains_corrected
+    if not gains:
+        return
+    rival = min(gains, key=lambda name: gains[name].value)
+    gain = gains[rival]
+    found = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+    if not gain.excludes_zero:
+        said = f"No clear difference from {words(rival)}"
+    else:
+        said = f"{'Better' if gain.low > 0 else 'Worse'} than {words(rival)}"
+    yield (
+        f"{said} on the same rows: {found} in {config.objective}, positive is better;"
+        " other days may say otherwise."
     )
 
 

@@ -13,6 +13,8 @@ from sklearn.metrics import roc_auc_score
 from phase6c.config import Values
 from phase6c.errors import StorageError
 from phase6c.records import Measurement, Trial
+from phase6c.statistics.cross_section import group_aucs
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.storage.files import read_checked
 from phase6c.storage.parquet import read_table
@@ -45,7 +47,13 @@ from phase6c.verify.files import (
 TOLERANCE = 1e-6
 
 _EPOCHS = "It must have the epochs of the ledger"
-_COLUMNS = {"epoch": np.int64, "y": np.int64, "logit": np.float64, "p": np.float64}
+_COLUMNS = {
+    "date": np.dtype("datetime64[ns]"),
+    "epoch": np.int64,
+    "y": np.int64,
+    "logit": np.float64,
+    "p": np.float64,
+}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _LENGTH_BYTES = 8
 # Largest header that the safetensors library itself accepts.
@@ -151,7 +159,8 @@ def _check_predictions(files: StudyFiles, name: str, trial: Trial) -> Iterator[F
         return
     for known in trial.measurements:
         rows = columns["epoch"] == known.epoch
-        fault = _unlike(known, *(columns[column][rows] for column in ("y", "logit", "p")))
+        of_epoch = {column: values[rows] for column, values in columns.items()}
+        fault = _unlike(known, of_epoch)
         if fault:
             rule = f"Epoch {known.epoch} must give the metrics in the ledger"
             yield Finding(name, rule, fault)
@@ -168,10 +177,11 @@ def _predictions(name: str, content: bytes) -> dict[str, np.ndarray]:
         raise MismatchError(name, "It must be a Parquet file of predictions", error) from error
 
 
-def _unlike(known: Measurement, y: np.ndarray, logits: np.ndarray, p: np.ndarray) -> str | None:
+def _unlike(known: Measurement, stored: Mapping[str, np.ndarray]) -> str | None:
     """The first metric of an epoch that its predictions do not give; a diverged epoch has none."""
     if known.diverged:
         return None
+    y, logits, p = (stored[column] for column in ("y", "logit", "p"))
     if not (np.isfinite(logits).all() and np.isin(y, (0, 1)).all()):
         return "logits that are not finite, or labels beside 0 and 1"
     if not np.abs(p - sigmoid(logits)).max() <= TOLERANCE:
@@ -180,6 +190,10 @@ def _unlike(known: Measurement, y: np.ndarray, logits: np.ndarray, p: np.ndarray
     given = {"log_loss": float(log_losses(logits, y).mean())}
     if len(np.unique(y)) == 2:
         given["auc"] = float(roc_auc_score(y, logits))
+    if known.metrics.auc_within_day is not None:
+        recorded["auc_within_day"] = known.metrics.auc_within_day
+        days = Days.of(stored["date"])
+        given["auc_within_day"] = float(np.nanmean(group_aucs(logits, y, days.of_row, days.n)))
     for metric, value in recorded.items():
         again = given.get(metric)
         if value is None or again is None:

@@ -13,7 +13,7 @@ from phase6c.study.views.json_files import all_trials, best_params
 from phase6c.verify.files import Finding, difference
 
 _BEHIND = "a state from before the ledger's last row"
-_LATE_FIELDS = ("value_corrected", "notes")
+_LATE_FIELDS = ("value_corrected", "gains_corrected", "notes")
 
 
 def check_complete(config: StudyConfig, trials: Trials) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import pytest
 
 from phase6c.analysis.correction import correct_best
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.study.study_config import StudyConfig
+from phase6c.study.study_config import BASELINES_FILE, StudyConfig
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
 
 DAYS = pd.date_range("2010-01-04", periods=400, freq="B")
@@ -80,3 +80,21 @@ def test_a_best_trial_without_predictions_is_corrected_by_no_other(
     assert correct_best(tmp_path, study_config(), trials) is None
     (trial_folder(tmp_path, 1) / PREDICTIONS_FILE).unlink()
     assert correct_best(tmp_path, study_config(), trials) is None
+
+
+def test_the_best_is_compared_with_the_baselines_on_the_same_rows_and_draws(
+    tmp_path: Path, study_config: Callable[..., StudyConfig]
+) -> None:
+    """A baseline that predicts as the only trial does is as good in each draw."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(len(DAYS)) < 0.3).astype(int)
+    logits = y + rng.normal(size=len(DAYS))
+    trial = write_trial(tmp_path, 0, [logits], y)
+    rows = {"alike": logits, "luck": rng.normal(size=len(DAYS))}
+    frames = [pd.DataFrame({"name": name, "logit": own}) for name, own in rows.items()]
+    pd.concat(frames).to_parquet(tmp_path / BASELINES_FILE)
+    corrected = correct_best(tmp_path, study_config(), [trial])
+    assert corrected is not None
+    alike, luck = corrected.gains["alike"], corrected.gains["luck"]
+    assert (alike.value, alike.low, alike.high) == (0, 0, 0)
+    assert luck.low > 0

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phase6c.config import DataConfig, parse
-from phase6c.data.labels import coming_moves, label_down, label_up
+from phase6c.data.labels import (
+    coming_moves,
+    label_down,
+    label_outcome,
+    label_up,
+    trailing_volatility,
+)
 from phase6c.errors import ConfigError
 
 BARS = pd.DataFrame(
@@ -34,6 +40,30 @@ def test_labels_follow_their_definition(label, horizon, up, down):
     config = DataConfig(label=label, horizon_days=horizon, threshold=0.01)
     np.testing.assert_array_equal(label_up(BARS, config), up)
     np.testing.assert_array_equal(label_down(BARS, config), down)
+
+
+@pytest.mark.parametrize("label", ["high", "close"])
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_an_outcome_is_what_its_label_is_cut_from(label, horizon):
+    config = DataConfig(label=label, horizon_days=horizon, threshold=0.01)
+    outcome, up = label_outcome(BARS, config), label_up(BARS, config)
+    np.testing.assert_array_equal(np.isnan(outcome), np.isnan(up))
+    known = ~np.isnan(up)
+    np.testing.assert_array_equal(outcome[known] > 0.01 - 1e-9, up[known])
+
+
+def test_the_outcome_of_vol_is_a_return_and_volatility_is_of_the_past():
+    close = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal(60)))
+    bars = pd.DataFrame(
+        {"close": close, "high": close, "low": close, "date": pd.bdate_range("2020", periods=60)}
+    )
+    config = DataConfig(label="vol")
+    np.testing.assert_allclose(label_outcome(bars, config)[:-1], close[1:] / close[:-1] - 1)
+    volatility = trailing_volatility(bars, config)
+    assert np.isnan(volatility[:20]).all()
+    assert volatility[30] == pytest.approx(np.diff(np.log(close))[10:30].std(ddof=1), rel=0.05)
+    bars.loc[40:, "close"] *= 2
+    np.testing.assert_array_equal(trailing_volatility(bars, config)[:40], volatility[:40])
 
 
 @pytest.mark.parametrize("threshold", [0.01, 0.02, 0.05])

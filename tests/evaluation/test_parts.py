@@ -70,7 +70,7 @@ def test_figures_of_a_part_are_those_of_its_rows():
 
 def test_of_many_tickers_the_extremes_are_shown_and_counted():
     skilled = np.arange(40) < 10
-    (tickers, *_) = parts_tables("test", compared(40, skilled, n_days=400))
+    (tickers, *_) = parts_tables("test", compared(40, skilled, n_days=600))
     shown = list(rows(tickers))
     assert len(shown) == 10
     assert all(name < "T010" for name in shown[:5])

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from phase6c.config import DataConfig, TrialConfig
+from phase6c.data.bars import Bars
+from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError, DataError
 from phase6c.nn.model import LaneTransformer
@@ -161,6 +163,20 @@ def test_a_factor_of_the_learning_rate_is_another_learning_rate(planted, trial):
     (one,) = train(Trainer([trial(learning_rate=1e-3, learning_rate_factor=4)], planted), 1)[0]
     (other,) = train(Trainer([trial(learning_rate=4e-3)], planted), 1)[0]
     assert np.array_equal(one.val_logits, other.val_logits)
+
+
+def test_an_epoch_of_a_panel_is_measured_within_its_days_and_tickers(
+    panel_bars: Bars, planted: SearchData, trial: Build
+) -> None:
+    config = DataConfig(tier="a20")
+    data = prepare_search_data(panel_bars, config)
+    one = trial(objective="rank_ic", epochs=1).model_copy(update={"data": config})
+    (measured,) = run_trial(one, data).measurements
+    assert measured.value == measured.metrics.rank_ic is not None
+    assert measured.metrics.auc_within_day is not None
+    assert measured.metrics.auc_per_ticker is not None
+    (alone,) = run_trial(trial(epochs=1), planted).measurements
+    assert alone.metrics.rank_ic is alone.metrics.auc_within_day is None
 
 
 @pytest.mark.parametrize("objective", ["auc", "log_loss", "refinement"])

@@ -28,6 +28,8 @@ SEARCHED = "phase6c_a20/searched"
 INTERRUPTED = "phase6c_a20/interrupted"
 MODEL = "models/legacy"
 
+# The precision that was faster then; which is, may depend on what else a machine does.
+PRECISION = {"precision": "float32"}
 SMALL = {"data": DataConfig(tier="a20"), "cpus": 1, "keep": 2}
 # The search itself, without the probe that was added to it.
 SEARCH = {"n_trials": 16, "epochs": 3, "grace_period": 1, "name": "searched"}
@@ -161,7 +163,9 @@ def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars):
 def test_a_search_decides_and_proposes_as_before(unpacked, bars, tmp_path):
     """With one worker and one seed."""
     stored = unpacked / SEARCHED
-    made = phase6c.run_study(space_of(stored), bars, **SMALL, **SEARCH, out=str(tmp_path)).folder
+    made = phase6c.run_study(
+        space_of(stored), bars, **SMALL, **SEARCH, out=str(tmp_path), pins=PRECISION
+    ).folder
     before = [row for row in rows_of(stored) if row["number"] < SEARCH["n_trials"]]
     after = rows_of(made)
     assert [choices(row) for row in after] == [choices(row) for row in before]

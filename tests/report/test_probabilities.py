@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from phase6c.analysis.trials import read_search
 from phase6c.report.probabilities import probabilities, reliability
 from phase6c.report.reading import read
+from phase6c.statistics.days import Days
 from phase6c.statistics.logits import sigmoid
 
 
@@ -57,13 +58,15 @@ def test_the_best_points_are_those_of_the_ledger(reading):
 def test_reliability_counts_every_day_once_and_holds_calibrated_ones():
     rng = np.random.default_rng(0)
     p = rng.uniform(0.05, 0.6, size=5000)
-    table = reliability(p, (rng.random(5000) < p).astype(int))
+    table = reliability(p, (rng.random(5000) < p).astype(int), Days.of(np.arange(5000)), 1)
     assert sum(row[0] for row in table.rows) == 5000
     assert sum(low < mean < high for _, mean, _, low, high in table.rows) >= 8
 
 
 def test_a_constant_prediction_has_one_bin():
-    table = reliability(np.full(50, 0.3), np.r_[np.ones(10), np.zeros(40)])
+    table = reliability(
+        np.full(50, 0.3), np.r_[np.ones(10), np.zeros(40)], Days.of(np.arange(50)), 1
+    )
     assert [row[:3] for row in table.rows] == [(50, pytest.approx(0.3), 0.2)]
 
 

@@ -132,3 +132,49 @@ def test_a_whole_search_is_corrected_within_seconds():
     # Ten seconds are about 1,500.
     correct = partial(corrected_value, candidates, DATES, y, "auc", draws=1000)
     assert cost(correct, rounds=1) < 3_000
+
+
+class Panel:
+    """Rows of days on which a shock lifts all tickers; only `signal` tells them apart."""
+
+    def __init__(self, seed=0, n_days=150, n_tickers=20):
+        rng = np.random.default_rng(seed)
+        self.shape = (n_days, n_tickers)
+        self.signal = rng.standard_normal(self.shape)
+        self.shock = rng.standard_normal((n_days, 1))
+        outcomes = self.shock + 0.5 * self.signal + rng.standard_normal(self.shape)
+        days = Days.of(np.repeat(np.arange(n_days), n_tickers))
+        self.rows = ScoredRows(days, (outcomes > 1).astype(int).ravel(), outcomes.ravel())
+        self.rng = rng
+
+    def candidates(self, n):
+        """Guesses that know the shock of the day, which ranks nothing within it."""
+        noise = self.rng.standard_normal((n, *self.shape))
+        return [Candidate(i, 1, (5 * self.shock + one).ravel()) for i, one in enumerate(noise)]
+
+
+@pytest.mark.parametrize(("objective", "nothing"), [("auc_within_day", 0.5), ("rank_ic", 0.0)])
+def test_within_the_day_the_best_of_noise_is_corrected_to_nothing(objective, nothing):
+    panel = Panel()
+    found = selection.correct(panel.candidates(30), panel.rows, objective, draws=200)
+    assert found.value.value == pytest.approx(nothing, abs=0.02)
+    assert found.value.low < nothing < found.value.high
+
+
+@pytest.mark.parametrize("objective", ["auc_within_day", "rank_ic"])
+def test_within_the_day_a_planted_signal_wins_and_keeps_its_value(objective):
+    panel = Panel()
+    signal = panel.signal.ravel()
+    candidates = [*panel.candidates(10), Candidate(99, 1, signal)]
+    rivals = {"shock": panel.candidates(1)[0].logits}
+    found = selection.correct(candidates, panel.rows, objective, rivals=rivals, draws=200)
+    raw = panel.rows.score(signal, objective)(np.ones((150, 1)))[0]
+    assert found.shares[99] == 1.0
+    assert found.value.value == pytest.approx(raw, abs=0.01)
+    assert found.gains["shock"].low > 0.05
+
+
+def test_a_rank_correlation_takes_outcomes():
+    panel = Panel(n_days=10)
+    rows = ScoredRows(panel.rows.days, panel.rows.y)
+    assert selection.correct(panel.candidates(2), rows, "rank_ic", draws=10) is None

@@ -20,7 +20,8 @@ TRIAL_KEYS = {
     *("duration_s", "attempts", "error"),
 }
 BEST_KEYS = {
-    *("schema", "number", "value", "value_corrected", "params", "config", "metrics", "health"),
+    *("schema", "number", "value", "value_corrected", "gains_corrected", "params", "config"),
+    *("metrics", "health"),
     *("n_params", "notes"),
 }
 

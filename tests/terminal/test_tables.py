@@ -7,6 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
+from phase6c.config import TrainConfig
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.study.study import Study
 from phase6c.terminal import tables
 
@@ -54,3 +56,40 @@ def test_where_nothing_was_audited_nothing_is_said_of_it(study):
 def test_a_best_trial_that_was_audited_is_marked(study, trial_of, audited, name):
     best = trial_of(7, 0.5, 0.9, audited=audited, stopped=BELOW if audited else None)
     assert f"trial 7, {name}" in text_of(tables.closing_table(study(best)))
+
+
+def test_an_objective_within_the_day_has_a_column_of_its_own(tmp_path, study_config, trial_of):
+    config = study_config(train=TrainConfig(objective="rank_ic"))
+    shown = text_of(tables.closing_table(Study(tmp_path, config, (trial_of(0, 0.0712),))))
+    assert "rank ic" in shown
+    assert "rank ic" not in text_of(
+        tables.closing_table(Study(tmp_path, study_config(), (trial_of(0, 0.6),)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.01, 0.02, "No clear difference from gradient boosting on the same rows: +0.005"),
+        (0.01, 0.02, "Better than gradient boosting on the same rows: +0.015 [+0.010, +0.020]"),
+        (-0.02, -0.01, "Worse than gradient boosting on the same rows: -0.015 [-0.020, -0.010]"),
+    ],
+)
+def test_the_corrected_best_is_compared_on_the_same_rows(
+    tmp_path, study_config, trial_of, low, high, said
+):
+    gain = Estimate(value=(low + high) / 2, low=low, high=high)
+    weaker = Estimate(value=0.1, low=0.05, high=0.15)
+    config = study_config(
+        value_corrected=0.6,
+        gains_corrected={"logistic_regression": weaker, "gradient_boosting": gain},
+        complete=True,
+    )
+    lines = tables.closing_lines(Study(tmp_path, config, (trial_of(0, 0.62),)))
+    assert [line for line in lines if line.startswith(said)]
+
+
+def test_without_draws_nothing_is_compared(tmp_path, study_config, trial_of):
+    config = study_config(value_corrected=0.6, complete=True)
+    lines = tables.closing_lines(Study(tmp_path, config, (trial_of(0, 0.62),)))
+    assert not [line for line in lines if "on the same rows" in line]

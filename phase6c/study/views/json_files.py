@@ -43,6 +43,9 @@ def best_params(config: StudyConfig, best: Trial) -> Values:
         "schema": "phase6c.best_params/1",
         **{name: row[name] for name in names},
         "value_corrected": config.value_corrected,
+        "gains_corrected": {
+            name: gain.model_dump(mode="json") for name, gain in config.gains_corrected.items()
+        },
         "config": best.config,
         "notes": edge_notes(config.space, best.params),
     }

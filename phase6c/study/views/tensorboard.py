@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,8 @@ from phase6c.study.trial_folder import trial_folder
 logger = logging.getLogger(__name__)
 
 HPARAM_METRICS = ("auc", "log_loss", "refinement", "brier", "average_precision", "pred_range")
-# TensorBoard's table shows the first five unasked; `pruned` is 1 for a trial that a rung ended.
-_HPARAM_TAGS = tuple(
-    f"hparam/{name}" for name in ("auc", "log_loss", "epochs", "pruned", *HPARAM_METRICS[2:])
-)
+# Metrics of a study of several tickers beside them.
+PANEL_METRICS = ("auc_within_day", "auc_per_ticker", "rank_ic", "rank_ic_t")
 _STATUS = {"FAILED": "STATUS_FAILURE", "INFEASIBLE": "STATUS_FAILURE"}
 
 
@@ -50,6 +48,8 @@ class Board:
     def __init__(self, folder: Path, config: StudyConfig, trials: Trials) -> None:
         self._folder = folder
         self._config = config
+        is_panel = len(config.data_summary.get("tickers", ())) > 1
+        self._metrics = (*HPARAM_METRICS, *(PANEL_METRICS if is_panel else ()))
         self._writers: dict[int, RecordWriter] = {}
         self._failed = False
         with self._warning_once():
@@ -100,7 +100,7 @@ class Board:
         told = scalars(latest) | {"hparam/epochs": trial.epochs}
         # The HParams table shows the last value of a tag, which must be that of the best epoch.
         if latest is trial.best(self._config.objective):
-            told |= _hparam_metrics(latest)
+            told |= _hparam_metrics(latest, self._metrics)
         self._write(trial, _summaries(told), latest.epoch)
 
     def _finish(self, trial: Trial) -> None:
@@ -123,7 +123,7 @@ class Board:
         self._writers[trial.number] = RecordWriter(str(folder / name))
         self._write_event(trial, file_version="brain.Event:2")
         # TensorBoard takes the columns of its table from a trial of its choice: all name the same.
-        columns, beginning, _ = hparams(_hparams(trial), dict.fromkeys(_HPARAM_TAGS))
+        columns, beginning, _ = hparams(_hparams(trial), dict.fromkeys(_hparam_tags(self._metrics)))
         nothing_yet = _summaries({"hparam/epochs": 0, "hparam/pruned": 0})
         for summary in (columns, beginning, *nothing_yet):
             self._write_event(trial, summary=summary)
@@ -157,8 +157,15 @@ def _hparams(trial: Trial) -> Mapping[str, Any]:
     return {**trial.params, **extra}
 
 
-def _hparam_metrics(best: Measurement) -> dict[str, float]:
-    known = {name: getattr(best.metrics, name) for name in HPARAM_METRICS}
+def _hparam_tags(metrics: Sequence[str]) -> list[str]:
+    """The columns of TensorBoard's table, which shows the first five unasked."""
+    first, second, *others = metrics
+    # `pruned` is 1 for a trial that a rung ended.
+    return [f"hparam/{name}" for name in (first, second, "epochs", "pruned", *others)]
+
+
+def _hparam_metrics(best: Measurement, metrics: Sequence[str]) -> dict[str, float]:
+    known = {name: getattr(best.metrics, name) for name in metrics}
     return {f"hparam/{name}": value for name, value in known.items() if value is not None}
 
 

@@ -20,6 +20,7 @@ _MAY_CHANGE = {
     "code_version",
     "baselines",
     "value_corrected",
+    "gains_corrected",
     "complete",
     "data_summary",
 }

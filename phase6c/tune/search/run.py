@@ -272,8 +272,10 @@ def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool
     if not config.complete:
         return config
     corrected = correct_best(folder, config, trials.values())
-    value = corrected.value.value if corrected else None
-    return config.model_copy(update={"value_corrected": value})
+    if corrected is None:
+        return config.model_copy(update={"value_corrected": None, "gains_corrected": {}})
+    update = {"value_corrected": corrected.value.value, "gains_corrected": corrected.gains}
+    return config.model_copy(update=update)
 
 
 def _with_a_value(study: Study) -> Study:

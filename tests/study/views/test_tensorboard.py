@@ -187,3 +187,15 @@ def test_a_disk_that_is_full_costs_curves_and_is_said_once(
     assert caplog.text.count("No space left") == 1
     Board(tmp_path, study_config(), ledger.trials).close()
     check(tmp_path)
+
+
+@pytest.mark.parametrize("n_tickers", [1, 2])
+def test_the_table_of_a_panel_has_its_figures_too(tmp_path, ledger, birth, study_config, n_tickers):
+    config = study_config(data_summary={"tickers": ["ONE", "TWO"][:n_tickers]})
+    board = Board(tmp_path, config, ledger.trials)
+    ledger.listen(board)
+    ledger.append("trial", 0, **birth(seed=0))
+    board.close()
+    _, tags = columns(read(tmp_path, 0))
+    assert tags[:4] == ["hparam/auc", "hparam/log_loss", "hparam/epochs", "hparam/pruned"]
+    assert ("hparam/rank_ic" in tags) == (n_tickers > 1)
