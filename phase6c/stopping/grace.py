@@ -12,9 +12,9 @@ from phase6c.wording import counted
 # The trials that settle the grace: as many as came first to the end of the grace that a search
 # starts with. Those that come later have been chosen by what these have settled.
 N_SETTLING = 10
-# Of all pairs of trials, chance puts half in the order that the trials will end in. The grace becomes
-# shorter where an earlier epoch surely does better, longer where its own last epoch surely does
-# worse.
+# Of all pairs of trials, chance puts half in the order that the trials will end in. The grace
+# becomes shorter where an earlier epoch surely does better, longer where its own last epoch surely
+# does worse.
 CHANCE = 0.5
 # The very first epoch must do better still: it shows no slope by which a forecast could tell a slow
 # learner, so that only the best so far would be compared there.
