@@ -12,11 +12,13 @@ from phase6c.wording import counted
 # The trials that settle the grace: as many as came first to the end of the grace that a search
 # starts with. Those that come later have been chosen by what these have settled.
 N_SETTLING = 10
-# Shares of pairs that an early epoch puts in the order that the trials will end in: the grace
-# becomes shorter where the share is surely above the first, longer where it is surely below the
-# second, which is that of chance.
-AGREES = 0.6
-MISLEADS = 0.5
+# Of all pairs of trials, chance puts half in the order that the trials will end in. The grace
+# becomes shorter where an earlier epoch surely does better, longer where its own last epoch surely
+# does worse.
+CHANCE = 0.5
+# The very first epoch must do better still: it shows no slope by which a forecast could tell a slow
+# learner, so that only the best so far would be compared there.
+AT_FIRST_EPOCH = 0.6
 # Trials that are added to the evidence, each agreeing with half of the others, so that a few
 # trials in perfect order are not taken for certainty.
 _N_DOUBTFUL = 2
@@ -73,8 +75,8 @@ def settle_grace(
 ) -> Grace:
     """The grace that the first trials of a search speak for.
 
-    It falls to the rung below `start` where that surely ranks trials as they will end, and rises
-    to the rung above where `start` surely ranks them worse than chance would.
+    It falls to the rung below `start` where that surely ranks trials better than chance would, and
+    rises to the rung above where `start` surely ranks them worse.
 
     Args:
         curves: float[epoch] of each trial that has come to `start`, in the order of their numbers.
@@ -86,12 +88,13 @@ def settle_grace(
         return Grace(start, start)
     curves, ends, position = curves[:N_SETTLING], ends[:N_SETTLING], rungs.index(start)
     known = agreement(curves, ends, start)
-    if position < len(rungs) - 1 and known.share + known.error < MISLEADS:
+    if position < len(rungs) - 1 and known.share + known.error < CHANCE:
         return Grace(rungs[position + 1], start, known)
     if position > 0:
-        known = agreement(curves, ends, rungs[position - 1])
-        if known.share - known.error > AGREES:
-            return Grace(rungs[position - 1], start, known)
+        earlier = rungs[position - 1]
+        known = agreement(curves, ends, earlier)
+        if known.share - known.error > (CHANCE if earlier > 1 else AT_FIRST_EPOCH):
+            return Grace(earlier, start, known)
     return Grace(start, start, known)
 
 

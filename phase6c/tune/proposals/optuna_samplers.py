@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -120,9 +119,7 @@ class SeededSampler(BaseSampler):
         values = [float(trial.value or 0.0) for trial in told]
         points = [*(trial.params for trial in told), *elsewhere]
         scores = [*values, *([float(np.mean(values))] * len(elsewhere))]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            sampler = GPSampler(seed=self._seed, n_startup_trials=1)
+        sampler = GPSampler(seed=self._seed, n_startup_trials=1)
         # Optuna names them as what its advanced users may change, without a promise to keep them.
         sampler._n_local_search = _N_LOCAL_SEARCH
         sampler._n_preliminary_samples = _N_PRELIMINARY
