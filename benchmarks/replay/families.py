@@ -245,7 +245,7 @@ def left_out(settings: Sequence[str], methods: Sequence[str]) -> str:
         return float(by_task(own, figure).mean())
 
     families = [family for family in FAMILIES if any(key[0] == family for key in shared)]
-    for family in families:
+    for family in families if len(families) > 1 else ():
         others = [other for other in families if other != family]
         chosen = min(
             settings, key=lambda one: np.mean([mean(one, other, AREA) for other in others])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tasks import _GENERATED_SHAPE, Curve, Task
+from tasks import GENERATED_SHAPE, Curve, Task
 
 from phase6c.errors import DataError
 from phase6c.space.axes import Axis, Float, Int
@@ -115,7 +115,7 @@ _STEPS = Int.of(1, _N_STEPS)
 
 
 def _fixed(axes: Mapping[str, Axis]) -> dict[str, Any]:
-    shape = _GENERATED_SHAPE | {"dropout": 0.1}
+    shape = GENERATED_SHAPE | {"dropout": 0.1}
     return {name: value for name, value in shape.items() if name not in axes}
 
 

@@ -31,7 +31,7 @@ class Curve(NamedTuple):
     epoch_s: float
 
 
-_GENERATED_SHAPE: dict[str, Value] = {
+GENERATED_SHAPE: dict[str, Value] = {
     "n_layers": 1,
     "d_model": 16,
     "n_heads": 2,
@@ -141,5 +141,5 @@ def generated(name: str, seed: int, epochs: int = 100) -> Task:
         scores = final * (1 - np.exp(-epoch / constant)) + noise
         return Curve(scores, scores, 1.0)
 
-    space = Space(name=f"generated_{name}", axes=_GENERATED_AXES, fixed=_GENERATED_SHAPE)
+    space = Space(name=f"generated_{name}", axes=_GENERATED_AXES, fixed=GENERATED_SHAPE)
     return Task(f"{name}_{seed}", space, epochs, curve, best=1.0, worst=0.5, full_s=float(epochs))
