@@ -139,10 +139,7 @@ class StudyConfig(Record):
         if self.sampler == "gp":
             return "A Gaussian process proposes, which was asked for."
         if self.n_trials <= MAX_BY_GP:
-            return (
-                f"A Gaussian process proposes, which is affordable up to {MAX_BY_GP} results and "
-                "finds better trials than TPE."
-            )
+            return f"A Gaussian process proposes, which is affordable up to {MAX_BY_GP} results."
         return (
             f"A Gaussian process proposes until {MAX_BY_GP} trials have ended, and TPE from then "
             "on, which costs less."
