@@ -143,7 +143,7 @@ def test_options_are_named_as_the_fields_that_they_set():
     def names(command: click.Command) -> set[str]:
         return {option.name for option in command.params if option.name is not None}
 
-    by_set = {"scaling", "train_fraction", "val_fraction", "cal_fraction"}
+    by_set = {"scaling", "market", "logs", "train_fraction", "val_fraction", "cal_fraction"}
     data = DataConfig.model_fields.keys() - by_set
     assert names(tune) >= (SearchOptions.model_fields.keys() - {"data"}) | data
     assert names(evaluate) >= EvaluationOptions.model_fields.keys()

@@ -48,7 +48,7 @@ def test_blocks_are_ordered_disjoint_and_lose_only_the_purge(n_days, horizon):
 
 @settings(deadline=None, max_examples=100)
 @given(
-    n_days=st.integers(500, 4000),
+    n_days=st.integers(800, 4000),
     horizon=HORIZONS,
     train=st.integers(30, 60),
     val=st.integers(10, 20),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from phase6c.config import TrialConfig, Values, parse
+from phase6c.config import Precision, TrialConfig, Values, parse
 from phase6c.errors import ConfigError
 from phase6c.records import Trial
 from phase6c.space.references import find_references
@@ -40,6 +40,11 @@ class Base:
     def label(self) -> str:
         """The name of the base in messages."""
         return self.reference or f"trial {self.number}"
+
+    def in_precision(self, precision: Precision) -> Base:
+        """The same configuration, trained in this precision."""
+        train = self.config.train.model_copy(update={"precision": precision})
+        return replace(self, config=self.config.model_copy(update={"train": train}))
 
     def number_in(self, trials: Trials) -> int | None:
         """The number of its trial; for an untried reference, of the first probe that has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -13,6 +13,7 @@ from phase6c.config import (
     SEARCHED_TRAIN_FIELDS,
     ModelConfig,
     OptimConfig,
+    Precision,
     TrialConfig,
     Value,
     Values,
@@ -78,6 +79,13 @@ class ProbePlan:
     bases: tuple[Base, ...]
     vary: Mapping[str, tuple[Value, ...]]
     n_seeds: int
+
+    def in_precision(self, precision: Precision) -> ProbePlan:
+        """The plan with new references trained in this precision; trials of before keep theirs."""
+        bases = tuple(
+            base if base.number is not None else base.in_precision(precision) for base in self.bases
+        )
+        return replace(self, bases=bases)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -200,16 +200,19 @@ class ProbeJob(Job["ProbeSearcher", Probed]):
     def make_searcher(
         self, config: StudyConfig, ledger: Ledger, payload: Values, halt: Halt
     ) -> ProbeSearcher:
-        return ProbeSearcher(self.plan, ledger, payload, halt)
+        # The precision of a reference that is new is known only now.
+        plan = self.plan.in_precision(config.train.precision)
+        return ProbeSearcher(plan, ledger, payload, halt)
 
     def conclude(
         self, config: StudyConfig, ledger: Ledger, searcher: ProbeSearcher, halt: Halt
     ) -> Probed:
         folder, trials = self.study.folder, ledger.trials
+        plan = self.plan.in_precision(config.train.precision)
         write_views(folder, config, trials)
         write_optuna(folder, config, trials)
-        raise_early_end(folder, halt, done=searcher.exhausted and self.plan.is_done(trials))
-        return _conclusion(self.plan)
+        raise_early_end(folder, halt, done=searcher.exhausted and plan.is_done(trials))
+        return _conclusion(plan)
 
 
 def _conclusion(plan: ProbePlan) -> Probed:

@@ -21,7 +21,7 @@ from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.study.study_folder import cache_path, open_folder
 from phase6c.tune.probe.estimate import estimate_probe
 from phase6c.tune.probe.plan import by_digest
-from phase6c.tune.probe.run import ProbeSearcher, known_trials, plan_probe, run_probe
+from phase6c.tune.probe.run import ProbeJob, ProbeSearcher, known_trials, plan_probe, run_probe
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.search.options import SearchOptions
@@ -383,3 +383,18 @@ def test_a_probe_of_a_real_search_leaves_the_search_as_it_was(search, tmp_path, 
     assert len(by_digest({trial.number: trial for trial in after.trials})) == 4
     assert verify(after.folder).findings == ()
     assert phase6c.load_study(after.folder).best.source == "sampled"
+
+
+def test_a_new_reference_is_trained_in_the_precision_that_was_measured(sp500, tmp_path):
+    """So that the same command finds its trainings again, whose precision the study has stored."""
+    plan = plan_probe(
+        sp500, "reference:january_best", {"n_heads": [2]}, seeds=2, out=tmp_path, data=A20
+    )
+    assert {run.config.train.precision for run in plan.runs} == {"float32"}
+    train = plan.study.config.train.model_copy(update={"precision": "bfloat16"})
+    config = plan.study.config.model_copy(update={"train": train})
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    searcher = ProbeJob(plan).make_searcher(config, ledger, PAYLOAD, Halt(None))
+    searcher.suggest("a")
+    ledger.close()
+    assert ledger.trials[0].config["train"]["precision"] == "bfloat16"
