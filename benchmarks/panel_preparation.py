@@ -6,57 +6,28 @@ Repeat with: .venv/bin/python benchmarks/panel_preparation.py [TIER]
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 
-import numpy as np
-import pandas as pd
+from feature_panel import N_DAYS, generated, peak_gib
 
 from phase6c.config import DataConfig
-from phase6c.data.bars import Bars
 from phase6c.data.preparation import prepare_search_data
 
 N_TICKERS = (50, 200, 500)
-N_DAYS = 5000
 MIB = 2**20
-
-
-def made_up_bars(n_tickers: int) -> Bars:
-    """Random walks of all tickers over the same days."""
-    rng = np.random.default_rng(0)
-    shape = (n_tickers, N_DAYS)
-    close = 50 * np.exp(np.cumsum(0.015 * rng.standard_normal(shape), axis=1))
-    open_ = close * np.exp(0.005 * rng.standard_normal(shape))
-    frame = pd.DataFrame(
-        {
-            "date": np.tile(pd.bdate_range("2000-01-03", periods=N_DAYS, unit="s"), n_tickers),
-            "ticker": np.repeat([f"t{number:03d}" for number in range(n_tickers)], N_DAYS),
-            "open": open_.ravel(),
-            "high": (np.maximum(open_, close) * (1 + 0.01 * rng.random(shape))).ravel(),
-            "low": (np.minimum(open_, close) * (1 - 0.01 * rng.random(shape))).ravel(),
-            "close": close.ravel(),
-            "volume": rng.lognormal(12, 1, shape).ravel(),
-        }
-    )
-    return Bars(frame, ("made up",), "0" * 64)
-
-
-def peak_mib() -> float:
-    """The largest memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
 
 
 def measure(n_tickers: int, tier: str) -> dict[str, float]:
     """Prepares a search in this process."""
-    bars = made_up_bars(n_tickers)
-    before = peak_mib()
+    bars = generated(n_tickers)
+    before = peak_gib()
     begun = time.process_time()
     data = prepare_search_data(bars, DataConfig.model_validate({"tier": tier}))
     return {
         "cpu_s": time.process_time() - begun,
-        "peak_mib": peak_mib() - before,
+        "peak_mib": 1024 * (peak_gib() - before),
         "panel_mib": len(bars.frame) * len(data.feature_names) * 4 / MIB,
         "n_train": len(data.train),
     }

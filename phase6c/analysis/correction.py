@@ -39,15 +39,16 @@ def correct_best(
         None where the best trial has no predictions; others without them are left out.
     """
     best = ranked(trials, config)[:MAX_TRIALS]
-    rows = read_predictions(trial_folder(folder, best[0].number)) if best else None
-    if rows is None:
+    known = read_predictions(trial_folder(folder, best[0].number)) if best else None
+    if known is None:
         return None
+    rows = known[known["epoch"] == 1]
     # All trials are measured on the same rows, in the same order: any epoch tells dates and labels.
     return correct(
         _candidates(folder, best),
-        scored_rows(folder, rows[rows["epoch"] == 1]),
+        scored_rows(folder, rows),
         config.objective,
-        rivals=read_baselines(folder, int((rows["epoch"] == 1).sum())),
+        rivals=read_baselines(folder, len(rows)),
         horizon_days=config.data.horizon_days,
         draws=draws,
         seed=config.seed,

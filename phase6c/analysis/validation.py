@@ -79,7 +79,7 @@ class Validation:
         """The mean log loss; None where no intervals are asked for."""
         return self._estimate(mean_score(log_losses(logits, self.y), self.days))
 
-    @property
+    @cached_property
     def is_panel(self) -> bool:
         """Whether the rows are known to be of several tickers."""
         return self.known is not None and len(np.unique(self.known.tickers)) > 1

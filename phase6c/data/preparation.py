@@ -98,6 +98,7 @@ def _search_data(
 ) -> SearchData:
     """The train and val blocks of a search; see `History.between`."""
     data = history.between(Fold(splits.train, splits.val), splits.cal.first, in_place=in_place)
+    # Made again and not kept from before: beside a panel that is cut they would be memory.
     frames = ticker_frames(bars)
     for block in (data.train, data.val):
         check_labels(block, frames, data.tickers, history.config)

@@ -104,13 +104,12 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
-    if device.type != "cuda":
-        # The processor's time, which does not grow while another program has the processor.
-        begun = time.process_time()
-        work()
-        return time.process_time() - begun
-    begun = time.perf_counter()
+    on_gpu = device.type == "cuda"
+    # The processor's own time does not grow while another program has the processor.
+    clock = time.perf_counter if on_gpu else time.process_time
+    begun = clock()
     work()
     # A GPU only queues its work; without the wait nothing but the queueing would be timed.
-    torch.cuda.synchronize(device)
-    return time.perf_counter() - begun
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return clock() - begun

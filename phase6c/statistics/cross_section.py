@@ -132,9 +132,8 @@ def _ranks(values: np.ndarray, group_of_row: np.ndarray, n_groups: int) -> np.nd
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(order)) - 1
     middle = (first + last) / 2
-    group_starts = np.cumsum(np.bincount(groups, minlength=n_groups)) - np.bincount(
-        groups, minlength=n_groups
-    )
+    counts = np.bincount(groups, minlength=n_groups)
+    group_starts = np.cumsum(counts) - counts
     ranks = np.empty(len(order))
     ranks[order] = middle[np.cumsum(begins) - 1] - group_starts[groups] + 1
     return ranks

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,16 +185,13 @@ def write_frames(path: Path, frames: Iterable[pd.DataFrame]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
+    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in frames)
+    first = next(tables)
+    # Logits hardly ever repeat, so that a dictionary of them is made in vain.
+    few = [field.name for field in first.schema if not pa.types.is_floating(field.type)]
     stored = io.BytesIO()
-    with ExitStack() as stack:
-        writer = None
-        for frame in frames:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-            if writer is None:
-                # Logits hardly ever repeat, so that a dictionary of them is made in vain.
-                few = list(frame.select_dtypes(exclude="float"))
-                writer = parquet.ParquetWriter(stored, table.schema, use_dictionary=few)
-                stack.enter_context(writer)
+    with parquet.ParquetWriter(stored, first.schema, use_dictionary=few) as writer:
+        for table in chain([first], tables):
             writer.write_table(table)
     write_whole(path, stored.getvalue())
 

@@ -249,8 +249,9 @@ class Progress:
         n_left = self._n_left()
         best = self._value_of_best() if not self._config.evaluation else ""
         at_most = "at most " if self._config.evaluation else ""
+        ended = self._end_of(trial, trial.state.lower())
         return (
-            f"{self._label(trial)}: {self._end_of(trial)}, {trial.n_params:,} parameters | {best}"
+            f"{self._label(trial)}: {ended}, {trial.n_params:,} parameters | {best}"
             f"{at_most}{n_left} to do, {self._left_in_words(n_left)}"
         )
 
@@ -259,10 +260,10 @@ class Progress:
         best = best_trial(self._ledger.trials.values(), self._config)
         return f"best {self._value_of(best) if best else 'none yet'} | "
 
-    def _end_of(self, trial: Trial) -> str:
+    def _end_of(self, trial: Trial, word: str) -> str:
         best = trial.best(self._config.objective)
         value = f"{self._config.objective} {best.value:.4f}" if best else "no value"
-        return f"{trial.state.lower()} at epoch {trial.epochs}, {value}"
+        return f"{word} at epoch {trial.epochs}, {value}"
 
     def _trials(self) -> Table:
         """The last trials that have ended, and those that run, with what tells them apart."""
@@ -271,10 +272,13 @@ class Progress:
             for one in self._ledger.trials.values()
             if not one.finished and one.number in self._seen
         ]
+        fields = self._telling_fields()
+        n_fields = _MAX_FIELDS if self._console.width >= _WIDE else _MAX_FIELDS - 1
         table = Table.grid(padding=(0, 2))
         for trial in (*self._last, *running):
             style = "dim" if trial.finished else "cyan"
-            cells = (self._label(trial), self._now(trial), self._fields(trial))
+            told = [f"{name} {trial.params[name]:g}" for name in fields if name in trial.params]
+            cells = (self._label(trial), self._now(trial), ", ".join(told[:n_fields]))
             table.add_row(
                 *(Text(cell, style=style, no_wrap=True, overflow="ellipsis") for cell in cells)
             )
@@ -282,21 +286,16 @@ class Progress:
 
     def _now(self, trial: Trial) -> str:
         if trial.finished:
-            return self._end_of(trial).replace("pruned", "stopped")
+            word = "stopped" if trial.state == "PRUNED" else trial.state.lower()
+            return self._end_of(trial, word)
         last = trial.measurements[-1].value if trial.measurements else None
         value = "" if last is None else f", {self._config.objective} {last:.4f}"
         return f"epoch {trial.epochs} of {self._config.train.epochs}{value}"
 
-    def _fields(self, trial: Trial) -> str:
-        """The values of the first fields in which the trials differ."""
+    def _telling_fields(self) -> list[str]:
+        """The fields in which the trials differ."""
         others = [one.params for one in self._ledger.trials.values()]
-        differing = [
-            name
-            for name in _TELLING
-            if len({str(params.get(name)) for params in others}) > 1 and name in trial.params
-        ]
-        n_fields = _MAX_FIELDS if self._console.width >= _WIDE else _MAX_FIELDS - 1
-        return ", ".join(f"{name} {trial.params[name]:g}" for name in differing[:n_fields])
+        return [name for name in _TELLING if len({str(params.get(name)) for params in others}) > 1]
 
     def _label(self, trial: Trial) -> str:
         """Name or number, where it came from, and whether a rung would have stopped it."""

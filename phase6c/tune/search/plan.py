@@ -176,7 +176,7 @@ def plan_study(
 
 
 def _grace_epochs(options: SearchOptions, train: TrainConfig) -> int:
-    """Number of epochs that every trial gets; the longest grace where it is adaptive."""
+    """Number of epochs that every trial gets; to begin with where the grace is adaptive."""
     if options.grace_period == "auto":
         return starting_grace(train.epochs, options.reduction_factor)
     if options.grace_period > train.epochs:

@@ -261,16 +261,8 @@ def search_job(
     Raises:
         ConfigError: The searcher does not take the space.
     """
-    return SearchJob(plan, trainable, sampler_of(plan))
-
-
-def sampler_of(plan: SearchPlan) -> RaySampler | None:
-    """The sampler that a plan asks for.
-
-    Raises:
-        ConfigError: The searcher does not take the space.
-    """
-    return make_sampler(plan.options.searcher, plan.space, plan.config.sampler)
+    sampler = make_sampler(plan.options.searcher, plan.space, plan.config.sampler)
+    return SearchJob(plan, trainable, sampler)
 
 
 def _ended(folder: Path, config: StudyConfig, trials: Trials, *, exhausted: bool) -> StudyConfig:
