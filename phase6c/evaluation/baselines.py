@@ -37,6 +37,8 @@ WINDOW_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
 # Values in all windows together, to bound the memory; of more rows, every n-th is fitted.
 MAX_WINDOW_VALUES = 40_000_000
 MAX_TREES = 300
+# Of more rows scikit-learn draws as many for its bins.
+MAX_BINNED_ROWS = 200_000
 # The search's own baselines are fitted before its first trial, which waits for them.
 MAX_FITTED_WINDOWS = 600_000
 # Weights that fade with age, of which the latest part of the training chooses one.
@@ -212,9 +214,26 @@ def _fitted_rows(n_windows: int, seed: int) -> np.ndarray:
     return np.sort(drawn)
 
 
+class _QuicklyBinned(HistGradientBoostingClassifier):  # type: ignore[misc]
+    """Boosting that cuts its bins at quantiles of weighted rows without the cost of these.
+
+    scikit-learn computes each weighted quantile anew, which takes six times as long as growing all
+    the trees. Rows that are repeated as often as their weight says have the same quantiles.
+    """
+
+    def _bin_data(self, X: Any, sample_weight: Any, is_training_data: bool) -> Any:  # noqa: N803
+        n_rows = len(X)
+        if sample_weight is None or not is_training_data or n_rows >= MAX_BINNED_ROWS:
+            return super()._bin_data(X, sample_weight, is_training_data)
+        n_repeated = min(10 * n_rows, MAX_BINNED_ROWS)
+        shares = np.cumsum(sample_weight) / np.sum(sample_weight)
+        repeated = np.searchsorted(shares, (np.arange(n_repeated) + 0.5) / n_repeated)
+        return self._bin_mapper.fit(X[repeated]).transform(X)
+
+
 def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
     """Small trees, slowly added, as suits a few thousand noisy rows."""
-    return HistGradientBoostingClassifier(
+    return _QuicklyBinned(
         learning_rate=0.03,
         max_iter=n_trees,
         max_leaf_nodes=8,

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from phase6c.config import DataConfig
@@ -13,6 +14,7 @@ from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.evaluation.base_rates import BASE_RATES, TICKER_RATES, trailing_base_rate
 from phase6c.evaluation.baselines import (
+    boosted_trees,
     fit_baselines,
     fit_simple,
     write_predictions,
@@ -101,6 +103,19 @@ def test_baselines_that_learn_beat_the_base_rate_on_sp500(walk, step):
     for name in step.keys() - set(BASE_RATES):
         assert log_losses(step[name].logits, y).mean() < base, name
         assert roc_auc_score(y, step[name].logits) > 0.65, name
+
+
+def test_weighted_trees_cut_values_where_scikit_learn_does():
+    rng = np.random.default_rng(0)
+    rows, y, weights = rng.normal(size=(1000, 1)), rng.random(1000) < 0.3, rng.random(1000)
+    ours = boosted_trees(1, 0)
+    theirs = HistGradientBoostingClassifier(**ours.get_params())
+    fitted = [model.fit(rows, y, weights) for model in (ours, theirs)]
+    cuts = [model._bin_mapper.bin_thresholds_[0] for model in fitted]
+    order = np.argsort(rows[:, 0])
+    shares = np.cumsum(weights[order]) / weights.sum()
+    ranks = [np.interp(one, rows[order, 0], shares) for one in cuts]
+    np.testing.assert_allclose(*ranks, atol=4e-3)
 
 
 def test_what_a_step_is_judged_on_is_not_learnt_from(walk, step):

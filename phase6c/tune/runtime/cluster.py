@@ -23,7 +23,7 @@ from phase6c.tune.runtime.ray_places import (
     provide_token,
     token_path,
 )
-from phase6c.tune.runtime.ray_private import _loopback_only
+from phase6c.tune.runtime.ray_private import small_and_local
 from phase6c.tune.runtime.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ _ENVIRONMENT = {
     # Paths that the user gave are relative to the folder that the run was started in.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_DEDUP_LOGS": "1",
+    # A worker that loads torch on a busy machine takes longer than the minute that Ray waits.
+    "RAY_worker_register_timeout_seconds": "600",
     # Nothing is sent to Ray's makers.
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
@@ -100,7 +102,7 @@ def _start_own(resources: Resources) -> None:
     folder = folder_for_ray()
     provide_token()
     try:
-        with _loopback_only():
+        with small_and_local():
             ray.init(
                 # Otherwise RAY_ADDRESS, or a Ray that someone has left running, would be joined.
                 address="local",

@@ -1,13 +1,14 @@
-"""Calls that Ray Tune lacks: to end a trial's worker, and to outlive a worker that was killed."""
+"""What Ray has no public call for: a small Ray of our own, and the ends of its workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any
 
 from ray._private import ray_constants
+from ray._private.parameter import RayParams
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
@@ -43,15 +44,20 @@ def _tell(tell: Callable[..., None], *, exception: Exception, **whose: Any) -> N
 
 
 @contextmanager
-def _loopback_only() -> Iterator[None]:
-    """While open, a Ray that starts listens on 127.0.0.1 alone.
+def small_and_local() -> Iterator[None]:
+    """While open, a Ray that starts listens on 127.0.0.1 alone and has no processes to spare.
 
     On Linux, Ray 2.60 replaces a given 127.0.0.1 by the machine's own address and then listens on
     all interfaces; the switch that spares macOS and Windows this is read when ray is imported.
+    The autoscaler's monitor has nothing to scale on one machine, and the log monitor no driver that
+    shows its lines: both cost a second of a processor at the start, and a second's wait at the end.
     """
-    before = ray_constants.ENABLE_RAY_CLUSTER
+    before, init = ray_constants.ENABLE_RAY_CLUSTER, RayParams.__init__
+    small = partialmethod(init, no_monitor=True, include_log_monitor=False)
     ray_constants.ENABLE_RAY_CLUSTER = False
+    RayParams.__init__ = small  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+        RayParams.__init__ = init  # type: ignore[method-assign]
