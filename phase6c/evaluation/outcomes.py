@@ -73,11 +73,13 @@ class CandidatePredictions:
         name: Name in tables.
         logits: Logits of all seeds that it was trained with.
         may_win: Whether it may be chosen; a reference is shown only.
+        partner: Logits of the simple model that it is blended with; None without a blend.
     """
 
     name: str
     logits: Float64[np.ndarray, "seed row"]
     may_win: bool = True
+    partner: Float64[np.ndarray, " row"] | None = None
 
     @property
     def ensemble(self) -> Float64[np.ndarray, " row"]:

@@ -1,4 +1,4 @@
-"""Simple models predict from plain numbers what scikit-learn does, and refuse numbers that cannot."""
+"""Simple models predict from plain numbers what scikit-learn does, and refuse other numbers."""
 
 import json
 import subprocess

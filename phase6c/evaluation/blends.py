@@ -1,0 +1,68 @@
+"""Half-and-half means of logits: of a model and a simple one, and of two simple ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float64
+
+from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.judgement import strongest
+from phase6c.evaluation.outcomes import Truth
+from phase6c.statistics.logits import halved
+
+# Partner of the first step, which has no steps before it to choose by.
+FIRST_PARTNER = "gradient_boosting"
+
+
+@dataclass(frozen=True)
+class Partner:
+    """The simple model that a transformer is blended with.
+
+    Attributes:
+        name: Name of the baseline for the rows that follow all steps.
+        logits: Logits on walk forward and cal, of each step's own partner.
+    """
+
+    name: str
+    logits: Float64[np.ndarray, " past_row"]
+
+
+def partner_of(baselines: Mapping[str, Float64[np.ndarray, " past_row"]], truth: Truth) -> Partner:
+    """For each step the baseline with the least log loss in the steps before it.
+
+    Logits are compared as they are blended: any calibration follows the blend.
+
+    Args:
+        baselines: Logits by name; base rates among them are never chosen.
+        truth: Labels of the same rows.
+    """
+    logits, name = np.empty(len(truth)), FIRST_PARTNER
+    seen = np.zeros(len(truth), dtype=bool)
+    for step in dict.fromkeys(truth.steps):  # in order of time
+        own = truth.steps == step
+        logits[own] = baselines[name][own]
+        seen |= own
+        before = {other: found[seen] for other, found in baselines.items()}
+        best = strongest(before, truth.take(seen))
+        assert best is not None
+        name = best
+    return Partner(name, logits)
+
+
+def simple_blends(
+    baselines: Mapping[str, Float64[np.ndarray, " row"]],
+) -> dict[str, Float64[np.ndarray, " row"]]:
+    """The blend of each two baselines, by both names; of base rates there is none.
+
+    Args:
+        baselines: Logits by name.
+    """
+    names = sorted(set(baselines) - set(BASE_RATES))
+    return {
+        f"{one}_and_{other}": halved(baselines[one], baselines[other])
+        for one, other in combinations(names, 2)
+    }
