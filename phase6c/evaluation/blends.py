@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
 from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.entries import Entry, baseline_entry
 from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.outcomes import Truth
+from phase6c.statistics.calibrators import CalibrationKind
 from phase6c.statistics.logits import halved
 
 # Partner of the first step, which has no steps before it to choose by.
@@ -42,7 +45,7 @@ def partner_of(baselines: Mapping[str, Float64[np.ndarray, " past_row"]], truth:
     """
     logits, name = np.empty(len(truth)), FIRST_PARTNER
     seen = np.zeros(len(truth), dtype=bool)
-    for step in dict.fromkeys(truth.steps):  # in order of time
+    for step in truth.step_names:
         own = truth.steps == step
         logits[own] = baselines[name][own]
         seen |= own
@@ -66,3 +69,44 @@ def simple_blends(
         f"{one}_and_{other}": halved(baselines[one], baselines[other])
         for one, other in combinations(names, 2)
     }
+
+
+class Rivals(NamedTuple):
+    """What a transformer is held against.
+
+    Attributes:
+        entries: Baselines by name, and the best blend where it is better than all of them.
+        best: Name of the best baseline.
+        best_blend: Name of the best of the baselines and of the blends of each two of them.
+    """
+
+    entries: dict[str, Entry]
+    best: str
+    best_blend: str
+
+
+def find_rivals(
+    baselines: Mapping[str, Float64[np.ndarray, " past_row"]],
+    truth: Truth,
+    calibration: CalibrationKind,
+    seconds: Mapping[str, float],
+) -> Rivals:
+    """Calibrates the baselines and their blends alike, and finds the best.
+
+    Args:
+        baselines: Logits on walk forward and cal by name.
+        truth: Labels of the same rows.
+        calibration: Kind of calibrator, or `auto`.
+        seconds: Seconds of the fits, as far as they are known.
+    """
+    entries = {
+        name: baseline_entry(name, logits, truth, calibration, seconds.get(name))
+        for name, logits in {**baselines, **simple_blends(baselines)}.items()
+    }
+    forward = {name: entry.forward for name, entry in entries.items()}
+    best = strongest({name: forward[name] for name in baselines}, truth)
+    best_blend = strongest(forward, truth)
+    assert best is not None
+    assert best_blend is not None
+    kept = {name: entries[name] for name in (*baselines, best_blend)}
+    return Rivals(kept, best, best_blend)

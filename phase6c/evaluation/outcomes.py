@@ -48,6 +48,12 @@ class Truth:
         """The days of the rows, which are the units of every interval."""
         return Days.of(self.dates)
 
+    @cached_property
+    def step_names(self) -> tuple[str, ...]:
+        """The steps in order of time."""
+        # As a list: a dictionary is slow to take the texts of an array.
+        return tuple(dict.fromkeys(self.steps.tolist()))
+
     def of(self, steps: Sequence[str]) -> Bool[np.ndarray, " row"]:
         """Whether each row was predicted in one of these steps."""
         return np.isin(self.steps, steps)
@@ -130,10 +136,9 @@ def calibrated_forward(
         truth: Labels of the same rows.
     """
     calibrated = np.array(logits, dtype=np.float64)
-    steps = dict.fromkeys(truth.steps)  # in order of time
     # Forward in time: a calibrator must not know the rates of the steps that it is applied to.
     seen = np.zeros(len(truth), dtype=bool)
-    for step in steps:
+    for step in truth.step_names:
         own = truth.steps == step
         if len(np.unique(truth.y[seen])) == 2:
             fitted = Calibrator.fit(kind, logits[seen], truth.y[seen])

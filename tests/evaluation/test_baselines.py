@@ -124,7 +124,11 @@ def test_what_a_step_is_judged_on_is_not_learnt_from(walk, fits, step):
 
 def test_the_window_is_chosen_on_the_latest_past(walk, monkeypatch):
     """Rises that hang on a feature of five days before take a window of more than a day."""
-    for name, value in (("MAX_TREES", 2), ("TIER_STRENGTHS", (1e-3,)), ("WINDOW_STRENGTHS", (1e-3,))):
+    for name, value in (
+        ("MAX_TREES", 2),
+        ("TIER_STRENGTHS", (1e-3,)),
+        ("WINDOW_STRENGTHS", (1e-3,)),
+    ):
         monkeypatch.setattr(f"phase6c.evaluation.baselines.{name}", value)
 
     def late(data):

@@ -14,12 +14,11 @@ from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.baselines import OWN_SHORTCUT, SimpleFit, simple_logits
-from phase6c.evaluation.blends import simple_blends
+from phase6c.evaluation.blends import Rivals, find_rivals, simple_blends
 from phase6c.evaluation.choice import ModelChoice, form_logits
-from phase6c.evaluation.entries import Entry, baseline_entry
+from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.fits import read_refit
-from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.openings import Opening, now, open_test
 from phase6c.evaluation.outcomes import Truth
 from phase6c.nn.model_folder import ModelInfo, StoredBlend, StoredScaler, write_model
@@ -52,7 +51,7 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     assert choice is not None
     assert simple is not None
     past, partner = simple.truth, stages.partner
-    baselines, best, best_blend = _baselines(stages, choice, simple)
+    rivals = _rivals(stages, choice, simple)
     alone = _entry(stages, choice, stages.chosen, past)
     blend = replace(
         alone,
@@ -95,9 +94,9 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
             for contender in plan.contenders
             if contender.name != choice.candidate and contender.name not in stages.failed
         ),
-        baselines={name: entry.with_test(tests[name]) for name, entry in baselines.items()},
-        best_baseline=best,
-        best_blend=best_blend,
+        baselines={name: entry.with_test(tests[name]) for name, entry in rivals.entries.items()},
+        best_baseline=rivals.best,
+        best_blend=rivals.best_blend,
         past=past,
         test=truth,
         opening=opening,
@@ -132,34 +131,13 @@ def _seconds(stages: Stages, contender: Contender) -> float:
     return total
 
 
-def _baselines(
-    stages: Stages, choice: ModelChoice, simple: SimplePast
-) -> tuple[dict[str, Entry], str, str]:
-    """The baselines on walk forward and cal, with the model's own shortcut and their best blend.
-
-    Returns:
-        The baselines by name, the name of the best of them, and that of the best of them and of
-        their blends.
-    """
-    logits = dict(simple.logits)
+def _rivals(stages: Stages, choice: ModelChoice, simple: SimplePast) -> Rivals:
+    """The baselines on walk forward and cal, the model's own shortcut among them."""
+    plan, logits = stages.plan, dict(simple.logits)
     if stages.chosen.config["model"]["shortcut"]:
-        own = stages.candidate(stages.chosen, stages.plan.walk.past, stages.plan.seeds, of=SHORTCUT)
+        own = stages.candidate(stages.chosen, plan.walk.past, plan.seeds, of=SHORTCUT)
         logits[OWN_SHORTCUT] = form_logits(own.logits, choice.form)
-    entries = {
-        name: baseline_entry(
-            name, past, simple.truth, stages.plan.config.calibration, simple.seconds.get(name)
-        )
-        for name, past in (logits | simple_blends(logits)).items()
-    }
-    best_blend = _strongest(entries, simple.truth)
-    best = _strongest({name: entries[name] for name in logits}, simple.truth)
-    return {name: entries[name] for name in (*logits, best_blend)}, best, best_blend
-
-
-def _strongest(entries: Mapping[str, Entry], past: Truth) -> str:
-    best = strongest({name: entry.forward for name, entry in entries.items()}, past)
-    assert best is not None
-    return best
+    return find_rivals(logits, simple.truth, plan.config.calibration, simple.seconds)
 
 
 def _write_model(
