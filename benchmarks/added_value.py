@@ -3,14 +3,14 @@
     .venv/bin/python benchmarks/added_value.py [nothing|ignorant|non_linear] [sets]
 
 Each set has five folds and a cal block of 350 days, and a test block of 700, with the logits of
-three simple models and of a transformer. The logits are made up, no model is trained: each knows a
-part of the chance, and errs anew in each step. From there on all is the product's: partners, blends,
-calibrators, rivals, intervals (500 draws) and answer.
+three simple models and of a transformer. The logits are made up, no model is trained: each knows
+a part of the chance, and errs anew in each step. From there on all is the product's: partners,
+blends, calibrators, rivals, intervals (500 draws) and answer.
 
-`nothing`: the chance wanders, and nobody knows anything of a day. `ignorant`: the simple models know
-what there is to know of a day, the transformer nothing. `non_linear`: the chance hangs on a column
-and on a product of two others, of which the simple models know the column and two of them a third of
-the product; the transformer knows all of it.
+`nothing`: the chance wanders, and nobody knows anything of a day. `ignorant`: the simple models
+know what there is to know of a day, the transformer nothing. `non_linear`: the chance hangs on a
+column and on a product of two others, of which the simple models know the column, and two of them
+a third of the product; the transformer knows all of it.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def made_set(kind: Kind, rng: np.random.Generator) -> tuple[Truth, dict[str, np.
 def _errors(rng: np.random.Generator) -> np.ndarray:
     """What a model's logits are off by: a level of each step's own, and noise of every day."""
     levels = np.repeat(0.1 * rng.normal(size=len(STEPS)), N_DAYS)
-    noise: np.ndarray = rng.choice([0.02, 0.1, 0.3]) * rng.normal(size=len(levels))
-    return levels + noise
+    errors: np.ndarray = levels + rng.choice([0.02, 0.1, 0.3]) * rng.normal(size=len(levels))
+    return errors
 
 
 def answer(truth: Truth, logits: dict[str, np.ndarray]) -> Answer:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from phase6c.config import DataConfig
+from phase6c.evaluation.blends import simple_blends
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import (
     document,
@@ -18,7 +19,6 @@ from phase6c.evaluation.card_files import (
     read_card,
     write_card,
 )
-from phase6c.evaluation.blends import simple_blends
 from phase6c.evaluation.choice import choose, form_logits
 from phase6c.evaluation.entries import Entry, baseline_entry, figures
 from phase6c.evaluation.evaluated import Evaluated

@@ -25,9 +25,9 @@ def rates(of_training=SHOWN, of_hindsight=SHOWN) -> tuple[Gain, ...]:
     return gain("train_base_rate", of_training), gain("hindsight_base_rate", of_hindsight)
 
 
-def judged(interval, over_base_rates=rates()) -> Judgement:
+def judged(interval, over_base_rates=None) -> Judgement:
     return Judgement(
-        over_base_rates=over_base_rates,
+        over_base_rates=over_base_rates or rates(),
         over_best=gain("gradient_boosting", interval),
         has_skill=True,
         wins=True,

@@ -14,7 +14,7 @@ from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.baselines import OWN_SHORTCUT, SimpleFit, simple_logits
-from phase6c.evaluation.blends import Rivals, find_rivals, simple_blends
+from phase6c.evaluation.blends import Partner, Rivals, find_rivals, simple_blends
 from phase6c.evaluation.choice import ModelChoice, form_logits
 from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.evidence import Evidence, Period
@@ -53,12 +53,7 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     past, partner = simple.truth, stages.partner
     rivals = _rivals(stages, choice, simple)
     alone = _entry(stages, choice, stages.chosen, past)
-    blend = replace(
-        alone,
-        name=f"{alone.name} with {words(partner.name)}",
-        past=halved(alone.past, partner.logits),
-        kind=choice.kind_of(blended=True),
-    )
+    blend = _blend(alone, choice, partner)
     check()
     fits = fit_step(plan, TEST, plan.walk.outer(TEST))
     blended_with = partner.name if choice.blended else None
@@ -114,11 +109,20 @@ def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Trut
         name=contender.name,
         past=form_logits(stages.candidate(contender, steps, seeds).logits, choice.form),
         truth=past.take(past.of(steps)),
-        kind=choice.kind,
+        kind=choice.kind_of(blended=False),
         n_params=contender.n_params,
         n_tried=contender.n_tried,
         n_seeds=len(seeds),
         seconds=_seconds(stages, contender),
+    )
+
+
+def _blend(alone: Entry, choice: ModelChoice, partner: Partner) -> Entry:
+    return replace(
+        alone,
+        name=f"{alone.name} with {words(partner.name)}",
+        past=halved(alone.past, partner.logits),
+        kind=choice.kind_of(blended=True),
     )
 
 
