@@ -29,15 +29,17 @@ from phase6c.evaluation.openings import OPENINGS_FILE, read_openings
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.saved_model import load_model
 from phase6c.statistics.logits import sigmoid
-from phase6c.study.ledger import FILE_NAME, read_trials
+from phase6c.study.ledger import FILE_NAME, Ledger, read_trials
 from phase6c.study.study import load_study
 from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
+from phase6c.tune.evaluation.run import EvaluationJob, EvaluationSearcher, run_evaluation
+from phase6c.tune.evaluation.simple_steps import SimplePast
 from phase6c.tune.evaluation.stages import Stages
+from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
 from phase6c.wording import words
@@ -268,6 +270,23 @@ def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
         one.name for one in plan_evaluation(copies, EvaluationOptions(out=tmp_path)).contenders
     ]
     assert len(set(names)) == len(names) > 2
+
+
+def test_a_signal_is_heard_between_the_steps_of_the_baselines(course, monkeypatch):
+    halt, fitted, fit = Halt(), [], SimplePast.of_step
+
+    def signalled(plan, step):
+        fitted.append(step)
+        halt.request(signal_number=signal.SIGINT)
+        return fit(plan, step)
+
+    monkeypatch.setattr(SimplePast, "of_step", signalled)
+    ledger = Ledger(course.plan.study.folder / FILE_NAME)
+    searcher = EvaluationSearcher(course.plan, course.draws, ledger, {}, halt)
+    assert searcher._choose() is None
+    assert not searcher.exhausted
+    assert fitted == ["fold_1"]
+    ledger.close()
 
 
 def test_a_signal_while_it_concludes_leaves_the_test_block_closed(course):
