@@ -42,6 +42,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/report_statistics.py
 	$(BIN)/python benchmarks/report_time.py
 	$(BIN)/python benchmarks/evaluation_truths.py
+	$(BIN)/python benchmarks/added_value.py
 
 # Replays thousands of searches: about an hour of one core.
 bench-search: .venv/dev.stamp

@@ -42,12 +42,13 @@ def evaluated(market: Market, folder: Path, seed: int, **search: Any) -> Evaluat
 
 
 def claims(kind: Kind) -> None:
-    """Prints the sentence of the card for each market of a kind."""
+    """Prints the card's answers for each market of a kind."""
     for seed in range(N_MARKETS):
         with tempfile.TemporaryDirectory() as folder:
             market = make_market(kind, **SMALL, seed=seed)
             evaluation = evaluated(market, Path(folder), seed, n_trials=6, epochs=8)
-        print(f"{kind} {seed}: {evaluation.card['sentence']}", flush=True)
+        for question in evaluation.card["questions"].values():
+            print(f"{kind} {seed}: {question['sentence']}", flush=True)
 
 
 def calibration() -> None:

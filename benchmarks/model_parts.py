@@ -27,7 +27,7 @@ from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
-from phase6c.evaluation.baselines import fit_simple
+from phase6c.evaluation.baselines import fit_simple, simple_logits
 from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import run_trial
@@ -130,7 +130,9 @@ def walk_of(*, logs: bool) -> Walk:
 
 def boosted(name: str, fold: str) -> np.ndarray:
     walk = walk_of(logs=False)
-    return fit_simple(walk.inner(fold), walk.outer(fold), context_days=1, seed=0)[name].logits
+    data = walk.outer(fold)
+    fits = fit_simple(walk.inner(fold), data, contexts=[1], seed=0)
+    return simple_logits(fits, data)[name]
 
 
 def trained(variant: Values, fold: str) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -22,6 +22,7 @@ from phase6c.records import Baseline, Metrics
 from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.metrics import measure
+from phase6c.statistics.simple_models import BoostedTrees, LinearModel, SimpleModel, windows_of
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.trial_folder import validation_frames, write_frames
 
@@ -44,99 +45,123 @@ MAX_FITTED_WINDOWS = 600_000
 # Weights that fade with age, of which the latest part of the training chooses one.
 HALF_LIVES: tuple[HalfLife, ...] = (750, 1500, 3000)
 
+Fit = TypeVar("Fit")
 
-class Simple(NamedTuple):
-    """The predictions of a baseline, and how long it took to fit.
+
+class SimpleFit(NamedTuple):
+    """A baseline that was fitted.
 
     Attributes:
-        logits: Logits of the rows to be judged on.
+        model: Fitted model.
         duration_s: Seconds of choosing and fitting.
     """
 
-    logits: Float64[np.ndarray, " row"]
+    model: SimpleModel
     duration_s: float
 
 
 def fit_simple(
-    inner: SearchData, data: SearchData, context_days: int, seed: int
-) -> dict[str, Simple]:
-    """The predictions of each baseline for the rows of `data.val`, by name.
+    inner: SearchData, data: SearchData, contexts: Sequence[int], seed: int
+) -> dict[str, SimpleFit]:
+    """The baselines that learn, fitted on the training of `data`, by name.
 
-    Penalties, the number of trees and the half-life of weights are chosen by the log loss on the
-    latest part of the training, `inner.val`, as the transformers' epochs are; then all of the
-    training is fitted.
+    Penalties, the number of trees, the half-life of weights and the days of the window are chosen
+    by the log loss on the latest part of the training, `inner.val`, as the transformers' epochs
+    are; then all of the training is fitted.
 
     Args:
         inner: Training of `data`, cut in two.
-        data: Rows to be fitted, and rows to be judged on.
-        context_days: Days of the window that the linear model sees.
+        data: Rows to be fitted.
+        contexts: Numbers of days that the window of the linear model may have.
         seed: Seed of gradient boosting.
     """
-    fits = {
-        **base_rates(data),
+    windows = [(strength, days) for days in contexts for strength in WINDOW_STRENGTHS]
+    fits: dict[str, Callable[[], SimpleModel]] = {
         "volatility_logistic": lambda: _volatility(data),
-        "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, 1),
+        "ridge_logistic": lambda: _ridge(inner, data, [(one, 1) for one in TIER_STRENGTHS]),
         "gradient_boosting": lambda: _boosting(inner, data, seed, ("none",)),
         "fading_boosting": lambda: _boosting(inner, data, seed, HALF_LIVES),
-        "linear_window": lambda: _ridge(inner, data, WINDOW_STRENGTHS, context_days),
+        "linear_window": lambda: _ridge(inner, data, windows),
     }
     with threadpool_limits(limits=1):
-        return {name: _timed(fit) for name, fit in fits.items()}
+        return {name: SimpleFit(*_timed(fit)) for name, fit in fits.items()}
 
 
-def _timed(fit: Callable[[], np.ndarray]) -> Simple:
+def simple_logits(
+    fits: Mapping[str, SimpleFit], data: SearchData
+) -> dict[str, Float64[np.ndarray, " row"]]:
+    """The predictions of the base rates and of fitted baselines for the rows of `data.val`.
+
+    Args:
+        fits: Baselines that were fitted on the training of `data`.
+        data: Rows to be judged on.
+    """
+    rates = {name: rate() for name, rate in base_rates(data).items()}
+    return rates | {name: _logits(fit.model, data, data.val) for name, fit in fits.items()}
+
+
+def _timed(fit: Callable[[], Fit]) -> tuple[Fit, float]:
     begun = time.perf_counter()
-    return Simple(fit(), time.perf_counter() - begun)
+    return fit(), time.perf_counter() - begun
 
 
-def _volatility(data: SearchData) -> np.ndarray:
+def _logits(model: SimpleModel, data: SearchData, block: Block) -> np.ndarray:
+    return model.logits(data.features, block.end_rows)
+
+
+def _volatility(data: SearchData) -> LinearModel:
     column = [data.feature_names.index(VOLATILITY)]
-    model = LogisticRegression(C=1e3, max_iter=1000)
-    model.fit(_windows(data, data.train, 1)[:, column], data.train.y)
-    return _decided(model, _windows(data, data.val, 1)[:, column])
+    fitted = LogisticRegression(C=1e3, max_iter=1000)
+    fitted.fit(_last_days(data, data.train)[:, column], data.train.y)
+    coefficients = np.zeros(len(data.feature_names))
+    coefficients[column] = fitted.coef_[0]
+    return _linear(fitted, coefficients, 1)
+
+
+def _linear(fitted: LogisticRegression, coefficients: np.ndarray, context_days: int) -> LinearModel:
+    return LinearModel(
+        context_days=context_days,
+        n_values=len(coefficients),
+        intercept=fitted.intercept_.item(),
+        coefficients=tuple(coefficients.tolist()),
+    )
 
 
 def _ridge(
-    inner: SearchData, data: SearchData, strengths: tuple[float, ...], context_days: int
-) -> np.ndarray:
-    tried = _fit_ridges(inner, strengths, context_days)
-    losses = [float(log_losses(logits, inner.val.y).mean()) for logits in tried]
-    best = strengths[int(np.argmin(losses))]
-    return _fit_ridges(data, [best], context_days)[0]
+    inner: SearchData, data: SearchData, choices: Sequence[tuple[float, int]]
+) -> LinearModel:
+    """The model of the best strength and days of a window."""
+    losses = []
+    for strength, context_days in choices:
+        tried = _fit_ridge(inner, strength, context_days)
+        losses.append(log_losses(_logits(tried, inner, inner.val), inner.val.y).mean())
+    return _fit_ridge(data, *choices[int(np.argmin(losses))])
 
 
-def _fit_ridges(
-    data: SearchData, strengths: Sequence[float], context_days: int
-) -> list[np.ndarray]:
-    """The predictions of models of several strengths, fitted on the training, for `data.val`."""
+def _fit_ridge(data: SearchData, strength: float, context_days: int) -> LinearModel:
     n_values = len(data.train) * context_days * len(data.feature_names)
     # Neighbouring windows share all but a day: every n-th tells nearly as much as all of them.
     every = -(-n_values // MAX_WINDOW_VALUES)
-    windows, y = _windows(data, data.train, context_days, every), data.train.y[::every]
-    models = [
-        LogisticRegression(C=strength, max_iter=500).fit(windows, y) for strength in strengths
-    ]
-    parts = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 10_000))
-    rows = (_windows(data, data.val, context_days, part=part) for part in parts)
-    by_part = [[_decided(model, part_rows) for model in models] for part_rows in rows]
-    return [np.concatenate(logits) for logits in zip(*by_part, strict=True)]
+    windows = windows_of(data.features, data.train.end_rows[::every], context_days)
+    fitted = LogisticRegression(C=strength, max_iter=500).fit(windows, data.train.y[::every])
+    return _linear(fitted, fitted.coef_[0], context_days)
 
 
 def _boosting(
     inner: SearchData, data: SearchData, seed: int, half_lives: Sequence[HalfLife]
-) -> np.ndarray:
+) -> BoostedTrees:
     losses = {half_life: _losses_by_trees(inner, half_life, seed) for half_life in half_lives}
     half_life = min(half_lives, key=lambda own: losses[own].min())
-    model = boosted_trees(int(np.argmin(losses[half_life])) + 1, seed)
-    model.fit(_windows(data, data.train, 1), data.train.y, _weights(data.train, half_life))
-    return _decided(model, _windows(data, data.val, 1))
+    fitted = boosted_trees(int(np.argmin(losses[half_life])) + 1, seed)
+    fitted.fit(_last_days(data, data.train), data.train.y, _weights(data.train, half_life))
+    return BoostedTrees.of(fitted)
 
 
 def _losses_by_trees(inner: SearchData, half_life: HalfLife, seed: int) -> np.ndarray:
     """The log loss on the latest part of the training after each tree."""
     model = boosted_trees(MAX_TREES, seed)
-    model.fit(_windows(inner, inner.train, 1), inner.train.y, _weights(inner.train, half_life))
-    stages = model.staged_predict_proba(_windows(inner, inner.val, 1))
+    model.fit(_last_days(inner, inner.train), inner.train.y, _weights(inner.train, half_life))
+    stages = model.staged_predict_proba(_last_days(inner, inner.val))
     return np.array([log_losses(logit(p[:, 1]), inner.val.y).mean() for p in stages])
 
 
@@ -144,22 +169,10 @@ def _weights(block: Block, half_life: HalfLife) -> np.ndarray | None:
     return None if half_life == "none" else recency_weights(block.dates, half_life)
 
 
-def _windows(
-    data: SearchData,
-    block: Block,
-    context_days: int,
-    every: int = 1,
-    part: np.ndarray | None = None,
-) -> np.ndarray:
-    """float32[row, day x feature] of the block's windows: every n-th of them, or a part."""
-    ends = block.end_rows[::every] if part is None else block.end_rows[part]
-    rows = ends[:, None] + np.arange(1 - context_days, 1)
-    return data.features[rows].reshape(len(ends), -1)
-
-
-def _decided(model: Any, rows: np.ndarray) -> np.ndarray:
-    logits: np.ndarray = model.decision_function(rows).astype(np.float64)
-    return logits
+def _last_days(data: SearchData, block: Block) -> np.ndarray:
+    """float32[row, feature] of the last day of each window."""
+    features: np.ndarray = data.features[block.end_rows]
+    return features
 
 
 class FittedBaseline(NamedTuple):
@@ -245,11 +258,9 @@ def boosted_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
 
 
 def _scored(name: str, fit: Callable[[], np.ndarray], data: SearchData) -> FittedBaseline:
-    simple = _timed(fit)
-    baseline = Baseline(
-        name=name, metrics=_metrics(simple.logits, data), duration_s=simple.duration_s
-    )
-    return FittedBaseline(baseline, simple.logits)
+    logits, duration_s = _timed(fit)
+    baseline = Baseline(name=name, metrics=_metrics(logits, data), duration_s=duration_s)
+    return FittedBaseline(baseline, logits)
 
 
 def _fit(

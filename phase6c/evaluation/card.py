@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from phase6c.config import Values
-from phase6c.data.splits import CAL
-from phase6c.document.section import Cell, Section, Table, number, setting, text
+from phase6c.document.section import Section, Table, number, setting, text
+from phase6c.evaluation.blends import FIRST_PARTNER
+from phase6c.evaluation.card_lines import (
+    LEGEND,
+    PANEL_LEGEND,
+    columns,
+    gain_in_test,
+    gain_in_walk,
+    is_panel,
+    test_row,
+    walk_row,
+    walked,
+)
 from phase6c.evaluation.choice import CalScore, ModelChoice
-from phase6c.evaluation.entries import Entry, Figures, figures
+from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.evidence import Evidence
-from phase6c.evaluation.judgement import Gain, Judgement, gain, judge
-from phase6c.evaluation.outcomes import Truth
+from phase6c.evaluation.judgement import TRANSFORMER, Gain, Judgement, judge
 from phase6c.evaluation.parts import Compared, parts_tables, rates_sentences
+from phase6c.evaluation.questions import Questions, ask_added, ask_alone
 from phase6c.evaluation.race import BEHIND
 from phase6c.evaluation.tables import steps_table
 from phase6c.wording import times, words
-
-_FIGURES = (
-    *("model", "parameters", "log loss", "gain over best baseline", "skill", "AUC"),
-    *("log loss raw", "Brier", "intercept", "slope", "ECE", "AUC down", "AUC direction"),
-    *("average precision", "lift", "threshold", "precision", "recall", "base rate", "step AUC"),
-    *("tier", "horizon", "label", "tried", "seeds", "seconds"),
-)
-_LEGEND = (
-    "Skill: 1 - log loss / that of the training's base rate. AUC down: of the same probabilities "
-    "for falls as large; AUC direction: of rises against falls, rows with both or neither left "
-    "out. Lift: average precision / base rate. Step AUC: the least and the largest of a step. "
-    "Hindsight: the share of rises in the very rows that are judged."
-)
-
-
-_PANEL_FIGURES = ("AUC within day", "AUC per ticker", "rank IC", "rank IC t")
-_PANEL_LEGEND = (
-    "AUC within day and per ticker: the mean over the days, and over the tickers, that have both "
-    "classes. Rank IC: the mean over the days of Spearman's correlation of the logit with the rise "
-    "that the label is cut from; t: over its error, which allows for overlapping horizons."
-)
-
-
-def _is_panel(evidence: Evidence) -> bool:
-    return len(np.unique(evidence.test.tickers)) > 1
-
-
-def _columns(evidence: Evidence) -> tuple[str, ...]:
-    return (*_FIGURES, *_PANEL_FIGURES) if _is_panel(evidence) else _FIGURES
 
 
 @dataclass(frozen=True)
@@ -57,13 +39,15 @@ class Card:
     Attributes:
         name: Name of the evaluation.
         facts: Origin of the model.
-        judgement: Judgement on the test block.
+        questions: What the transformer is worth alone, and added to simple models.
+        judgement: Judgement of what is handed over, on the test block.
         walk_gain: Gain over the best baseline in the walk forward.
         sections: Sentences and tables.
     """
 
     name: str
     facts: tuple[tuple[str, str], ...]
+    questions: Questions
     judgement: Judgement
     walk_gain: Gain
     sections: tuple[Section, ...]
@@ -71,35 +55,47 @@ class Card:
 
 def make_card(evidence: Evidence) -> Card:
     """Judges the chosen model and puts down the choice that led to it."""
-    tests = {name: baseline.calibrated_test for name, baseline in evidence.baselines.items()}
-    judgement = judge(
-        evidence.chosen.calibrated_test,
-        tests,
-        evidence.best_baseline,
-        evidence.test,
-        evidence.draws,
+    alone = _judged(evidence.alone, evidence, TRANSFORMER)
+    blend = _judged(
+        evidence.blend, evidence, f"the blend of the transformer and {words(evidence.partner)}"
     )
-    walk_gain = _walk_gain(evidence.chosen, evidence)
+    over_rival = gain_in_test(evidence.blend, evidence, evidence.best_blend)
+    questions = Questions(
+        alone=ask_alone(alone),
+        added=ask_added(over_rival, blend.over_base_rates, evidence.partner),
+    )
+    judgement = blend if evidence.choice.blended else alone
+    walk_gain = gain_in_walk(evidence.chosen, evidence)
+    known = {evidence.alone.name: alone.over_best, evidence.blend.name: blend.over_best}
+    says = (questions.alone.sentence, questions.added.sentence, judgement.sentence)
     sections = (
-        _test_section(evidence, judgement),
+        _test_section(evidence, says, judgement, known),
         _walk_section(evidence, walk_gain),
         _choice_section(evidence),
     )
-    return Card(evidence.name, evidence.facts, judgement, walk_gain, sections)
+    return Card(evidence.name, evidence.facts, questions, judgement, walk_gain, sections)
 
 
-def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
+def _judged(entry: Entry, evidence: Evidence, what: str) -> Judgement:
+    tests = {name: baseline.calibrated_test for name, baseline in evidence.baselines.items()}
+    own, best = entry.calibrated_test, evidence.best_baseline
+    return judge(own, tests, best, evidence.test, evidence.draws, what)
+
+
+def _test_section(
+    evidence: Evidence, verdicts: Sequence[str], judgement: Judgement, known: Mapping[str, Gain]
+) -> Section:
     chosen, best = evidence.chosen, evidence.baselines[evidence.best_baseline]
-    entries = [chosen, *evidence.baselines.values()]
-    rows = tuple(_test_row(entry, evidence, judgement) for entry in entries)
-    table = Table(name="test", title="The test block", columns=_columns(evidence), rows=rows)
+    entries = [*_of_transformer(evidence), *evidence.baselines.values()]
+    rows = tuple(test_row(entry, evidence, known) for entry in entries)
+    table = Table(name="test", title="The test block", columns=columns(evidence), rows=rows)
     compared = Compared(
         chosen.calibrated_test, best.calibrated_test, best.name, evidence.test, evidence.draws
     )
     own_rates = evidence.baselines.get("ticker_base_rate")
     rates = None if own_rates is None else own_rates.calibrated_test
     says = [
-        judgement.sentence,
+        *verdicts,
         f"{len(evidence.test):,} rows of {len(np.unique(evidence.test.dates)):,} days with "
         f"{int(evidence.test.y.sum()):,} rises. It gains "
         + ", ".join(
@@ -107,14 +103,15 @@ def _test_section(evidence: Evidence, judgement: Judgement) -> Section:
             for gained in judgement.over_base_rates
         )
         + ".",
-        f"The best baseline, {words(best.name)}, was chosen on walk forward and cal; model, "
-        "calibrator and threshold were chosen before the test block was opened.",
+        f"The best baseline, {words(best.name)}, and the best of the baselines and of the "
+        f"blends of each two of them, {words(evidence.best_blend)}, were chosen on walk forward "
+        "and cal; model, calibrator and threshold were chosen before the test block was opened.",
         *_openings(evidence),
         *rates_sentences(compared, rates, evidence.data.label),
         "Intervals are of 95%, from the stationary bootstrap over dates, all tickers of a day "
         "together; a gain is the baseline's log loss less the model's, on the same rows.",
-        _LEGEND,
-        *([_PANEL_LEGEND] if _is_panel(evidence) else []),
+        LEGEND,
+        *([PANEL_LEGEND] if is_panel(evidence) else []),
     ]
     parts = parts_tables("test", compared)
     return Section(name="test", title="What it is worth", says=tuple(says), tables=(table, *parts))
@@ -150,13 +147,14 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
         )
     if any(why.startswith(BEHIND) for _, why in evidence.dropped.values()):
         says.append("Contenders dropped out by these very folds, which flatters those that stayed.")
-    entries = [evidence.chosen, *evidence.others, *evidence.baselines.values()]
+    known = {evidence.chosen.name: walk_gain}
+    entries = [*_of_transformer(evidence), *evidence.others, *evidence.baselines.values()]
     mark = " (selected on)" if selected else ""
     pooled = Table(
         name="walk_forward",
         title=f"All folds of the walk forward{mark}",
-        columns=_columns(evidence),
-        rows=tuple(_walk_row(entry, evidence, walk_gain) for entry in entries),
+        columns=columns(evidence),
+        rows=tuple(walk_row(entry, evidence, known) for entry in entries),
     )
     return Section(
         name="walk_forward",
@@ -166,8 +164,14 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
     )
 
 
+def _of_transformer(evidence: Evidence) -> list[Entry]:
+    """What is handed over, then the transformer's other form."""
+    alone, blend = evidence.alone, evidence.blend
+    return [blend, alone] if evidence.choice.blended else [alone, blend]
+
+
 def _walk_parts(evidence: Evidence) -> tuple[Table, ...]:
-    own, others, truth = _walked(evidence.chosen, evidence)
+    own, others, truth = walked(evidence.chosen, evidence)
     compared = Compared(own, others, evidence.best_baseline, truth, evidence.draws)
     return parts_tables("walk_forward", compared)
 
@@ -175,12 +179,17 @@ def _walk_parts(evidence: Evidence) -> tuple[Table, ...]:
 def _choice_section(evidence: Evidence) -> Section:
     choice = evidence.choice
     what = "an ensemble of its seeds" if choice.form == "ensemble" else "its first seed"
+    if choice.blended:
+        what += f" half-and-half with {words(evidence.partner)}"
     says = [
         "The cal block, which neither the search nor the walk forward has used, chose "
         f"{choice.candidate}, as {what}, with the calibrator {choice.kind}: log loss "
         f"{number(_first(choice).log_loss)}, a little too good as the least of what is compared "
         "below. Single is the mean of the seeds, each on its own; the first would be handed over.",
         _calibrator_text(evidence),
+        "Blended means half-and-half with a baseline, before any calibration: with "
+        f"{words(FIRST_PARTNER)} in the first step, then with the one that has the least log loss "
+        "in the steps before.",
     ]
     scores = Table(
         name="choice",
@@ -188,7 +197,9 @@ def _choice_section(evidence: Evidence) -> Section:
         columns=("model", "as", "calibrator", "log loss", "in the walk", "could be chosen"),
         rows=tuple(
             (
-                *(score.candidate, score.form, score.kind),
+                score.candidate,
+                f"{score.form}, blended" if score.blended else score.form,
+                score.kind,
                 *(score.log_loss, score.walk_log_loss, score.note or "yes"),
             )
             for score in choice.scores
@@ -248,98 +259,3 @@ def _race_table(evidence: Evidence) -> Table:
 
 def _settings(params: Values) -> str:
     return ", ".join(f"{name} {setting(value)}" for name, value in params.items())
-
-
-def _test_row(entry: Entry, evidence: Evidence, judgement: Judgement) -> tuple[Cell, ...]:
-    base = evidence.baselines["train_base_rate"]
-    assert entry.test is not None
-    assert base.test is not None
-    row_figures = figures(
-        entry.test,
-        entry.calibrated_test,
-        base.test,
-        entry.threshold,
-        evidence.test,
-        evidence.draws,
-    )
-    return _row(entry, evidence, row_figures, judgement.over_best, _test_gain)
-
-
-def _walk_row(entry: Entry, evidence: Evidence, walk_gain: Gain) -> tuple[Cell, ...]:
-    base = evidence.baselines["train_base_rate"]
-    walk = walk_of(entry.truth)
-    row_figures = figures(
-        entry.past[walk],
-        entry.forward[walk],
-        base.past[walk_of(base.truth)],
-        None,  # it was chosen on these very rows
-        entry.truth.take(walk),
-        evidence.draws,
-    )
-    return _row(entry, evidence, row_figures, walk_gain, _walk_gain)
-
-
-def _row(
-    entry: Entry,
-    evidence: Evidence,
-    row_figures: Figures,
-    of_chosen: Gain,
-    gain_of: Callable[[Entry, Evidence], Gain],
-) -> tuple[Cell, ...]:
-    """A line; the gain of the chosen model is known, and the best baseline has none over itself."""
-    over = None
-    if entry.name != evidence.best_baseline:
-        is_chosen = entry.name == evidence.chosen.name
-        over = (of_chosen if is_chosen else gain_of(entry, evidence)).log_loss
-    name = words(entry.name) if entry.name in evidence.baselines else entry.name
-    data = evidence.data
-    spread = row_figures.fold_auc
-    return (
-        *(name, entry.n_params, row_figures.log_loss, over, row_figures.skill, row_figures.auc),
-        *(
-            row_figures.log_loss_raw,
-            row_figures.brier,
-            row_figures.calibration_intercept,
-            row_figures.calibration_slope,
-        ),
-        *(
-            row_figures.ece,
-            row_figures.auc_down,
-            row_figures.auc_direction,
-            row_figures.average_precision,
-            row_figures.lift,
-        ),
-        *(row_figures.threshold, row_figures.precision, row_figures.recall, row_figures.base_rate),
-        f"{spread[0]:.3f} to {spread[1]:.3f}" if spread else None,
-        *(data.tier, f"{data.horizon_days} d", data.goal),
-        *(entry.n_tried, entry.n_seeds),
-        None if entry.seconds is None else round(entry.seconds),
-        *(_panel_figures(row_figures) if _is_panel(evidence) else ()),
-    )
-
-
-def _panel_figures(found: Figures) -> tuple[Cell, ...]:
-    return found.auc_within_day, found.auc_per_ticker, found.rank_ic, found.rank_ic_t
-
-
-def _test_gain(entry: Entry, evidence: Evidence) -> Gain:
-    best = evidence.baselines[evidence.best_baseline]
-    own, other = entry.calibrated_test, best.calibrated_test
-    return gain(own, other, best.name, evidence.test, evidence.draws)
-
-
-def _walk_gain(entry: Entry, evidence: Evidence) -> Gain:
-    own, others, truth = _walked(entry, evidence)
-    return gain(own, others, evidence.best_baseline, truth, evidence.draws)
-
-
-def _walked(entry: Entry, evidence: Evidence) -> tuple[np.ndarray, np.ndarray, Truth]:
-    """The walk forward without cal: logits of a line and of the best baseline, and the rows."""
-    best = evidence.baselines[evidence.best_baseline]
-    own, others = (line.forward[walk_of(line.truth)] for line in (entry, best))
-    return own, others, best.truth.take(walk_of(best.truth))
-
-
-def walk_of(truth: Truth) -> np.ndarray:
-    """bool[row] of the past: the walk forward without cal."""
-    return ~truth.of([CAL])

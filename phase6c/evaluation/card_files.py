@@ -64,6 +64,7 @@ def document(card: Card, evidence: Evidence) -> Values:
         "schema": "phase6c.card/1",
         "name": card.name,
         **dict(card.facts),
+        "questions": card.questions.model_dump(mode="json"),
         "sentence": card.judgement.sentence,
         "judgement": card.judgement.model_dump(mode="json"),
         "walk_forward_gain": card.walk_gain.model_dump(mode="json"),
@@ -82,7 +83,10 @@ def document(card: Card, evidence: Evidence) -> Values:
 
 def markdown(card: Card) -> str:
     """The card as Markdown."""
-    lines = [f"# {card.name}", "", f"**{card.judgement.sentence}**", ""]
+    asked = card.questions
+    lines = [f"# {card.name}", ""]
+    for sentence in (asked.alone.sentence, asked.added.sentence, card.judgement.sentence):
+        lines += [f"**{sentence}**", ""]
     lines += [f"- {name}: {value}" for name, value in card.facts]
     for section in card.sections:
         lines += ["", f"## {section.title}", "", *(f"- {sentence}" for sentence in section.says)]

@@ -206,4 +206,4 @@ def _fold_auc(logits: np.ndarray, truth: Truth) -> tuple[float, float] | None:
 
 def step_masks(truth: Truth) -> Sequence[Bool[np.ndarray, " row"]]:
     """The rows of each step, in order of time."""
-    return [truth.steps == step for step in dict.fromkeys(truth.steps)]
+    return [truth.steps == step for step in truth.step_names]

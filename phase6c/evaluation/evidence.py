@@ -42,11 +42,14 @@ class Evidence:
         contenders: Configurations that were compared.
         dropped: For contenders that got no more trainings, after how many seeds and why.
         choice: Choice of the cal block.
-        chosen: Model that was chosen, with its test predictions.
+        alone: Configuration that was chosen, by itself, with its test predictions.
+        blend: Its half-and-half blend with a baseline, with its test predictions.
+        partner: Name of the baseline in the blend.
         others: Other contenders, walk forward and cal only.
         baselines: Baselines on the same rows, with their test predictions; the model's own shortcut
-            is among them.
+            and the best blend are among them.
         best_baseline: Baseline to beat, chosen on the past.
+        best_blend: Best of the baselines and of the blends of each two of them, chosen on the past.
         past: Rows of walk forward and cal.
         test: Rows of the test block.
         opening: Opening of the test block for this card.
@@ -61,7 +64,9 @@ class Evidence:
     contenders: tuple[Contender, ...]
     dropped: Mapping[str, tuple[int, str]]
     choice: ModelChoice
-    chosen: Entry
+    alone: Entry
+    blend: Entry
+    partner: str
     others: tuple[Entry, ...]
     baselines: Mapping[str, Entry]
     past: Truth
@@ -70,3 +75,9 @@ class Evidence:
     openings_before: tuple[Opening, ...]
     draws: Draws
     best_baseline: str
+    best_blend: str
+
+    @property
+    def chosen(self) -> Entry:
+        """What is handed over: the model alone, or its blend."""
+        return self.blend if self.choice.blended else self.alone

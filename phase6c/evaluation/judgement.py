@@ -21,6 +21,8 @@ from phase6c.wording import words
 # The share of rises in the very rows that are judged.
 HINDSIGHT = "hindsight_base_rate"
 
+TRANSFORMER = "the transformer"
+
 
 class Gain(Record):
     """The gain of a model over a rival on the same rows.
@@ -86,6 +88,7 @@ def judge(
     best: str,
     truth: Truth,
     draws: Draws,
+    what: str = TRANSFORMER,
 ) -> Judgement:
     """Judges a model on rows that nobody chose by.
 
@@ -104,6 +107,7 @@ def judge(
         best: Name of the baseline to beat, chosen elsewhere.
         truth: Labels of the same rows.
         draws: Resampling of the intervals.
+        what: Name of the model in the sentence.
     """
     rates = {name: baselines[name] for name in BASE_RATES if name in baselines}
     rates[HINDSIGHT] = logit(np.full(len(truth), truth.y.mean()))
@@ -117,7 +121,7 @@ def judge(
         over_best=over_best,
         has_skill=has_skill,
         wins=wins,
-        sentence=_sentence(base_rates, over_best, has_skill, wins),
+        sentence=_sentence(what, base_rates, over_best, wins),
     )
 
 
@@ -149,22 +153,22 @@ def gain(
     return Gain(over=name, log_loss=log_loss, auc=auc[0] if auc else None)
 
 
-def _sentence(base_rates: tuple[Gain, ...], over_best: Gain, has_skill: bool, wins: bool) -> str:
-    if not has_skill:
+def _sentence(what: str, base_rates: tuple[Gain, ...], over_best: Gain, wins: bool) -> str:
+    if not all(gained.is_shown for gained in base_rates):
         least = min(base_rates, key=lambda gained: gained.log_loss.low)
         return (
-            "No: as far as these rows show, the transformer is no better than the base rate: "
-            f"against the {words(least.over)}, {_difference(least.log_loss)}."
+            f"No: as far as these rows show, {what} is no better than the base rate: "
+            f"against the {words(least.over)}, {difference(least.log_loss)}."
         )
-    against = f"the best baseline, {words(over_best.over)}: {_difference(over_best.log_loss)}"
+    against = f"the best baseline, {words(over_best.over)}: {difference(over_best.log_loss)}"
     if wins:
-        return f"Yes: the transformer beats {against}."
+        return f"Yes: {what} beats {against}."
     if over_best.is_loss:
-        return f"No: the transformer is worse than {against}."
-    return f"No: the transformer is not shown to beat {against}."
+        return f"No: {what} is worse than {against}."
+    return f"No: {what} is not shown to beat {against}."
 
 
-def _difference(gained: Estimate) -> str:
+def difference(gained: Estimate) -> str:
     """A gain in words, so that no sign has to be remembered."""
     value, low, high = gained.value, gained.low, gained.high
     if value >= 0:

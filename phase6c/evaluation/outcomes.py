@@ -48,6 +48,12 @@ class Truth:
         """The days of the rows, which are the units of every interval."""
         return Days.of(self.dates)
 
+    @cached_property
+    def step_names(self) -> tuple[str, ...]:
+        """The steps in order of time."""
+        # As a list: a dictionary is slow to take the texts of an array.
+        return tuple(dict.fromkeys(self.steps.tolist()))
+
     def of(self, steps: Sequence[str]) -> Bool[np.ndarray, " row"]:
         """Whether each row was predicted in one of these steps."""
         return np.isin(self.steps, steps)
@@ -73,11 +79,13 @@ class CandidatePredictions:
         name: Name in tables.
         logits: Logits of all seeds that it was trained with.
         may_win: Whether it may be chosen; a reference is shown only.
+        partner: Logits of the simple model that it is blended with; None without a blend.
     """
 
     name: str
     logits: Float64[np.ndarray, "seed row"]
     may_win: bool = True
+    partner: Float64[np.ndarray, " row"] | None = None
 
     @property
     def ensemble(self) -> Float64[np.ndarray, " row"]:
@@ -128,10 +136,9 @@ def calibrated_forward(
         truth: Labels of the same rows.
     """
     calibrated = np.array(logits, dtype=np.float64)
-    steps = dict.fromkeys(truth.steps)  # in order of time
     # Forward in time: a calibrator must not know the rates of the steps that it is applied to.
     seen = np.zeros(len(truth), dtype=bool)
-    for step in steps:
+    for step in truth.step_names:
         own = truth.steps == step
         if len(np.unique(truth.y[seen])) == 2:
             fitted = Calibrator.fit(kind, logits[seen], truth.y[seen])

@@ -1,4 +1,4 @@
-"""The files of a model that is handed over: its description, scaler, calibrator and weights."""
+"""The files of a model that is handed over: description, scaler, calibrator, weights and blend."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from phase6c.data.scaling import bin_edges
 from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError
 from phase6c.statistics.calibrators import Calibrator
+from phase6c.statistics.simple_models import AnySimpleModel
 from phase6c.storage.files import write_json, write_whole
 from phase6c.study.trial_folder import CHECKSUMS_FILE, sha256_of
-from phase6c.wording import counted
+from phase6c.wording import counted, words
 
 CONFIG_FILE, SCALER_FILE, CALIBRATOR_FILE = "config.json", "scaler.json", "calibrator.json"
+BLEND_FILE = "blend.json"
 SINGLE_WEIGHTS_FILE = "model.safetensors"
 
 
@@ -38,6 +40,8 @@ class ModelInfo(Record):
         evaluation_id: Evaluation that chose the model.
         code_version: Version of the code that made the model.
         feature_code_digest: Digest of the code that computed the features.
+        blended_with: Baseline whose logit is averaged with the model's before they are calibrated,
+            half and half; null for the model alone.
     """
 
     # An underscore, since `schema` is a method of pydantic's models; files have the alias.
@@ -54,6 +58,7 @@ class ModelInfo(Record):
     evaluation_id: str
     code_version: str
     feature_code_digest: str
+    blended_with: str | None = None
 
     def __repr__(self) -> str:
         return f"ModelInfo({self.text})"
@@ -62,10 +67,11 @@ class ModelInfo(Record):
     def text(self) -> str:
         """The model in a few words."""
         n_seeds, n_features = len(self.seeds), len(self.feature_names)
+        blend = "" if self.blended_with is None else f" with {words(self.blended_with)}"
         return (
             f"{self.trial.data.target}, {counted(n_seeds, 'seed')} of "
-            f"{counted(self.n_params, 'parameter')}, {counted(n_features, 'feature')}, fitted "
-            f"through {self.fitted_through}"
+            f"{counted(self.n_params, 'parameter')}{blend}, {counted(n_features, 'feature')}, "
+            f"fitted through {self.fitted_through}"
         )
 
 
@@ -105,6 +111,18 @@ class StoredScaler(Record):
         )
 
 
+class StoredBlend(Record):
+    """The simple model that the transformer is blended with, as JSON.
+
+    Attributes:
+        model: Coefficients or trees, for features that are scaled as the transformer's are.
+    """
+
+    # An underscore, since `schema` is a method of pydantic's models; files have the alias.
+    schema_: Literal["phase6c.blend/1"] = Field(default="phase6c.blend/1", alias="schema")
+    model: AnySimpleModel
+
+
 def weights_file(seed: int, n_seeds: int) -> str:
     """The name of the file with a training's weights."""
     return SINGLE_WEIGHTS_FILE if n_seeds == 1 else f"model_{seed}.safetensors"
@@ -116,6 +134,7 @@ def write_model(
     scaler: StoredScaler,
     calibrator: Calibrator,
     weights: Mapping[int, bytes],
+    blend: StoredBlend | None = None,
 ) -> None:
     """Writes a model; its checksums, without which it is not whole, come last.
 
@@ -123,6 +142,7 @@ def write_model(
         folder: Existing folder of the model.
         info, scaler, calibrator: Records of the model, see their classes.
         weights: Weights of each training in the safetensors format, by seed.
+        blend: Simple model that `info` says it is blended with.
 
     Raises:
         StorageError: A file cannot be written.
@@ -133,6 +153,9 @@ def write_model(
         write_whole(folder / name, content)
     write_json(folder / SCALER_FILE, scaler.model_dump(mode="json"))
     write_whole(folder / CALIBRATOR_FILE, calibrator.to_json())
+    if blend is not None:
+        write_json(folder / BLEND_FILE, blend.model_dump(mode="json", by_alias=True))
+        files.append(BLEND_FILE)
     write_json(folder / CONFIG_FILE, info.model_dump(mode="json", by_alias=True))
     files += [SCALER_FILE, CALIBRATOR_FILE, CONFIG_FILE]
     write_json(folder / CHECKSUMS_FILE, {name: sha256_of(folder / name) for name in files})

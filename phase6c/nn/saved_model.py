@@ -1,4 +1,4 @@
-"""A model as it is handed over: weights, scaler and calibrator in a folder, without any code."""
+"""A model as it is handed over: numbers in a folder, without any code."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ from phase6c.nn.checkpoint import are_finite
 from phase6c.nn.device import pick_device
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.model_folder import (
+    BLEND_FILE,
     CALIBRATOR_FILE,
     CONFIG_FILE,
     SCALER_FILE,
     ModelInfo,
+    StoredBlend,
     StoredScaler,
     check_whole,
     damaged,
@@ -40,8 +42,9 @@ from phase6c.nn.model_folder import (
 from phase6c.nn.predict import predict_logits
 from phase6c.notebook import as_html, as_rows
 from phase6c.statistics.calibrators import Calibrator
-from phase6c.statistics.logits import ensemble, sigmoid
-from phase6c.wording import counted, listed
+from phase6c.statistics.logits import ensemble, halved, sigmoid
+from phase6c.statistics.simple_models import SimpleModel
+from phase6c.wording import counted, listed, words
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +63,14 @@ class Predictions:
         tickers: Ticker of each window.
         logits: Logits of each seed, not calibrated.
         shortcut: Logits of shortcut and bias alone; None without a shortcut.
+        partner: Logits of the simple model that it is blended with; None without a blend.
     """
 
     dates: Shaped[np.ndarray, " row"]
     tickers: Shaped[np.ndarray, " row"]
     logits: Float64[np.ndarray, "seed row"]
     shortcut: Float64[np.ndarray, "seed row"] | None
+    partner: Float64[np.ndarray, " row"] | None
 
     def __repr__(self) -> str:
         n_seeds, n_rows = self.logits.shape
@@ -77,7 +82,7 @@ class Model:
 
     Attributes:
         info: Description of the model.
-        calibrator: Map from the ensemble's logit to the calibrated logit.
+        calibrator: Map from the ensemble's logit, or its blend's, to the calibrated logit.
     """
 
     def __init__(
@@ -86,10 +91,12 @@ class Model:
         scaler: StoredScaler,
         calibrator: Calibrator,
         weights: Sequence[Mapping[str, Tensor]],
+        partner: SimpleModel | None = None,
     ) -> None:
         self.info = info
         self.calibrator = calibrator
         self._scaler = scaler
+        self._partner = partner
         self._device = pick_device()
         # The seeds are lanes of a single model, which read the same windows.
         with self._device:
@@ -116,6 +123,7 @@ class Model:
             "fitted through": info.fitted_through,
             "seeds": info.seeds,
             "parameters of each seed": info.n_params,
+            "blended with": words(info.blended_with or "nothing"),
             "calibrator": f"{self.calibrator.kind}: {self.calibrator.formula}",
             "threshold": info.threshold,
             "code": info.code_version,
@@ -132,7 +140,8 @@ class Model:
         """The number of bars that a ticker needs for a prediction of its last bar."""
         # The first `lookback` bars have no features yet, and a window begins after them.
         lookback = max(feature.lookback_days for feature in self._features)
-        return lookback + self.info.trial.model.context_days
+        own = self.info.trial.model.context_days
+        return lookback + max(own, self._partner.context_days if self._partner else 0)
 
     def predict(self, bars: Bars | str | Path) -> pd.DataFrame:
         """Calibrated probabilities of a rise after each day that has enough bars before it.
@@ -148,12 +157,15 @@ class Model:
                 unknown ticker where the model scales each ticker on its own.
         """
         predicted = self.predictions(bars if isinstance(bars, Bars) else load_bars(bars))
-        p = sigmoid(self.calibrator.apply(ensemble(predicted.logits)))
+        logits = ensemble(predicted.logits)
+        if predicted.partner is not None:
+            logits = halved(logits, predicted.partner)
+        p = sigmoid(self.calibrator.apply(logits))
         dates = predicted.dates.astype("datetime64[s]")
         return pd.DataFrame({"date": dates, "ticker": predicted.tickers, "p": p})
 
     def predictions(self, bars: Bars) -> Predictions:
-        """The logits of each seed before average and calibration; see `predict`."""
+        """The logits of each seed before average, blend and calibration; see `predict`."""
         frames = ticker_frames(bars)
         self._check_bars(bars, frames)
         lengths = np.array([len(frame) for frame in frames.values()])
@@ -175,6 +187,7 @@ class Model:
             tickers=tickers[ends],
             logits=_float64(logits),
             shortcut=None if shortcut is None else _float64(shortcut),
+            partner=None if self._partner is None else self._partner.logits(panel, ends),
         )
 
     @property
@@ -284,9 +297,10 @@ def load_model(folder: str | Path) -> Model:
             folder,
             info.code_version,
         )
+    partner = None if info.blended_with is None else _partner(info, folder / BLEND_FILE)
     paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
     try:
-        return Model(info, scaler, calibrator, [_weights(path) for path in paths])
+        return Model(info, scaler, calibrator, [_weights(path) for path in paths], partner)
     except (ValueError, RuntimeError) as error:  # names or shapes of other weights
         raise damaged(folder / paths[0].name, str(error)) from error
 
@@ -305,6 +319,13 @@ def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None
     bins = info.trial.model.bins
     if [len(row) for row in scaler.edges] != ([bins + 1] * len(info.feature_names) if bins else []):
         raise damaged(folder / SCALER_FILE, "edges of other bins than the model's")
+
+
+def _partner(info: ModelInfo, path: Path) -> SimpleModel:
+    partner = _record(StoredBlend, path).model
+    if partner.n_values != partner.context_days * len(info.feature_names):
+        raise damaged(path, "a simple model of other features than the model's")
+    return partner
 
 
 def _weights(path: Path) -> dict[str, Tensor]:

@@ -182,3 +182,11 @@ def ensemble(logits: Float[np.ndarray, "model row"]) -> Float64[np.ndarray, " ro
     if len(logits) == 1:
         return np.asarray(logits[0], dtype=np.float64)
     return logit(sigmoid(np.asarray(logits, dtype=np.float64)).mean(axis=0))
+
+
+def halved(
+    one: Float64[np.ndarray, "*model row"], other: Float64[np.ndarray, " row"]
+) -> Float64[np.ndarray, "*model row"]:
+    """The half-and-half mean of logits."""
+    mean: np.ndarray = (one + other) / 2
+    return mean

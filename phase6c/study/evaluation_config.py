@@ -69,9 +69,12 @@ class EvaluationConfig(Record):
         n_seeds: Largest number of trainings of a contender in a step.
         n_folds: Number of folds in the walk forward.
         calibration: Kind of calibrator, or `auto`.
+        blends: Whether a blend with a simple model may be chosen; not in evaluations that began
+            before blends could be.
     """
 
     contenders: tuple[Contender, ...] = Field(min_length=1)
     n_seeds: int = Field(ge=1)
     n_folds: int = Field(ge=5)
     calibration: CalibrationKind = "auto"
+    blends: bool = False

@@ -144,7 +144,7 @@ def interrupted(folder: Path, number: signal.Signals, after: str, *options: obje
 
 
 def test_signals_end_it_with_their_code_and_the_command_that_goes_on(folder):
-    """The second comes where Ray has gone and the baselines are fitted."""
+    """The second comes while the baselines are fitted, between two stages of trainings."""
     assert "--resume" in interrupted(folder, signal.SIGINT, "complete at epoch")
     assert "--resume" in interrupted(folder, signal.SIGTERM, "baselines", "--resume")
     done = run_command(folder, "evaluate", STUDY, *CUT, "--resume")

@@ -17,6 +17,7 @@ from phase6c.evaluation.baselines import (
     boosted_trees,
     fit_baselines,
     fit_simple,
+    simple_logits,
     write_predictions,
 )
 from phase6c.records import Baseline
@@ -82,8 +83,13 @@ def walk() -> Walk:
 
 
 @pytest.fixture(scope="module")
-def step(walk):
-    return fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)
+def fits(walk):
+    return fit_simple(walk.inner("cal"), walk.outer("cal"), [8], 0)
+
+
+@pytest.fixture(scope="module")
+def step(walk, fits):
+    return simple_logits(fits, walk.outer("cal"))
 
 
 def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step):
@@ -92,17 +98,17 @@ def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step)
         *("volatility_logistic", "ridge_logistic", "gradient_boosting", "fading_boosting"),
         "linear_window",
     }
-    for one in step.values():
-        assert one.logits.shape == (len(walk.outer("cal").val),)
-        assert np.isfinite(one.logits).all()
+    for logits in step.values():
+        assert logits.shape == (len(walk.outer("cal").val),)
+        assert np.isfinite(logits).all()
 
 
 def test_baselines_that_learn_beat_the_base_rate_on_sp500(walk, step):
     y = walk.outer("cal").val.y
-    base = log_losses(step["train_base_rate"].logits, y).mean()
+    base = log_losses(step["train_base_rate"], y).mean()
     for name in step.keys() - set(BASE_RATES):
-        assert log_losses(step[name].logits, y).mean() < base, name
-        assert roc_auc_score(y, step[name].logits) > 0.65, name
+        assert log_losses(step[name], y).mean() < base, name
+        assert roc_auc_score(y, step[name]) > 0.65, name
 
 
 def test_weighted_trees_cut_values_where_scikit_learn_does():
@@ -118,13 +124,37 @@ def test_weighted_trees_cut_values_where_scikit_learn_does():
     np.testing.assert_allclose(*ranks, atol=4e-3)
 
 
-def test_what_a_step_is_judged_on_is_not_learnt_from(walk, step):
-    """Other labels in the block that follows change nothing but the base rate of the last year."""
+def test_what_a_step_is_judged_on_is_not_learnt_from(walk, fits, step):
+    """They are fitted alike without it; its labels change nothing but the last year's base rate."""
     data = walk.outer("cal")
+    without = walk.history.fitted_on(walk.steps["cal"].fold.train, data.val.dates[0])
+    again = fit_simple(walk.inner("cal"), without, [8], 0)
+    for name, fit in fits.items():
+        assert again[name].model == fit.model, name
     other = dataclasses.replace(data, val=dataclasses.replace(data.val, y=1 - data.val.y))
-    again = fit_simple(walk.inner("cal"), other, 8, 0)
+    logits = simple_logits(fits, other)
     for name in step.keys() - {"trailing_base_rate"}:
-        np.testing.assert_array_equal(again[name].logits, step[name].logits, err_msg=name)
+        np.testing.assert_array_equal(logits[name], step[name], err_msg=name)
+
+
+def test_the_window_is_chosen_on_the_latest_past(walk, monkeypatch):
+    """Rises that hang on a feature of five days before take a window of more than a day."""
+    for name, value in (
+        ("MAX_TREES", 2),
+        ("TIER_STRENGTHS", (1e-3,)),
+        ("WINDOW_STRENGTHS", (1e-3,)),
+    ):
+        monkeypatch.setattr(f"phase6c.evaluation.baselines.{name}", value)
+
+    def late(data):
+        def rises(block):
+            y = data.features[block.end_rows - 5, 0] > 0
+            return dataclasses.replace(block, y=y.astype(np.float32))
+
+        return dataclasses.replace(data, train=rises(data.train), val=rises(data.val))
+
+    fits = fit_simple(late(walk.inner("cal")), late(walk.outer("cal")), [1, 8], 0)
+    assert fits["linear_window"].model.context_days == 8
 
 
 def test_the_trailing_base_rate_counts_what_was_known_on_the_day(walk):
@@ -140,8 +170,9 @@ def test_the_trailing_base_rate_counts_what_was_known_on_the_day(walk):
 
 def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
     monkeypatch.setattr("phase6c.evaluation.baselines.MAX_WINDOW_VALUES", 20_000)
-    logits = fit_simple(walk.inner("cal"), walk.outer("cal"), 8, 0)["linear_window"].logits
-    assert np.isfinite(logits).all()
+    data = walk.outer("cal")
+    fits = fit_simple(walk.inner("cal"), data, [8], 0)
+    assert np.isfinite(simple_logits(fits, data)["linear_window"]).all()
 
 
 def test_of_a_large_panel_a_part_is_fitted_and_told(data, fitted, monkeypatch, caplog):

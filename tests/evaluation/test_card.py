@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from phase6c.config import DataConfig
+from phase6c.evaluation.blends import simple_blends
 from phase6c.evaluation.card import make_card
 from phase6c.evaluation.card_files import (
     document,
@@ -24,7 +25,7 @@ from phase6c.evaluation.evaluated import Evaluated
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.openings import Opening
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws
-from phase6c.statistics.logits import log_losses, sigmoid
+from phase6c.statistics.logits import halved, log_losses, sigmoid
 from phase6c.study.evaluation_config import Contender
 
 DRAWS = Draws(horizon_days=1, n=200)
@@ -66,15 +67,11 @@ def opening(identity: str, at: datetime) -> Opening:
 def make_evidence(make_world):
     """Evidence for a model that is off by some noise, against a baseline that is off by .9."""
 
-    def make(noise: float) -> Evidence:
+    def make(noise: float, blended: bool = False) -> Evidence:
         world = make_world(3, steps=(*FOLDS, "cal", "test"), n_rows=N_TEST)
         tested = world.truth.of(["test"])
         past, test = world.truth.take(~tested), world.truth.take(tested)
         ours = world.seeds(2, noise, shift=0.8)
-        candidate = CandidatePredictions("trial 3", ours[:, ~tested])
-        choice = choose([candidate], past)
-        own_past, own_test = (form_logits(ours[:, rows], choice.form) for rows in (~tested, tested))
-        chosen = Entry("trial 3", own_past, past, choice.kind, n_params=50_000)
         base = np.full(len(world.truth), -1.2)
         others = {
             "train_base_rate": base,
@@ -82,6 +79,19 @@ def make_evidence(make_world):
             "ridge_logistic": world.seeds(1, 0.9)[0],
             "gradient_boosting": world.seeds(1, 1.2)[0],
         }
+        partner = others["ridge_logistic"]
+        candidate = CandidatePredictions("trial 3", ours[:, ~tested], partner=partner[~tested])
+        choice = choose([candidate], past)
+        choice = choice.model_copy(update={"blended": blended})
+        own_past, own_test = (form_logits(ours[:, rows], choice.form) for rows in (~tested, tested))
+        alone = Entry("trial 3", own_past, past, choice.kind_of(blended=False), n_params=50_000)
+        blend = Entry(
+            "trial 3 with ridge logistic",
+            halved(own_past, partner[~tested]),
+            past,
+            choice.kind_of(blended=True),
+        )
+        others |= simple_blends(others)
         baselines = {
             name: baseline_entry(name, one[~tested], past, "auto", 1.0).with_test(one[tested])
             for name, one in others.items()
@@ -98,10 +108,13 @@ def make_evidence(make_world):
             contenders=(contender("trial 3"), contender("far")),
             dropped={"far": (2, "behind the leader")},
             choice=choice,
-            chosen=chosen.with_test(own_test),
+            alone=alone.with_test(own_test),
+            blend=blend.with_test(halved(own_test, partner[tested])),
+            partner="ridge_logistic",
             others=(),
             baselines=baselines,
             best_baseline="ridge_logistic",
+            best_blend="gradient_boosting_and_ridge_logistic",
             past=past,
             test=test,
             opening=opening("this", datetime(2026, 11, 23, tzinfo=UTC)),
@@ -115,6 +128,39 @@ def make_evidence(make_world):
 def test_it_says_yes_where_the_model_wins_and_no_where_it_does_not(make_evidence):
     assert make_card(make_evidence(0.0)).judgement.sentence.startswith("Yes")
     assert make_card(make_evidence(1.5)).judgement.sentence.startswith("No")
+
+
+def test_its_first_lines_answer_both_questions(make_evidence):
+    for noise, answer in ((0.5, "yes"), (1.3, "cannot be told")):
+        evidence = make_evidence(noise)
+        card = make_card(evidence)
+        alone, added = card.questions.alone, card.questions.added
+        assert (alone.answer, added.answer) == (answer, answer)
+        assert (alone.rival, added.rival) == (evidence.best_baseline, evidence.best_blend)
+        lines = [line for line in markdown(card).splitlines() if line]
+        assert lines[1:4] == [
+            *(f"**{asked.sentence}**" for asked in (alone, added)),
+            f"**{card.judgement.sentence}**",
+        ]
+        assert card.sections[0].says[:2] == (alone.sentence, added.sentence)
+        stored = document(card, evidence)["questions"]["added"]
+        assert stored["gain"] == added.gain
+        assert stored["interval"] == [*added.interval]
+
+
+def test_the_verdict_is_of_what_is_handed_over(make_evidence):
+    evidence = make_evidence(0.5, blended=True)
+    card = make_card(evidence)
+    assert card.judgement.sentence.startswith(
+        "Yes: the blend of the transformer and ridge logistic beats the best baseline"
+    )
+    assert [row[0] for row in card.sections[0].tables[0].rows[:2]] == [
+        *("trial 3 with ridge logistic", "trial 3")
+    ]
+    chosen = evidence.blend
+    assert predictions(evidence)["logit"].iloc[-1] == chosen.test[-1]
+    assert "half-and-half with ridge logistic" in card.sections[2].says[0]
+    assert evidence.chosen.threshold == document(card, evidence)["threshold"]
 
 
 def test_folds_that_the_search_has_chosen_on_are_marked(make_evidence):
@@ -141,7 +187,8 @@ def test_several_tickers_are_told_apart(make_evidence):
             alone,
             past=past,
             test=replace(alone.test, tickers=tickers),
-            chosen=replace(alone.chosen, truth=past),
+            alone=replace(alone.alone, truth=past),
+            blend=replace(alone.blend, truth=past),
             baselines=baselines,
         )
     )
@@ -173,7 +220,8 @@ def test_all_baselines_and_calibrators_are_in_it(make_evidence):
     evidence = make_evidence(0.3)
     test, _, choice = make_card(evidence).sections
     names = [row[0] for row in test.tables[0].rows]
-    assert names == ["trial 3", *(name.replace("_", " ") for name in evidence.baselines)]
+    of_transformer = ["trial 3", "trial 3 with ridge logistic"]
+    assert names == [*of_transformer, *(name.replace("_", " ") for name in evidence.baselines)]
     kinds = {row[2] for row in choice.tables[1].rows}
     assert kinds == {"none", "intercept", "temperature", "platt", "isotonic"}
     assert any("fewer than 1,000" in row[5] for row in choice.tables[1].rows)
@@ -197,9 +245,9 @@ def test_it_tells_its_calibrator_and_how_much_it_rests_on(make_evidence):
     test, _, choice = make_card(evidence).sections
     fitted = evidence.chosen.calibrator
     assert f"{fitted.intercept:.4f} + {fitted.slope:.4f} x logit" in choice.says[1]
-    assert f"700 rows of 700 days with {evidence.test.y.sum()} rises" in test.says[1]
-    assert test.says[1].endswith("over the hindsight base rate.")
-    plain = replace(evidence, chosen=replace(evidence.chosen, kind="none"))
+    assert f"700 rows of 700 days with {evidence.test.y.sum()} rises" in test.says[3]
+    assert test.says[3].endswith("over the hindsight base rate.")
+    plain = replace(evidence, alone=replace(evidence.alone, kind="none"))
     assert "No calibrator is applied." in make_card(plain).sections[2].says
 
 
@@ -253,5 +301,5 @@ def test_an_evaluation_is_handed_back_in_a_line_and_with_its_main_table(make_evi
         assert repr(evaluated).endswith("], outputs/models/best)")
         page = evaluated._repr_html_()
         assert card.judgement.sentence in page
-        assert page.count("<tr>") == 2 + len(evidence.baselines)
+        assert page.count("<tr>") == 3 + len(evidence.baselines)
         assert "<th>skill</th>" in page

@@ -12,9 +12,11 @@ import torch
 
 from phase6c.data.bars import Bars, load_bars
 from phase6c.errors import DataError, FolderError, StorageError
+from phase6c.evaluation.baselines import boosted_trees
 from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
 from phase6c.statistics.logits import ensemble, sigmoid
+from phase6c.statistics.simple_models import BoostedTrees, LinearModel
 from phase6c.study.trial_folder import write_checksums
 
 from ..support.models import CALIBRATOR, make_model
@@ -66,6 +68,70 @@ def test_a_model_of_all_parts_says_what_its_training_said(sp500, tmp_path):
     rewrite(tmp_path / "scaler.json", edges=stored["edges"][1:])
     with pytest.raises(StorageError, match="other bins"):
         load_model(tmp_path)
+
+
+def boosted(data):
+    windows = data.features[data.train.end_rows]
+    return BoostedTrees.of(boosted_trees(20, 0).fit(windows, data.train.y))
+
+
+def test_a_blend_says_what_its_training_and_scikit_learn_said(sp500, tmp_path):
+    data, trainer = make_model(tmp_path, sp500, partner=boosted)
+    windows = data.features[data.train.end_rows]
+    trees = boosted_trees(20, 0).fit(windows, data.train.y)
+    model = load_model(tmp_path)
+    assert "with gradient boosting" in repr(model)
+    assert "<td>blended with</td><td>gradient boosting</td>" in model._repr_html_()
+    predicted = model.predictions(sp500)
+    said = trees.decision_function(data.features[data.val.end_rows])
+    rows = np.searchsorted(predicted.dates, data.val.dates)
+    np.testing.assert_allclose(predicted.partner[rows], said, rtol=0, atol=1e-12)
+    expected = sigmoid(CALIBRATOR.apply((ensemble(trainer.val_logits()) + said) / 2))
+    found = model.predict(sp500)["p"].to_numpy()[rows]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_partner_with_a_longer_window_needs_more_bars(sp500, tmp_path):
+    def of_ten_days(data):
+        n_values = 10 * len(data.feature_names)
+        coefficients = tuple(np.linspace(-0.1, 0.1, n_values).tolist())
+        return LinearModel(
+            context_days=10, n_values=n_values, intercept=-1.0, coefficients=coefficients
+        )
+
+    make_model(tmp_path / "alone", sp500)
+    make_model(tmp_path / "blend", sp500, partner=of_ten_days)
+    alone, blend = load_model(tmp_path / "alone"), load_model(tmp_path / "blend")
+    assert blend.days_needed == alone.days_needed + 2
+    fewest = sp500.frame.iloc[-blend.days_needed :]
+    (p,) = blend.predict(Bars(fewest, sp500.sources, "other"))["p"]
+    assert p == pytest.approx(blend.predict(sp500)["p"].iloc[-1], abs=1e-6)
+
+
+def test_a_damaged_or_foreign_blend_is_refused(sp500, tmp_path):
+    make_model(tmp_path, sp500, partner=boosted)
+    path = tmp_path / "blend.json"
+    whole = json.loads(path.read_text())
+    for changes in ({"n_values": 21}, {"roots": whole["model"]["roots"][::-1]}, {"kind": "pickle"}):
+        rewrite(path, model=whole["model"] | changes)
+        with pytest.raises(StorageError, match=r"blend\.json"):
+            load_model(tmp_path)
+    rewrite(path, **whole)
+    load_model(tmp_path)
+    path.unlink()
+    with pytest.raises(StorageError, match=r"blend\.json"):
+        load_model(tmp_path)
+
+
+def test_a_model_from_before_blends_is_read(made, sp500, tmp_path):
+    other = shutil.copytree(made[0], tmp_path / "model")
+    stored = json.loads((other / "config.json").read_text())
+    assert stored.pop("blended_with") is None
+    (other / "config.json").write_text(json.dumps(stored))
+    write_checksums(other, ["config.json"])
+    pd.testing.assert_frame_equal(
+        load_model(other).predict(sp500), load_model(made[0]).predict(sp500)
+    )
 
 
 def test_a_scaler_from_before_logs_and_bins_is_read(made, sp500, tmp_path):

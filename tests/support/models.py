@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from phase6c.data.panel import feature_code_digest
 from phase6c.data.preparation import prepare_search_data
 from phase6c.data.windows import SearchData
 from phase6c.nn.checkpoint import weights_bytes
-from phase6c.nn.model_folder import ModelInfo, StoredScaler, write_model
+from phase6c.nn.model_folder import ModelInfo, StoredBlend, StoredScaler, write_model
 from phase6c.nn.trainer import Trainer
 from phase6c.statistics.calibrators import Calibrator
+from phase6c.statistics.simple_models import SimpleModel
 
 VALUES: dict[str, Any] = {
     "n_layers": 1,
@@ -34,9 +35,16 @@ CALIBRATOR = Calibrator.fit("platt", np.array([-2.0, -1.0, 0.0, 1.0]), np.array(
 
 
 def make_model(
-    folder: Path, bars: Bars, seeds: Sequence[int] = SEEDS, **fields: Any
+    folder: Path,
+    bars: Bars,
+    seeds: Sequence[int] = SEEDS,
+    partner: Callable[[SearchData], SimpleModel] | None = None,
+    **fields: Any,
 ) -> tuple[SearchData, Trainer]:
-    """Writes a model after one epoch; the data and the trainers that it came of."""
+    """Writes a model after one epoch; the data and the trainers that it came of.
+
+    With a function that fits a partner it is a blend.
+    """
     trials = [TrialConfig.from_flat({**VALUES, **fields, "seed": seed}) for seed in seeds]
     data = prepare_search_data(bars, trials[0].data)
     trainer = Trainer(trials, data)
@@ -54,9 +62,12 @@ def make_model(
         evaluation_id="made-up",
         code_version="0",
         feature_code_digest=feature_code_digest(),
+        blended_with="gradient_boosting" if partner else None,
     )
     lanes = zip(seeds, trainer.lanes, strict=True)
     weights = {seed: weights_bytes(lane.weights()) for seed, lane in lanes}
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder, info, StoredScaler.of(data, info.trial.model.bins), CALIBRATOR, weights)
+    scaler = StoredScaler.of(data, info.trial.model.bins)
+    blend = StoredBlend(model=partner(data)) if partner else None
+    write_model(folder, info, scaler, CALIBRATOR, weights, blend)
     return data, trainer

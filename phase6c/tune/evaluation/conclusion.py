@@ -12,23 +12,25 @@ import pandas as pd
 from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
-from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError, StudyFailedError
-from phase6c.evaluation.baselines import OWN_SHORTCUT, Simple, fit_simple
+from phase6c.evaluation.baselines import OWN_SHORTCUT, SimpleFit, simple_logits
+from phase6c.evaluation.blends import Partner, Rivals, find_rivals, simple_blends
 from phase6c.evaluation.choice import ModelChoice, form_logits
-from phase6c.evaluation.entries import Entry, baseline_entry
+from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.evidence import Evidence, Period
 from phase6c.evaluation.fits import read_refit
-from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.openings import Opening, now, open_test
 from phase6c.evaluation.outcomes import Truth
-from phase6c.nn.model_folder import ModelInfo, StoredScaler, write_model
+from phase6c.nn.model_folder import ModelInfo, StoredBlend, StoredScaler, write_model
 from phase6c.nn.saved_model import Model, Predictions, bar_days, load_model
+from phase6c.statistics.logits import halved
 from phase6c.study.evaluation_config import Contender
 from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
+from phase6c.tune.evaluation.simple_steps import SimplePast, fit_step, truth_in
 from phase6c.tune.evaluation.stages import Stages
 from phase6c.version import code_version
+from phase6c.wording import words
 
 logger = logging.getLogger(__name__)
 
@@ -45,24 +47,32 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         StudyFailedError: A training of the final model failed.
         StorageError: A file cannot be read or written.
     """
-    plan, choice = stages.plan, stages.choice
+    plan, choice, simple = stages.plan, stages.choice, stages.simple
     assert choice is not None
-    baselines, past = _baselines(stages, choice, check)
-    best = strongest({name: entry.forward for name, entry in baselines.items()}, past)
-    assert best is not None
-    chosen = _entry(stages, choice, stages.chosen, past)
-    model = _write_model(stages, chosen)
+    assert simple is not None
+    past, partner = simple.truth, stages.partner
+    rivals = _rivals(stages, choice, simple)
+    alone = _entry(stages, choice, stages.chosen, past)
+    blend = _blend(alone, choice, partner)
+    check()
+    fits = fit_step(plan, TEST, plan.walk.outer(TEST))
+    blended_with = partner.name if choice.blended else None
+    model = _write_model(stages, blend if choice.blended else alone, blended_with, fits)
     predicted = model.predictions(_known_bars(plan, model))
     check()
     # From here on the test block is open, and nothing may be chosen any more.
-    opening, before = _open_test(plan, choice)
+    opening, before = _open_test(plan, choice, blended_with)
     history = plan.history.of([str(ticker) for ticker in np.unique(predicted.tickers)])
     data = history.between(plan.walk.steps[TEST].fold, None)
-    truth = _truth(data, TEST)
+    truth = truth_in(data, TEST)
     predicted = _on_rows(predicted, truth)
-    tests = {name: simple.logits for name, simple in _fit_simple(stages, TEST, data).items()}
+    tests = simple_logits(fits, data)
+    test = form_logits(predicted.logits, choice.form)
+    # What is handed over is judged as it is handed over: by the model that was stored.
+    other = tests[partner.name] if predicted.partner is None else predicted.partner
     if predicted.shortcut is not None:
         tests[OWN_SHORTCUT] = form_logits(predicted.shortcut, choice.form)
+    tests |= simple_blends(tests)
     return Evidence(
         name=plan.study.config.name,
         data=plan.study.config.data,
@@ -71,14 +81,17 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         contenders=plan.contenders,
         dropped={name: (drop.after_seeds, drop.why) for name, drop in stages.dropped.items()},
         choice=choice,
-        chosen=chosen.with_test(form_logits(predicted.logits, choice.form)),
+        alone=alone.with_test(test),
+        blend=blend.with_test(halved(test, other)),
+        partner=partner.name,
         others=tuple(
             _entry(stages, choice, contender, past)
             for contender in plan.contenders
             if contender.name != choice.candidate and contender.name not in stages.failed
         ),
-        baselines={name: entry.with_test(tests[name]) for name, entry in baselines.items()},
-        best_baseline=best,
+        baselines={name: entry.with_test(tests[name]) for name, entry in rivals.entries.items()},
+        best_baseline=rivals.best,
+        best_blend=rivals.best_blend,
         past=past,
         test=truth,
         opening=opening,
@@ -96,11 +109,20 @@ def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Trut
         name=contender.name,
         past=form_logits(stages.candidate(contender, steps, seeds).logits, choice.form),
         truth=past.take(past.of(steps)),
-        kind=choice.kind,
+        kind=choice.kind_of(blended=False),
         n_params=contender.n_params,
         n_tried=contender.n_tried,
         n_seeds=len(seeds),
         seconds=_seconds(stages, contender),
+    )
+
+
+def _blend(alone: Entry, choice: ModelChoice, partner: Partner) -> Entry:
+    return replace(
+        alone,
+        name=f"{alone.name} with {words(partner.name)}",
+        past=halved(alone.past, partner.logits),
+        kind=choice.kind_of(blended=True),
     )
 
 
@@ -113,41 +135,18 @@ def _seconds(stages: Stages, contender: Contender) -> float:
     return total
 
 
-def _baselines(
-    stages: Stages, choice: ModelChoice, check: Callable[[], None]
-) -> tuple[dict[str, Entry], Truth]:
-    """Every baseline on walk forward and cal, the model's own shortcut among them; and the rows."""
-    logger.info("Fitting the baselines on the same rows.")
-    walk, calibration = stages.plan.walk, stages.plan.config.calibration
-    by_step: list[Mapping[str, Simple]] = []
-    truths = []
-    for step in walk.past:
-        check()
-        data = walk.outer(step)
-        by_step.append(_fit_simple(stages, step, data))
-        truths.append(_truth(data, step))
-    truth = Truth.joined(truths)
-    entries = {}
-    for name in by_step[0]:
-        past = np.concatenate([simple[name].logits for simple in by_step])
-        seconds = sum(simple[name].duration_s for simple in by_step)
-        entries[name] = baseline_entry(name, past, truth, calibration, seconds)
+def _rivals(stages: Stages, choice: ModelChoice, simple: SimplePast) -> Rivals:
+    """The baselines on walk forward and cal, the model's own shortcut among them."""
+    plan, logits = stages.plan, dict(simple.logits)
     if stages.chosen.config["model"]["shortcut"]:
-        own = stages.candidate(stages.chosen, walk.past, stages.plan.seeds, of=SHORTCUT)
-        past = form_logits(own.logits, choice.form)
-        entries[OWN_SHORTCUT] = baseline_entry(OWN_SHORTCUT, past, truth, calibration, None)
-    return entries, truth
+        own = stages.candidate(stages.chosen, plan.walk.past, plan.seeds, of=SHORTCUT)
+        logits[OWN_SHORTCUT] = form_logits(own.logits, choice.form)
+    return find_rivals(logits, simple.truth, plan.config.calibration, simple.seconds)
 
 
-def _fit_simple(stages: Stages, step: str, data: SearchData) -> dict[str, Simple]:
-    """The baselines of a step, with the window of the chosen model."""
-    context_days = int(stages.chosen.config["model"]["context_days"])
-    return fit_simple(
-        stages.plan.walk.inner(step), data, context_days, stages.plan.study.config.seed
-    )
-
-
-def _write_model(stages: Stages, chosen: Entry) -> Model:
+def _write_model(
+    stages: Stages, chosen: Entry, blended_with: str | None, simple: Mapping[str, SimpleFit]
+) -> Model:
     """Writes the final model of the chosen contender, and reads it as a user would."""
     plan, contender = stages.plan, stages.chosen
     fits = [Fit(contender, TEST, seed) for seed in stages.final_seeds]
@@ -165,10 +164,12 @@ def _write_model(stages: Stages, chosen: Entry) -> Model:
         evaluation_id=plan.study.config.study_id,
         code_version=code_version(),
         feature_code_digest=feature_code_digest(),
+        blended_with=blended_with,
     )
     weights = {fit.seed: _weights(stages, fit) for fit in fits}
     scaler = StoredScaler.of(data, info.trial.model.bins)
-    write_model(plan.folder, info, scaler, chosen.calibrator, weights)
+    blend = None if blended_with is None else StoredBlend(model=simple[blended_with].model)
+    write_model(plan.folder, info, scaler, chosen.calibrator, weights, blend)
     return load_model(plan.folder)
 
 
@@ -193,9 +194,12 @@ def _known_bars(plan: EvaluationPlan, model: Model) -> Bars:
     return replace(plan.bars, frame=plan.bars.frame[known].reset_index(drop=True))
 
 
-def _open_test(plan: EvaluationPlan, choice: ModelChoice) -> tuple[Opening, tuple[Opening, ...]]:
+def _open_test(
+    plan: EvaluationPlan, choice: ModelChoice, blended_with: str | None
+) -> tuple[Opening, tuple[Opening, ...]]:
     """Writes the opening down; this opening and the earlier openings of the same block."""
-    chosen = f"{choice.candidate}, {choice.form}, {choice.kind}"
+    blend = "" if blended_with is None else f" with {words(blended_with)}"
+    chosen = f"{choice.candidate}{blend}, {choice.form}, {choice.kind}"
     opening, before = open_test(
         plan.openings,
         Opening(
@@ -243,20 +247,6 @@ def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _truth(data: SearchData, step: str) -> Truth:
-    """What happened in the block that a step is judged on."""
-    block = data.val
-    return Truth(
-        dates=block.dates,
-        tickers=np.asarray(data.tickers)[block.tickers],
-        y=block.y.astype(np.int8),
-        down=block.down,
-        steps=np.full(len(block), step),
-        outcomes=block.outcomes,
-        volatility=block.volatility,
-    )
-
-
 def _on_rows(predicted: Predictions, truth: Truth) -> Predictions:
     """A model's predictions on the rows of a block."""
     wanted = pd.MultiIndex.from_arrays([truth.dates, truth.tickers])
@@ -264,4 +254,5 @@ def _on_rows(predicted: Predictions, truth: Truth) -> Predictions:
     rows = there.get_indexer(wanted)
     assert (rows >= 0).all()
     shortcut = None if predicted.shortcut is None else predicted.shortcut[:, rows]
-    return Predictions(truth.dates, truth.tickers, predicted.logits[:, rows], shortcut)
+    partner = None if predicted.partner is None else predicted.partner[rows]
+    return Predictions(truth.dates, truth.tickers, predicted.logits[:, rows], shortcut, partner)

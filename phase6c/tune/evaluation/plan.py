@@ -144,6 +144,10 @@ class EvaluationPlan:
         """
         wanted = self.study.config
         check_same_data(stored, wanted.data_digest, wanted.data_summary)
+        if stored.evaluation is not None:
+            # What may be chosen stays what it was when the evaluation began.
+            own = self.config.model_copy(update={"blends": stored.evaluation.blends})
+            wanted = wanted.model_copy(update={"evaluation": own})
         if stored.evaluation != wanted.evaluation:
             raise ConfigError(
                 "An evaluation is resumed with the studies and options that it was started with",
@@ -257,6 +261,7 @@ def _config(studies: Sequence[Study], options: EvaluationOptions) -> StudyConfig
             n_seeds=options.seeds,
             n_folds=options.folds,
             calibration=options.calibration,
+            blends=True,
         ),
     )
 

@@ -226,7 +226,7 @@ class EvaluationSearcher(TrialSearcher):
 
     def _choose(self) -> int | None:
         # A loop, since a stage may hold nothing but trainings that an earlier run has finished.
-        while not self.exhausted:
+        while not (self.exhausted or self._halt.requested):
             if self._left:
                 return self._begin(self._left.popleft())
             # The next stage depends on the predictions of the whole stage before it.
@@ -236,8 +236,9 @@ class EvaluationSearcher(TrialSearcher):
         return None
 
     def _next_stage(self) -> None:
-        self._stage = next(self._stages, [])
-        self.exhausted = not self._stage
+        stage = next(self._stages, None)
+        self._stage = stage or []
+        self.exhausted = stage is None
         self._left = deque(fit for fit in self._stage if self._is_missing(fit))
 
     def _has_ended(self, fit: Fit) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
+from phase6c.evaluation.blends import Partner, partner_of
 from phase6c.evaluation.choice import ModelChoice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
@@ -19,6 +20,7 @@ from phase6c.study.evaluation_config import Contender
 from phase6c.study.ledger import Trials
 from phase6c.study.trial_folder import MODEL, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of
+from phase6c.tune.evaluation.simple_steps import SimplePast
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ class Stages:
     """Stages of trainings; each is settled by the predictions of the stages before it.
 
     The walk forward comes first, a seed a stage; after each stage the contenders that cannot win
-    drop out. Then all that are left are trained for the cal block. It chooses a contender, which is
+    drop out. Then all that are left are trained for the cal block, and the baselines are fitted for
+    every step. The cal block chooses a contender, alone or blended with a baseline, which is
     trained for all dates before the test block.
 
     Attributes:
@@ -49,6 +52,7 @@ class Stages:
         trials: Trainings so far, as the ledger has them.
         draws: Bootstrap draws of the race.
         dropped: Dropped contenders by name; filled as the stages are taken.
+        simple: Baselines on walk forward and cal; None before they are fitted.
         choice: Choice of the cal block; None before it has chosen.
         failed: Names of the contenders that dropped out because a training failed.
     """
@@ -57,12 +61,15 @@ class Stages:
     trials: Trials
     draws: Draws
     dropped: dict[str, Dropped] = field(default_factory=dict)
+    simple: SimplePast | None = None
     choice: ModelChoice | None = None
     failed: set[str] = field(default_factory=set)
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def stages(self) -> Iterator[list[Fit]]:
         """The trainings of each stage; the next stage is asked for when all of these have ended.
+
+        A stage without trainings follows each step that the baselines were fitted for.
 
         Raises:
             StudyFailedError: No contender that may win is left.
@@ -81,13 +88,36 @@ class Stages:
         stage = [Fit(contender, CAL, seed) for seed in self.plan.seeds for contender in self.left]
         yield stage
         self._drop_failed(stage, len(self.plan.seeds))
-        # The walk forward and the cal block: all that the choice may look at.
-        past = self.plan.walk.past
+        yield from self._fit_simple()
         while self.choice is None or self._drop_diverged():
-            candidates = [self.candidate(left, past, self.plan.seeds) for left in self.left]
-            self.choice = choose(candidates, self.truth(past), self.plan.config.calibration)
+            self.choice = self._choose()
             logger.info("The cal block chose %s.", self.choice.candidate)
             yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
+
+    def _fit_simple(self) -> Iterator[list[Fit]]:
+        """Fits the baselines; between the steps, which may take minutes, a signal is heard."""
+        logger.info("Fitting the baselines on the same rows.")
+        steps = []
+        for step in self.plan.walk.past:
+            steps.append(SimplePast.of_step(self.plan, step))
+            yield []
+        self.simple = SimplePast.joined(steps)
+
+    def _choose(self) -> ModelChoice:
+        # The walk forward and the cal block: all that the choice may look at.
+        past, partner = self.plan.walk.past, self.partner
+        candidates = [
+            replace(self.candidate(left, past, self.plan.seeds), partner=partner.logits)
+            for left in self.left
+        ]
+        config = self.plan.config
+        return choose(candidates, self.truth(past), config.calibration, may_blend=config.blends)
+
+    @property
+    def partner(self) -> Partner:
+        """The baseline that every contender is blended with."""
+        assert self.simple is not None
+        return partner_of(self.simple.logits, self.simple.truth)
 
     @property
     def left(self) -> list[Contender]:

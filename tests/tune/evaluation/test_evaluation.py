@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +28,21 @@ from phase6c.evaluation.choice import choose
 from phase6c.evaluation.openings import OPENINGS_FILE, read_openings
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.saved_model import load_model
-from phase6c.study.ledger import FILE_NAME, read_trials
+from phase6c.statistics.logits import sigmoid
+from phase6c.study.ledger import FILE_NAME, Ledger, read_trials
 from phase6c.study.study import load_study
 from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
-from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
+from phase6c.tune.evaluation.run import EvaluationJob, EvaluationSearcher, run_evaluation
+from phase6c.tune.evaluation.simple_steps import SimplePast
 from phase6c.tune.evaluation.stages import Stages
+from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
+from phase6c.wording import words
 from search_spaces import tiny
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
@@ -74,6 +79,19 @@ def done(studies, tmp_path_factory):
     return run_evaluation(studies, **SMALL, out=out), out
 
 
+@pytest.fixture(scope="module")
+def course(done, studies, tmp_path_factory) -> Stages:
+    """The trainings of a finished evaluation, as one has them whose conclusion is cut short."""
+    out = tmp_path_factory.mktemp("cut_short")
+    shutil.copytree(done[1] / "models", out / "models")
+    (out / "models" / "best" / "card.json").unlink()
+    plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=out, resume=True))
+    course = Stages(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1, n=200))
+    for _ in course.stages():
+        pass
+    return course
+
+
 def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
     evaluated, out = done
     assert evaluated.folder == out / "models" / "best"
@@ -83,12 +101,19 @@ def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
     weights = [name for name in names if name.endswith(".safetensors")]
     assert len(weights) == 2
     card = evaluated.card
+    assert ("blend.json" in names) == card["choice"]["blended"]
     assert card == json.loads((evaluated.folder / "card.json").read_text())
     test = card["sections"]["test"]["tables"]["test"]
     assert {row["model"] for row in test[1:]} >= {
         *("train base rate", "trailing base rate", "volatility logistic", "ridge logistic"),
         *("gradient boosting", "linear window"),
     }
+    told = (evaluated.folder / "card.md").read_text()
+    for place, question in card["questions"].items():
+        assert question["sentence"] in told
+        low, high = question["interval"]
+        assert low <= question["gain"] <= high
+        assert question["rival"].replace("_", " ") in {row["model"] for row in test[2:]}, place
     contenders = card["sections"]["choice"]["tables"]["contenders"]
     assert len(contenders) == 2
     assert card["sentence"] in (evaluated.folder / "card.md").read_text()
@@ -130,19 +155,43 @@ def test_its_predictions_can_be_audited(done):
     assert card["log loss"]["value"] == pytest.approx(loss)
 
 
-def test_the_choice_is_that_of_the_cal_block_alone(done, studies):
+def test_the_choice_is_that_of_the_cal_block_alone(done, course):
     """Made again from what the trainings stored, without any test row."""
-    evaluated, out = done
-    options = EvaluationOptions(**SMALL, out=out, resume=True)
-    plan = plan_evaluation(studies, options)
-    course = Stages(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1))
-    for _ in course.stages():
-        pass
-    steps = plan.walk.past
-    choice = choose(
-        [course.candidate(one, steps, plan.seeds) for one in course.left], course.truth(steps)
+    steps, seeds = course.plan.walk.past, course.plan.seeds
+    candidates = [
+        replace(course.candidate(one, steps, seeds), partner=course.partner.logits)
+        for one in course.left
+    ]
+    choice = choose(candidates, course.truth(steps))
+    assert choice.model_dump(exclude={"scores"}) == done[0].card["choice"]
+
+
+@pytest.mark.parametrize("blended", [False, True])
+def test_what_was_judged_is_what_the_folder_serves(course, bars_file, tmp_path, blended):
+    """Alone and as a blend, whichever of them was chosen."""
+    choice = course.choice.model_copy(
+        update={"blended": blended, "kind": course.choice.kind_of(blended=blended)}
     )
-    assert choice.model_dump(exclude={"scores"}) == evaluated.card["choice"]
+    plan = replace(course.plan, folder=tmp_path, openings=tmp_path / OPENINGS_FILE)
+    evidence = conclude(replace(course, plan=plan, choice=choice), lambda: None)
+    model = load_model(tmp_path)
+    assert (tmp_path / "blend.json").exists() == blended
+    assert model.info.blended_with == (course.partner.name if blended else None)
+    served = model.predict(bars_file).set_index("date")["p"][evidence.test.dates]
+    np.testing.assert_allclose(served, sigmoid(evidence.chosen.calibrated_test), atol=1e-9)
+    (opening,) = read_openings(plan.openings)
+    assert (f" with {words(course.partner.name)}," in opening.chosen) == blended
+
+
+def test_an_evaluation_from_before_blends_is_gone_on_with_as_it_began(course, studies):
+    """Its configuration says nothing of blends."""
+    plan = course.plan
+    stored = read_study_config(plan.study.folder)
+    assert stored.evaluation.blends
+    values = stored.evaluation.model_dump(exclude={"blends"})
+    before = stored.model_copy(update={"evaluation": type(stored.evaluation)(**values)})
+    assert not before.evaluation.blends
+    assert plan.resumed(before).config == before.evaluation
 
 
 def test_the_test_block_is_opened_once_and_a_second_opening_is_told_of_the_first(
@@ -223,24 +272,30 @@ def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
     assert len(set(names)) == len(names) > 2
 
 
-def test_a_signal_while_it_concludes_leaves_the_test_block_closed(done, studies, tmp_path):
-    """The trainings of a finished evaluation, as one has them whose conclusion is cut short."""
-    _, out = done
-    shutil.copytree(out / "models", tmp_path / "models")
-    model = tmp_path / "models" / "best"
-    (model / "card.json").unlink()
-    plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=tmp_path, resume=True))
-    trials = read_trials(plan.study.folder / FILE_NAME)
-    course = Stages(plan, trials, Draws(1))
-    for _ in course.stages():
-        pass
+def test_a_signal_is_heard_between_the_steps_of_the_baselines(course, monkeypatch):
+    halt, fitted, fit = Halt(), [], SimplePast.of_step
 
+    def signalled(plan, step):
+        fitted.append(step)
+        halt.request(signal_number=signal.SIGINT)
+        return fit(plan, step)
+
+    monkeypatch.setattr(SimplePast, "of_step", signalled)
+    ledger = Ledger(course.plan.study.folder / FILE_NAME)
+    searcher = EvaluationSearcher(course.plan, course.draws, ledger, {}, halt)
+    assert searcher._choose() is None
+    assert not searcher.exhausted
+    assert fitted == ["fold_1"]
+    ledger.close()
+
+
+def test_a_signal_while_it_concludes_leaves_the_test_block_closed(course):
     def signalled():
         raise InterruptedStudyError("rule", "value", "remedy", 130)
 
     with pytest.raises(InterruptedStudyError):
         conclude(course, signalled)
-    assert not (tmp_path / OPENINGS_FILE).exists()
+    assert not course.plan.openings.exists()
 
 
 def test_a_change_of_the_stored_predictions_is_found_by_verify(done, tmp_path):
