@@ -107,10 +107,16 @@ def _training_text(plan: SearchPlan) -> str:
     epoch = ""
     if train.epoch_windows(n_windows) < n_windows:
         epoch = f" of {train.epoch_windows(n_windows):,} of the {n_windows:,} windows"
+    part, n_val = "", len(plan.data.val)
+    if train.val_windows is not None:
+        part = (
+            f", each measured on about {train.rung_windows(n_val):,} of the {n_val:,} validation "
+            "windows and the best on all"
+        )
     rate = ""
     if train.learning_rate_factor != 1:
         rate = f", learning rates x {train.learning_rate_factor:g} for their size"
-    return f"{train.epochs} epochs{epoch}, batches of {train.batch_size}{rate}"
+    return f"{train.epochs} epochs{epoch}{part}, batches of {train.batch_size}{rate}"
 
 
 def resources_text(resources: Resources) -> str:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from phase6c.config import LOSSES, Objective, Record
 from phase6c.statistics.bootstrap import Estimate, day_weights, estimate
 from phase6c.statistics.cross_section import daily_rank_correlations, group_aucs
 from phase6c.statistics.days import Days
 from phase6c.statistics.logits import cross_fitted, log_losses
-from phase6c.statistics.scores import Score, auc_score, daily_score, mean_score
+from phase6c.statistics.scores import Score, auc_score, daily_score, mean_score, remembered
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An epoch of a trial: something that could have been chosen.
+class Candidates:
+    """The epochs of a trial, each of which could have been chosen.
 
     Attributes:
         trial: The trial's number.
-        epoch: The epoch.
-        logits: Predictions on val in the block's order, finite.
+        epochs: Predictions of each epoch on the rows of the rungs, in their order, finite.
+        best: Predictions of the best epoch on all rows, where the rungs have but a part of them.
+        best_place: Place of that epoch among the epochs.
     """
 
     trial: int
-    epoch: int
-    logits: Float[np.ndarray, " window"]
+    epochs: Sequence[Float[np.ndarray, " rung_row"]]
+    best: Float[np.ndarray, " row"] | None = None
+    best_place: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,11 @@ class ScoredRows:
     days: Days
     y: Real[np.ndarray, " window"]
     outcomes: Float[np.ndarray, " window"] | None = None
+
+    def take(self, kept: Bool[np.ndarray, " window"]) -> ScoredRows:
+        """Some of the rows, on the days of all."""
+        outcomes = None if self.outcomes is None else self.outcomes[kept]
+        return ScoredRows(self.days.take(kept), self.y[kept], outcomes)
 
     def score(self, logits: Float[np.ndarray, " window"], objective: Objective) -> Score | None:
         """The objective as a function of the days' weights; None where it is undefined."""
@@ -76,10 +83,11 @@ class Corrected(Record):
 
 
 def correct(
-    candidates: Iterable[Candidate],
+    candidates: Iterable[Candidates],
     rows: ScoredRows,
     objective: Objective,
     *,
+    rung_rows: Bool[np.ndarray, " row"] | None = None,
     rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
     horizon_days: int = 1,
     draws: int = 1000,
@@ -93,13 +101,21 @@ def correct(
     wide rather than narrow as about a third of the rows are left out. For the objective
     `refinement`, each candidate is recalibrated once, cross-fitted in halves as the metric is.
 
+    Where epochs are measured on a part of the rows, they are chosen on that part and the trials on
+    all rows, and so does each draw: it takes each trial's best epoch on the drawn days of the
+    part, and then the trial with the best value on all drawn days. Of an epoch that was not the
+    trial's best in fact, that value is not known; the best epoch's value on all rows then counts,
+    and the difference of the two epochs on the part (a difference estimator, such as Cochran 1977,
+    section 7). What is reported is made of the days left out in the same way.
+
     A draw needs nothing but sums over each day, whatever the number of tickers; for the AUC of
     large panels these are histograms, see `auc_score`.
 
     Args:
-        candidates: Every epoch of every eligible trial; each is let go once it has been read.
-        rows: Rows that all of them have predicted.
+        candidates: The epochs of every eligible trial; each is let go once it has been read.
+        rows: All validation rows.
         objective: Metric that the candidates compete in.
+        rung_rows: The rows that epochs are measured on; None for all.
         rivals: Logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
@@ -108,7 +124,10 @@ def correct(
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    found = [(candidate.trial, rows.score(candidate.logits, objective)) for candidate in candidates]
+    part = rows if rung_rows is None else rows.take(rung_rows)
+    found = [
+        (own.trial, score) for own in candidates for score in _scores(own, part, rows, objective)
+    ]
     trials = np.array([trial for trial, score in found if score is not None])
     scores = [score for _, score in found if score is not None]
     named = {name: rows.score(logits, objective) for name, logits in (rivals or {}).items()}
@@ -133,6 +152,28 @@ def correct(
         gains={name: gain for name, gain in gains.items() if gain is not None},
         shares={int(trial): float(np.mean(chosen == trial)) for trial in np.unique(chosen)},
     )
+
+
+def _scores(
+    trial: Candidates, part: ScoredRows, rows: ScoredRows, objective: Objective
+) -> Iterator[Score | None]:
+    """The objective of each epoch on all rows; the best of them is the best on the part."""
+    scores = [part.score(logits, objective) for logits in trial.epochs]
+    if trial.best is None:
+        yield from scores
+        return
+    on_all, on_part = rows.score(trial.best, objective), scores[trial.best_place]
+    if on_all is None or on_part is None:
+        return
+    # The same for each epoch of the trial.
+    on_all, on_part = remembered(on_all), remembered(on_part)
+    for score in scores:
+        yield score and _shifted(score, on_part, on_all)
+
+
+def _shifted(score: Score, known: Score, wanted: Score) -> Score:
+    """A figure of the part as one of all rows, by how another figure differs between them."""
+    return lambda weights: wanted(weights) + (score(weights) - known(weights))
 
 
 def _mean_estimate(draws: np.ndarray) -> Estimate | None:

@@ -22,5 +22,6 @@ def measured_step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) ->
 
 def steps_an_epoch(data: SearchData, train: TrainConfig) -> float:
     """Number of training steps that an epoch with its validation is worth."""
-    n_windows = train.epoch_windows(len(data.train)) + _VALIDATION_SHARE * len(data.val)
+    n_val = train.rung_windows(len(data.val))
+    n_windows = train.epoch_windows(len(data.train)) + _VALIDATION_SHARE * n_val
     return n_windows / train.batch_size
