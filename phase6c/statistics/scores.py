@@ -67,18 +67,6 @@ def stacked(scores: Sequence[Score]) -> Score:
     return lambda weights: np.stack([score(weights) for score in scores])
 
 
-def remembered(score: Score) -> Score:
-    """The same figure, computed once where it is asked for again with the same array of weights."""
-    known: list[np.ndarray] = []
-
-    def remembering(weights: np.ndarray) -> np.ndarray:
-        if not known or known[0] is not weights:
-            known[:] = weights, score(weights)
-        return known[1]
-
-    return remembering
-
-
 def _exact_auc(logits: np.ndarray, y: np.ndarray, days: Days) -> Score:
     rises, others = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
     # Sorted once for all draws: each draw only weighs the same order anew.

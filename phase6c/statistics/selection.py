@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
@@ -13,24 +14,22 @@ from phase6c.statistics.bootstrap import Estimate, day_weights, estimate
 from phase6c.statistics.cross_section import daily_rank_correlations, group_aucs
 from phase6c.statistics.days import Days
 from phase6c.statistics.logits import cross_fitted, log_losses
-from phase6c.statistics.scores import Score, auc_score, daily_score, mean_score, remembered
+from phase6c.statistics.scores import Score, auc_score, daily_score, mean_score
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The epochs of a trial, each of which could have been chosen.
+class Candidate:
+    """An epoch of a trial: something that could have been chosen.
 
     Attributes:
         trial: The trial's number.
-        epochs: Predictions of each epoch on the rows of the rungs, in their order, finite.
-        best: Predictions of the best epoch on all rows, where the rungs have but a part of them.
-        best_place: Place of that epoch among the epochs.
+        epoch: The epoch.
+        logits: Predictions on all validation rows, in the block's order, finite.
     """
 
     trial: int
-    epochs: Sequence[Float[np.ndarray, " rung_row"]]
-    best: Float[np.ndarray, " row"] | None = None
-    best_place: int = 0
+    epoch: int
+    logits: Float[np.ndarray, " window"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +82,11 @@ class Corrected(Record):
 
 
 def correct(
-    candidates: Iterable[Candidates],
+    candidates: Iterable[Candidate],
     rows: ScoredRows,
     objective: Objective,
     *,
-    rung_rows: Bool[np.ndarray, " row"] | None = None,
+    untouched: Bool[np.ndarray, " window"] | None = None,
     rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
     horizon_days: int = 1,
     draws: int = 1000,
@@ -101,21 +100,24 @@ def correct(
     wide rather than narrow as about a third of the rows are left out. For the objective
     `refinement`, each candidate is recalibrated once, cross-fitted in halves as the metric is.
 
-    Where epochs are measured on a part of the rows, they are chosen on that part and the trials on
-    all rows, and so does each draw: it takes each trial's best epoch on the drawn days of the
-    part, and then the trial with the best value on all drawn days. Of an epoch that was not the
-    trial's best in fact, that value is not known; the best epoch's value on all rows then counts,
-    and the difference of the two epochs on the part (a difference estimator, such as Cochran 1977,
-    section 7). What is reported is made of the days left out in the same way.
+    Where epochs were chosen on a part of the rows, a trial has one candidate: its best epoch. A
+    draw then chooses among the trials on all rows drawn, as the search did, and scores its choice
+    on those left out that no epoch was chosen on. To draw the epochs anew would take the
+    predictions of each for all rows; and to make up for these by the best epoch's would count the
+    luck that made it the best against it. As the untouched days may be easier or harder than
+    all, the value is moved by the difference that they make to the strongest rival, which no
+    validation row has chosen.
 
     A draw needs nothing but sums over each day, whatever the number of tickers; for the AUC of
     large panels these are histograms, see `auc_score`.
 
     Args:
-        candidates: The epochs of every eligible trial; each is let go once it has been read.
-        rows: All validation rows.
+        candidates: Every epoch of every eligible trial, or the best of each where `untouched` is
+            given; each is let go once it has been read.
+        rows: Rows that all of them have predicted.
         objective: Metric that the candidates compete in.
-        rung_rows: The rows that epochs are measured on; None for all.
+        untouched: Rows that no epoch was chosen on, by whole days; None where epochs were chosen
+            on all rows.
         rivals: Logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
@@ -124,13 +126,18 @@ def correct(
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    part = rows if rung_rows is None else rows.take(rung_rows)
-    found = [
-        (own.trial, score) for own in candidates for score in _scores(own, part, rows, objective)
-    ]
+    judged = rows if untouched is None else rows.take(untouched)
+
+    def scored(logits: np.ndarray) -> _Scored | None:
+        on_all = on_judged = rows.score(logits, objective)
+        if untouched is not None:
+            on_judged = judged.score(logits[untouched], objective)
+        return None if on_all is None or on_judged is None else _Scored(on_all, on_judged)
+
+    found = [(candidate.trial, scored(candidate.logits)) for candidate in candidates]
     trials = np.array([trial for trial, score in found if score is not None])
     scores = [score for _, score in found if score is not None]
-    named = {name: rows.score(logits, objective) for name, logits in (rivals or {}).items()}
+    named = {name: scored(logits) for name, logits in (rivals or {}).items()}
     others = {name: score for name, score in named.items() if score is not None}
     if not scores:
         return None
@@ -139,8 +146,9 @@ def correct(
     values, theirs, winners = (
         np.concatenate(part, axis=-1) for part in zip(*chunk_scores, strict=True)
     )
+    offset = 0.0 if untouched is None else _offset(list(others.values()), rows.days.n)
     sign = -1 if objective in LOSSES else 1
-    value = _mean_estimate(sign * values)
+    value = _mean_estimate(sign * (values + offset))
     if value is None:
         return None
     gains = {
@@ -154,48 +162,41 @@ def correct(
     )
 
 
-def _scores(
-    trial: Candidates, part: ScoredRows, rows: ScoredRows, objective: Objective
-) -> Iterator[Score | None]:
-    """The objective of each epoch on all rows; the best of them is the best on the part."""
-    scores = [part.score(logits, objective) for logits in trial.epochs]
-    if trial.best is None:
-        yield from scores
-        return
-    on_all, on_part = rows.score(trial.best, objective), scores[trial.best_place]
-    if on_all is None or on_part is None:
-        return
-    # The same for each epoch of the trial.
-    on_all, on_part = remembered(on_all), remembered(on_part)
-    for score in scores:
-        yield score and _shifted(score, on_part, on_all)
-
-
-def _shifted(score: Score, known: Score, wanted: Score) -> Score:
-    """A figure of the part as one of all rows, by how another figure differs between them."""
-    return lambda weights: wanted(weights) + (score(weights) - known(weights))
-
-
 def _mean_estimate(draws: np.ndarray) -> Estimate | None:
     finite = draws[np.isfinite(draws)]
     return estimate(float(finite.mean()), finite) if len(finite) else None
 
 
+class _Scored(NamedTuple):
+    """The objective of predictions on the rows that choose, and on those that judge."""
+
+    on_all: Score
+    on_judged: Score
+
+
+def _offset(rivals: Sequence[_Scored], n_days: int) -> float:
+    """How much more the strongest rival reaches on all rows than on those that judge."""
+    every_day = np.ones((n_days, 1))
+    reached = [tuple(float(score(every_day)[0]) for score in rival) for rival in rivals]
+    on_all, on_judged = max(reached, default=(0.0, 0.0))
+    return on_all - on_judged if np.isfinite(on_all - on_judged) else 0.0
+
+
 def _out_of_bag(
-    scores: Sequence[Score], rivals: Iterable[Score], weights: np.ndarray
+    scores: Sequence[_Scored], rivals: Iterable[_Scored], weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each draw, its in-bag winner's and the rivals' values on the rows that were not drawn.
 
     Returns:
         [draw], [rival, draw], and the winners' positions [draw].
     """
-    in_bag = np.stack([score(weights) for score in scores])
+    in_bag = np.stack([score.on_all(weights) for score in scores])
     winners = np.where(np.isnan(in_bag), -np.inf, in_bag).argmax(axis=0)
     left_out = (weights == 0).astype(np.float64)
     values = np.empty(weights.shape[1])
     for winner in np.unique(winners):
         of_winner = winners == winner
-        values[of_winner] = scores[winner](left_out[:, of_winner])
+        values[of_winner] = scores[winner].on_judged(left_out[:, of_winner])
     values[np.isnan(in_bag).all(axis=0)] = np.nan
-    theirs = [rival(left_out) for rival in rivals]
+    theirs = [rival.on_judged(left_out) for rival in rivals]
     return values, np.array(theirs).reshape(-1, len(values)), winners

@@ -165,7 +165,7 @@ def prediction_tables(
     }
     for value, own in logits.items():
         exact = own.astype(np.float64)
-        marks = pa.array([value]).take(pa.array(np.zeros(len(block), dtype=np.int8)))
+        marks = pa.array([value]).take(pa.array(np.zeros(len(own), dtype=np.int8)))
         yield pa.table({**rows, key: marks, "logit": exact, "p": sigmoid(exact)})
 
 
