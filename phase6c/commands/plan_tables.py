@@ -92,7 +92,7 @@ def plan_lines(
         f"resources  {resources_text(resources)}",
         f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
         f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
-        f"({estimated.n_params:,} parameters), from one measured step on this machine",
+        f"({estimated.n_params:,} parameters), from steps measured on this machine",
         f"memory     about {estimated.memory_gib:.1f} GiB without activations",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]

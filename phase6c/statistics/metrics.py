@@ -153,7 +153,8 @@ def best_points(
     Returns:
         The latter over thresholds that predict at least 10 rises; None where none does.
     """
-    return _points_of(*precision_recall_curve(y, p), p)
+    precision, recall, thresholds = precision_recall_curve(y, p)
+    return _points_of(precision, recall, thresholds, p)
 
 
 def _points_of(

@@ -79,7 +79,7 @@ def test_a_part_of_the_rows_is_measured_each_epoch_and_all_of_them_in_the_end(da
     assert all(one.value != other.value for one, other in epochs)
     assert (read_predictions(part.folder).groupby("epoch").size() == 20).all()
     best = max((other for _, other in epochs), key=lambda one: one.value)
-    final = part.measure_best(3)
+    final = part.measure_best()
     expected = epochs[best.epoch - 1][0]
     assert final.epoch == best.epoch
     assert final.value == pytest.approx(expected.value, abs=1e-3)
@@ -91,13 +91,15 @@ def test_a_part_of_the_rows_is_measured_each_epoch_and_all_of_them_in_the_end(da
 
 @pytest.mark.parametrize("n_before", [2, 3])
 def test_the_best_epoch_is_measured_from_any_checkpoint(data, task, n_before):
-    run = TrialRun(task("one", val_windows=20), data)
-    run.measure(3)
-    expected = run.measure_best(3).metrics
-    begun = TrialRun(task("other", val_windows=20), data)
-    begun.measure(n_before)
+    run, begun = (TrialRun(task(name, val_windows=20), data) for name in ("one", "other"))
+    for epoch in (1, 2, 3):
+        run.measure(epoch)
+    expected = run.measure_best().metrics
+    for epoch in range(1, n_before + 1):
+        begun.measure(epoch)
     begun.close()
     again = TrialRun(task("other", val_windows=20), data)
-    assert again.measure_best(3).metrics == expected
+    again.measure(3)
+    assert again.measure_best().metrics == expected
     # Asked twice, after a crash between the file and the ledger, it says the same.
-    assert TrialRun(task("other", val_windows=20), data).measure_best(3).metrics == expected
+    assert TrialRun(task("other", val_windows=20), data).measure_best().metrics == expected

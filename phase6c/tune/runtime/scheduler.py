@@ -104,7 +104,8 @@ class RungScheduler(FIFOScheduler):
             self._n_lost, self._heard_at = 0, time.monotonic()
         # A trial that still has to be measured on all rows leaves its worker too, and is handed out
         # once more: whoever takes it up, now or after a crash, is told so from the start.
-        if known.finished or known.ending is not None or self._halt.requested:
+        is_last = known.ending is not None and measurement.epoch >= known.epochs
+        if known.finished or is_last or self._halt.requested:
             self._watch.ended(number)
             return str(TrialScheduler.STOP)
         self._watch.reported(number, time.monotonic())

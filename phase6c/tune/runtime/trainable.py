@@ -43,14 +43,16 @@ class TransformerTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Reports the next epoch; epochs that the ledger has not seen come before training on."""
-        if self._ends:
-            measurement = self._run.measure_best(self._reported)
+        # The checkpoint may be older than the last epoch that the ledger knows.
+        is_final = self._ends and len(self._run.measurements) >= self._reported
+        if is_final:
+            measurement = self._run.measure_best()
         else:
             measurement = self._run.measure(self._reported + 1)
-            self._reported += 1
+            self._reported += not self._ends
         return {
             "epoch": measurement.epoch,
-            "final": self._ends,
+            "final": is_final,
             "score": score(measurement.value, self._run.trial.train.objective),
             # As text: Ray flattens nested results.
             "measurement": measurement.model_dump_json(),
