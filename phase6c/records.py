@@ -150,6 +150,10 @@ class Trial(Record):
             where that configuration was never a trial of the study.
         step: Step that a training of an evaluation is fitted for: fold_1, fold_2 ..., cal or
             test.
+        ending: State that the trial ends in once its best epoch is measured on all validation rows;
+            None before its last epoch, and where each epoch is measured on all rows.
+        final: Measurement of the best epoch on all validation rows, where its epochs are measured
+            on a part of them.
     """
 
     number: int
@@ -169,6 +173,8 @@ class Trial(Record):
     error: TrialError | None = None
     code_version: str | None = None
     measurements: tuple[Measurement, ...] = ()
+    ending: State | None = None
+    final: Measurement | None = None
 
     def __repr__(self) -> str:
         objective = self._objective
@@ -231,14 +237,28 @@ class Trial(Record):
         own, others = (_sections(trial.config) for trial in (self, base))
         return {name: value for name, value in own.items() if others.get(name) != value}
 
+    @property
+    def is_measured_in_part(self) -> bool:
+        """Whether its epochs are measured on a part of the validation rows."""
+        return self.config.get("train", {}).get("val_windows") is not None
+
+    @property
+    def awaits_final(self) -> bool:
+        """Whether its best epoch has been measured on a part of the validation rows alone."""
+        return self.is_measured_in_part and self.final is None
+
     def best(self, objective: Objective) -> Measurement | None:
-        """The epoch with the best value; the earliest of equals."""
+        """The best epoch, on all validation rows once the trial has been measured on them."""
+        return self.final or self.best_on_rungs(objective)
+
+    def best_on_rungs(self, objective: Objective) -> Measurement | None:
+        """The epoch with the best value, on the rows of the rungs; the earliest of equals."""
         return best_measurement(self.measurements, objective)
 
     def summary(self, objective: Objective) -> dict[str, Any]:
         """The trial as it stands in all_trials.json."""
         best = self.best(objective)
-        row = self.model_dump(mode="json", exclude={"measurements", "config"})
+        row = self.model_dump(mode="json", exclude={"measurements", "config", "ending", "final"})
         row |= {
             "value": best.value if best else None,
             "best_epoch": best.epoch if best else None,

@@ -134,16 +134,28 @@ def test_a_whole_record_that_is_wrong_is_named():
 
 
 def test_training_is_fitted_to_a_large_panel_and_not_to_a_small_one():
-    assert TrainConfig(epochs=3).fitted_to(50_000) == TrainConfig(epochs=3)
-    large = TrainConfig(epochs=3).fitted_to(500_000)
+    assert TrainConfig(epochs=3).fitted_to(50_000, 50_000) == TrainConfig(epochs=3)
+    large = TrainConfig(epochs=3).fitted_to(500_000, 9_000)
     assert (large.windows_per_epoch, large.batch_size) == (50_000, 256)
     assert large.learning_rate_factor == 2
     assert large.epoch_windows(500_000) == 50_000
     assert large.epoch_windows(900) == 900
 
 
+@pytest.mark.parametrize(
+    ("asked", "n_val", "fitted"),
+    [(None, 75_000, None), (None, 75_001, 50_000), (900, 1_000, 900), (900, 900, None)],
+)
+def test_a_large_validation_block_is_measured_in_part(asked, n_val, fitted):
+    given = {} if asked is None else {"val_windows": asked}
+    train = TrainConfig(**given).fitted_to(600, n_val)
+    assert train.val_windows == fitted
+    assert train.rung_windows(n_val) == (fitted or n_val)
+    assert train.fitted_to(600, n_val) == train
+
+
 def test_what_was_asked_for_is_not_fitted():
     asked = TrainConfig(batch_size=64, windows_per_epoch=1000)
-    assert asked.fitted_to(500_000) == asked
-    kept = TrainConfig(batch_size=64).fitted_to(500_000)
+    assert asked.fitted_to(500_000, 9_000) == asked
+    kept = TrainConfig(batch_size=64).fitted_to(500_000, 9_000)
     assert (kept.batch_size, kept.learning_rate_factor, kept.windows_per_epoch) == (64, 1, 50_000)

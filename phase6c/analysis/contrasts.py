@@ -7,16 +7,14 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from phase6c.analysis.validation import scored_rows
+from phase6c.analysis.validation import best_rows, scored_rows
 from phase6c.config import Objective, Record, TrialConfig, Value, parse
 from phase6c.records import Trial, score
 from phase6c.statistics.bootstrap import PairedInterval, paired_interval, resampled
 from phase6c.statistics.scores import stacked
 from phase6c.study.ranking import value_of
 from phase6c.study.study import Study
-from phase6c.study.trial_folder import read_predictions, trial_folder
 
 DOUBT = (
     "The 95% intervals cover the luck of training, over the seeds, and which days validation "
@@ -165,8 +163,8 @@ def _match(study: Study, runs: _Runs, pair: Pair) -> _Matched | None:
 def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int, np.ndarray]:
     """The scores [draw] of these trials' best epochs on resamples of the validation days."""
     by_number = {trial.number: trial for trial in study.trials}
-    best_rows = {number: _best_rows(study, by_number[number]) for number in sorted(numbers)}
-    tables = {number: table for number, table in best_rows.items() if table is not None}
+    found = {number: best_rows(study, by_number[number]) for number in sorted(numbers)}
+    tables = {number: table for number, table in found.items() if table is not None}
     objective = study.config.objective
     if not tables:
         return {}
@@ -188,15 +186,6 @@ def _scores_drawn(study: Study, numbers: Iterable[int], draws: int) -> dict[int,
         seed=study.config.seed,
     )
     return dict(zip(scores, drawn, strict=True))
-
-
-def _best_rows(study: Study, trial: Trial) -> pd.DataFrame | None:
-    """The predictions of the trial's best epoch."""
-    best = trial.best(study.config.objective)
-    predictions = read_predictions(trial_folder(study.folder, trial.number))
-    if best is None or predictions is None:
-        return None
-    return predictions[predictions["epoch"] == best.epoch]
 
 
 def _contrast(

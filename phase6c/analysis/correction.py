@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from phase6c.analysis.validation import read_baselines, scored_rows
+from phase6c.data.rung_rows import rung_rows
 from phase6c.records import Trial
 from phase6c.statistics.selection import Candidate, Corrected, correct
 from phase6c.study.ranking import ranked
@@ -27,6 +28,9 @@ def correct_best(
 ) -> Corrected | None:
     """Corrects with the validation predictions that the eligible trials have stored.
 
+    Where epochs were measured on a part of the rows, that part is found again from the dates: the
+    choice is then judged on the days that no epoch was chosen on, see `correct`.
+
     The baselines of the study are its rivals, on the same rows and in the same draws.
 
     Args:
@@ -42,12 +46,15 @@ def correct_best(
     known = read_predictions(trial_folder(folder, best[0].number)) if best else None
     if known is None:
         return None
-    rows = known[known["epoch"] == 1]
-    # All trials are measured on the same rows, in the same order: any epoch tells dates and labels.
+    # All trials are measured on the same rows, in the same order; in their best epoch, on all.
+    rows = known[known["epoch"] == _best_epoch(best[0], config)]
+    in_part = config.train.val_windows is not None
+    part = rung_rows(rows["date"].to_numpy(), config.train.val_windows)
     return correct(
-        _candidates(folder, best),
+        _candidates(folder, config, best, bests_alone=in_part),
         scored_rows(folder, rows),
         config.objective,
+        untouched=~part if in_part else None,
         rivals=read_baselines(folder, len(rows)),
         horizon_days=config.data.horizon_days,
         draws=draws,
@@ -55,11 +62,20 @@ def correct_best(
     )
 
 
-def _candidates(folder: Path, trials: Iterable[Trial]) -> Iterator[Candidate]:
-    """Every epoch of these trials, read one trial after the other: together they fill memories."""
+def _candidates(
+    folder: Path, config: StudyConfig, trials: Iterable[Trial], *, bests_alone: bool
+) -> Iterator[Candidate]:
+    """Epochs of these trials, read one trial after the other: together they fill memories."""
     for trial in trials:
         stored = read_predictions(trial_folder(folder, trial.number), ("epoch", "logit"))
         if stored is not None:
             epochs, logits = stored["epoch"].to_numpy(), stored["logit"].to_numpy()
-            for epoch in np.unique(epochs):
+            known = [_best_epoch(trial, config)] if bests_alone else np.unique(epochs)
+            for epoch in known:
                 yield Candidate(trial.number, int(epoch), logits[epochs == epoch])
+
+
+def _best_epoch(trial: Trial, config: StudyConfig) -> int:
+    best = trial.best(config.objective)
+    assert best is not None
+    return best.epoch

@@ -120,11 +120,9 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
     block: pd.DataFrame | None = None
     logits: dict[int, np.ndarray] = {}
     for trial in trials:
-        best = trial.best(study.config.objective)
-        stored = read_predictions(trial_folder(study.folder, trial.number))
-        if best is None or stored is None:
+        rows = best_rows(study, trial)
+        if rows is None:
             continue
-        rows = stored[stored["epoch"] == best.epoch]
         if block is None:
             block = rows
         # Paired draws weigh rows by their position, so that all trials must share them.
@@ -150,12 +148,28 @@ def read_validation(study: Study, trials: Iterable[Trial], draws: int) -> Valida
     )
 
 
+def best_rows(study: Study, trial: Trial) -> pd.DataFrame | None:
+    """The predictions of a trial's best epoch for all validation rows.
+
+    Returns:
+        None where there are none: the trial has none stored, or was not measured on all rows yet.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    best = trial.best(study.config.objective)
+    if best is None or trial.awaits_final:
+        return None
+    stored = read_predictions(trial_folder(study.folder, trial.number))
+    return None if stored is None else stored[stored["epoch"] == best.epoch]
+
+
 def scored_rows(study_folder: Path, predictions: pd.DataFrame) -> ScoredRows:
-    """The rows of a study that all trials have predicted.
+    """All validation rows of a study.
 
     Args:
         study_folder: Folder of the study.
-        predictions: Predictions of any epoch of any trial.
+        predictions: Predictions of a trial for all of them.
     """
     known = read_validation_rows(study_folder, len(predictions))
     return ScoredRows(

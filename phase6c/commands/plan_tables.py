@@ -92,7 +92,7 @@ def plan_lines(
         f"resources  {resources_text(resources)}",
         f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
         f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
-        f"({estimated.n_params:,} parameters), from one measured step on this machine",
+        f"({estimated.n_params:,} parameters), from steps measured on this machine",
         f"memory     about {estimated.memory_gib:.1f} GiB without activations",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]
@@ -107,10 +107,16 @@ def _training_text(plan: SearchPlan) -> str:
     epoch = ""
     if train.epoch_windows(n_windows) < n_windows:
         epoch = f" of {train.epoch_windows(n_windows):,} of the {n_windows:,} windows"
+    part, n_val = "", len(plan.data.val)
+    if train.val_windows is not None:
+        part = (
+            f", each measured on about {train.rung_windows(n_val):,} of the {n_val:,} validation "
+            "windows and the best on all"
+        )
     rate = ""
     if train.learning_rate_factor != 1:
         rate = f", learning rates x {train.learning_rate_factor:g} for their size"
-    return f"{train.epochs} epochs{epoch}, batches of {train.batch_size}{rate}"
+    return f"{train.epochs} epochs{epoch}{part}, batches of {train.batch_size}{rate}"
 
 
 def resources_text(resources: Resources) -> str:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 SET_HELP = (
     "Pin a field of the configuration: an axis of the space, such as dropout, or batch_size, "
-    "half_life_days, windows_per_epoch, patience_epochs, scaling, logs, train_fraction, "
-    "val_fraction, cal_fraction ..."
+    "half_life_days, windows_per_epoch, val_windows, patience_epochs, scaling, logs, "
+    "train_fraction, val_fraction, cal_fraction ..."
 )
 GRACE_HELP = (
     "Epochs every trial gets; auto: a share 1 / reduction-factor^2 of all, and fewer where the "

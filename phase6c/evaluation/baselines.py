@@ -24,7 +24,7 @@ from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.metrics import measure
 from phase6c.statistics.simple_models import BoostedTrees, LinearModel, SimpleModel, windows_of
 from phase6c.study.study_config import BASELINES_FILE
-from phase6c.study.trial_folder import validation_frames, write_frames
+from phase6c.study.trial_folder import prediction_tables, write_tables
 
 logger = logging.getLogger(__name__)
 
@@ -191,9 +191,9 @@ def write_predictions(
     study_folder: Path, fitted: Sequence[FittedBaseline], data: SearchData
 ) -> None:
     """Stores the baselines' predictions as trials store theirs, with `name` for `epoch`."""
-    names = [baseline.baseline.name for baseline in fitted]
-    frames = validation_frames("name", names, [baseline.logits for baseline in fitted], data)
-    write_frames(study_folder / BASELINES_FILE, frames)
+    logits = {baseline.baseline.name: baseline.logits for baseline in fitted}
+    tables = prediction_tables("name", logits, data.val, data.tickers)
+    write_tables(study_folder / BASELINES_FILE, tables)
 
 
 def fit_baselines(data: SearchData, seed: int) -> tuple[FittedBaseline, ...]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
-
 from phase6c.data.splits import TEST
 from phase6c.data.walk import Walk
 from phase6c.data.windows import SearchData
@@ -24,10 +22,9 @@ from phase6c.study.trial_folder import (
     REFIT_FILE,
     REFIT_STATE_FILE,
     SHORTCUT,
-    validation_frames,
+    prediction_tables,
     write_checksums,
-    write_epochs,
-    write_frames,
+    write_tables,
 )
 
 
@@ -63,7 +60,7 @@ class FitRun(TrialRun):
         update = {"value": None, "metrics": Metrics(), "health": health}
         last = self.measurements[epoch - 1].model_copy(update=update)
         self.measurements[epoch - 1] = last
-        write_epochs(self.folder, self.measurements, self._logits, self._data)
+        self._write_epochs(self._logits)
         write_checksums(self.folder, [PREDICTIONS_FILE])
         return last
 
@@ -108,6 +105,6 @@ class FitRun(TrialRun):
         shortcut = self._trainer.shortcut_logits()
         if shortcut is not None:
             of[SHORTCUT] = shortcut[0]
-        logits = [np.asarray(own, dtype=np.float64) for own in of.values()]
-        write_frames(self.folder / OUT_FILE, validation_frames("of", [*of], logits, data))
+        tables = prediction_tables("of", of, data.val, data.tickers)
+        write_tables(self.folder / OUT_FILE, tables)
         return OUT_FILE

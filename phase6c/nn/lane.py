@@ -90,6 +90,11 @@ class Lane:
         self.best = Best(measurement.epoch, measurement.value, self.weights())
         return True
 
+    def go_to_best(self) -> None:
+        """Puts the weights of the best epoch in the place of those that are trained."""
+        assert self.best.weights is not None
+        self._model.load_lane(self._place, self.best.weights)
+
     def state_dict(self) -> Values:
         """Everything that the next epoch depends on; `torch.load(weights_only=True)` reads it.
 

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from phase6c.config import TrialConfig
 from phase6c.data.recency import recency_weights
+from phase6c.data.rung_rows import rung_block
 from phase6c.data.scaling import bin_edges, standardised
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.device import pick_device
+from phase6c.nn.judged_block import JudgedBlock
 from phase6c.nn.lane import Lane
 from phase6c.nn.layers import LaneDropout
 from phase6c.nn.model import LaneTransformer
@@ -24,9 +26,6 @@ from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.predict import gather_windows, predict_logits
 from phase6c.nn.training_step import training_step
 from phase6c.records import Health, Measurement, Metrics, objective_value
-from phase6c.statistics.cross_section import CrossSection
-from phase6c.statistics.health import diagnose
-from phase6c.statistics.metrics import measure
 
 _OWN_FIELDS = ("dropout", "learning_rate", "weight_decay", "seed")
 # The question whether every lane has diverged waits for the device, so it is asked seldom.
@@ -38,8 +37,9 @@ class EpochResult:
     """An epoch of a lane.
 
     Attributes:
-        measurement: Metrics on the validation block; without a value if the lane has diverged.
-        val_logits: Logits in the order of the validation block; void if the lane has diverged.
+        measurement: Metrics on the validation windows of an epoch; without a value if the lane has
+            diverged.
+        val_logits: Logits of these windows, in their order; void if the lane has diverged.
         improved: Whether this is the lane's best epoch so far.
     """
 
@@ -100,16 +100,12 @@ class Trainer:
         # overlapping windows of 32 days would take 32 times its memory.
         self._panel = torch.from_numpy(data.features).to(device)
         self._train_y = torch.from_numpy(data.train.y).to(device)
-        val = data.val
-        self._cross_section = CrossSection.of(
-            val.dates, val.tickers, val.outcomes, data.config.horizon_days
-        )
+        val = rung_block(data.val, self._shared.train.val_windows)
+        self._val = JudgedBlock(val, data, device)
         weights = recency_weights(data.train.dates, self._shared.train.half_life_days)
         self._weights = torch.from_numpy(weights).to(device)
         self._coming = torch.from_numpy(standardised(data.train.coming)).to(device)
-        self._train_rows, self._val_rows = (
-            torch.from_numpy(block.end_rows).to(device) for block in (data.train, data.val)
-        )
+        self._train_rows = torch.from_numpy(data.train.end_rows).to(device)
 
     @property
     def micro_batch_size(self) -> int | None:
@@ -146,7 +142,7 @@ class Trainer:
         return self.lanes[place]
 
     def train_epoch(self) -> list[EpochResult]:
-        """Trains every lane for an epoch, then measures it on the validation block.
+        """Trains every lane for an epoch, then measures it on its validation windows.
 
         A lane's duration is the wall time of the epoch, which all lanes share.
         """
@@ -160,7 +156,7 @@ class Trainer:
         results = []
         for lane, loss, at_step, own in zip(self.lanes, losses, diverged_at, logits, strict=True):
             divergence = _divergence(lane, at_step, own)
-            measurement = self._measure(lane, divergence, loss, own, duration_s)
+            measurement = self._measure(lane, divergence, loss, own, duration_s, self._val)
             results.append(EpochResult(measurement, own, lane.keep_best(measurement)))
         return results
 
@@ -171,15 +167,33 @@ class Trainer:
         losses: list[float] = self._train().tolist()
         return losses
 
+    def measure_best(self, place: int, known: Measurement) -> EpochResult:
+        """The lane's best epoch, measured on all validation windows; the lane trains no further.
+
+        Args:
+            place: Place of the lane, whose weights become those of its best epoch.
+            known: Measurement of that epoch on its own validation windows.
+        """
+        begun = time.perf_counter()
+        lane, val = self.lanes[place], JudgedBlock(self._data.val, self._data, self._panel.device)
+        lane.go_to_best()
+        logits: np.ndarray = self._predict(val.rows)[place].cpu().numpy()
+        duration_s = time.perf_counter() - begun
+        loss = known.metrics.loss_train
+        divergence = _divergence(lane, 0, logits)
+        measurement = self._measure(lane, divergence, loss, logits, duration_s, val)
+        measurement = measurement.model_copy(update={"epoch": known.epoch})
+        return EpochResult(measurement, logits, improved=False)
+
     def val_logits(self) -> Float32[np.ndarray, "lane window"]:
-        """The logits of every lane as it is now on the validation block."""
-        logits: np.ndarray = self._predict().cpu().numpy()
+        """The logits of every lane as it is now for the validation windows of an epoch."""
+        logits: np.ndarray = self._predict(self._val.rows).cpu().numpy()
         return logits
 
     def shortcut_logits(self) -> Float32[np.ndarray, "lane window"] | None:
         """The validation logits of shortcut and bias alone; None without a shortcut."""
         with torch.inference_mode():
-            logits = self._model.shortcut_alone(self._panel[self._val_rows])
+            logits = self._model.shortcut_alone(self._panel[self._val.rows])
         return None if logits is None else logits.cpu().numpy()
 
     def _lane(self, place: int, trial: TrialConfig) -> Lane:
@@ -212,27 +226,26 @@ class Trainer:
             coming=self._coming[batch] if regresses else None,
         )
 
-    def _predict(self) -> Tensor:
-        """The logits of every lane on the validation block [lane, window]."""
+    def _predict(self, rows: Tensor) -> Tensor:
+        """The logits of every lane for the windows that end in these rows [lane, window]."""
         # An evaluation without gradients needs less memory, but it may still be what was short.
-        parts = torch.split(self._val_rows, self.micro_batch_size or len(self._val_rows))
+        parts = torch.split(rows, self.micro_batch_size or len(rows))
         return torch.cat([predict_logits(self._model, self._panel, part) for part in parts], dim=1)
 
     def _measure(
         self,
         lane: Lane,
         divergence: str | None,
-        loss: float,
+        loss: float | None,
         logits: np.ndarray,
         duration_s: float,
+        val: JudgedBlock,
     ) -> Measurement:
-        block, base_rate = self._data.val, self._data.base_rate
         # No metric of a diverged lane is told: a finite number would pass for a result.
         if divergence:
             metrics, health = Metrics(), Health(verdict="saturated", evidence=(divergence,))
         else:
-            metrics = measure(logits, block.y, block.down, base_rate, loss, self._cross_section)
-            health = diagnose(logits, block.y, base_rate)
+            metrics, health = val.judge(logits, loss)
         return Measurement(
             epoch=lane.epoch,
             value=objective_value(metrics, lane.trial.train.objective),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import torch
 from jaxtyping import Float32
 
 from phase6c.config import TrialConfig, Values, parse
+from phase6c.data.rung_rows import rung_block
 from phase6c.data.windows import SearchData
 from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
 from phase6c.nn.lane import Lane, Weights
 from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.trainer import EpochResult, Trainer
-from phase6c.records import Measurement, is_complete
+from phase6c.records import Measurement, best_measurement, is_complete
 from phase6c.study.trial_folder import (
     BEST_WEIGHTS_FILE,
     PREDICTIONS_FILE,
@@ -73,6 +75,7 @@ class TrialRun:
         self.folder = task.folder
         self.trial = parse(TrialConfig, task.config)
         self._data = data
+        self._rung_block = rung_block(data.val, self.trial.train.val_windows)
         begin_trial_folder(self.folder, task.content)
         self._take_up()
 
@@ -91,7 +94,23 @@ class TrialRun:
         # After a crash the folder may be ahead of the ledger, which then hears of these epochs.
         if epoch <= len(self.measurements):
             return self.measurements[epoch - 1]
-        return self._train_epoch()
+        self._train_epoch()
+        return self.measurements[-1]
+
+    def measure_best(self) -> Measurement:
+        """The trial's best epoch, measured on all validation rows; the training is over.
+
+        Raises:
+            StorageError: A file cannot be written.
+        """
+        known = best_measurement(self.measurements, self.trial.train.objective)
+        assert known is not None
+        result = self._trainer.measure_best(0, known)
+        logits = [*self._logits]
+        logits[known.epoch - 1] = result.val_logits
+        self._write_epochs(logits)
+        write_checksums(self.folder, [PREDICTIONS_FILE])
+        return result.measurement
 
     def close(self) -> None:
         """Frees the trainer's memory, which the next run may need."""
@@ -117,10 +136,8 @@ class TrialRun:
                 write_checksums(self.folder, [BEST_WEIGHTS_FILE])
         return trainer
 
-    def _train_epoch(self) -> Measurement:
-        result = self._epoch_that_fits()
-        self._keep(result)
-        return result.measurement
+    def _train_epoch(self) -> None:
+        self._keep(self._epoch_that_fits())
 
     def _epoch_that_fits(self) -> EpochResult:
         """The next epoch; out of memory, it is begun again from the checkpoint in half batches.
@@ -147,7 +164,7 @@ class TrialRun:
         self.measurements.append(result.measurement)
         self._logits.append(result.val_logits)
         # All epochs anew each time: a file is replaced whole, where an appended one could be torn.
-        write_epochs(self.folder, self.measurements, self._logits, self._data)
+        self._write_epochs(self._logits)
         written = [PREDICTIONS_FILE]
         if result.improved and self.lane.best.weights is not None:
             save_weights(self.folder, self.lane.best.weights)
@@ -155,6 +172,12 @@ class TrialRun:
         write_checksums(self.folder, written)
         state = self.lane.state_dict()
         save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
+
+    def _write_epochs(self, logits: Sequence[np.ndarray]) -> None:
+        """Writes all epochs; each has logits of the rungs' windows, or of all."""
+        part, val = self._rung_block, self._data.val
+        blocks = [part if len(own) == len(part) else val for own in logits]
+        write_epochs(self.folder, self.measurements, logits, blocks, self._data.tickers)
 
 
 @dataclass(frozen=True)

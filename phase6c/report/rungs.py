@@ -90,7 +90,8 @@ def _by_trial(study: Study, stopped: list[Trial]) -> Table:
     for trial in stopped:
         assert trial.stopped is not None
         at = trial.stopped
-        best = trial.best(objective)
+        # On the rows that the rungs compared, so that it can be held against the cutoff.
+        best = trial.best_on_rungs(objective)
         end = best.value if best and trial.audited and trial.finished else None
         cells = (trial.number, at.epoch, at.value, at.cutoff, _margin(at, objective))
         rows.append((*cells, at.forecast, trial.audited, end))

@@ -55,13 +55,18 @@ class CrossSection:
         self, logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
     ) -> dict[str, float | None]:
         """The metrics `auc_within_day`, `auc_per_ticker`, `rank_ic` and `rank_ic_t`."""
-        by_day = group_aucs(logits, y, self.days.of_row, self.days.n)
-        by_ticker = group_aucs(logits, y, self.tickers, int(self.tickers.max()) + 1)
+        # Sorted once for all three figures, which an epoch of a large panel is long about.
+        order = np.argsort(logits, kind="stable")
+        day_ranks = _ranks(logits, self.days.of_row, self.days.n, order)
+        n_tickers = int(self.tickers.max()) + 1
+        ticker_ranks = _ranks(logits, self.tickers, n_tickers, order)
+        by_day = _aucs_of_ranks(day_ranks, y, self.days.of_row, self.days.n)
+        by_ticker = _aucs_of_ranks(ticker_ranks, y, self.tickers, n_tickers)
         figures = {"auc_within_day": _mean(by_day), "auc_per_ticker": _mean(by_ticker)}
         if np.isnan(self.outcomes).any():
             return figures
-        ranks = _centred_ranks(logits, self.days)
-        correlations = _correlations(ranks, self._outcome_ranks, self.days)
+        centred = _centred(day_ranks, self.days)
+        correlations = _correlations(centred, self._outcome_ranks, self.days)
         defined = correlations[np.isfinite(correlations)]
         return figures | {
             "rank_ic": _mean(correlations),
@@ -81,7 +86,13 @@ def group_aucs(
     n_groups: int,
 ) -> Float64[np.ndarray, " group"]:
     """The AUC inside each group of rows (Mann & Whitney, 1947); NaN for a single class."""
-    ranks = _ranks(scores, group_of_row, n_groups)
+    ranks = _ranks(scores, group_of_row, n_groups, np.argsort(scores, kind="stable"))
+    return _aucs_of_ranks(ranks, y, group_of_row, n_groups)
+
+
+def _aucs_of_ranks(
+    ranks: np.ndarray, y: np.ndarray, group_of_row: np.ndarray, n_groups: int
+) -> np.ndarray:
     rises = np.asarray(y == 1)
     n_rows = np.bincount(group_of_row, minlength=n_groups)
     n_rises = np.bincount(group_of_row[rises], minlength=n_groups).astype(np.float64)
@@ -115,15 +126,31 @@ def _correlations(ranks: np.ndarray, others: np.ndarray, days: Days) -> np.ndarr
 
 
 def _centred_ranks(values: np.ndarray, days: Days) -> np.ndarray:
+    order = np.argsort(values, kind="stable")
+    return _centred(_ranks(values, days.of_row, days.n, order), days)
+
+
+def _centred(ranks: np.ndarray, days: Days) -> np.ndarray:
     """Ranks within the day, less their mean."""
     middle = (days.counts() + 1) / 2
-    centred: np.ndarray = _ranks(values, days.of_row, days.n) - middle[days.of_row]
+    centred: np.ndarray = ranks - middle[days.of_row]
     return centred
 
 
-def _ranks(values: np.ndarray, group_of_row: np.ndarray, n_groups: int) -> np.ndarray:
-    """Ranks from 1 within each group; equal values share the mean of their ranks."""
-    order = np.lexsort((values, group_of_row))
+def _ranks(
+    values: np.ndarray, group_of_row: np.ndarray, n_groups: int, order: np.ndarray
+) -> np.ndarray:
+    """Ranks from 1 within each group; equal values share the mean of their ranks.
+
+    Args:
+        values: Values of the rows.
+        group_of_row: Number of each row's group.
+        n_groups: Number of groups.
+        order: The rows in the order of their values.
+    """
+    # Small numbers are sorted by their digits, ten times as fast as large ones.
+    small = group_of_row.astype(np.uint16) if n_groups <= np.iinfo(np.uint16).max else group_of_row
+    order = order[np.argsort(small[order], kind="stable")]
     groups, ordered = group_of_row[order], values[order]
     begins = np.empty(len(order), dtype=bool)
     begins[:1] = True

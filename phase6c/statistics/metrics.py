@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import precision_recall_curve
 
 from phase6c.records import Metrics
 from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import cross_fitted, fit_logistic, log_losses, sigmoid
+from phase6c.statistics.roc import Descending
 
 __all__ = ["measure", "sigmoid"]
 
@@ -48,25 +49,22 @@ def measure(
         raise ValueError(f"train_base_rate must lie inside (0, 1), found {train_base_rate}")
     p = sigmoid(logits)
     loss = float(log_losses(logits, y).mean())
+    ranking = Descending(logits)
     figures = {
-        "auc": _auc(y, logits),
+        "auc": ranking.auc(y),
         "log_loss": loss,
         "brier": float(np.mean((p - y) ** 2)),
         "refinement": _refinement(logits, y),
         "skill": _skill(loss, y, train_base_rate),
         "ece": _calibration_error(p, y),
         "base_rate": float(y.mean()),
-        "auc_down": _auc(down, logits),
-        "auc_direction": _auc(y[(y == 1) != down], logits[(y == 1) != down]),
+        "auc_down": ranking.auc(down),
+        "auc_direction": ranking.auc(y, (y == 1) != down),
         "loss_train": loss_train if loss_train is not None and np.isfinite(loss_train) else None,
     }
     if cross_section is not None:
         figures |= cross_section.figures(logits, y)
     return Metrics(**figures, **_range(p), **_regression(logits, y), **_thresholds(p, y))
-
-
-def _auc(y: np.ndarray, scores: np.ndarray) -> float | None:
-    return float(roc_auc_score(y, scores)) if len(np.unique(y)) == 2 else None
 
 
 def _refinement(logits: np.ndarray, y: np.ndarray) -> float | None:
@@ -123,8 +121,10 @@ def _thresholds(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
         return figures
     figures["recall"] = n_hit / n_true
     figures["f1"] = 2 * n_hit / (n_true + n_predicted)
-    figures["average_precision"] = float(average_precision_score(y, p))
-    best, sharpest = best_points(p, y)
+    precision, recall, thresholds = precision_recall_curve(y, p)
+    # As scikit-learn's `average_precision_score`, from the curve that the points are found on.
+    figures["average_precision"] = max(0.0, float(-np.sum(np.diff(recall) * precision[:-1])))
+    best, sharpest = _points_of(precision, recall, thresholds, p)
     figures["best_f1"] = best.f1
     figures["best_f1_threshold"] = best.threshold
     if sharpest is not None:
@@ -154,6 +154,12 @@ def best_points(
         The latter over thresholds that predict at least 10 rises; None where none does.
     """
     precision, recall, thresholds = precision_recall_curve(y, p)
+    return _points_of(precision, recall, thresholds, p)
+
+
+def _points_of(
+    precision: np.ndarray, recall: np.ndarray, thresholds: np.ndarray, p: np.ndarray
+) -> tuple[OperatingPoint, OperatingPoint | None]:
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
 

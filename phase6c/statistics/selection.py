@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from phase6c.config import LOSSES, Objective, Record
 from phase6c.statistics.bootstrap import Estimate, day_weights, estimate
@@ -23,7 +24,7 @@ class Candidate:
     Attributes:
         trial: The trial's number.
         epoch: The epoch.
-        logits: Predictions on val in the block's order, finite.
+        logits: Predictions on all validation rows, in the block's order, finite.
     """
 
     trial: int
@@ -44,6 +45,11 @@ class ScoredRows:
     days: Days
     y: Real[np.ndarray, " window"]
     outcomes: Float[np.ndarray, " window"] | None = None
+
+    def take(self, kept: Bool[np.ndarray, " window"]) -> ScoredRows:
+        """Some of the rows, on the days of all."""
+        outcomes = None if self.outcomes is None else self.outcomes[kept]
+        return ScoredRows(self.days.take(kept), self.y[kept], outcomes)
 
     def score(self, logits: Float[np.ndarray, " window"], objective: Objective) -> Score | None:
         """The objective as a function of the days' weights; None where it is undefined."""
@@ -80,6 +86,7 @@ def correct(
     rows: ScoredRows,
     objective: Objective,
     *,
+    untouched: Bool[np.ndarray, " window"] | None = None,
     rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
     horizon_days: int = 1,
     draws: int = 1000,
@@ -93,13 +100,24 @@ def correct(
     wide rather than narrow as about a third of the rows are left out. For the objective
     `refinement`, each candidate is recalibrated once, cross-fitted in halves as the metric is.
 
+    Where epochs were chosen on a part of the rows, a trial has one candidate: its best epoch. A
+    draw then chooses among the trials on all rows drawn, as the search did, and scores its choice
+    on those left out that no epoch was chosen on. To draw the epochs anew would take the
+    predictions of each for all rows; and to make up for these by the best epoch's would count the
+    luck that made it the best against it. As the untouched days may be easier or harder than
+    all, the value is moved by the difference that they make to the strongest rival, which no
+    validation row has chosen.
+
     A draw needs nothing but sums over each day, whatever the number of tickers; for the AUC of
     large panels these are histograms, see `auc_score`.
 
     Args:
-        candidates: Every epoch of every eligible trial; each is let go once it has been read.
+        candidates: Every epoch of every eligible trial, or the best of each where `untouched` is
+            given; each is let go once it has been read.
         rows: Rows that all of them have predicted.
         objective: Metric that the candidates compete in.
+        untouched: Rows that no epoch was chosen on, by whole days; None where epochs were chosen
+            on all rows.
         rivals: Logits by name, to compare the chosen candidate with.
         horizon_days: The label's horizon.
         draws: Resamples.
@@ -108,10 +126,18 @@ def correct(
     Returns:
         None where there is no candidate, or no draw that could be scored.
     """
-    found = [(candidate.trial, rows.score(candidate.logits, objective)) for candidate in candidates]
+    judged = rows if untouched is None else rows.take(untouched)
+
+    def scored(logits: np.ndarray) -> _Scored | None:
+        on_all = on_judged = rows.score(logits, objective)
+        if untouched is not None:
+            on_judged = judged.score(logits[untouched], objective)
+        return None if on_all is None or on_judged is None else _Scored(on_all, on_judged)
+
+    found = [(candidate.trial, scored(candidate.logits)) for candidate in candidates]
     trials = np.array([trial for trial, score in found if score is not None])
     scores = [score for _, score in found if score is not None]
-    named = {name: rows.score(logits, objective) for name, logits in (rivals or {}).items()}
+    named = {name: scored(logits) for name, logits in (rivals or {}).items()}
     others = {name: score for name, score in named.items() if score is not None}
     if not scores:
         return None
@@ -120,8 +146,9 @@ def correct(
     values, theirs, winners = (
         np.concatenate(part, axis=-1) for part in zip(*chunk_scores, strict=True)
     )
+    offset = 0.0 if untouched is None else _offset(list(others.values()), rows.days.n)
     sign = -1 if objective in LOSSES else 1
-    value = _mean_estimate(sign * values)
+    value = _mean_estimate(sign * (values + offset))
     if value is None:
         return None
     gains = {
@@ -140,21 +167,36 @@ def _mean_estimate(draws: np.ndarray) -> Estimate | None:
     return estimate(float(finite.mean()), finite) if len(finite) else None
 
 
+class _Scored(NamedTuple):
+    """The objective of predictions on the rows that choose, and on those that judge."""
+
+    on_all: Score
+    on_judged: Score
+
+
+def _offset(rivals: Sequence[_Scored], n_days: int) -> float:
+    """How much more the strongest rival reaches on all rows than on those that judge."""
+    every_day = np.ones((n_days, 1))
+    reached = [tuple(float(score(every_day)[0]) for score in rival) for rival in rivals]
+    on_all, on_judged = max(reached, default=(0.0, 0.0))
+    return on_all - on_judged if np.isfinite(on_all - on_judged) else 0.0
+
+
 def _out_of_bag(
-    scores: Sequence[Score], rivals: Iterable[Score], weights: np.ndarray
+    scores: Sequence[_Scored], rivals: Iterable[_Scored], weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each draw, its in-bag winner's and the rivals' values on the rows that were not drawn.
 
     Returns:
         [draw], [rival, draw], and the winners' positions [draw].
     """
-    in_bag = np.stack([score(weights) for score in scores])
+    in_bag = np.stack([score.on_all(weights) for score in scores])
     winners = np.where(np.isnan(in_bag), -np.inf, in_bag).argmax(axis=0)
     left_out = (weights == 0).astype(np.float64)
     values = np.empty(weights.shape[1])
     for winner in np.unique(winners):
         of_winner = winners == winner
-        values[of_winner] = scores[winner](left_out[:, of_winner])
+        values[of_winner] = scores[winner].on_judged(left_out[:, of_winner])
     values[np.isnan(in_bag).all(axis=0)] = np.nan
-    theirs = [rival(left_out) for rival in rivals]
+    theirs = [rival.on_judged(left_out) for rival in rivals]
     return values, np.array(theirs).reshape(-1, len(values)), winners

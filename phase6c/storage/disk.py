@@ -47,7 +47,7 @@ def bytes_needed(
         max_concurrent: Number of trials that run side by side.
         epochs: Largest number of epochs of a trial.
         total_epochs: Epochs of all trials together; with rungs fewer than `n_trials * epochs`.
-        n_val: Number of windows in the validation block.
+        n_val: Number of validation windows that an epoch is measured on.
         keep: Number of trials that keep their best weights.
         n_states: Number of trainer states that each running trial has beside its checkpoints.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from phase6c.errors import StorageError
-from phase6c.records import Measurement, Stopped, Trial, TrialError
+from phase6c.records import Measurement, State, Stopped, Trial, TrialError
 from phase6c.storage.files import AppendOnlyFile, read_lines
 
 FILE_NAME = "ledger.jsonl"
@@ -32,7 +32,7 @@ class Listener(Protocol):
 
         Args:
             row: The row as it stands in ledger.jsonl; `row["kind"]` is `trial`, `started`,
-                `result`, `retry` or `failed`, as `Ledger` describes them.
+                `result`, `final`, `retry` or `failed`, as `Ledger` describes them.
             trial: The trial after the row, with all its measurements so far.
         """
 
@@ -45,6 +45,8 @@ class Ledger:
         started: a worker took it up.
         result: an epoch was measured, with the Decision about it; `audit` goes on with a trial
             that its rung would have stopped.
+        final: a trial whose epochs are measured on a part of the validation rows has its best epoch
+            measured on all of them, and only now ends as its last result said.
         retry: its worker was lost; it will be handed out again.
         failed: it ended without completing, with the error.
 
@@ -130,9 +132,12 @@ def apply(trial: Trial | None, row: Row) -> Trial:
         raise ValueError(f"trial {row['number']} had ended")
     match kind:
         case "started":
-            return trial.model_copy(update={"attempts": trial.attempts + 1})
+            # To be measured once more is no further attempt to train.
+            return trial.model_copy(update={"attempts": trial.attempts + (trial.ending is None)})
         case "result":
             return _with_result(trial, row)
+        case "final":
+            return _with_final(trial, row)
         case "retry":
             return trial
         case "failed":
@@ -142,23 +147,40 @@ def apply(trial: Trial | None, row: Row) -> Trial:
 
 
 def _with_result(trial: Trial, row: Row) -> Trial:
+    if trial.ending is not None:
+        raise ValueError(f"trial {trial.number} has had its last epoch")
     measurement = Measurement.model_validate(row["measurement"])
     if measurement.epoch != trial.epochs + 1:
         raise ValueError(f"trial {trial.number}: epoch {measurement.epoch} after {trial.epochs}")
     update: dict[str, Any] = {"measurements": (*trial.measurements, measurement)}
     match row["decision"]:
         case "stop":
-            update |= {"state": "PRUNED", "stopped": Stopped.model_validate(row["stopped"])}
+            update |= _end(trial, "PRUNED") | {"stopped": Stopped.model_validate(row["stopped"])}
         case "audit":
             update |= {"audited": True, "stopped": Stopped.model_validate(row["stopped"])}
         case "complete":
-            update["state"] = "COMPLETE"
+            update |= _end(trial, "COMPLETE")
         case "diverged":
-            # The epoch itself says why it diverged; there is no traceback for numbers that are not
-            # finite.
-            message = measurement.health.evidence[0]
-            update |= {
-                "state": "FAILED",
-                "error": TrialError(kind="diverged", message=message),
-            }
+            update |= _divergence(measurement)
     return trial.model_copy(update=update)
+
+
+def _end(trial: Trial, state: State) -> dict[str, Any]:
+    """The end in a state, or the wait for the measurement on all rows that comes before it."""
+    return {"ending" if trial.is_measured_in_part else "state": state}
+
+
+def _with_final(trial: Trial, row: Row) -> Trial:
+    if trial.ending is None:
+        raise ValueError(f"trial {trial.number} was still to be trained")
+    measurement = Measurement.model_validate(row["measurement"])
+    if measurement.diverged:
+        return trial.model_copy(update=_divergence(measurement))
+    update = {"state": trial.ending, "ending": None, "final": measurement}
+    return trial.model_copy(update=update)
+
+
+def _divergence(measurement: Measurement) -> dict[str, Any]:
+    # The epoch itself says why it diverged; there is no traceback for numbers that are not finite.
+    error = TrialError(kind="diverged", message=measurement.health.evidence[0])
+    return {"state": "FAILED", "error": error}

@@ -46,3 +46,9 @@ def value_of(trial: Trial, objective: Objective) -> float:
     """The trial's value so far, turned so that larger is better."""
     best = trial.best(objective)
     return score(best.value if best else None, objective)
+
+
+def rung_value_of(trial: Trial, objective: Objective) -> float:
+    """The trial's value on the rows of the rungs, by which trials of any age compare."""
+    best = trial.best_on_rungs(objective)
+    return score(best.value if best else None, objective)

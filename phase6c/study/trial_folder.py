@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ from phase6c.storage.files import make_folder, remove, write_json, write_whole
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
-    from phase6c.data.windows import SearchData
+    from phase6c.data.windows import Block
 
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
@@ -94,15 +95,17 @@ def write_epochs(
     folder: Path,
     measurements: Sequence[Measurement],
     logits: Sequence[np.ndarray],
-    data: SearchData,
+    blocks: Sequence[Block],
+    tickers: Sequence[str],
 ) -> None:
     """Writes all epochs so far: metrics as JSON lines, predictions as Parquet.
 
     Args:
         folder: The trial's folder.
         measurements: Measurements of the epochs.
-        logits: float32[window] per epoch, on the validation block.
-        data: Data with the validation block.
+        logits: float32[window] per epoch.
+        blocks: Windows that these logits are of, for each epoch.
+        tickers: Names of the tickers.
     """
     # All epochs are written anew each time: the file is whole at any moment, and after a restart
     # from an older checkpoint it holds no epoch twice.
@@ -111,8 +114,11 @@ def write_epochs(
         for measurement in measurements
     )
     write_whole(folder / METRICS_FILE, "\n".join(lines) + "\n")
-    epochs = [measurement.epoch for measurement in measurements]
-    write_frames(folder / PREDICTIONS_FILE, validation_frames("epoch", epochs, logits, data))
+    parts = (
+        prediction_tables("epoch", {measurement.epoch: own}, block, tickers)
+        for measurement, own, block in zip(measurements, logits, blocks, strict=True)
+    )
+    write_tables(folder / PREDICTIONS_FILE, chain.from_iterable(parts))
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
@@ -132,35 +138,35 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def validation_frames(
-    key: str, values: Sequence[int | str], logits: Sequence[np.ndarray], data: SearchData
-) -> Iterator[pd.DataFrame]:
-    """Predictions on the validation block, a table for each, marked by a value of `key`.
+def prediction_tables(
+    key: str, logits: Mapping[Any, np.ndarray], block: Block, tickers: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Predictions for the windows of a block, a table for each, marked by a value of `key`.
 
     Args:
         key: Name of the column that tells them apart.
-        values: Values of that column, in the order of the predictions.
-        logits: float[window] of each prediction.
-        data: Data with the validation block.
+        logits: float[window] of each prediction, by its value of that column.
+        block: The windows.
+        tickers: Names of the tickers.
 
     Yields:
-        Columns date, ticker, key, y, down, logit and p; a row for each validation window.
+        Columns date, ticker, key, y, down, logit and p; a row for each window.
     """
     import numpy as np
-    import pandas as pd
+    import pyarrow as pa
 
-    block = data.val
     rows = {
-        # pandas knows no datetime64[D].
-        "date": block.dates.astype("datetime64[s]"),
-        "ticker": pd.array(list(data.tickers), dtype="str").take(block.tickers),
+        # Arrow knows no datetime64[D].
+        "date": pa.array(block.dates.astype("datetime64[s]")),
+        "ticker": pa.array([*tickers]).take(pa.array(block.tickers)),
         key: None,
-        "y": block.y.astype(np.int8),
-        "down": block.down,
+        "y": pa.array(block.y.astype(np.int8)),
+        "down": pa.array(block.down),
     }
-    for value, own in zip(values, logits, strict=True):
+    for value, own in logits.items():
         exact = own.astype(np.float64)
-        yield pd.DataFrame({**rows, key: value, "logit": exact, "p": sigmoid(exact)})
+        marks = pa.array([value]).take(pa.array(np.zeros(len(own), dtype=np.int8)))
+        yield pa.table({**rows, key: marks, "logit": exact, "p": sigmoid(exact)})
 
 
 def read_predictions(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
@@ -174,10 +180,12 @@ def read_predictions(folder: Path, columns: Sequence[str] | None = None) -> pd.D
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Stores a table as Parquet, whole or not at all."""
-    write_frames(path, [frame])
+    import pyarrow as pa
+
+    write_tables(path, [pa.Table.from_pandas(frame, preserve_index=False)])
 
 
-def write_frames(path: Path, frames: Iterable[pd.DataFrame]) -> None:
+def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
     """Stores tables of the same columns below each other as Parquet, whole or not at all.
 
     One of them is in memory at a time: all epochs of a panel would be gigabytes.
@@ -185,7 +193,7 @@ def write_frames(path: Path, frames: Iterable[pd.DataFrame]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in frames)
+    tables = iter(tables)
     first = next(tables)
     # Logits hardly ever repeat, so that a dictionary of them is made in vain.
     few = [field.name for field in first.schema if not pa.types.is_floating(field.type)]

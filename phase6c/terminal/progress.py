@@ -17,7 +17,7 @@ from rich.text import Text
 
 from phase6c.records import State, Trial, score
 from phase6c.study.ledger import Ledger, Listener, Row
-from phase6c.study.ranking import best_trial, value_of
+from phase6c.study.ranking import best_trial, rung_value_of
 from phase6c.study.study_config import StudyConfig
 from phase6c.terminal.time_left import TimeLeft
 from phase6c.terminal.waiting import Waiting
@@ -165,7 +165,7 @@ class Progress:
         self._seen.add(trial.number)
         self._since_last_row = None
         self._time_left(row, trial)
-        if trial.finished and row["kind"] in ("result", "failed"):
+        if trial.finished and row["kind"] in ("result", "final", "failed"):
             self._last.append(trial)
             if not self._live:
                 self._console.print(self._line(trial), markup=False, soft_wrap=True)
@@ -218,13 +218,15 @@ class Progress:
         objective = self._config.objective
         trials = self._ledger.trials.values()
         best = best_trial(trials, self._config)
-        reached = value_of(best, objective) if best else -math.inf
+        # Of a running trial only the value on the rungs' rows is known.
+        reached = rung_value_of(best, objective) if best else -math.inf
         running = [one for one in trials if not one.finished and one.chosen and one.in_budget]
-        leader = max(running, key=lambda one: value_of(one, objective), default=None)
+        leader = max(running, key=lambda one: rung_value_of(one, objective), default=None)
         told = self._value_of(best) if best else "none yet"
-        if leader is None or value_of(leader, objective) <= reached:
+        if leader is None or rung_value_of(leader, objective) <= reached:
             return told
-        ahead = self._value_of(leader)
+        part = " on a part of the days" if leader.awaits_final else ""
+        ahead = self._value_of(leader) + part
         return f"{told}; {ahead}, still running" if best else f"{ahead}, still running"
 
     def _value_of(self, trial: Trial) -> str:

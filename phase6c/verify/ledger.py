@@ -116,12 +116,17 @@ def check_trials(trials: Trials, config: StudyConfig) -> Iterator[Finding]:
         yield _finding(rule, str(len(chosen)), harmless=True)
     yield from _check_probes(trials)
     for trial in trials.values():
-        for measurement in trial.measurements:
+        finals = () if trial.final is None else (trial.final,)
+        for measurement in (*trial.measurements, *finals):
             value = objective_value(measurement.metrics, config.objective)
             if measurement.value != value:
                 where = f"trial {trial.number}, epoch {measurement.epoch}"
                 fault = f"{where}: {measurement.value}, not {value}"
                 yield _finding(f"A value must be the {config.objective}", fault)
+        best = trial.best_on_rungs(config.objective)
+        if trial.final is not None and (best is None or best.epoch != trial.final.epoch):
+            fault = f"trial {trial.number}: epoch {trial.final.epoch}, not {best and best.epoch}"
+            yield _finding("The best epoch must be the one that is measured on all rows", fault)
 
 
 def _check_chosen(chosen: Sequence[Trial], config: StudyConfig) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from phase6c.analysis.correction import correct_best
+from phase6c.data.rung_rows import rung_rows
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.study.study_config import BASELINES_FILE, StudyConfig
 from phase6c.study.trial_folder import PREDICTIONS_FILE, trial_folder
@@ -98,3 +99,24 @@ def test_the_best_is_compared_with_the_baselines_on_the_same_rows_and_draws(
     alike, luck = corrected.gains["alike"], corrected.gains["luck"]
     assert (alike.value, alike.low, alike.high) == (0, 0, 0)
     assert luck.low > 0
+
+
+def test_epochs_chosen_on_a_part_are_judged_on_the_other_days(
+    tmp_path: Path, study_config: Callable[..., StudyConfig]
+) -> None:
+    """The predictions of the best epoch are for all rows, those of the other epochs for a part."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(len(DAYS)) < 0.3).astype(int)
+    part = rung_rows(DAYS.to_numpy(), 200)
+    # It knows the labels of the part alone, as an epoch does that was chosen on it from very many.
+    lucky = np.where(part, 5.0 * y, 0) + rng.normal(size=len(DAYS))
+    trial = write_trial(tmp_path, 0, [rng.normal(size=len(DAYS)), lucky], y)
+    where = trial_folder(tmp_path, 0) / PREDICTIONS_FILE
+    stored = pd.read_parquet(where)
+    kept = (stored["epoch"] == 2) | np.tile(part, 2)
+    stored[kept].to_parquet(where)
+    update = {"final": trial.measurements[1], "config": {"train": {"val_windows": 200}}}
+    config = study_config(val_windows=200)
+    corrected = correct_best(tmp_path, config, [trial.model_copy(update=update)])
+    assert corrected is not None
+    assert corrected.value.value == pytest.approx(0.5, abs=0.06)

@@ -33,8 +33,8 @@ def data() -> SearchData:
 
 @pytest.fixture
 def task(tmp_path: Path, trial: Callable[..., TrialConfig]) -> Callable[..., TrialTask]:
-    def build(name: str, step: str | None = None) -> TrialTask:
-        config = trial(learning_rate=1e-2).model_dump(mode="json")
+    def build(name: str, step: str | None = None, **fields: object) -> TrialTask:
+        config = trial(learning_rate=1e-2, **fields).model_dump(mode="json")
         return TrialTask(tmp_path / name, config, {"study_id": "a", "code_version": "1"}, step)
 
     return build
@@ -69,3 +69,37 @@ def test_a_run_goes_on_as_if_it_had_never_ended(data, task, trial):
     run = TrialRun(task("one"), data)
     found = [run.measure(epoch) for epoch in (1, 2, 3, 4)]
     assert [one.metrics for one in found] == [one.metrics for one in expected]
+
+
+def test_a_part_of_the_rows_is_measured_each_epoch_and_all_of_them_in_the_end(data, task):
+    whole, part = TrialRun(task("whole"), data), TrialRun(task("part", val_windows=20), data)
+    epochs = [(whole.measure(epoch), part.measure(epoch)) for epoch in (1, 2, 3)]
+    # What is measured changes nothing in what is trained.
+    assert all(one.metrics.loss_train == other.metrics.loss_train for one, other in epochs)
+    assert all(one.value != other.value for one, other in epochs)
+    assert (read_predictions(part.folder).groupby("epoch").size() == 20).all()
+    best = max((other for _, other in epochs), key=lambda one: one.value)
+    final = part.measure_best()
+    expected = epochs[best.epoch - 1][0]
+    assert final.epoch == best.epoch
+    assert final.value == pytest.approx(expected.value, abs=1e-3)
+    assert final.metrics.loss_train == expected.metrics.loss_train
+    sizes = read_predictions(part.folder).groupby("epoch").size()
+    assert sizes.to_dict() == {epoch: 40 if epoch == best.epoch else 20 for epoch in (1, 2, 3)}
+    assert part.measurements == [other for _, other in epochs]
+
+
+@pytest.mark.parametrize("n_before", [2, 3])
+def test_the_best_epoch_is_measured_from_any_checkpoint(data, task, n_before):
+    run, begun = (TrialRun(task(name, val_windows=20), data) for name in ("one", "other"))
+    for epoch in (1, 2, 3):
+        run.measure(epoch)
+    expected = run.measure_best().metrics
+    for epoch in range(1, n_before + 1):
+        begun.measure(epoch)
+    begun.close()
+    again = TrialRun(task("other", val_windows=20), data)
+    again.measure(3)
+    assert again.measure_best().metrics == expected
+    # Asked twice, after a crash between the file and the ledger, it says the same.
+    assert TrialRun(task("other", val_windows=20), data).measure_best().metrics == expected

@@ -178,3 +178,40 @@ def test_a_rank_correlation_takes_outcomes():
     panel = Panel(n_days=10)
     rows = ScoredRows(panel.rows.days, panel.rows.y)
     assert selection.correct(panel.candidates(2), rows, "rank_ic", draws=10) is None
+
+
+PART = np.arange(700) // 5 % 3 == 1
+
+
+def test_epochs_chosen_on_a_part_show_no_luck_on_the_untouched_days():
+    """Epochs of noise are chosen on a third of the days and trials on all: both by luck."""
+    best, corrected = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(700) < 0.3).astype(float)
+        trials = []
+        for number in range(10):
+            epochs = rng.standard_normal((10, 700))
+            chosen = np.argmax([roc_auc_score(y[PART], own[PART]) for own in epochs])
+            trials.append(Candidate(number, int(chosen), epochs[chosen]))
+        best.append(max(roc_auc_score(y, one.logits) for one in trials))
+        options = {"draws": 100, "seed": seed, "untouched": ~PART}
+        corrected.append(corrected_value(trials, DATES, y, "auc", **options))
+    assert np.mean(best) > 0.54
+    assert np.mean(corrected) == pytest.approx(0.5, abs=0.015)
+
+
+@pytest.mark.parametrize("objective", ["auc", "log_loss", "refinement"])
+def test_harder_days_are_made_up_for_by_what_they_cost_a_rival(objective):
+    rng = np.random.default_rng(4)
+    y = (rng.random(700) < 0.3).astype(float)
+    # Signals are twice as strong on the part that epochs were chosen on.
+    signal = (2 * y - 1) * np.where(PART, 2.0, 1.0)
+    own, rival = (signal + rng.standard_normal(700) for _ in range(2))
+    raw = getattr(measure(own, y, y == 0, 0.3), objective)
+    one = [Candidate(0, 3, own)]
+    options = {"draws": 200, "untouched": ~PART}
+    alone = corrected_value(one, DATES, y, objective, **options)
+    beside = correct(one, DATES, y, objective, rivals={"rival": rival, "itself": own}, **options)
+    assert abs(beside.value.value - raw) < abs(alone - raw) / 2
+    assert beside.gains["itself"].value == pytest.approx(0, abs=1e-12)

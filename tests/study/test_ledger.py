@@ -198,3 +198,48 @@ def test_a_fold_of_the_rows_is_the_trials(path, birth, result):
     ledger.close()
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert fold(rows) == ledger.trials == read_trials(path)
+
+
+IN_PART = {"config": {"train": {"val_windows": 50_000, "objective": "auc"}}}
+
+
+@pytest.mark.parametrize(("last", "state"), [("stop", "PRUNED"), ("complete", "COMPLETE")])
+def test_a_trial_measured_in_part_ends_with_its_measurement_on_all_rows(
+    path, birth, result, measured, last, state
+):
+    ledger = Ledger(path)
+    ledger.append("trial", 0, **(birth() | IN_PART))
+    ledger.append("started", 0)
+    ledger.append("result", 0, **result(1, 0.7))
+    waiting = ledger.append("result", 0, **result(2, 0.6, last))
+    assert (waiting.state, waiting.ending, waiting.awaits_final) == ("RUNNING", state, True)
+    assert waiting.best("auc").value == 0.7
+    with pytest.raises(ValueError, match="has had its last epoch"):
+        ledger.append("result", 0, **result(3))
+    assert ledger.append("started", 0).attempts == 1
+    final = measured(1, 0.65)
+    ended = ledger.append("final", 0, measurement=final.model_dump(mode="json"))
+    assert (ended.state, ended.ending, ended.final) == (state, None, final)
+    assert ended.best("auc") == final
+    assert ended.best_on_rungs("auc").value == 0.7
+    summary = ended.summary("auc")
+    assert (summary["value"], summary["best_epoch"]) == (0.65, 1)
+    assert reopened(ledger, path) == {0: ended}
+
+
+def test_a_trial_that_diverges_on_all_rows_has_failed(path, birth, result, measured):
+    ledger = Ledger(path)
+    ledger.append("trial", 0, **(birth() | IN_PART))
+    ledger.append("result", 0, **result(1, 0.7, "complete"))
+    told = measured(1, None).model_dump(mode="json")
+    assert ledger.append("final", 0, measurement=told).state == "FAILED"
+    assert reopened(ledger, path)[0].error.kind == "diverged"
+
+
+def test_a_trial_that_still_trains_has_no_final_measurement(path, birth, result, measured):
+    ledger = Ledger(path)
+    ledger.append("trial", 0, **(birth() | IN_PART))
+    ledger.append("result", 0, **result(1, 0.7))
+    with pytest.raises(ValueError, match="still to be trained"):
+        ledger.append("final", 0, measurement=measured(1, 0.6).model_dump(mode="json"))
+    ledger.close()

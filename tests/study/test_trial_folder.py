@@ -102,7 +102,9 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
 
 def test_predictions_come_back_for_each_epoch_and_window(tmp_path, data, measured):
     logits = [np.array([-1, 0, 1], dtype=np.float32), np.array([2, 2, -2], dtype=np.float32)]
-    write_epochs(tmp_path, [measured(1, 0.5), measured(2, 0.6)], logits, data)
+    write_epochs(
+        tmp_path, [measured(1, 0.5), measured(2, 0.6)], logits, [data.val] * 2, data.tickers
+    )
     found = read_predictions(tmp_path)
     assert found["epoch"].tolist() == [1, 1, 1, 2, 2, 2]
     assert found["logit"].tolist() == [-1, 0, 1, 2, 2, -2]
@@ -117,7 +119,8 @@ def test_whatever_fails_epochs_are_old_or_new(tmp_path, data, measured, kind, to
     logits = [np.zeros(3, dtype=np.float32)] * 2
 
     def write(n_epochs):
-        write_epochs(tmp_path, epochs[:n_epochs], logits[:n_epochs], data)
+        blocks = [data.val] * n_epochs
+        write_epochs(tmp_path, epochs[:n_epochs], logits[:n_epochs], blocks, data.tickers)
 
     write(1)
     for ended in act_with_every_fault(kind, torn, lambda: write(2)):

@@ -28,7 +28,7 @@ class Rig:
     def report(self, number, value, epoch=None):
         epoch = epoch or self.ledger.trials[number].epochs + 1
         measurement = self.measured(epoch, value, objective=self.config.objective)
-        result = {"epoch": epoch, "measurement": measurement.model_dump_json()}
+        result = {"epoch": epoch, "measurement": measurement.model_dump_json(), "final": False}
         trial = SimpleNamespace(config={"number": number}, trial_id=f"ray-{number}")
         return self.scheduler.on_trial_result(None, trial, result)
 

@@ -104,8 +104,10 @@ class Board:
         self._write(trial, _summaries(told), latest.epoch)
 
     def _finish(self, trial: Trial) -> None:
-        told = _summaries({"hparam/pruned": trial.state == "PRUNED"})
-        self._write(trial, (*told, _end(trial)), trial.epochs)
+        told = {"hparam/pruned": float(trial.state == "PRUNED")}
+        if trial.final is not None:
+            told |= _hparam_metrics(trial.final, self._metrics)
+        self._write(trial, (*_summaries(told), _end(trial)), trial.epochs)
         self._writers.pop(trial.number).close()
 
     def _write(self, trial: Trial, summaries: Iterable[Summary], step: int = 0) -> None:

@@ -64,6 +64,8 @@ def common_training(studies: Sequence[Study]) -> TrainConfig:
             "epochs": max(train.epochs for train in trains),
             "patience_epochs": max(train.patience_epochs for train in trains),
             "objective": OBJECTIVE,
+            # Trainings are few, and each is measured on the later part of its own dates.
+            "val_windows": None,
         }
     )
 
@@ -119,7 +121,10 @@ def _contender(
 ) -> Contender:
     """A trial with the data of the first study, and a training as long as all others."""
     config = study.config_of(trial)
-    own = {name: getattr(train, name) for name in ("epochs", "patience_epochs", "objective")}
+    own = {
+        name: getattr(train, name)
+        for name in ("epochs", "patience_epochs", "objective", "val_windows")
+    }
     # Studies may describe the same rows in different words, which would make digests differ.
     update = {"seed": 0, "data": first.config.data, "train": config.train.model_copy(update=own)}
     best = trial.best(study.config.objective)

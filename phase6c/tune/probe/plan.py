@@ -129,15 +129,18 @@ class ProbePlan:
     def disk_bytes(self, trials: Trials, max_concurrent: int) -> int:
         """The size of the study's folder at its largest."""
         config, missing = self.study.config, self.missing(trials)
+        n_trials = len(trials) + len(missing)
         sizes = [run.n_params for run in missing] + [trial.n_params for trial in trials.values()]
         trained = sum(trial.epochs for trial in trials.values())
         return bytes_needed(
             n_params=max(sizes),
-            n_trials=len(trials) + len(missing),
+            n_trials=n_trials,
             max_concurrent=max_concurrent,
             epochs=config.train.epochs,
-            total_epochs=trained + len(missing) * config.train.epochs,
-            n_val=len(self.study.data.val),
+            total_epochs=trained
+            + len(missing) * config.train.epochs
+            + n_trials * self.study.epochs_of_final,
+            n_val=self.study.n_rung_val,
             keep=config.keep,
         )
 

@@ -13,7 +13,7 @@ from phase6c.config import Objective, TrialConfig, Values, parse
 from phase6c.records import Trial, score
 from phase6c.space.budget import CountParameters
 from phase6c.space.space import Space
-from phase6c.study.ranking import value_of
+from phase6c.study.ranking import rung_value_of
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.enqueued import Enqueued
 from phase6c.tune.proposals.failures import Failures
@@ -184,7 +184,7 @@ class Proposals:
     def _reached(self, trial: Trial) -> float:
         """The score that the sampler is told of an ended trial."""
         if self._sampler is not None and not self._sampler.learns_forecasts:
-            return value_of(trial, self._objective)
+            return rung_value_of(trial, self._objective)
         return reached(trial, self._objective)
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
@@ -222,8 +222,13 @@ class Proposals:
 
 
 def reached(trial: Trial, objective: Objective) -> float:
-    """The score that a trial reached; for a stopped trial its forecast, so that ages compare."""
+    """The score that a trial reached; for a stopped trial its forecast, so that ages compare.
+
+    Both are of the rows of the rungs. A value on all validation rows differs from them by what the
+    other days are easier or harder to foretell, which all trials share: beside a forecast it would
+    pass for a merit or a fault of the trials that were trained to their end.
+    """
     stopped = trial.stopped if trial.state == "PRUNED" else None
     if stopped is None or stopped.forecast is None:
-        return value_of(trial, objective)
+        return rung_value_of(trial, objective)
     return score(stopped.forecast, objective)

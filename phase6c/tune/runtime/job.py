@@ -98,6 +98,16 @@ class StudyPlan:
         """Parameters of the budget for each training window; None where the width is free."""
         return None if self.budget is None else self.budget.n_params / len(self.data.train)
 
+    @property
+    def n_rung_val(self) -> int:
+        """The number of validation windows that an epoch is measured on."""
+        return self.config.train.rung_windows(len(self.data.val))
+
+    @property
+    def epochs_of_final(self) -> float:
+        """Epochs whose measurement is as large as what the last one of a trial has more."""
+        return len(self.data.val) / self.n_rung_val - 1
+
     def in_budget(self, n_params: int) -> bool:
         """Whether a count lies in the budget; every count does where the width is free."""
         return self.budget is None or self.budget.contains(n_params)
@@ -247,7 +257,7 @@ def new_study_config(
         "data": data_config,
         "data_digest": data.digest,
         "data_summary": data.summary.model_dump(mode="json"),
-        "train": train.fitted_to(len(data.train)),
+        "train": train.fitted_to(len(data.train), len(data.val)),
         "n_trials": 0,
         "searcher": "none",
         "scheduler": "none",

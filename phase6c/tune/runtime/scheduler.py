@@ -82,8 +82,13 @@ class RungScheduler(FIFOScheduler):
         number = trial.config["number"]
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
+        if result["final"]:
+            told = measurement.model_dump(mode="json")
+            known = self._ledger.append("final", number, measurement=told)
+            self._retries.pop(number, None)
+            self._n_lost, self._heard_at = 0, time.monotonic()
         # A worker that goes on from an older checkpoint measures epochs again that are known.
-        if measurement.epoch > known.epochs:
+        elif measurement.epoch > known.epochs:
             _remark_on_memory(known, measurement)
             decision, stopped = self._decisions.decide(known, measurement)
             # Result and decision stand in a single row: killed between two rows, a trial would pass
@@ -97,7 +102,10 @@ class RungScheduler(FIFOScheduler):
             )
             self._retries.pop(number, None)
             self._n_lost, self._heard_at = 0, time.monotonic()
-        if known.finished or self._halt.requested:
+        # A trial that still has to be measured on all rows leaves its worker too, and is handed out
+        # once more: whoever takes it up, now or after a crash, is told so from the start.
+        is_last = known.ending is not None and measurement.epoch >= known.epochs
+        if known.finished or is_last or self._halt.requested:
             self._watch.ended(number)
             return str(TrialScheduler.STOP)
         self._watch.reported(number, time.monotonic())

@@ -12,15 +12,30 @@ _VALIDATION_SHARE = 1 / 3
 
 
 def measured_step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
-    """Seconds of a training step of a shape with all its layers, measured on a single layer."""
-    # All layers but the last are alike, so that a large shape is measured as fast as a flat one.
-    one_layer = shape.model_copy(update={"n_layers": 1, "pooling": "mean"})
+    """Seconds of a training step of a shape, measured on one of its layers and on two."""
+    # All layers but the last are alike, so that a large shape is measured as fast as a flat one;
+    # what is before and after them is paid once, and the last may be cheaper than the others.
+    one = _step_s(data, shape.model_copy(update={"n_layers": 1}), train)
+    if shape.n_layers == 1:
+        return one
+    two = _step_s(data, shape.model_copy(update={"n_layers": 2}), train)
+    return one + (shape.n_layers - 1) * max(two - one, 0.0)
+
+
+def _step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
     n_features, device = len(data.feature_names), pick_device()
-    layer_s = measure_step_s(one_layer, n_features, train.batch_size, train.precision, device)
-    return layer_s * shape.n_layers
+    return measure_step_s(shape, n_features, train.batch_size, train.precision, device)
 
 
 def steps_an_epoch(data: SearchData, train: TrainConfig) -> float:
     """Number of training steps that an epoch with its validation is worth."""
-    n_windows = train.epoch_windows(len(data.train)) + _VALIDATION_SHARE * len(data.val)
+    n_val = train.rung_windows(len(data.val))
+    n_windows = train.epoch_windows(len(data.train)) + _VALIDATION_SHARE * n_val
     return n_windows / train.batch_size
+
+
+def steps_of_final(data: SearchData, train: TrainConfig) -> float:
+    """Number of training steps that the last measurement of a trial, on all rows, is worth."""
+    if train.val_windows is None:
+        return 0.0
+    return _VALIDATION_SHARE * len(data.val) / train.batch_size

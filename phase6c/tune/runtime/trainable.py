@@ -19,8 +19,9 @@ class TransformerTrainable(tune.Trainable):
     """Trains a transformer a trial.
 
     Its config, made by the StudySearcher: `number`, `trial` (a nested TrialConfig), `reported`
-    (number of epochs that the ledger knows), `study_folder`, `study_id`, and `provenance` and
-    perhaps `step` for config.json.
+    (number of epochs that the ledger knows), `ends` (whether the best of these is to be measured on
+    all validation rows, and nothing more to be trained), `study_folder`, `study_id`, and
+    `provenance` and perhaps `step` for config.json.
 
     Attributes:
         run_type: Kind of run that does the work.
@@ -42,10 +43,16 @@ class TransformerTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Reports the next epoch; epochs that the ledger has not seen come before training on."""
-        measurement = self._run.measure(self._reported + 1)
-        self._reported += 1
+        # The checkpoint may be older than the last epoch that the ledger knows.
+        is_final = self._ends and len(self._run.measurements) >= self._reported
+        if is_final:
+            measurement = self._run.measure_best()
+        else:
+            measurement = self._run.measure(self._reported + 1)
+            self._reported += not self._ends
         return {
             "epoch": measurement.epoch,
+            "final": is_final,
             "score": score(measurement.value, self._run.trial.train.objective),
             # As text: Ray flattens nested results.
             "measurement": measurement.model_dump_json(),
@@ -62,7 +69,7 @@ class TransformerTrainable(tune.Trainable):
         _check_shared(study, config["study_id"])
         folder = trial_folder(study, config["number"])
         task = TrialTask(folder, config["trial"], config["provenance"], config.get("step"))
-        self._reported = int(config["reported"])
+        self._reported, self._ends = int(config["reported"]), bool(config["ends"])
         self._run = self.run_type(task, self._data)
 
 

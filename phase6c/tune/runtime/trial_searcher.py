@@ -78,6 +78,7 @@ class TrialSearcher(Searcher, ABC):
             "trial": trial.config,
             "step": trial.step,
             "reported": trial.epochs,
+            "ends": trial.ending is not None,
         }
 
     def on_trial_result(self, trial_id: str, result: Values) -> None:
@@ -95,7 +96,8 @@ class TrialSearcher(Searcher, ABC):
         if number is None:
             return
         trial = self._ledger.trials[number]
-        # The worker was lost or the run is ending; the scheduler has written which.
+        # The worker was lost or the run is ending, which the scheduler has written; or the trial is
+        # still to be measured on all validation rows.
         if not trial.finished:
             self._waiting.append(number)
         else:

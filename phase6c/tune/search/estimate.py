@@ -6,7 +6,7 @@ import statistics
 
 from phase6c.config import ModelConfig, Record
 from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch
+from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch, steps_of_final
 from phase6c.tune.search.plan import SearchPlan
 
 # Weights, gradients and two moments in float32.
@@ -24,9 +24,10 @@ class SearchEstimate(Record):
     Attributes:
         shape: Shape that was measured: the median of the space.
         n_params: Number of parameters of the shape.
-        step_s: Seconds of a training step of all its layers, measured on a single layer.
+        step_s: Seconds of a training step of all its layers, measured on one layer and on two.
         epoch_s: Seconds of an epoch with its validation.
-        search_s: Seconds of the expected epochs of all trials, side by side.
+        search_s: Seconds of the expected epochs of all trials, and of what is measured when they
+            end, side by side.
         memory_gib: Memory of the host while all trials run, the panel once for the search and once
             for all of its workers; without activations.
         disk_gib: Size of the study's folder at its largest.
@@ -42,18 +43,19 @@ class SearchEstimate(Record):
 
 
 def estimate(plan: SearchPlan, resources: Resources) -> SearchEstimate:
-    """Measures a training step of a single layer on this machine and counts the rest."""
+    """Measures a training step of one layer and of two on this machine and counts the rest."""
     shape, n_params = _median_shape(plan)
     step_s = measured_step_s(plan.data, shape, plan.config.train)
     epoch_s = step_s * steps_an_epoch(plan.data, plan.config.train)
-    epochs = plan.rung_plan.epochs_expected
+    final_s = step_s * steps_of_final(plan.data, plan.config.train)
+    work_s = epoch_s * plan.rung_plan.epochs_expected + final_s * plan.config.n_trials
     side_by_side = min(resources.max_concurrent, plan.config.n_trials)
     return SearchEstimate(
         shape=shape,
         n_params=n_params,
         step_s=step_s,
         epoch_s=epoch_s,
-        search_s=epoch_s * epochs / side_by_side,
+        search_s=work_s / side_by_side,
         memory_gib=_memory_gib(plan, n_params, side_by_side),
         disk_gib=plan.disk_bytes(resources.max_concurrent) / 2**30,
     )

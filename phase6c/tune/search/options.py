@@ -25,7 +25,7 @@ from phase6c.study.study_config import SamplerName, SchedulerName, SearcherName
 from phase6c.tune.runtime.job import RunOptions
 
 # Fields of the training that are fitted to the number of windows unless a number is given.
-AUTOMATIC = ("windows_per_epoch", "batch_size")
+AUTOMATIC = ("windows_per_epoch", "batch_size", "val_windows")
 
 
 class SearchOptions(RunOptions):
@@ -59,9 +59,10 @@ class SearchOptions(RunOptions):
         return self.searcher if isinstance(self.searcher, str) else type(self.searcher).__name__
 
     @property
-    def sets_batches(self) -> bool:
-        """Whether the size of batches or epochs was asked for."""
-        return any(self.pins.get(name, "auto") != "auto" for name in AUTOMATIC)
+    def left_to_data(self) -> tuple[str, ...]:
+        """The fields of the training that were not asked for and follow from the windows."""
+        left = [name for name in AUTOMATIC if self.pins.get(name, "auto") == "auto"]
+        return (*left, "learning_rate_factor") if "batch_size" in left else (*left,)
 
 
 def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig, TrainConfig, bool]:

@@ -55,6 +55,7 @@ class SearchPlan(StudyPlan):
     def disk_bytes(self, max_concurrent: int) -> int:
         """The size of the study's folder at its largest, as far as its epochs can be foreseen."""
         config, n_references = self.config, len(self.references)
+        n_trials = config.n_trials + n_references
         shapes = [count for _, count in self.space.shapes(self.count)]
         # References stand outside of the budget, and may be larger than any shape of the space.
         models = (
@@ -62,11 +63,13 @@ class SearchPlan(StudyPlan):
         )
         return bytes_needed(
             n_params=max(*shapes, *(count for _, count in models), 0),
-            n_trials=config.n_trials + n_references,
+            n_trials=n_trials,
             max_concurrent=max_concurrent,
             epochs=config.train.epochs,
-            total_epochs=self.rung_plan.epochs_expected + n_references * config.train.epochs,
-            n_val=len(self.data.val),
+            total_epochs=self.rung_plan.epochs_expected
+            + n_references * config.train.epochs
+            + n_trials * self.epochs_of_final,
+            n_val=self.n_rung_val,
             keep=config.keep,
         )
 
@@ -90,10 +93,9 @@ class SearchPlan(StudyPlan):
         train = self.config.train
         if not self.precision_known:
             train = train.model_copy(update={"precision": stored.train.precision})
-        if not self.options.sets_batches:
-            # Studies from before epochs could be parts of a panel go on as they began.
-            own = ("batch_size", "windows_per_epoch", "learning_rate_factor")
-            train = train.model_copy(update={name: getattr(stored.train, name) for name in own})
+        # Studies from before epochs could be parts of a panel go on as they began.
+        left = self.options.left_to_data
+        train = train.model_copy(update={name: getattr(stored.train, name) for name in left})
         update = {
             "train": train,
             "study_id": stored.study_id,

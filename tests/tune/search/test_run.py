@@ -19,12 +19,13 @@ import ray
 from optuna.distributions import FloatDistribution
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
+from sklearn.metrics import roc_auc_score
 
 import phase6c
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.nn.trial_run import TrialRun
-from phase6c.records import Health, Measurement, Metrics
+from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.axes import Grid
 from phase6c.space.space import Space
 from phase6c.statistics.health import diagnose
@@ -41,6 +42,7 @@ from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from phase6c.tune.search.run import search_job
+from phase6c.verify.study import verify
 from search_spaces import tiny
 
 # Workers cannot import the tests: what they run of this file travels with them.
@@ -310,3 +312,45 @@ def test_time_budget_ends_the_search_early_without_an_error(
     assert 0 < len(study.trials) < 200
     resumed = load_study(study.folder)
     assert resumed.trials == study.trials
+
+
+def test_trials_measured_in_part_end_with_their_value_on_all_rows(search: Search) -> None:
+    options = {"pins": {"val_windows": 100}, "epochs": 4, "grace_period": 1, "audit_share": 0.0}
+    study = search(n_trials=4, **options)
+    n_val = study.config.data_summary["val"]["rows"]
+    for trial in study.trials:
+        assert trial.state in ("COMPLETE", "PRUNED")
+        assert trial.final is not None
+        assert trial.attempts == 1
+        stored = read_predictions(trial_folder(study.folder, trial.number))
+        sizes = stored.groupby("epoch").size()
+        assert sizes.pop(trial.final.epoch) == n_val
+        assert all(abs(size - 100) <= 5 for size in sizes)
+        best = stored[stored["epoch"] == trial.final.epoch]
+        assert trial.final.value == pytest.approx(roc_auc_score(best["y"], best["logit"]))
+    assert study.best_value == max(trial.final.value for trial in study.trials if trial.final)
+    assert study.config.value_corrected is not None
+    assert verify(study.folder).ok
+
+
+def test_a_search_in_part_goes_on_where_a_trial_was_to_be_measured_on_all_rows(
+    search: Search,
+) -> None:
+    options: dict[str, Any] = {"pins": {"val_windows": 100}, "epochs": 2, "n_trials": 2}
+    study = search(**options)
+    ledger = study.folder / LEDGER_NAME
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    # As if the process had been killed between the last epoch and the measurement on all rows.
+    assert json.loads(lines.pop())["kind"] == "final"
+    ledger.write_bytes(b"".join(lines))
+    write_study_config(study.folder, study.config.model_copy(update={"complete": False}))
+    again = search(**options, resume=True)
+    assert [_without_times(one) for one in again.trials] == [
+        _without_times(one) for one in study.trials
+    ]
+
+
+def _without_times(trial: Trial) -> dict[str, Any]:
+    told = trial.model_dump(exclude={"measurements": {"__all__": {"duration_s"}}})
+    told["final"].pop("duration_s")
+    return told

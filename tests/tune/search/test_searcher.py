@@ -100,7 +100,14 @@ def test_the_choice_is_on_disk_before_ray_hears_of_it(rig):
     stored = read_trials(one.path)[config["number"]]
     assert stored.attempts == 1
     assert stored.code_version == "7"
-    assert config == {**PAYLOAD, "number": 0, "trial": stored.config, "reported": 0, "step": None}
+    assert config == {
+        **PAYLOAD,
+        "number": 0,
+        "trial": stored.config,
+        "reported": 0,
+        "ends": False,
+        "step": None,
+    }
     assert TrialConfig.model_validate(config["trial"]).flat().items() >= stored.params.items()
 
 

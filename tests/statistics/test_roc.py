@@ -1,0 +1,41 @@
+"""Areas under ROC curves are scikit-learn's to the last bit."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from phase6c.statistics.roc import Descending
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n_rows=st.integers(2, 400),
+    n_levels=st.sampled_from([2, 7, 10_000]),
+    rate=st.sampled_from([0.02, 0.3, 0.5]),
+)
+def test_an_area_is_that_of_scikit_learn(seed, n_rows, n_levels, rate):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(n_levels, size=n_rows) / n_levels - 0.5
+    y = (rng.random(n_rows) < rate).astype(np.int8)
+    rows = rng.random(n_rows) < 0.7
+    ranking = Descending(scores)
+    for own, expected in (
+        (ranking.auc(y), (y, scores)),
+        (ranking.auc(y, rows), (y[rows], scores[rows])),
+    ):
+        of_two = len(np.unique(expected[0])) == 2
+        assert own == (roc_auc_score(*expected) if of_two else None)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_many_rows_make_no_difference(scale):
+    rng = np.random.default_rng(3)
+    y = rng.random(30_000) < 0.2
+    scores = scale * (rng.standard_normal(30_000) + y)
+    assert Descending(scores).auc(y) == roc_auc_score(y, scores)
+
+
+def test_no_rows_have_no_area():
+    assert Descending(np.zeros(3)).auc(np.ones(3), np.zeros(3, dtype=bool)) is None
