@@ -41,6 +41,7 @@ from phase6c.study.ledger import Ledger
 from phase6c.study.retention import Retention
 from phase6c.study.study_config import StudyConfig, write_study_config
 from phase6c.study.views.json_files import Views
+from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
 from phase6c.terminal.progress import Goal, Progress
 from phase6c.tune.proposals.proposals import Proposals
@@ -58,6 +59,7 @@ PARTS = {
     "decide": (Decisions, "decide"),
     "propose": (Proposals, "next"),
     "board": (Board, "__call__"),
+    "journal": (OptunaJournal, "__call__"),
     "progress": (Progress, "__call__"),
     "views": (Views, "__call__"),
 }
@@ -104,12 +106,14 @@ class Driver:
         self.searcher.set_max_concurrency(N_WORKERS)
         self.scheduler = RungScheduler(self.ledger, config, halt)
         self.board = Board(folder, config, self.ledger.trials)
+        self.journal = OptunaJournal(folder, config, self.ledger.trials)
         goal = Goal(n_trials, lambda trial: trial.chosen)
         console = Console(file=io.StringIO())
         for listener in (
             self.board,
             Retention(folder, config, self.ledger),
             Views(folder, config, self.ledger),
+            self.journal,
             Progress(console, config, self.ledger, N_WORKERS, N_WORKERS, goal),
         ):
             self.ledger.listen(listener)
@@ -138,6 +142,7 @@ class Driver:
 
     def close(self) -> None:
         self.board.close()
+        self.journal.close()
         self.ledger.close()
 
 
@@ -219,6 +224,7 @@ COLUMNS = {
     "decide": "decide, ms",
     "propose": "TPE, ms",
     "board": "board, ms",
+    "journal": "journal, ms",
     "progress": "progress, ms",
     "views_share": "views' share",
     "rate": "results/s without proposals",
