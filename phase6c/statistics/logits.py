@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
-from scipy.optimize import brentq
 from scipy.special import expit
 
 # Against the log-likelihood of all rows: too weak to move a slope that the data determine,
@@ -115,6 +114,9 @@ def fit_intercept(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
         logits: Finite.
         y: Rises, 0 or 1, with both classes.
     """
+    # It takes most of a second to load, and who only reads a study has no use for it.
+    from scipy.optimize import brentq
+
     rate, target = float(np.mean(y)), base_rate_logit(y)
     # With the largest or smallest logit at the target, no or every probability exceeds the rate.
     low, high = target - float(np.max(logits)) - 1e-9, target - float(np.min(logits)) + 1e-9
@@ -131,6 +133,7 @@ def fit_temperature(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row
     Returns:
         T, between e^-10 and e^10; 1 where every logit is 0.
     """
+    from scipy.optimize import brentq
 
     def slope_of_loss(log_t: float) -> float:
         return float(((y - sigmoid(logits * np.exp(-log_t))) * logits).mean())

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -157,8 +157,15 @@ class AppendOnlyFile:
             self._torn_at = None
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(
+    path: Path, parse: Callable[[bytes], dict[str, Any]] = json.loads
+) -> list[dict[str, Any]]:
     """The rows of a JSON-lines file; a torn last line is left out.
+
+    Args:
+        path: The file.
+        parse: Function that reads a line, or what is wanted of it; it raises a ValueError for what
+            is no such line.
 
     Raises:
         StorageError: A line that is not the last cannot be read.
@@ -168,7 +175,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(content[: _whole_bytes(content)].splitlines(), start=1):
         try:
-            rows.append(json.loads(line))
+            rows.append(parse(line))
         except (ValueError, RecursionError) as error:
             raise StorageError(
                 "Every line of a ledger must be JSON",

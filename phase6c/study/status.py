@@ -1,0 +1,167 @@
+"""How far a study is, read from its ledger alone, while it runs or after."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from phase6c.config import Objective
+from phase6c.records import CHOSEN, Source, State, Trial, score
+from phase6c.storage.files import read_lines
+from phase6c.study.ledger import FILE_NAME, damaged, fold
+from phase6c.study.ranking import eligible
+from phase6c.study.study_config import StudyConfig, read_study_config
+from phase6c.study.study_folder import is_in_use
+
+# The pace is that of so many trials, the last to end.
+N_PACE = 200
+_ENDS: dict[str | None, State] = {
+    "stop": "PRUNED",
+    "complete": "COMPLETE",
+    "diverged": "FAILED",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is; of a search, its own trials are counted, references and probes are not.
+
+    Attributes:
+        config: The study.
+        in_use: Whether a run holds the study's folder; None where that cannot be told.
+        states: Number of the counted trials in each state; what a killed run has left counts as
+            RUNNING, and goes on when the study is resumed.
+        n_beside: Number of the other trials.
+        best: The best trial; None as long as there is none.
+        time_left_s: Seconds until as many trials have ended as were asked for, at the pace of the
+            last N_PACE to end; None where no pace is known.
+        last_at: Seconds since 1970 of the ledger's last row; None before the first.
+    """
+
+    config: StudyConfig
+    in_use: bool | None
+    states: Counter[State]
+    n_beside: int
+    best: Trial | None
+    time_left_s: float | None
+    last_at: float | None
+
+
+def read_status(folder: Path) -> Status:
+    """The status of a study, of one that another process runs too; nothing is changed.
+
+    Raises:
+        FolderError: There is no study in the folder.
+        ConfigError: Another version of the code wrote it.
+        StorageError: A file of it is damaged.
+    """
+    config = read_study_config(folder)
+    ledger = _Ledger(folder / FILE_NAME, config.objective)
+    counted = {
+        number
+        for number, trial in ledger.trials.items()
+        if not config.n_trials or trial.source in CHOSEN
+    }
+    states = Counter(ledger.trials[number].state for number in counted)
+    n_left = config.n_trials - (states.total() - states["RUNNING"])
+    pace_s = ledger.pace_s(counted) if config.n_trials else None
+    return Status(
+        config=config,
+        in_use=_in_use(folder),
+        states=states,
+        n_beside=len(ledger.trials) - len(counted),
+        # Trainings of an evaluation differ in their dates: none of them is the best.
+        best=None if config.evaluation else ledger.best(config),
+        time_left_s=None if pace_s is None else max(n_left, 0) * pace_s,
+        last_at=ledger.rows[-1].at if ledger.rows else None,
+    )
+
+
+class _Epoch(BaseModel):
+    value: float | None
+    duration_s: float
+
+
+class _Row(BaseModel):
+    """What is needed of a row: to read all of it would take ten times as long."""
+
+    kind: str
+    number: int
+    at: float
+    source: Source = "sampled"
+    decision: str | None = None
+    measurement: _Epoch | None = None
+
+
+@dataclass
+class _Sketch:
+    """What is needed of a trial."""
+
+    source: Source
+    state: State = "RUNNING"
+    reached: float = float("-inf")
+
+
+class _Ledger:
+    """The rows of a ledger in outline, and the trials that they imply."""
+
+    def __init__(self, path: Path, objective: Objective) -> None:
+        self._lines: list[bytes] = []
+        self.rows = read_lines(path, self._read) if path.exists() else []
+        self.trials: dict[int, _Sketch] = {}
+        # The places of each trial's rows.
+        self._places: dict[int, list[int]] = defaultdict(list)
+        for place, row in enumerate(self.rows):
+            if row.kind == "trial":
+                self.trials[row.number] = _Sketch(row.source)
+            trial = self.trials.get(row.number)
+            if trial is None:
+                raise damaged(path, f"trial {row.number} was never chosen")
+            self._places[row.number].append(place)
+            trial.state = "FAILED" if row.kind == "failed" else _ENDS.get(row.decision, "RUNNING")
+            if row.measurement is not None:
+                trial.reached = max(trial.reached, score(row.measurement.value, objective))
+
+    def best(self, config: StudyConfig) -> Trial | None:
+        """The trial that may be called the best; only the most promising are read whole."""
+        ended = [number for number, trial in self.trials.items() if trial.state != "RUNNING"]
+        for number in sorted(ended, key=lambda number: (-self.trials[number].reached, number)):
+            whole = fold(json.loads(self._lines[place]) for place in self._places[number])[number]
+            if eligible(whole, config):
+                return whole
+        return None
+
+    def pace_s(self, counted: set[int]) -> float | None:
+        """Seconds for each of the last trials that ended; None before the second."""
+        durations_s = (row.measurement.duration_s for row in self.rows if row.measurement)
+        longest_s = max(durations_s, default=0.0)
+        last = {
+            self._places[number][-1]
+            for number in counted
+            if self.trials[number].state != "RUNNING"
+        }
+        ended_s, now_s = [], 0.0
+        for place, (before, row) in enumerate(pairwise(self.rows), start=1):
+            # Nothing ran in a gap that is longer than the longest epoch, as between two runs.
+            now_s += min(row.at - before.at, longest_s)
+            if place in last:
+                ended_s.append(now_s)
+        paced = ended_s[-N_PACE:]
+        return (paced[-1] - paced[0]) / (len(paced) - 1) if len(paced) > 1 else None
+
+    def _read(self, line: bytes) -> _Row:
+        self._lines.append(line)
+        return _Row.model_validate_json(line)
+
+
+def _in_use(folder: Path) -> bool | None:
+    try:
+        return is_in_use(folder)
+    except OSError:
+        # Somebody else's study: the lock can only be tried with the right to write.
+        return None
