@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
@@ -56,6 +57,8 @@ class OptunaJournal:
         known = [trials[number] for number in sorted(trials)]
         self._tally = Tally(config, lambda _: True, known)
         self._logs = _Logs()
+        # Optuna would tell the user of the study that it makes here.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._storage = JournalStorage(self._logs)
         self._study_id = self._storage.create_new_study(
             [StudyDirection[direction(config)]], config.name
