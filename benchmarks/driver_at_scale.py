@@ -24,7 +24,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial, wraps
 from itertools import count
@@ -61,9 +61,10 @@ ASKED_IN = 10
 
 
 class SparseProposals(Proposals):
-    """Learns of every trial and asks the sampler for some of them, to bound the benchmark's time."""
+    """Learns of every trial and asks the sampler for some of them, to save time."""
 
     def next(self, number: int) -> Values | None:
+        """The flat values of trial `number`."""
         if number % ASKED_IN == 0:
             return super().next(number)
         return self._drawn(np.random.default_rng(number))
@@ -80,7 +81,7 @@ PARTS = {
     "views": (Views, "__call__"),
 }
 
-spent: Counter[str] = Counter()
+spent: defaultdict[str, float] = defaultdict(float)
 calls: Counter[str] = Counter()
 
 
@@ -261,8 +262,8 @@ def main() -> None:
             rows.append(pool.apply(measure, (size,)))
         print(" | ".join(f"{rows[-1][name]:,.4g}" for name in COLUMNS), flush=True)
     if len(rows) > 1:
-        logs = (np.log([row[name] for row in rows]) for name in ("trials", "total_s"))
-        exponent = np.polyfit(*logs, 1)[0]
+        trials, total_s = (np.log([row[name] for row in rows]) for name in ("trials", "total_s"))
+        exponent = np.polyfit(trials, total_s, 1)[0]
         print(f"the whole time grows with the number of trials to the power of {exponent:.2f}")
 
 

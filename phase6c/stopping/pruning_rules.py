@@ -125,6 +125,7 @@ class AdaptiveRungs(Rungs):
         self._settling: list[int] = []
 
     def learn(self, number: int, curve: np.ndarray) -> None:
+        """Takes the scores of a trial so far, which may be one of the first to settle the grace."""
         super().learn(number, curve)
         if len(curve) >= self._start and number not in self._settling:
             insort(self._settling, number)

@@ -80,4 +80,3 @@ class Rung:
         if self._sampled[place : place + 1] == [number]:
             return np.delete(self._curves, place, axis=0)
         return self._curves
-

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -157,25 +157,27 @@ class AppendOnlyFile:
             self._torn_at = None
 
 
-def read_lines(
-    path: Path, parse: Callable[[bytes], dict[str, Any]] = json.loads
-) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; a torn last line is left out.
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that only grows; a torn last line is left out.
 
-    Args:
-        path: The file.
-        parse: Function that reads a line, or what is wanted of it; it raises a ValueError for what
-            is no such line.
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    with _storage_errors(path):
+        content = path.read_bytes()
+    return content[: _whole_bytes(content)].splitlines()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file; a torn last line is left out.
 
     Raises:
         StorageError: A line that is not the last cannot be read.
     """
-    with _storage_errors(path):
-        content = path.read_bytes()
     rows = []
-    for number, line in enumerate(content[: _whole_bytes(content)].splitlines(), start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
-            rows.append(parse(line))
+            rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
             raise StorageError(
                 "Every line of a ledger must be JSON",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from phase6c.config import Objective
 from phase6c.records import CHOSEN, Source, State, Trial, score
-from phase6c.storage.files import read_lines
+from phase6c.storage.files import whole_lines
 from phase6c.study.ledger import FILE_NAME, damaged, fold
 from phase6c.study.ranking import eligible
 from phase6c.study.study_config import StudyConfig, read_study_config
@@ -111,8 +111,11 @@ class _Ledger:
     """The rows of a ledger in outline, and the trials that they imply."""
 
     def __init__(self, path: Path, objective: Objective) -> None:
-        self._lines: list[bytes] = []
-        self.rows = read_lines(path, self._read) if path.exists() else []
+        self._lines = whole_lines(path) if path.exists() else []
+        try:
+            self.rows = [_Row.model_validate_json(line) for line in self._lines]
+        except ValueError as error:
+            raise damaged(path, error) from error
         self.trials: dict[int, _Sketch] = {}
         # The places of each trial's rows.
         self._places: dict[int, list[int]] = defaultdict(list)
@@ -141,9 +144,7 @@ class _Ledger:
         durations_s = (row.measurement.duration_s for row in self.rows if row.measurement)
         longest_s = max(durations_s, default=0.0)
         last = {
-            self._places[number][-1]
-            for number in counted
-            if self.trials[number].state != "RUNNING"
+            self._places[number][-1] for number in counted if self.trials[number].state != "RUNNING"
         }
         ended_s, now_s = [], 0.0
         for place, (before, row) in enumerate(pairwise(self.rows), start=1):
@@ -153,10 +154,6 @@ class _Ledger:
                 ended_s.append(now_s)
         paced = ended_s[-N_PACE:]
         return (paced[-1] - paced[0]) / (len(paced) - 1) if len(paced) > 1 else None
-
-    def _read(self, line: bytes) -> _Row:
-        self._lines.append(line)
-        return _Row.model_validate_json(line)
 
 
 def _in_use(folder: Path) -> bool | None:

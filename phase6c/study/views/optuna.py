@@ -162,9 +162,7 @@ def _tables(config: StudyConfig, trials: Sequence[Trial], spans: Times) -> dict[
             _of(trial) | row for trial in trials for row in _pairs(attributes(trial, config))
         ],
         "trial_system_attributes": [
-            _of(trial) | row
-            for trial in trials
-            for row in _pairs(constraints(trial))
+            _of(trial) | row for trial in trials for row in _pairs(constraints(trial))
         ],
     }
 

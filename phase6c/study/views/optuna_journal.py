@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,8 @@ class OptunaJournal:
                 epoch.epoch: epoch.value for epoch in trial.measurements if epoch.value is not None
             },
         )
-        known.datetime_start = datetime.fromtimestamp(begun)
-        known.datetime_complete = None if ended is None else datetime.fromtimestamp(ended)
+        known.datetime_start = _local(begun)
+        known.datetime_complete = None if ended is None else _local(ended)
         return self._storage.create_new_trial(self._study_id, known)
 
     def _report(self, epoch: Measurement, trial_id: int) -> None:
@@ -169,6 +169,11 @@ class _Logs(BaseJournalBackend):
         """The lines since the last call, which are to be written."""
         taken, self._untaken = self._untaken, []
         return taken
+
+
+def _local(seconds: float) -> datetime:
+    """A time as Optuna has it: of the local clock, without a zone."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().replace(tzinfo=None)
 
 
 def _state(trial: Trial) -> TrialState:

@@ -39,8 +39,8 @@ class Board:
     The configuration of a trial stands at the beginning of its file and its best metrics follow
     each epoch, so that its HParams are complete however the trial, or the search, ends.
 
-    Event files are a view: those of earlier runs are deleted and made again from the ledger, but for
-    ended trials whose file is whole. Where they cannot be written, it warns once.
+    Event files are a view: those of earlier runs are deleted and made again from the ledger, but
+    for ended trials whose file is whole. Where they cannot be written, it warns once.
 
     Args:
         folder: The study's folder.
@@ -98,7 +98,8 @@ class Board:
         with found[0].open("rb") as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - len(end) - _CHECKSUM_BYTES))
-            return stream.read(len(end)) == end
+            last: bytes = stream.read(len(end))
+        return last == end
 
     def _write_again(self, trial: Trial) -> None:
         # TensorBoard adds the events of all files in a folder: with those of an earlier run, each

@@ -49,7 +49,9 @@ class Ridge:
 
 def features(axes: Mapping[str, Axis], values: Mapping[str, Any]) -> np.ndarray:
     """The features of a configuration: those of each axis's value, behind each other."""
-    return np.array([number for name, axis in axes.items() for number in columns(axis, values[name])])
+    return np.array(
+        [number for name, axis in axes.items() for number in columns(axis, values[name])]
+    )
 
 
 def columns(axis: Axis, value: Any) -> list[float]:

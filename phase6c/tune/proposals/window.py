@@ -41,7 +41,7 @@ class WindowStorage(InMemoryStorage):
         self._running: set[int] = set()
         self._failed: deque[int] = deque(maxlen=_N_FAILED)
         self._newest: deque[int] = deque(maxlen=N_NEWEST)
-        # Ascending values, each with the negative of its trial: of equals the earlier is the better.
+        # Ascending values, each with the negative of its trial: the earlier of equals is better.
         self._best: list[tuple[float, int]] = []
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:

@@ -66,7 +66,9 @@ def test_optuna_reads_every_moment_of_a_search_while_it_runs(tmp_path, ledger, p
     ledger.listen(lambda row, trial: seen.append((trial, read(tmp_path).trials[trial.number])))
     play()
     for trial, shown in seen:
-        assert len(shown.intermediate_values) == sum(one.value is not None for one in trial.measurements)
+        assert len(shown.intermediate_values) == sum(
+            one.value is not None for one in trial.measurements
+        )
         assert (shown.state == TrialState.RUNNING) == (not trial.finished)
     check(tmp_path, ledger, config)
     journal.close()

@@ -78,7 +78,9 @@ def test_within_the_window_optunas_own_storage_proposes_the_same(monkeypatch):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("make", [lambda: OptunaSampler(AXES, "tpe"), lambda: HyperOptSampler(AXES)])
+@pytest.mark.parametrize(
+    "make", [lambda: OptunaSampler(AXES, "tpe"), lambda: HyperOptSampler(AXES)]
+)
 def test_results_outside_the_window_change_no_proposal(make):
     asked = []
     for n_bad in (10, 30):
