@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
-from scipy.special import expit
 
 # Against the log-likelihood of all rows: too weak to move a slope that the data determine,
 # strong enough to keep that of separable data finite.
@@ -21,6 +20,9 @@ def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
     The earlier search applied it twice, which pressed all its probabilities into (0.5, 0.73).
     """
+    # Who only reads a study has no use for it, and it takes as long to load as all else.
+    from scipy.special import expit
+
     probabilities: np.ndarray = expit(logits)
     return probabilities
 
@@ -114,7 +116,6 @@ def fit_intercept(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
         logits: Finite.
         y: Rises, 0 or 1, with both classes.
     """
-    # It takes most of a second to load, and who only reads a study has no use for it.
     from scipy.optimize import brentq
 
     rate, target = float(np.mean(y)), base_rate_logit(y)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-
-from pydantic import BaseModel
+from typing import NamedTuple
 
 from phase6c.config import Objective
 from phase6c.records import CHOSEN, Source, State, Trial, score
@@ -25,6 +25,13 @@ _ENDS: dict[str | None, State] = {
     "complete": "COMPLETE",
     "diverged": "FAILED",
 }
+# The rows of trials and results as the ledger writes them. What stands between is never mistaken
+# for them: a quotation mark in a text has a backslash before it.
+_OUTLINE = re.compile(
+    rb'\{"kind": "(\w+)", "number": (\d+), "at": ([\d.]+)'
+    rb'(?:, "source": "(\w+)"|, "measurement": \{"epoch": \d+, "value": ([^,]+), '
+    rb'.*"duration_s": ([^,]+), .*"decision": "(\w+)")?'
+)
 
 
 @dataclass(frozen=True)
@@ -82,20 +89,16 @@ def read_status(folder: Path) -> Status:
     )
 
 
-class _Epoch(BaseModel):
-    value: float | None
-    duration_s: float
-
-
-class _Row(BaseModel):
-    """What is needed of a row: to read all of it would take ten times as long."""
+class _Row(NamedTuple):
+    """What is needed of a row; the last three are those of a result."""
 
     kind: str
     number: int
     at: float
     source: Source = "sampled"
+    value: float | None = None
+    duration_s: float | None = None
     decision: str | None = None
-    measurement: _Epoch | None = None
 
 
 @dataclass
@@ -113,8 +116,8 @@ class _Ledger:
     def __init__(self, path: Path, objective: Objective) -> None:
         self._lines = whole_lines(path) if path.exists() else []
         try:
-            self.rows = [_Row.model_validate_json(line) for line in self._lines]
-        except ValueError as error:
+            self.rows = [_outline(line) for line in self._lines]
+        except (LookupError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
         self.trials: dict[int, _Sketch] = {}
         # The places of each trial's rows.
@@ -127,8 +130,7 @@ class _Ledger:
                 raise damaged(path, f"trial {row.number} was never chosen")
             self._places[row.number].append(place)
             trial.state = "FAILED" if row.kind == "failed" else _ENDS.get(row.decision, "RUNNING")
-            if row.measurement is not None:
-                trial.reached = max(trial.reached, score(row.measurement.value, objective))
+            trial.reached = max(trial.reached, score(row.value, objective))
 
     def best(self, config: StudyConfig) -> Trial | None:
         """The trial that may be called the best; only the most promising are read whole."""
@@ -141,8 +143,7 @@ class _Ledger:
 
     def pace_s(self, counted: set[int]) -> float | None:
         """Seconds for each of the last trials that ended; None before the second."""
-        durations_s = (row.measurement.duration_s for row in self.rows if row.measurement)
-        longest_s = max(durations_s, default=0.0)
+        longest_s = max((row.duration_s or 0.0 for row in self.rows), default=0.0)
         last = {
             self._places[number][-1] for number in counted if self.trials[number].state != "RUNNING"
         }
@@ -154,6 +155,31 @@ class _Ledger:
                 ended_s.append(now_s)
         paced = ended_s[-N_PACE:]
         return (paced[-1] - paced[0]) / (len(paced) - 1) if len(paced) > 1 else None
+
+
+def _outline(line: bytes) -> _Row:
+    """A row, by its beginning and its end: to read whole rows would take ten times as long."""
+    found = _OUTLINE.match(line)
+    kind, number, at, source, value, duration_s, decision = found.groups() if found else [None] * 7
+    if kind == b"trial" and source:
+        return _Row("trial", int(number), float(at), source.decode())
+    if kind == b"result" and decision:
+        measured = None if value == b"null" else float(value), float(duration_s)
+        return _Row("result", int(number), float(at), "sampled", *measured, decision.decode())
+    if kind == b"started":
+        return _Row("started", int(number), float(at))
+    # A rare row, or of another writer.
+    row = json.loads(line)
+    epoch = row.get("measurement") or {}
+    return _Row(
+        row["kind"],
+        row["number"],
+        row["at"],
+        row.get("source", "sampled"),
+        epoch.get("value"),
+        epoch.get("duration_s"),
+        row.get("decision"),
+    )
 
 
 def _in_use(folder: Path) -> bool | None:
