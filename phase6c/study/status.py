@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -120,41 +120,48 @@ class _Ledger:
         except (LookupError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
         self.trials: dict[int, _Sketch] = {}
-        # The places of each trial's rows.
-        self._places: dict[int, list[int]] = defaultdict(list)
+        # The place of each trial's last row.
+        self._last: dict[int, int] = {}
         for place, row in enumerate(self.rows):
             if row.kind == "trial":
                 self.trials[row.number] = _Sketch(row.source)
             trial = self.trials.get(row.number)
             if trial is None:
                 raise damaged(path, f"trial {row.number} was never chosen")
-            self._places[row.number].append(place)
-            trial.state = "FAILED" if row.kind == "failed" else _ENDS.get(row.decision, "RUNNING")
-            trial.reached = max(trial.reached, score(row.value, objective))
+            self._last[row.number] = place
+            if row.decision is not None:
+                trial.reached = max(trial.reached, score(row.value, objective))
+                trial.state = _ENDS.get(row.decision, "RUNNING")
+            elif row.kind == "failed":
+                trial.state = "FAILED"
 
     def best(self, config: StudyConfig) -> Trial | None:
         """The trial that may be called the best; only the most promising are read whole."""
         ended = [number for number, trial in self.trials.items() if trial.state != "RUNNING"]
         for number in sorted(ended, key=lambda number: (-self.trials[number].reached, number)):
-            whole = fold(json.loads(self._lines[place]) for place in self._places[number])[number]
-            if eligible(whole, config):
-                return whole
+            trial = self._whole(number)
+            if eligible(trial, config):
+                return trial
         return None
+
+    def _whole(self, number: int) -> Trial:
+        own = (
+            line for line, row in zip(self._lines, self.rows, strict=True) if row.number == number
+        )
+        return fold(map(json.loads, own))[number]
 
     def pace_s(self, counted: set[int]) -> float | None:
         """Seconds for each of the last trials that ended; None before the second."""
-        longest_s = max((row.duration_s or 0.0 for row in self.rows), default=0.0)
-        last = {
-            self._places[number][-1] for number in counted if self.trials[number].state != "RUNNING"
-        }
-        ended_s, now_s = [], 0.0
-        for place, (before, row) in enumerate(pairwise(self.rows), start=1):
-            # Nothing ran in a gap that is longer than the longest epoch, as between two runs.
-            now_s += min(row.at - before.at, longest_s)
-            if place in last:
-                ended_s.append(now_s)
-        paced = ended_s[-N_PACE:]
-        return (paced[-1] - paced[0]) / (len(paced) - 1) if len(paced) > 1 else None
+        ends = sorted(
+            self._last[number] for number in counted if self.trials[number].state != "RUNNING"
+        )[-N_PACE:]
+        if len(ends) < 2:
+            return None
+        rows = self.rows[ends[0] : ends[-1] + 1]
+        longest_s = max(row.duration_s or 0.0 for row in rows)
+        # Nothing ran in a gap that is longer than the longest epoch, as between two runs.
+        passed_s = sum(min(row.at - before.at, longest_s) for before, row in pairwise(rows))
+        return passed_s / (len(ends) - 1)
 
 
 def _outline(line: bytes) -> _Row:
