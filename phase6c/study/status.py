@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from phase6c.config import Objective
 from phase6c.records import CHOSEN, Source, State, Trial, score
@@ -167,7 +167,8 @@ class _Ledger:
 def _outline(line: bytes) -> _Row:
     """A row, by its beginning and its end: to read whole rows would take ten times as long."""
     found = _OUTLINE.match(line)
-    kind, number, at, source, value, duration_s, decision = found.groups() if found else [None] * 7
+    groups: tuple[Any, ...] = found.groups() if found else (None,) * 7
+    kind, number, at, source, value, duration_s, decision = groups
     if kind == b"trial" and source:
         return _Row("trial", int(number), float(at), source.decode())
     if kind == b"result" and decision:

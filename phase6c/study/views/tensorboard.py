@@ -98,8 +98,7 @@ class Board:
         with found[0].open("rb") as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - len(end) - _CHECKSUM_BYTES))
-            last: bytes = stream.read(len(end))
-        return last == end
+            return bool(stream.read(len(end)) == end)
 
     def _write_again(self, trial: Trial) -> None:
         # TensorBoard adds the events of all files in a folder: with those of an earlier run, each
