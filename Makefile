@@ -38,6 +38,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/lane_cost.py
 	$(BIN)/python benchmarks/search_overhead.py
 	$(BIN)/python benchmarks/proposal_time.py
+	$(BIN)/python benchmarks/driver_at_scale.py
 	$(BIN)/python benchmarks/health_causes.py
 	$(BIN)/python benchmarks/report_statistics.py
 	$(BIN)/python benchmarks/report_time.py

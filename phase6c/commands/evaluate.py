@@ -70,7 +70,7 @@ def make_plan(given: dict[str, Any]) -> EvaluationPlan:
 
 def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
     """Prints the planned trainings and their cost; a missing resource is named, not an error."""
-    from phase6c.commands.evaluation_tables import plan_document, plan_lines
+    from phase6c.commands.tables.evaluation import plan_document, plan_lines
     from phase6c.tune.evaluation.estimate import estimate_evaluation
 
     resources, missing = resources_for_a_dry_run(plan.study)

@@ -12,6 +12,7 @@ from phase6c.version import __version__
 # Each is a module of this folder. The lines stand here, so that the help imports none of them.
 COMMANDS = {
     "tune": "Search configurations within a parameter budget.",
+    "status": "Say how far a search is, while it runs or after.",
     "probe": "Train a configuration again, and the same with one field changed.",
     "report": "Read studies, and say what they bear.",
     "evaluate": "Train the best anew, walk forward; choose and judge a model.",

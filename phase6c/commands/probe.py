@@ -115,7 +115,7 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
 
 def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
     """Prints the planned trainings and their cost; a missing resource is named, not an error."""
-    from phase6c.commands.probe_tables import plan_document, plan_lines
+    from phase6c.commands.tables.probe import plan_document, plan_lines
     from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials
 
@@ -151,7 +151,7 @@ def show_result(probed: Probed, *, as_json: bool) -> None:
     """Prints the paired differences on stdout."""
     from rich.console import Console
 
-    from phase6c.commands.probe_tables import (
+    from phase6c.commands.tables.probe import (
         repeats_table,
         result_document,
         result_lines,

@@ -134,7 +134,7 @@ def show_plan(plan: SearchPlan, *, as_json: bool) -> None:
     """Prints the plan and its cost; a missing resource is named, not an error."""
     from rich.console import Console
 
-    from phase6c.commands.plan_tables import (
+    from phase6c.commands.tables.plan import (
         plan_document,
         plan_lines,
         rungs_table,
@@ -168,7 +168,7 @@ def search(plan: SearchPlan, given: dict[str, Any]) -> Study:
     Raises:
         ResourceError: A large budget without a GPU, and nobody said --yes.
     """
-    from phase6c.commands.plan_tables import windows_text
+    from phase6c.commands.tables.plan import windows_text
     from phase6c.terminal.tables import data_table
     from phase6c.tune.search.run import search_job
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
-from scipy.optimize import brentq
-from scipy.special import expit
 
 # Against the log-likelihood of all rows: too weak to move a slope that the data determine,
 # strong enough to keep that of separable data finite.
@@ -22,6 +20,9 @@ def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
     The earlier search applied it twice, which pressed all its probabilities into (0.5, 0.73).
     """
+    # Who only reads a study has no use for it, and it takes as long to load as all else.
+    from scipy.special import expit
+
     probabilities: np.ndarray = expit(logits)
     return probabilities
 
@@ -115,6 +116,8 @@ def fit_intercept(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row"]
         logits: Finite.
         y: Rises, 0 or 1, with both classes.
     """
+    from scipy.optimize import brentq
+
     rate, target = float(np.mean(y)), base_rate_logit(y)
     # With the largest or smallest logit at the target, no or every probability exceeds the rate.
     low, high = target - float(np.max(logits)) - 1e-9, target - float(np.min(logits)) + 1e-9
@@ -131,6 +134,7 @@ def fit_temperature(logits: Float[np.ndarray, " row"], y: Real[np.ndarray, " row
     Returns:
         T, between e^-10 and e^10; 1 where every logit is 0.
     """
+    from scipy.optimize import brentq
 
     def slope_of_loss(log_t: float) -> float:
         return float(((y - sigmoid(logits * np.exp(-log_t))) * logits).mean())

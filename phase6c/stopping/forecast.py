@@ -66,8 +66,8 @@ class CurveModel:
 
     def __init__(self, curves: Sequence[np.ndarray], n_epochs: int) -> None:
         self._shapes = _Shapes(n_epochs)
-        tops = np.array([curve.max() for curve in curves])
-        firsts = np.array([curve[0] for curve in curves])
+        bests = _running_bests(curves)
+        tops, firsts = bests.last, bests.values[:, 0]
         spread = max(float(np.var(np.concatenate([firsts, tops]))), _TINY)
         self._noise = max(_noise_variance(curves, spread), _MIN_NOISE * spread)
         self._mean = np.array([np.median(firsts), np.median(tops)])
@@ -75,17 +75,18 @@ class CurveModel:
         # together.
         self._covariance = 2 * spread * np.eye(2)
         self._log_shares = np.zeros(_N_SHAPES)
-        sums = self._shapes.sums(curves)
+        sums = self._shapes.sums(bests)
         for _ in range(_ITERATIONS):
             self._improve(sums, spread)
 
-    def forecast(self, curves: Sequence[np.ndarray]) -> Forecast:
-        """The levels that these curves will reach."""
-        posterior = self._posterior(self._shapes.sums(curves))
+    def forecast(self, curves: Sequence[np.ndarray] | np.ndarray) -> Forecast:
+        """The levels that these curves will reach; of the same length, they may be a table."""
+        bests = _running_bests(curves)
+        posterior = self._posterior(self._shapes.sums(bests))
         mean = (posterior.shares * posterior.final).sum(axis=1)
         spread = posterior.final_variance + (posterior.final - mean[:, None]) ** 2
         deviation = np.sqrt((posterior.shares * spread).sum(axis=1))
-        return Forecast(np.array([curve.max() for curve in curves]), mean, deviation)
+        return Forecast(bests.last, mean, deviation)
 
     def _improve(self, sums: _Sums, spread: float) -> None:
         """A step of expectation maximisation; a prior of the weight of one trial keeps it wide."""
@@ -160,21 +161,49 @@ class _Shapes:
             (basis * other).cumsum(axis=0) for basis, other in ((u, u), (1 - u, 1 - u), (u, 1 - u))
         ]
 
-    def sums(self, curves: Sequence[np.ndarray]) -> _Sums:
-        lengths = np.array([len(curve) for curve in curves])
-        values = np.zeros((len(curves), lengths.max()))
-        for row, curve in zip(values, curves, strict=True):
-            row[: len(curve)] = np.maximum.accumulate(curve)
-        start_start, final_final, start_final = (product[lengths - 1] for product in self._products)
-        n = values.shape[1]
-        start_value, final_value = values @ self._start[:n], values @ self._final[:n]
+    def sums(self, bests: _RunningBests) -> _Sums:
+        rows, n = bests.lengths - 1, bests.values.shape[1]
+        start_start, final_final, start_final = (product[rows] for product in self._products)
+        start_value, final_value = bests.values @ self._start[:n], bests.values @ self._final[:n]
         return _Sums(start_start, final_final, start_final, start_value, final_value)
+
+
+class _RunningBests(NamedTuple):
+    """[trial, epoch], the best of each curve up to an epoch, 0 where it has ended; its lengths."""
+
+    values: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """[trial], the best of the whole curve."""
+        last: np.ndarray = self.values[np.arange(len(self.lengths)), self.lengths - 1]
+        return last
+
+
+def _running_bests(curves: Sequence[np.ndarray] | np.ndarray) -> _RunningBests:
+    values, lengths = _table(curves)
+    known = np.arange(values.shape[1]) < lengths[:, None]
+    return _RunningBests(np.where(known, np.maximum.accumulate(values, axis=1), 0), lengths)
+
+
+def _table(curves: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[trial, epoch], the curves with zeros behind them, and [trial], their lengths."""
+    lengths = np.array([len(curve) for curve in curves])
+    if isinstance(curves, np.ndarray):
+        return curves, lengths
+    values = np.zeros((len(curves), lengths.max()))
+    for row, curve in zip(values, curves, strict=True):
+        row[: len(curve)] = curve
+    return values, lengths
 
 
 def _noise_variance(curves: Sequence[np.ndarray], otherwise: float) -> float:
     """The variance of values around their curve; a quarter of the spread without long curves."""
+    values, lengths = _table(curves)
     # A smooth curve nearly vanishes in its second differences, and what is left is noise.
-    differences = [np.diff(curve, 2) for curve in curves if len(curve) > 2]
-    if not differences:
+    differences = np.diff(values, 2, axis=1) if values.shape[1] > 2 else np.empty((len(values), 0))
+    known = np.arange(differences.shape[1]) < lengths[:, None] - 2
+    if not known.any():
         return otherwise / 4
-    return float(np.mean(np.concatenate(differences) ** 2)) / _SECOND_DIFFERENCE
+    return float(np.mean(differences[known] ** 2)) / _SECOND_DIFFERENCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from phase6c.stopping.forecast import CurveModel
 from phase6c.stopping.grace import N_SETTLING, Grace, settle_grace
+from phase6c.stopping.rung import Rung
 from phase6c.stopping.rung_plan import fixed_rungs, ladder, starting_grace
 
 # The curve model learns from the latest trials only, to bound its time.
@@ -38,7 +40,9 @@ class Rungs(ABC):
 
     def __init__(self, milestones: Sequence[int], reduction_factor: float, n_epochs: int) -> None:
         self._curves: dict[int, np.ndarray] = {}
-        self._entries: dict[int, set[int]] = {epoch: set() for epoch in milestones}
+        # Ascending: sums of floats must not depend on who came first.
+        self._numbers: list[int] = []
+        self._rungs = {epoch: Rung(epoch) for epoch in milestones}
         # The very figure that Ray takes, so that equal scores are equal to both.
         self._percentile = (1 - 1 / reduction_factor) * 100
         self._n_epochs = n_epochs
@@ -47,48 +51,52 @@ class Rungs(ABC):
 
     def learn(self, number: int, curve: np.ndarray) -> None:
         """Takes the scores of a trial so far, float[epoch], without its entering a rung."""
-        # By number: sums of floats must not depend on who came first.
-        self._curves = dict(sorted((self._curves | {number: curve}).items()))
+        if number not in self._curves:
+            insort(self._numbers, number)
+        self._curves[number] = curve
         self._fitted = None
 
     def enter(self, number: int, curve: np.ndarray) -> None:
         """Takes the scores of a trial so far; it enters the rung of this epoch, if any."""
         self.learn(number, curve)
-        rung = self._entries.get(len(curve))
+        rung = self._rungs.get(len(curve))
         if rung is not None:
-            rung.add(number)
+            rung.enter(number, curve)
 
     def judge(self, number: int) -> Cut | None:
         """Whether the trial, just entered, is to be stopped."""
         epoch = len(self._curves[number])
-        others = sorted(self._entries.get(epoch, set()) - {number})
-        return self._compare(number, others, epoch) if others else None
+        rung = self._rungs.get(epoch)
+        # The first to come has nobody to be compared with.
+        return self._compare(number, rung, epoch) if rung is not None and len(rung) > 1 else None
 
     def entries(self) -> dict[int, tuple[int, ...]]:
         """The numbers that entered each rung, by its epoch."""
-        return {epoch: tuple(sorted(rung)) for epoch, rung in self._entries.items()}
+        return {epoch: rung.numbers for epoch, rung in self._rungs.items()}
 
     def forecast(self, number: int) -> float:
         """The score to expect of a trial, had it trained to the end."""
         return float(self._model().forecast([self._curves[number]]).expected[0])
 
     @abstractmethod
-    def _compare(self, number: int, others: Sequence[int], epoch: int) -> Cut | None:
-        """Compares the trial with those that came to its rung before."""
+    def _compare(self, number: int, rung: Rung, epoch: int) -> Cut | None:
+        """Compares the trial with the others at its rung, whose epoch this is."""
 
-    def _prefixes(self, numbers: Sequence[int], epoch: int) -> list[np.ndarray]:
-        return [self._curves[number][:epoch] for number in numbers]
+    def _compare_best(self, number: int, rung: Rung) -> Cut | None:
+        """Compares the best scores so far."""
+        cutoff = rung.quantile_of_others(number, self._percentile / 100)
+        return _below(rung.best(number), cutoff)
 
     def _model(self) -> CurveModel:
-        """The model of all curves as they are now; fitted again after each new score."""
+        """The model of the latest curves as they are now; fitted again after each new score."""
         if self._fitted is None:
-            latest = list(self._curves.values())[-MAX_CURVES:]
+            latest = [self._curves[number] for number in self._numbers[-MAX_CURVES:]]
             self._fitted = CurveModel(latest, self._n_epochs)
         return self._fitted
 
-    def _below(self, score: float, others: np.ndarray) -> Cut | None:
-        cutoff = float(np.percentile(others, self._percentile))
-        return Cut(score, cutoff) if score < cutoff else None
+
+def _below(score: float, cutoff: float) -> Cut | None:
+    return Cut(score, cutoff) if score < cutoff else None
 
 
 class BestSoFarRungs(Rungs):
@@ -98,9 +106,8 @@ class BestSoFarRungs(Rungs):
         milestones = fixed_rungs(n_epochs, grace_epochs, reduction_factor)
         super().__init__(milestones, reduction_factor, n_epochs)
 
-    def _compare(self, number: int, others: Sequence[int], epoch: int) -> Cut | None:
-        *rivals, own = [curve.max() for curve in self._prefixes([*others, number], epoch)]
-        return self._below(float(own), np.array(rivals))
+    def _compare(self, number: int, rung: Rung, epoch: int) -> Cut | None:
+        return self._compare_best(number, rung)
 
 
 class AdaptiveRungs(Rungs):
@@ -114,23 +121,29 @@ class AdaptiveRungs(Rungs):
     def __init__(self, n_epochs: int, reduction_factor: float) -> None:
         super().__init__(ladder(n_epochs, reduction_factor), reduction_factor, n_epochs)
         self._start = starting_grace(n_epochs, reduction_factor)
+        # The lowest numbers that have come to the grace that the search starts with.
+        self._settling: list[int] = []
+
+    def learn(self, number: int, curve: np.ndarray) -> None:
+        """Takes the scores of a trial so far, which may be one of the first to settle the grace."""
+        super().learn(number, curve)
+        if len(curve) >= self._start and number not in self._settling:
+            insort(self._settling, number)
+            del self._settling[N_SETTLING:]
 
     def grace(self) -> Grace:
         """The first rung that stops trials now, and why it does."""
-        arrived = [curve for curve in self._curves.values() if len(curve) >= self._start]
-        if len(arrived) < N_SETTLING:
+        if len(self._settling) < N_SETTLING:
             return Grace(self._start, self._start)
-        first = arrived[:N_SETTLING]
+        first = [self._curves[number] for number in self._settling]
         ends = self._model().forecast(first).expected
-        return settle_grace(first, ends, tuple(self._entries), self._start)
+        return settle_grace(first, ends, tuple(self._rungs), self._start)
 
-    def _compare(self, number: int, others: Sequence[int], epoch: int) -> Cut | None:
-        # Rivals that have trained on are cut to the same age, so that nobody is judged by a longer
-        # curve.
-        curves = self._prefixes([*others, number], epoch)
-        *rivals, own = [float(curve.max()) for curve in curves]
+    def _compare(self, number: int, rung: Rung, epoch: int) -> Cut | None:
         # The cheap question first: only a trial that fails it needs the model.
-        if self._below(own, np.array(rivals)) is None or epoch < self.grace().epochs:
+        if self._compare_best(number, rung) is None or epoch < self.grace().epochs:
             return None
-        *rivals, own = self._model().forecast(curves).expected
-        return self._below(float(own), np.array(rivals))
+        # All at the age that they came with, so that nobody is judged by a longer curve.
+        curves = np.vstack([rung.curves_of_others(number), self._curves[number]])
+        *others, own = self._model().forecast(curves).expected
+        return _below(float(own), float(np.percentile(others, self._percentile)))

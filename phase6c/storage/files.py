@@ -127,19 +127,19 @@ class AppendOnlyFile:
                 self._stream.close()
                 raise
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Adds a line; it is on disk when this returns.
+    def append(self, *rows: dict[str, Any]) -> None:
+        """Adds a line for each row; they are on disk when this returns.
 
         Raises:
-            StorageError: The line could not be written. Nothing of it stays in the file, or what
+            StorageError: The lines could not be written. Nothing of them stays in the file, or what
                 could not be cut off yet is cut off before the next line.
         """
-        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
         with _storage_errors(self._path):
             try:
                 self._cut()
                 self._torn_at = self._stream.seek(0, os.SEEK_END)
-                _write(self._stream, line)
+                _write(self._stream, lines)
                 _sync(self._stream)
             except OSError:
                 with suppress(OSError):
@@ -157,16 +157,25 @@ class AppendOnlyFile:
             self._torn_at = None
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that only grows; a torn last line is left out.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    with _storage_errors(path):
+        content = path.read_bytes()
+    return content[: _whole_bytes(content)].splitlines()
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSON-lines file; a torn last line is left out.
 
     Raises:
         StorageError: A line that is not the last cannot be read.
     """
-    with _storage_errors(path):
-        content = path.read_bytes()
     rows = []
-    for number, line in enumerate(content[: _whole_bytes(content)].splitlines(), start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:

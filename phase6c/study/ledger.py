@@ -95,11 +95,16 @@ def read_trials(path: Path) -> Trials:
     try:
         return fold(rows)
     except (LookupError, TypeError, ValueError) as error:
-        raise StorageError(
-            "Every line of a ledger must fit those before it",
-            f"{path}: {error}",
-            "The file was damaged from outside; restore it from a copy.",
-        ) from error
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, found: object) -> StorageError:
+    """The error for a ledger with a line that does not fit."""
+    return StorageError(
+        "Every line of a ledger must fit those before it",
+        f"{path}: {found}",
+        "The file was damaged from outside; restore it from a copy.",
+    )
 
 
 def fold(rows: Iterable[Row]) -> Trials:

@@ -24,6 +24,7 @@ TRIALS_FILE = "all_trials.json"
 BEST_PARAMS_FILE = "best_params.json"
 BASELINES_FILE = "baselines.parquet"
 OPTUNA_FILE = "optuna.db"
+JOURNAL_FILE = "optuna.journal"
 
 SearcherName = Literal["optuna", "hyperopt", "random"]
 SamplerName = Literal["auto", "gp", "tpe"]

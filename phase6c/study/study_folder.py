@@ -160,14 +160,24 @@ def check_unused(folder: Path) -> None:
     Raises:
         FolderError: One does.
     """
+    if is_in_use(folder):
+        raise _in_use(folder)
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a run holds the folder.
+
+    Raises:
+        OSError: It cannot be told without the right to write.
+    """
     lock = folder / LOCK_FILE
     if not lock.exists():
-        return
+        return False
     try:
         with FileLock(lock, timeout=0):
-            pass
-    except Timeout as error:
-        raise _in_use(folder) from error
+            return False
+    except Timeout:
+        return True
 
 
 def _in_use(folder: Path) -> FolderError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,8 +17,9 @@ from rich.text import Text
 
 from phase6c.records import State, Trial, score
 from phase6c.study.ledger import Ledger, Listener, Row
-from phase6c.study.ranking import best_trial, rung_value_of
+from phase6c.study.ranking import rung_value_of
 from phase6c.study.study_config import StudyConfig
+from phase6c.study.tally import Tally
 from phase6c.terminal.time_left import TimeLeft
 from phase6c.terminal.waiting import Waiting
 from phase6c.wording import counted, duration_text, words
@@ -148,6 +149,12 @@ class Progress:
         planned = max_epochs if goal.planned_epochs is None else goal.planned_epochs
         earlier = ledger.trials.values()
         self._time_left = TimeLeft(max_epochs, planned, max_concurrent, earlier)
+        self._tally = Tally(config, goal.counts, earlier)
+        # The first trial's fields, and the names of those in which others differ from it.
+        self._first: dict[str, Any] = {}
+        self._telling: set[str] = set()
+        for trial in earlier:
+            self._tell_apart(trial)
         # Trials of this run; an earlier run may have left unfinished ones.
         self._seen: set[int] = set()
         # What only changes with a row is not made anew at each refresh.
@@ -162,6 +169,9 @@ class Progress:
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Takes in the new row, and prints a line for a trial that has ended."""
+        if row["kind"] == "trial":
+            self._tell_apart(trial)
+        self._tally(row, trial)
         self._seen.add(trial.number)
         self._since_last_row = None
         self._time_left(row, trial)
@@ -190,8 +200,7 @@ class Progress:
         return head
 
     def _n_left(self) -> int:
-        trials = self._ledger.trials.values()
-        return self._goal.total - sum(one.finished and self._goal.counts(one) for one in trials)
+        return self._goal.total - self._tally.n_finished
 
     def _left_in_words(self, n_left: int) -> str:
         left_s = self._time_left.seconds(n_left)
@@ -201,9 +210,7 @@ class Progress:
 
     def _states(self) -> Text:
         """The number of trials in each state; those beside the goal are told apart."""
-        trials = self._ledger.trials.values()
-        counts = Counter(one.state for one in trials if self._goal.counts(one))
-        beside = sum(not self._goal.counts(one) for one in trials)
+        counts, beside = self._tally.states, self._tally.n_beside
         told = [f"{counts[state]} {name}" for state, name in _STATES.items() if counts[state]]
         text = ", ".join(told) or "no trial yet"
         return Text(f"{text}; {counted(beside, 'other trial')} beside them" if beside else text)
@@ -216,11 +223,10 @@ class Progress:
 
     def _best(self) -> str:
         objective = self._config.objective
-        trials = self._ledger.trials.values()
-        best = best_trial(trials, self._config)
+        best = self._tally.best
         # Of a running trial only the value on the rungs' rows is known.
         reached = rung_value_of(best, objective) if best else -math.inf
-        running = [one for one in trials if not one.finished and one.chosen and one.in_budget]
+        running = [one for one in self._running() if one.chosen and one.in_budget]
         leader = max(running, key=lambda one: rung_value_of(one, objective), default=None)
         told = self._value_of(best) if best else "none yet"
         if leader is None or rung_value_of(leader, objective) <= reached:
@@ -259,7 +265,7 @@ class Progress:
 
     def _value_of_best(self) -> str:
         """The end of a line; trainings of an evaluation differ in their dates: none is the best."""
-        best = best_trial(self._ledger.trials.values(), self._config)
+        best = self._tally.best
         return f"best {self._value_of(best) if best else 'none yet'} | "
 
     def _end_of(self, trial: Trial, word: str) -> str:
@@ -269,12 +275,8 @@ class Progress:
 
     def _trials(self) -> Table:
         """The last trials that have ended, and those that run, with what tells them apart."""
-        running = [
-            one
-            for one in self._ledger.trials.values()
-            if not one.finished and one.number in self._seen
-        ]
-        fields = self._telling_fields()
+        running = [one for one in self._running() if one.number in self._seen]
+        fields = [name for name in _TELLING if name in self._telling]
         n_fields = _MAX_FIELDS if self._console.width >= _WIDE else _MAX_FIELDS - 1
         table = Table.grid(padding=(0, 2))
         for trial in (*self._last, *running):
@@ -294,10 +296,15 @@ class Progress:
         value = "" if last is None else f", {self._config.objective} {last:.4f}"
         return f"epoch {trial.epochs} of {self._config.train.epochs}{value}"
 
-    def _telling_fields(self) -> list[str]:
-        """The fields in which the trials differ."""
-        others = [one.params for one in self._ledger.trials.values()]
-        return [name for name in _TELLING if len({str(params.get(name)) for params in others}) > 1]
+    def _running(self) -> list[Trial]:
+        """Trials that have not ended; copied, since a display asks from a thread of its own."""
+        return list(self._tally.running.values())
+
+    def _tell_apart(self, trial: Trial) -> None:
+        """Notes in which fields a trial differs from the first."""
+        fields = {name: trial.params.get(name) for name in _TELLING}
+        self._first = self._first or fields
+        self._telling |= {name for name in _TELLING if fields[name] != self._first[name]}
 
     def _label(self, trial: Trial) -> str:
         """Name or number, where it came from, and whether a rung would have stopped it."""

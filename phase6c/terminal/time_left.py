@@ -42,7 +42,9 @@ class TimeLeft:
         self._planned_end = _chance_to_end(planned_epochs, max_epochs)
         self._side_by_side = side_by_side
         self._clock = clock
-        self._ends: Counter[int] = Counter(trial.epochs for trial in earlier if trial.finished)
+        self._ends: Counter[int] = Counter(
+            self._at_most(trial.epochs) for trial in earlier if trial.finished
+        )
         # Of each running trial, its epochs so far and the seconds that they took.
         self._running: dict[int, tuple[int, float]] = {}
         self._epochs, self._epochs_s = 0, 0.0
@@ -62,7 +64,7 @@ class TimeLeft:
             self._epochs, self._epochs_s = self._epochs + 1, self._epochs_s + last_s
         if trial.finished:
             self._running.pop(trial.number, None)
-            self._ends[trial.epochs] += 1
+            self._ends[self._at_most(trial.epochs)] += 1
         else:
             self._running[trial.number] = epochs, seconds
 
@@ -74,34 +76,36 @@ class TimeLeft:
         """
         if not self._epochs or self._began is None:
             return None
-        usual_s = self._epochs_s / self._epochs
-        running = [
-            (self._coming_epochs(epochs), seconds / epochs if epochs else usual_s)
+        usual_s, coming = self._epochs_s / self._epochs, self._coming_epochs()
+        of_running = [
+            coming[self._at_most(epochs)] * (seconds / epochs if epochs else usual_s)
             for epochs, seconds in self._running.values()
         ]
-        of_running = [epochs * epoch_s for epochs, epoch_s in running]
-        n_new = max(n_left - len(running), 0)
-        work_s = sum(of_running) + n_new * self._coming_epochs(0) * usual_s
+        n_new = max(n_left - len(of_running), 0)
+        work_s = sum(of_running) + n_new * coming[0] * usual_s
         # At the end workers have nothing to do while the longest trial runs on.
         busy_s = max(work_s / self._side_by_side, max(of_running, default=0.0))
         since_s = self._clock() - self._heard
         return max(busy_s * self._wall_per_epoch_second() - since_s, 0.0)
 
-    def _coming_epochs(self, epochs: int) -> float:
-        """The epochs to be expected of a trial that has had so many.
+    def _coming_epochs(self) -> list[float]:
+        """The epochs to be expected of a trial that has had none, one, and so on to all.
 
         Each epoch's chance to be the last is that of the trials that came so far, to which the plan
         counts as a few others.
         """
-        lasting, expected = 1.0, 0.0
-        for epoch in range(epochs + 1, self._max_epochs + 1):
-            expected += lasting
-            came_so_far = sum(n for end, n in self._ends.items() if end >= epoch) + sum(
-                had >= epoch for had, _ in self._running.values()
-            )
+        came = Counter(self._at_most(epochs) for epochs, _ in self._running.values()) + self._ends
+        came_so_far, expected = 0, [0.0]
+        for epoch in range(self._max_epochs, 0, -1):
+            came_so_far += came[epoch]
             ended = self._ends[epoch] + _PLANNED_TRIALS * self._planned_end
-            lasting *= 1 - ended / (came_so_far + _PLANNED_TRIALS)
-        return expected
+            lasting = 1 - ended / (came_so_far + _PLANNED_TRIALS)
+            expected.append(1 + lasting * expected[-1])
+        return expected[::-1]
+
+    def _at_most(self, epochs: int) -> int:
+        # The contenders of an evaluation may have epochs of their own.
+        return min(epochs, self._max_epochs)
 
     def _wall_per_epoch_second(self) -> float:
         """Seconds on the clock for each second of training that a worker reports."""

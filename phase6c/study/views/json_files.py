@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import math
+import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from phase6c.config import Values
 from phase6c.records import Trial
 from phase6c.space.axes import parse_axes
-from phase6c.storage.files import write_json
+from phase6c.storage.files import write_json, write_whole
 from phase6c.study.ledger import Ledger, Row, Trials
 from phase6c.study.ranking import best_trial, ordered
 from phase6c.study.study_config import BEST_PARAMS_FILE, TRIALS_FILE, StudyConfig
+from phase6c.study.tally import Tally
 
 # Rewriting all trials after each epoch would cost more than short epochs do.
 VIEW_INTERVAL_S = 5.0
+# Rewriting thousands of trials takes long: the search waits for it for this share of its time.
+MAX_SHARE = 0.1
 
 
 def write_views(folder: Path, config: StudyConfig, trials: Trials) -> None:
     """Makes all_trials.json and best_params.json from what the ledger says."""
-    write_json(folder / TRIALS_FILE, all_trials(config, trials))
-    best = best_trial(ordered(trials), config)
-    if best is not None:
-        write_json(folder / BEST_PARAMS_FILE, best_params(config, best))
+    known = ordered(trials)
+    _write(folder, config, [_text(trial, config) for trial in known], best_trial(known, config))
 
 
 def all_trials(config: StudyConfig, trials: Trials) -> Values:
     """The content of all_trials.json."""
-    return {
-        "schema": "phase6c.all_trials/1",
-        "study": config.model_dump(mode="json", by_alias=True),
-        "trials": [trial.summary(config.objective) for trial in ordered(trials)],
+    return _without_trials(config) | {
+        "trials": [trial.summary(config.objective) for trial in ordered(trials)]
     }
+
+
+def _without_trials(config: StudyConfig) -> Values:
+    study = config.model_dump(mode="json", by_alias=True)
+    return {"schema": "phase6c.all_trials/1", "study": study, "trials": []}
+
+
+def _text(trial: Trial, config: StudyConfig) -> str:
+    """A trial in all_trials.json, with the indent that it has there."""
+    row = trial.summary(config.objective)
+    return textwrap.indent(json.dumps(row, indent=1, allow_nan=False), "  ")
+
+
+def _write(folder: Path, config: StudyConfig, texts: Sequence[str], best: Trial | None) -> None:
+    whole = json.dumps(_without_trials(config), indent=1, allow_nan=False)
+    if texts:
+        whole = whole.removesuffix("]\n}") + "\n" + ",\n".join(texts) + "\n ]\n}"
+    write_whole(folder / TRIALS_FILE, whole + "\n")
+    if best is not None:
+        write_json(folder / BEST_PARAMS_FILE, best_params(config, best))
 
 
 def best_params(config: StudyConfig, best: Trial) -> Values:
@@ -70,13 +92,26 @@ class Views:
     def __init__(self, folder: Path, config: StudyConfig, ledger: Ledger) -> None:
         self._folder = folder
         self._config = config
-        self._ledger = ledger
-        self._written_at = -math.inf
+        trials = ledger.trials.values()
+        self._tally = Tally(config, lambda _: True, trials)
+        # Trials that have ended are put into words a single time.
+        self._ended = {trial.number: _text(trial, config) for trial in trials if trial.finished}
+        self._due_at = -math.inf
 
     def __call__(self, row: Row, trial: Trial) -> None:
         """Writes the views if the last time is long enough ago."""
+        self._tally(row, trial)
+        if trial.finished:
+            self._ended[trial.number] = _text(trial, self._config)
         # Late views do no harm: the ledger is on disk, and the end of the run writes them once
         # more.
-        if time.monotonic() - self._written_at >= VIEW_INTERVAL_S:
-            write_views(self._folder, self._config, self._ledger.trials)
-            self._written_at = time.monotonic()
+        begun = time.monotonic()
+        if begun < self._due_at:
+            return
+        running = {
+            number: _text(trial, self._config) for number, trial in self._tally.running.items()
+        }
+        texts = [text for _, text in sorted((self._ended | running).items())]
+        _write(self._folder, self._config, texts, self._tally.best)
+        ended = time.monotonic()
+        self._due_at = ended + max(VIEW_INTERVAL_S, (ended - begun) * (1 / MAX_SHARE - 1))

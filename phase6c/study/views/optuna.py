@@ -30,7 +30,8 @@ from phase6c.study.study_config import OPTUNA_FILE, StudyConfig
 
 # A grid of positive numbers that spans a decade is shown on a logarithmic scale.
 _LOG_SPAN = 10
-_STATES = {"FAILED": "FAIL", "INFEASIBLE": "FAIL"}
+# Optuna's names of the states that it calls otherwise.
+STATES = {"FAILED": "FAIL", "INFEASIBLE": "FAIL"}
 _TOLD_OF_STUDY = {
     "budget",
     "code_version",
@@ -62,8 +63,8 @@ def write_optuna(folder: Path, config: StudyConfig, trials: Trials) -> None:
     Raises:
         StorageError: The ledger cannot be read, or the file cannot be written.
     """
-    times = _times(folder / LEDGER_NAME, trials)
-    content = _database(_tables(config, ordered(trials), times))
+    spans = times(folder / LEDGER_NAME, trials)
+    content = _database(_tables(config, ordered(trials), spans))
     # What a dashboard that was killed left would be rolled back into the new file.
     remove(folder / f"{OPTUNA_FILE}-journal")
     write_whole(folder / OPTUNA_FILE, content)
@@ -117,7 +118,8 @@ def _in_order(axis: ListedAxis, seen: set[Value]) -> list[Any]:
     return sorted(values) if is_numeric else values
 
 
-def _times(ledger: Path, trials: Trials) -> Times:
+def times(ledger: Path, trials: Trials) -> Times:
+    """When each trial began and ended, from the rows of the ledger."""
     rows = read_lines(ledger) if ledger.exists() else []
     chosen = {row["number"]: row["at"] for row in rows if row["kind"] == "trial"}
     # The first start: a trial whose worker was lost is started again.
@@ -150,9 +152,9 @@ def _insert(table: str, columns: Values) -> str:
     return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608 - names of this module
 
 
-def _tables(config: StudyConfig, trials: Sequence[Trial], times: Times) -> dict[str, Rows]:
+def _tables(config: StudyConfig, trials: Sequence[Trial], spans: Times) -> dict[str, Rows]:
     return _study_tables(config, trials) | {
-        "trials": [_trial_row(trial, *times[trial.number]) for trial in trials],
+        "trials": [_trial_row(trial, *spans[trial.number]) for trial in trials],
         "trial_params": _param_rows(trials, distributions(config, trials)),
         "trial_values": [row for trial in trials if (row := _value_row(trial, config)) is not None],
         "trial_intermediate_values": [row for trial in trials for row in _epoch_rows(trial)],
@@ -160,18 +162,13 @@ def _tables(config: StudyConfig, trials: Sequence[Trial], times: Times) -> dict[
             _of(trial) | row for trial in trials for row in _pairs(attributes(trial, config))
         ],
         "trial_system_attributes": [
-            _of(trial) | row
-            for trial in trials
-            if not (trial.chosen and trial.in_budget)
-            # A positive constraint makes a trial infeasible to Optuna, so that it never names it
-            # the best.
-            for row in _pairs({"constraints": [1.0]})
+            _of(trial) | row for trial in trials for row in _pairs(constraints(trial))
         ],
     }
 
 
-def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Rows]:
-    best = best_trial(trials, config)
+def study_attributes(config: StudyConfig, best: Trial | None) -> tuple[Values, Values]:
+    """What is told of a study: to users, and to Optuna and its dashboard."""
     told = {
         "best_trial": best.number if best else None,
         "baseline": {
@@ -185,12 +182,32 @@ def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Row
         "dashboard:note_ver": 1,
         "dashboard:note_str:0": _NOTE.format(best=best.number if best else "none yet"),
     }
-    direction = "MINIMIZE" if config.objective in LOSSES else "MAXIMIZE"
+    return dict(_flat(told)), system
+
+
+def direction(config: StudyConfig) -> str:
+    """The name of Optuna's direction."""
+    return "MINIMIZE" if config.objective in LOSSES else "MAXIMIZE"
+
+
+def constraints(trial: Trial) -> Values:
+    """A positive constraint makes a trial infeasible to Optuna, so that it is never the best."""
+    return {} if trial.chosen and trial.in_budget else {"constraints": [1.0]}
+
+
+def final_value(trial: Trial, config: StudyConfig) -> float | None:
+    """The value of a trial; in Optuna a trial that failed or runs has none."""
+    best = trial.best(config.objective)
+    return best.value if best and trial.state in ("COMPLETE", "PRUNED") else None
+
+
+def _study_tables(config: StudyConfig, trials: Sequence[Trial]) -> dict[str, Rows]:
+    told, system = study_attributes(config, best_trial(trials, config))
     study = {"study_id": 1}
     return {
         "studies": [study | {"study_name": config.name}],
-        "study_directions": [study | {"objective": 0, "direction": direction}],
-        "study_user_attributes": [study | row for row in _pairs(dict(_flat(told)))],
+        "study_directions": [study | {"objective": 0, "direction": direction(config)}],
+        "study_user_attributes": [study | row for row in _pairs(told)],
         "study_system_attributes": [study | row for row in _pairs(system)],
     }
 
@@ -203,7 +220,7 @@ def _trial_row(trial: Trial, begun: float, ended: float | None) -> Values:
     return _of(trial) | {
         "study_id": 1,
         "number": trial.number,
-        "state": _STATES.get(trial.state, trial.state),
+        "state": STATES.get(trial.state, trial.state),
         "datetime_start": _utc(begun),
         "datetime_complete": None if ended is None else _utc(ended),
     }
@@ -229,11 +246,10 @@ def _param_rows(trials: Sequence[Trial], told: Mapping[str, BaseDistribution]) -
 
 
 def _value_row(trial: Trial, config: StudyConfig) -> Values | None:
-    """The value of a trial; in Optuna a trial that failed or runs has none."""
-    best = trial.best(config.objective)
-    if best is None or trial.state not in ("COMPLETE", "PRUNED"):
+    value = final_value(trial, config)
+    if value is None:
         return None
-    return _of(trial) | {"objective": 0, "value": best.value, "value_type": "FINITE"}
+    return _of(trial) | {"objective": 0, "value": value, "value_type": "FINITE"}
 
 
 def _epoch_rows(trial: Trial) -> Rows:

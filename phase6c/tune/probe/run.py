@@ -266,7 +266,7 @@ class ProbeSearcher(TrialSearcher):
             run.config,
             source="probe",
             name=run.base.reference if stands_for_base else None,
-            contrast_of=self._next_number() if base is None else base,
+            contrast_of=self._next_number if base is None else base,
             params=run.params,
             n_params=run.n_params,
             in_budget=run.in_budget,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from phase6c.space.axes import Axis
-from phase6c.tune.proposals.ridge import Ridge
+from phase6c.tune.proposals.ridge import Ridge, features
 
 # The usual risk is at most this, since the rest up to certainty is divided by.
 _MOST = 0.99
+# The risk is learned from so many trials, the newest, since it is fitted anew for each proposal.
+_N_TOLD = 1000
 
 
 class Failures:
@@ -25,12 +28,12 @@ class Failures:
 
     def __init__(self, axes: Mapping[str, Axis]) -> None:
         self._axes = axes
-        self._told: list[tuple[Mapping[str, Any], bool]] = []
+        self._told: deque[tuple[np.ndarray, bool]] = deque(maxlen=_N_TOLD)
         self._fitted: Ridge | None = None
 
     def learn(self, values: Mapping[str, Any], *, failed: bool) -> None:
         """Notes whether a configuration failed."""
-        self._told.append((values, failed))
+        self._told.append((features(self._axes, values), failed))
         # Fitted again when it is asked for, since several trials may end before the next proposal.
         self._fitted = None
 
@@ -50,6 +53,6 @@ class Failures:
         if self._fitted is None:
             points, failed = zip(*self._told, strict=True)
             self._fitted = Ridge(self._axes, points, [float(outcome) for outcome in failed])
-            survived = [self._fitted.predict(point) for point, bad in self._told if not bad]
+            survived = [self._fitted.predict_point(point) for point, bad in self._told if not bad]
             self._usual = min(float(np.mean(survived)), _MOST)
         return max(0.0, (self._fitted.predict(values) - self._usual) / (1 - self._usual))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,12 +12,14 @@ from scipy.stats import rankdata
 
 from phase6c.space.axes import Axis
 from phase6c.study.study_config import PriorPoint
-from phase6c.tune.proposals.ridge import Ridge
+from phase6c.tune.proposals.ridge import Ridge, features
 
 # Fewer results say nothing about a correlation.
 _MIN_RESULTS = 5
 # Number of suggestions that a fully trusted prior chooses from.
 _MAX_CANDIDATES = 4
+# The trust follows from so many results, the newest, since it is asked for at each proposal.
+_N_TOLD = 1000
 
 
 class Prior:
@@ -36,8 +39,8 @@ class Prior:
     def __init__(self, axes: Mapping[str, Axis], points: Iterable[PriorPoint]) -> None:
         points = list(points)
         ranks = rankdata([point.score for point in points]) / (len(points) + 1) - 0.5
-        self._ridge = Ridge(axes, [point.values for point in points], ranks)
-        self._told: list[tuple[float, float]] = []
+        self._ridge = Ridge(axes, [features(axes, point.values) for point in points], ranks)
+        self._told: deque[tuple[float, float]] = deque(maxlen=_N_TOLD)
 
     def rank(self, values: Mapping[str, Any]) -> float:
         """The rank in the earlier search, from about -0.5 for the worst to 0.5 for the best."""

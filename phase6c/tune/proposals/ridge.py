@@ -19,18 +19,18 @@ class Ridge:
 
     Args:
         axes: Axes of the configurations.
-        points: Configurations, at least one, of values that the axes can take.
+        points: Features of configurations, at least one; see `features`.
         targets: Number to be predicted for each point.
     """
 
     def __init__(
         self,
         axes: Mapping[str, Axis],
-        points: Sequence[Mapping[str, Any]],
+        points: Sequence[np.ndarray],
         targets: Sequence[float] | np.ndarray,
     ) -> None:
         self._axes = axes
-        rows = np.array([self._features(values) for values in points])
+        rows = np.array(points)
         self._centre = rows.mean(axis=0)
         centred = rows - self._centre
         penalty = _PENALTY * np.eye(centred.shape[1])
@@ -40,12 +40,18 @@ class Ridge:
 
     def predict(self, values: Mapping[str, Any]) -> float:
         """The number to expect for a configuration."""
-        return self.mean + float((self._features(values) - self._centre) @ self._weights)
+        return self.predict_point(features(self._axes, values))
 
-    def _features(self, values: Mapping[str, Any]) -> np.ndarray:
-        return np.array(
-            [number for name, axis in self._axes.items() for number in columns(axis, values[name])]
-        )
+    def predict_point(self, point: np.ndarray) -> float:
+        """The number to expect for a configuration of these features."""
+        return self.mean + float((point - self._centre) @ self._weights)
+
+
+def features(axes: Mapping[str, Axis], values: Mapping[str, Any]) -> np.ndarray:
+    """The features of a configuration: those of each axis's value, behind each other."""
+    return np.array(
+        [number for name, axis in axes.items() for number in columns(axis, values[name])]
+    )
 
 
 def columns(axis: Axis, value: Any) -> list[float]:

@@ -21,6 +21,7 @@ from phase6c.space.axes import Axis, Categories, Continuous, Steps
 from phase6c.space.space import Space
 from phase6c.study.study_config import SamplerName
 from phase6c.tune.proposals.optuna_samplers import N_STARTUP, SeededSampler, n_candidates
+from phase6c.tune.proposals.window import N_NEWEST, WindowStorage, in_window
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,11 @@ class OptunaSampler(RaySampler):
         space = OptunaSearch.convert_search_space(ray_domains(axes))
         self.learns_forecasts = name == "tpe"
         self._sampler = SeededSampler(space, name)
-        super().__init__(OptunaSearch(space, metric=METRIC, mode="max", sampler=self._sampler))
+        super().__init__(
+            OptunaSearch(
+                space, metric=METRIC, mode="max", sampler=self._sampler, storage=WindowStorage()
+            )
+        )
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
         """Suggests a point; each attempt looks elsewhere, or among fewer candidates."""
@@ -118,7 +123,8 @@ class HyperOptSampler(RaySampler):
 
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
         """Suggests a point; each attempt chooses among fewer candidates."""
-        if self._stale:
+        # A searcher cannot forget: one that has learned many is made again with a window.
+        if self._stale or len(self._asked) >= N_NEWEST:
             self._renew()
         self._asked.add(key)
         # HyperOptSearch draws from its public `rstate` and calls `algo`; both are ours to replace.
@@ -148,7 +154,7 @@ class HyperOptSampler(RaySampler):
         self._asked: set[str] = set()
         self._stale = False
         # HyperOpt numbers its points from the last to the first, and weighs low numbers least.
-        latest_first = self._told[::-1]
+        latest_first = in_window(self._told)[::-1]
         searcher = HyperOptSearch(
             HyperOptSearch.convert_search_space(self._domains),
             metric=METRIC,

@@ -23,6 +23,7 @@ from phase6c.study.retention import Retention
 from phase6c.study.study_config import StudyConfig, read_study_config, write_study_config
 from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import Views
+from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
@@ -162,11 +163,17 @@ class _Session(Generic[SearcherType, Result]):
     ) -> None:
         folder = self.job.study.folder
         board = Board(folder, config, ledger.trials)
-        own: tuple[Listener, ...] = (
+        own: list[Listener] = [
             board,
             Retention(folder, config, ledger),
             Views(folder, config, ledger),
-        )
+        ]
+        open_views: list[Board | OptunaJournal] = [board]
+        # Trainings of an evaluation differ in their dates: Optuna has nothing to compare.
+        if config.evaluation is None:
+            journal = OptunaJournal(folder, config, ledger.trials)
+            own.append(journal)
+            open_views.append(journal)
         # The user's listeners come last: they may read the files that ours have written.
         for listener in (*own, *listeners):
             ledger.listen(listener)
@@ -189,7 +196,8 @@ class _Session(Generic[SearcherType, Result]):
                 raise
             raise ours from error
         finally:
-            board.close()
+            for view in open_views:
+                view.close()
             ledger.close()
 
     def _tuner(

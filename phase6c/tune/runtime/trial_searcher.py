@@ -39,6 +39,7 @@ class TrialSearcher(Searcher, ABC):
         self._halt = halt
         self._max_concurrent = 1
         self._live: dict[str, int] = {}
+        self._next_number = max(ledger.trials, default=-1) + 1
         self.exhausted = False
 
     def __getstate__(self) -> Values:
@@ -113,7 +114,7 @@ class TrialSearcher(Searcher, ABC):
 
     def _record(self, config: TrialConfig, **born: Any) -> int:
         """Writes a new trial of this configuration, with the other fields that it is born with."""
-        number = self._next_number()
+        number = self._next_number
         self._ledger.append(
             "trial",
             number,
@@ -122,10 +123,8 @@ class TrialSearcher(Searcher, ABC):
             config=config.model_dump(mode="json"),
             code_version=self._payload["provenance"]["code_version"],
         )
+        self._next_number += 1
         return number
-
-    def _next_number(self) -> int:
-        return max(self._ledger.trials, default=-1) + 1
 
 
 METRIC = "score"

@@ -45,7 +45,7 @@ class StudySearcher(TrialSearcher):
         super().__init__(ledger, waiting, payload, halt)
         self._proposals = proposals
         self._build = build
-        self._n_trials = n_trials
+        self._n_left = n_trials - sum(trial.chosen for trial in searched)
         self._in_budget = in_budget
         known = {trial.name for trial in searched}
         self._references = deque(
@@ -56,15 +56,13 @@ class StudySearcher(TrialSearcher):
         if self._references:
             reference = self._references.popleft()
             return self._try(reference.values, "reference", reference.name)
-        # Counted anew from the ledger: a study that is resumed may have some of its trials already.
-        chosen = sum(trial.chosen for trial in self._ledger.trials.values())
-        if chosen >= self._n_trials or self.exhausted:
+        if self._n_left <= 0 or self.exhausted:
             return None
         # A start that is not due yet waits for the trials before it; meanwhile others are sampled.
         values = self._proposals.next_start()
         if values is not None:
             return self._try(values, "warm_start", None)
-        values = self._proposals.next(self._next_number())
+        values = self._proposals.next(self._next_number)
         if values is None:
             self.exhausted = True
             return None
@@ -74,9 +72,10 @@ class StudySearcher(TrialSearcher):
         self._proposals.learn(trial)
 
     def _try(self, values: Values, source: Source, name: str | None) -> int:
-        config, n_params = self._build(values, self._next_number())
+        config, n_params = self._build(values, self._next_number)
         # A reference too, so that the search does not propose it again.
         self._proposals.reserve(config)
+        self._n_left -= source != "reference"
         return self._record(
             config,
             source=source,

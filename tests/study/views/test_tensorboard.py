@@ -114,6 +114,21 @@ def test_a_board_is_made_again_from_the_ledger_with_one_file_a_trial(
     check(tmp_path)
 
 
+@pytest.mark.usefixtures("board")
+def test_ended_trials_keep_their_files_unless_the_end_is_missing(
+    tmp_path, ledger, play, study_config
+):
+    play()
+    ended, cut = (0, 1, 4, 5), 4
+    with files(tmp_path, cut)[0].open("r+b") as stream:
+        stream.truncate(files(tmp_path, cut)[0].stat().st_size - 5)
+    before = {number: files(tmp_path, number)[0].stat().st_mtime_ns for number in ended}
+    Board(tmp_path, study_config(), ledger.trials).close()
+    after = {number: files(tmp_path, number)[0].stat().st_mtime_ns for number in ended}
+    assert [number for number in ended if before[number] == after[number]] == [0, 1, 5]
+    check(tmp_path)
+
+
 def test_a_resumed_trial_ends_in_the_file_that_was_made_again(
     tmp_path, ledger, play, study_config, measured
 ):

@@ -10,7 +10,7 @@ from phase6c.analysis.contrasts import DOUBT, Contrast
 from phase6c.analysis.probed import Probed
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
-from phase6c.commands.plan_tables import resources_text
+from phase6c.commands.tables.plan import resources_text
 from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
 from phase6c.terminal.tables import plain_table

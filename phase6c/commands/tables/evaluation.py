@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phase6c.commands.plan_tables import resources_text
+from phase6c.commands.tables.plan import resources_text
 from phase6c.tune.evaluation.estimate import EvaluationEstimate
 from phase6c.tune.evaluation.plan import EvaluationPlan
 from phase6c.tune.runtime.resources import Resources

@@ -1,0 +1,1 @@
+"""The tables and documents of plans and results that commands show."""
