@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,19 @@ def times(ledger: Path, trials: Trials) -> Times:
 def _database(tables: Mapping[str, Rows]) -> bytes:
     """A SQLite file of Optuna's, filled table by table: trial by trial takes minutes."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        # Optuna makes its tables in this connection; rows are then written by SQL, many at a time.
-        storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection})
+        connection.deserialize(_empty_database())
         for table, rows in tables.items():
             if rows:
                 connection.executemany(_insert(table, rows[0]), rows)
+        connection.commit()
+        return connection.serialize()
+
+
+@cache
+def _empty_database() -> bytes:
+    """Optuna's own tables, without a row; a process makes them a single time."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection})
         connection.commit()
         content = connection.serialize()
         storage.remove_session()
