@@ -42,7 +42,7 @@ class NoOpRun(TrialRun):
     def _make_trainer(self) -> Trainer:
         return cast("Trainer", None)  # No epoch ever asks for it.
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self) -> Measurement:
         time.sleep(self.sleep_s)
         measurement = Measurement(
             epoch=1,
@@ -52,6 +52,7 @@ class NoOpRun(TrialRun):
             duration_s=self.sleep_s,
         )
         self.measurements.append(measurement)
+        return measurement
 
 
 class OneSecondRun(NoOpRun):

@@ -94,8 +94,7 @@ class TrialRun:
         # After a crash the folder may be ahead of the ledger, which then hears of these epochs.
         if epoch <= len(self.measurements):
             return self.measurements[epoch - 1]
-        self._train_epoch()
-        return self.measurements[-1]
+        return self._train_epoch()
 
     def measure_best(self) -> Measurement:
         """The trial's best epoch, measured on all validation rows; the training is over.
@@ -136,8 +135,10 @@ class TrialRun:
                 write_checksums(self.folder, [BEST_WEIGHTS_FILE])
         return trainer
 
-    def _train_epoch(self) -> None:
-        self._keep(self._epoch_that_fits())
+    def _train_epoch(self) -> Measurement:
+        result = self._epoch_that_fits()
+        self._keep(result)
+        return result.measurement
 
     def _epoch_that_fits(self) -> EpochResult:
         """The next epoch; out of memory, it is begun again from the checkpoint in half batches.
