@@ -98,14 +98,17 @@ def two_cpus() -> Iterator[None]:
     # Only where it is needed: ray is loaded within seconds.
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=2,
-        num_gpus=0,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    from phase6c.tune.runtime.ray_private import small_and_local
+
+    with small_and_local():
+        ray.init(
+            address="local",
+            num_cpus=2,
+            num_gpus=0,
+            include_dashboard=False,
+            log_to_driver=False,
+            configure_logging=False,
+        )
     yield
     ray.shutdown()
 

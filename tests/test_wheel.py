@@ -17,18 +17,20 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 ROOT = Path(__file__).parents[1]
+STUDY = "outputs/phase6c_a20/first"
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "outputs")
 
 LIBRARY_BLOCK = """
 import json
+import sys
 from pathlib import Path
 
 import phase6c
 from search_spaces import tiny
 
-data = phase6c.load_bars("sp500")
-study = phase6c.run_study(tiny.SPACE, data, n_trials=2, epochs=1, cpus=1, out="outputs")
-study = phase6c.load_study(study.folder)
+study = phase6c.load_study(sys.argv[1])
+assert callable(phase6c.run_study)
+assert len(phase6c.load_bars("made.csv").frame) == 800
 assert issubclass(phase6c.TransformerTrainable, object)
 assert phase6c.Grid.of(0.0, 0.1).values == (0.0, 0.1)
 assert isinstance(tiny.SPACE, phase6c.Space)
@@ -104,11 +106,21 @@ def run(folder, *words):
     return done.stdout
 
 
-def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path):
-    told = run(tmp_path, python, "-c", LIBRARY_BLOCK)
+@pytest.fixture(scope="module")
+def searched(python, made_bars, tmp_path_factory):
+    """A folder in which the wheel's command has made a small search."""
+    folder = tmp_path_factory.mktemp("user")
+    made_bars(0, n_days=800).to_csv(folder / "made.csv", index=False)
+    small = ("--data", "made.csv", "--tier", "a20", "--trials", 2, "--epochs", 1, "--cpus", 1)
+    pinned = ("--set", "learning_rate=1e-3", "--name", "first")
+    run(folder, python.with_name("phase6c"), "tune", "--budget", "tiny", *small, *pinned)
+    return folder
+
+
+def test_the_library_reads_from_the_wheel_what_its_command_has_made(python, searched):
+    told = run(searched, python, "-c", LIBRARY_BLOCK, STUDY)
     found = json.loads(told.splitlines()[-1])
     assert Path(found["package"]).is_relative_to(python.parents[1])
-    assert Path(found["folder"]) == tmp_path / "outputs" / "phase6c_a100" / "hpo_tiny_h1"
     assert found["states"] == ["COMPLETE", "COMPLETE"]
     assert 0.0 < found["best"] < 1.0
     assert found["rows"] == 2
@@ -117,38 +129,16 @@ def test_the_library_block_of_the_contract_runs_from_the_wheel(python, tmp_path)
     assert {"all_trials.json", "best_params.json", "study.json", "trial_000"} <= set(found["files"])
 
 
-def test_from_search_to_predictions_by_the_command_of_the_wheel(python, made_bars, tmp_path):
-    made_bars(0, n_days=800).to_csv(tmp_path / "made.csv", index=False)
-    phase6c, study = python.with_name("phase6c"), "outputs/phase6c_a20/first"
-    assert run(tmp_path, phase6c, "--version") == run(
-        tmp_path, python, "-m", "phase6c", "--version"
+def test_from_search_to_predictions_by_the_command_of_the_wheel(python, searched):
+    phase6c = python.with_name("phase6c")
+    assert run(searched, phase6c, "--version") == run(
+        searched, python, "-m", "phase6c", "--version"
     )
-    run(
-        tmp_path,
-        phase6c,
-        "tune",
-        "--budget",
-        "tiny",
-        "--data",
-        "made.csv",
-        "--tier",
-        "a20",
-        "--trials",
-        2,
-        "--epochs",
-        1,
-        "--cpus",
-        1,
-        "--set",
-        "learning_rate=1e-3",
-        "--name",
-        "first",
-    )
-    run(tmp_path, phase6c, "report", study, "--draws", 0)
-    assert (tmp_path / study / "report" / "report.html").exists()
-    run(tmp_path, phase6c, "evaluate", study, "--top", 1, "--seeds", 1, "--cpus", 1)
+    run(searched, phase6c, "report", STUDY, "--draws", 0)
+    assert (searched / STUDY / "report" / "report.html").exists()
+    run(searched, phase6c, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 1)
     told = run(
-        tmp_path, phase6c, "predict", "outputs/models/best", "--data", "made.csv", "--out", "p.csv"
+        searched, phase6c, "predict", "outputs/models/best", "--data", "made.csv", "--out", "p.csv"
     )
     assert "after 2013-01-25" in told
-    assert (tmp_path / "p.csv").read_text().startswith("date,ticker,p\n")
+    assert (searched / "p.csv").read_text().startswith("date,ticker,p\n")

@@ -69,14 +69,20 @@ def test_two_workers_killed_again_and_again_lose_and_repeat_nothing(
     assert n_repeated(victim.folder) <= 5 * 2
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
-    "moment",
+    ("moment", "workers"),
     [
-        pytest.param("begin of trial 0", id="at the start"),
-        pytest.param("begin of trial 5", id="during a reset", marks=pytest.mark.quick),
-        pytest.param("epoch 1 of trial 0", id="in the first epoch"),
-        pytest.param("epoch 3 of trial 5", id="in a later one"),
+        pytest.param(moment, workers, id=f"{when}-{workers}", marks=marks)
+        for when, moment in (
+            ("at the start", "begin of trial 0"),
+            ("during a reset", "begin of trial 5"),
+            ("in the first epoch", "epoch 1 of trial 0"),
+            ("in a later one", "epoch 3 of trial 5"),
+        )
+        for workers, marks in (
+            ("1", ()),
+            ("2", pytest.mark.quick if when == "during a reset" else ()),
+        )
     ],
 )
 def test_a_worker_that_is_killed_costs_one_epoch_at_most(

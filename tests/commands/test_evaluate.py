@@ -24,6 +24,7 @@ pytestmark = pytest.mark.ray
 
 STUDY = "outputs/phase6c_a20/searched"
 BARS, N_DAYS, NEWEST = "made.csv", 800, "2013-01-25"
+SMALL = ("--top", 1, "--seeds", 1, "--cpus", 1)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,21 @@ def folder(two_cpus, made_bars, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evaluated(folder) -> subprocess.CompletedProcess[str]:
-    return run_command(folder, "evaluate", STUDY, "--top", 1, "--seeds", 1, "--cpus", 1)
+def endings(folder) -> list[str]:
+    """What an evaluation says that is ended twice: by a first and a second signal.
+
+    The second comes while the baselines are fitted, between two stages of trainings.
+    """
+    return [
+        interrupted(folder, signal.SIGINT, "complete at epoch"),
+        interrupted(folder, signal.SIGTERM, "baselines", "--resume"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def evaluated(endings, folder) -> subprocess.CompletedProcess[str]:
+    """The evaluation that goes on from there to its end."""
+    return run_command(folder, "evaluate", STUDY, *SMALL, "--resume")
 
 
 def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folder):
@@ -72,7 +86,7 @@ def test_a_round_trip_ends_with_a_probability_for_the_newest_day(evaluated, fold
 
 def test_the_card_comes_as_json_too_and_a_finished_evaluation_is_not_run_again(evaluated, folder):
     assert evaluated.returncode == 0
-    options = (STUDY, "--top", 1, "--seeds", 1, "--cpus", 1, "--resume", "--json")
+    options = (STUDY, *SMALL, "--resume", "--json")
     ledger = folder / "outputs/models/best/fits/ledger.jsonl"
     before = ledger.read_bytes()
     done = run_command(folder, "evaluate", *options)
@@ -118,12 +132,9 @@ def test_a_dry_run_names_contenders_steps_and_cost_and_leaves_nothing(folder, mo
     assert not (folder / "outputs/models/dry").exists()
 
 
-CUT = ("--top", 1, "--seeds", 1, "--name", "cut", "--cpus", 1)
-
-
 def interrupted(folder: Path, number: signal.Signals, after: str, *options: object) -> str:
     """What an evaluation says on stderr that gets a signal once a line has said `after`."""
-    command = [sys.executable, "-m", "phase6c", "evaluate", STUDY, *CUT, *options]
+    command = [sys.executable, "-m", "phase6c", "evaluate", STUDY, *SMALL, *options]
     with subprocess.Popen(
         list(map(str, command)),
         cwd=folder,
@@ -143,9 +154,5 @@ def interrupted(folder: Path, number: signal.Signals, after: str, *options: obje
     return told
 
 
-def test_signals_end_it_with_their_code_and_the_command_that_goes_on(folder):
-    """The second comes while the baselines are fitted, between two stages of trainings."""
-    assert "--resume" in interrupted(folder, signal.SIGINT, "complete at epoch")
-    assert "--resume" in interrupted(folder, signal.SIGTERM, "baselines", "--resume")
-    done = run_command(folder, "evaluate", STUDY, *CUT, "--resume")
-    assert done.returncode == 0, done.stderr
+def test_signals_end_it_with_their_code_and_the_command_that_goes_on(endings):
+    assert all("--resume" in told for told in endings)
