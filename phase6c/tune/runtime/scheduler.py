@@ -21,6 +21,7 @@ from phase6c.tune.runtime.faults import Fault, fault_of, hung
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
 from phase6c.tune.runtime.ray_private import survive_any_error, workers
+from phase6c.wording import counted, duration_text
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class RungScheduler(FIFOScheduler):
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
+        # Epoch of each trial's newest checkpoint, as far as it was reported.
+        self._kept: dict[int, int] = {}
         self._watch = HangWatch(factor=FACTOR * silent_epochs)
         for trial in ledger.trials.values():
             for measurement in trial.measurements:
@@ -82,6 +85,7 @@ class RungScheduler(FIFOScheduler):
         number = trial.config["number"]
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
+        self._kept[number] = result["kept_epoch"]
         if result["final"]:
             told = measurement.model_dump(mode="json")
             known = self._ledger.append("final", number, measurement=told)
@@ -155,12 +159,22 @@ class RungScheduler(FIFOScheduler):
         self._retries[number] += 1
         self._ledger.append("retry", number, message=fault.message)
         logger.warning(
-            "trial %d: its worker was lost, retry %d of %d: %s",
+            "trial %d: its worker was lost, retry %d of %d%s: %s",
             number,
             self._retries[number],
             MAX_RETRIES,
+            self._repeats(number),
             fault.message.splitlines()[0],
         )
+
+    def _repeats(self, number: int) -> str:
+        """Says which epochs of a lost trial are trained again; nothing where only its last is."""
+        known, kept = self._ledger.trials[number], self._kept.get(number)
+        if kept is None or kept >= known.epochs:
+            return ""
+        again_s = sum(one.duration_s for one in known.measurements[kept:])
+        epochs = counted(known.epochs - kept, "epoch")
+        return f", which trains {epochs} again ({duration_text(again_s)})"
 
     def _fail(self, number: int, fault: Fault) -> None:
         error = {"kind": fault.kind, "message": fault.message}

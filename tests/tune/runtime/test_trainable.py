@@ -67,7 +67,7 @@ def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> 
 
 def handed_out(folder: Path, trial: dict[str, Any], reported: int) -> dict[str, Any]:
     shared = {"study_folder": str(folder), "study_id": "made-up", "provenance": {}}
-    return {**shared, "number": 0, "trial": trial, "reported": reported, "ends": False}
+    return {**shared, "number": 0, "trial": trial, "reported": reported, "ends": False, "rungs": ()}
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
