@@ -88,9 +88,8 @@ class FitRun(TrialRun):
         while self.lane.epoch < best.epoch:
             self._trainer.train_only()
             if schedule.is_due():
-                begun_s = time.perf_counter()
-                save_state(state, self.lane)
-                schedule.written(begun_s)
+                with schedule.writing():
+                    save_state(state, self.lane)
         weights = self.lane.weights()
         if not are_finite(weights):
             return False

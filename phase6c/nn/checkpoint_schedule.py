@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 # Largest share of a trial's time that its checkpoints may take. What a crash repeats before the
 # running epoch is bounded by the same figure: 1 / MAX_SHARE times the cost of a checkpoint.
@@ -22,25 +24,25 @@ class CheckpointSchedule:
 
     Args:
         n_params: Parameters of the model, from which the cost of the first checkpoint is guessed.
-        now_s: Time of the start.
+        clock: Clock in seconds; by default that of this process.
 
     Attributes:
         cost_s: Cost of a checkpoint: of the last that was written, or the guess.
     """
 
-    def __init__(self, n_params: int, now_s: float | None = None) -> None:
+    def __init__(self, n_params: int, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.perf_counter
+        self._since_s = self._clock()
         self.cost_s = _BYTES_PER_PARAMETER * n_params / _BYTES_PER_S
-        self._since_s = _now_s(now_s)
 
-    def is_due(self, now_s: float | None = None) -> bool:
+    def is_due(self) -> bool:
         """Whether the epoch that has just ended is to have a checkpoint."""
-        return MAX_SHARE * (_now_s(now_s) - self._since_s) >= self.cost_s
+        return MAX_SHARE * (self._clock() - self._since_s) >= self.cost_s
 
-    def written(self, begun_s: float, ended_s: float | None = None) -> None:
-        """Learns when the writing of a checkpoint began and ended."""
-        self._since_s = _now_s(ended_s)
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While open, a checkpoint is written, and its cost measured."""
+        begun_s = self._clock()
+        yield
+        self._since_s = self._clock()
         self.cost_s = self._since_s - begun_s
-
-
-def _now_s(given: float | None) -> float:
-    return time.perf_counter() if given is None else given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from phase6c.nn.lane import Lane, Weights
 from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import EpochResult, Trainer
-from phase6c.records import Measurement, best_measurement, is_complete
+from phase6c.records import Measurement, best_measurement, is_complete, score
 from phase6c.study.trial_folder import (
     BEST_WEIGHTS_FILE,
     PREDICTIONS_FILE,
@@ -42,6 +42,8 @@ class TrialTask:
         provenance: Study, data and code of the trial, for config.json.
         step: Step of an evaluation that the training is for; None in a search.
         rungs: Epochs after which the trial may be stopped.
+        kept_score: Score that the trial must reach if weights of it are to outlast it, as far as
+            that is known.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class TrialTask:
     provenance: Values
     step: str | None = None
     rungs: Sequence[int] = ()
+    kept_score: float = -math.inf
 
     @property
     def content(self) -> Values:
@@ -83,10 +86,11 @@ class TrialRun:
 
     def __init__(self, task: TrialTask, data: SearchData) -> None:
         self.folder = task.folder
+        self._task = task
         self.trial = parse(TrialConfig, task.config)
         self._data = data
-        self._rungs = frozenset(task.rungs)
         self._rung_block = rung_block(data.val, self.trial.train.val_windows)
+        self.kept_epoch = 0
         begin_trial_folder(self.folder, task.content)
         self._take_up()
 
@@ -123,8 +127,23 @@ class TrialRun:
         logits[known.epoch - 1] = result.val_logits
         self._write_epochs(logits)
         write_checksums(self.folder, [PREDICTIONS_FILE])
-        self._store_best()
+        if self._may_be_kept(result.measurement.value):
+            self._store_best()
         return result.measurement
+
+    def keep_state(self) -> None:
+        """Writes a checkpoint of the newest epoch, unless there is one.
+
+        Raises:
+            StorageError: A file cannot be written.
+        """
+        if self.kept_epoch == len(self.measurements):
+            return
+        with self._schedule.writing():
+            self._store_best()
+            state = self.lane.state_dict()
+            save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
+        self.kept_epoch = len(self.measurements)
 
     def close(self) -> None:
         """Frees the trainer's memory, which the next run may need."""
@@ -138,9 +157,8 @@ class TrialRun:
         self._stored_best = 0
         self._told = self._known_epochs()
         self._trainer = self._make_trainer()
-        self._schedule = CheckpointSchedule(
-            count_parameters(self.trial.model, len(self._data.feature_names))
-        )
+        n_params = count_parameters(self.trial.model, len(self._data.feature_names))
+        self._schedule = CheckpointSchedule(n_params)
         self.kept_epoch = len(self.measurements)
 
     def _known_epochs(self) -> list[StoredEpoch]:
@@ -195,24 +213,23 @@ class TrialRun:
             self._write_epochs(self._logits)
             write_checksums(self.folder, [PREDICTIONS_FILE])
         if self._schedule.is_due():
-            begun_s = time.perf_counter()
-            self._store_best()
-            state = self.lane.state_dict()
-            save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
-            self._schedule.written(begun_s)
-            self.kept_epoch = len(self.measurements)
-        elif self._may_end():
+            self.keep_state()
+        elif self._may_end() and self._may_be_kept(self.lane.best.value):
             self._store_best()
 
     def _may_end(self) -> bool:
-        """Whether the trial may end with its newest epoch, and have no other chance to write."""
+        """Whether the trial may end with its newest epoch and no other chance to keep weights."""
         if self.measurements[-1].diverged:
             return True
         # The best epoch of such a trial is still to be measured on all rows.
         if len(self._rung_block) < len(self._data.val):
             return False
-        n_epochs = len(self.measurements)
-        return n_epochs in self._rungs or is_complete(self.measurements, self.trial.train)
+        is_rung = len(self.measurements) in self._task.rungs
+        return is_rung or is_complete(self.measurements, self.trial.train)
+
+    def _may_be_kept(self, value: float | None) -> bool:
+        """Whether weights of this value may outlast the trial."""
+        return score(value, self.trial.train.objective) >= self._task.kept_score
 
     def _store_best(self) -> None:
         """Writes the weights of the best epoch, unless the file holds them."""

@@ -72,8 +72,8 @@ def trial_folders(study_folder: Path) -> Iterator[Path]:
 def begin_trial_folder(folder: Path, content: dict[str, Any]) -> None:
     """Makes the folder and stores what the trial depends on.
 
-    Epochs, checkpoints and weights of another trial are deleted: where a study's ledger was replaced by
-    an earlier copy of it, a number may come to stand for another configuration.
+    Epochs, checkpoints and weights of another trial are deleted: where a study's ledger was
+    replaced by an earlier copy of it, a number may come to stand for another configuration.
     """
     make_folder(folder)
     if _is_of_another_trial(folder / CONFIG_FILE, content):

@@ -43,7 +43,7 @@ class FormulaTrainer(Trainer):
         (lane,) = self.lanes
         lane.epoch += 1
         logits = logits_of(lane.trial.flat(), lane.epoch, self._data.val.y)
-        measurement = self._measure(lane, None, 0.5, logits, 1.0)
+        measurement = self._measure(lane, None, 0.5, logits, 1.0, self._val)
         return [EpochResult(measurement, logits, lane.keep_best(measurement))]
 
 

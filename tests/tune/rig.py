@@ -29,6 +29,7 @@ class Rig:
         epoch = epoch or self.ledger.trials[number].epochs + 1
         measurement = self.measured(epoch, value, objective=self.config.objective)
         result = {"epoch": epoch, "measurement": measurement.model_dump_json(), "final": False}
+        result["kept_epoch"] = epoch
         trial = SimpleNamespace(config={"number": number}, trial_id=f"ray-{number}")
         return self.scheduler.on_trial_result(None, trial, result)
 

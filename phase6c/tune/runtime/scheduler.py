@@ -20,7 +20,7 @@ from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.faults import Fault, fault_of, hung
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
-from phase6c.tune.runtime.ray_private import survive_any_error, workers
+from phase6c.tune.runtime.ray_private import save_before_stop, survive_any_error, workers
 from phase6c.wording import counted, duration_text
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class RungScheduler(FIFOScheduler):
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
-        # Epoch of each trial's newest checkpoint, as far as it was reported.
-        self._kept: dict[int, int] = {}
+        # Trials that go on from a checkpoint before their last known epoch.
+        self._repeating: set[int] = set()
         self._watch = HangWatch(factor=FACTOR * silent_epochs)
         for trial in ledger.trials.values():
             for measurement in trial.measurements:
@@ -85,7 +85,6 @@ class RungScheduler(FIFOScheduler):
         number = trial.config["number"]
         known = self._ledger.trials[number]
         measurement = Measurement.model_validate_json(result["measurement"])
-        self._kept[number] = result["kept_epoch"]
         if result["final"]:
             told = measurement.model_dump(mode="json")
             known = self._ledger.append("final", number, measurement=told)
@@ -105,12 +104,19 @@ class RungScheduler(FIFOScheduler):
                 stopped=stopped.model_dump() if stopped else None,
             )
             self._retries.pop(number, None)
+            self._repeating.discard(number)
             self._n_lost, self._heard_at = 0, time.monotonic()
+        else:
+            self._remark_on_repeats(known, measurement.epoch)
         # A trial that still has to be measured on all rows leaves its worker too, and is handed out
         # once more: whoever takes it up, now or after a crash, is told so from the start.
         is_last = known.ending is not None and measurement.epoch >= known.epochs
         if known.finished or is_last or self._halt.requested:
             self._watch.ended(number)
+            is_kept = known.finished or result["kept_epoch"] >= measurement.epoch
+            # A trial that goes on later leaves its state, if that is written within the grace.
+            if self._halt.requested and not is_kept:
+                save_before_stop(tune_controller, trial)
             return str(TrialScheduler.STOP)
         self._watch.reported(number, time.monotonic())
         return str(TrialScheduler.CONTINUE)
@@ -159,22 +165,24 @@ class RungScheduler(FIFOScheduler):
         self._retries[number] += 1
         self._ledger.append("retry", number, message=fault.message)
         logger.warning(
-            "trial %d: its worker was lost, retry %d of %d%s: %s",
+            "trial %d: its worker was lost, retry %d of %d: %s",
             number,
             self._retries[number],
             MAX_RETRIES,
-            self._repeats(number),
             fault.message.splitlines()[0],
         )
 
-    def _repeats(self, number: int) -> str:
-        """Says which epochs of a lost trial are trained again; nothing where only its last is."""
-        known, kept = self._ledger.trials[number], self._kept.get(number)
-        if kept is None or kept >= known.epochs:
-            return ""
-        again_s = sum(one.duration_s for one in known.measurements[kept:])
-        epochs = counted(known.epochs - kept, "epoch")
-        return f", which trains {epochs} again ({duration_text(again_s)})"
+    def _remark_on_repeats(self, known: Trial, epoch: int) -> None:
+        """Says once what a trial trains again that goes on from before its last known epoch."""
+        if known.number in self._repeating:
+            return
+        self._repeating.add(known.number)
+        again = known.measurements[epoch - 1 :]
+        logger.warning(
+            "trial %d goes on after epoch %d, its checkpoint: %s trained again, about %s",
+            *(known.number, epoch - 1, counted(len(again), "epoch")),
+            duration_text(sum(one.duration_s for one in again)),
+        )
 
     def _fail(self, number: int, fault: Fault) -> None:
         error = {"kind": fault.kind, "message": fault.message}

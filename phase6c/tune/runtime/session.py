@@ -165,11 +165,9 @@ class _Session(Generic[SearcherType, Result]):
     ) -> None:
         folder = self.job.study.folder
         board = Board(folder, config, ledger.trials)
-        own: list[Listener] = [
-            board,
-            Retention(folder, config, ledger),
-            Views(folder, config, ledger),
-        ]
+        retention = Retention(folder, config, ledger)
+        searcher.kept_score = retention.least_score
+        own: list[Listener] = [board, retention, Views(folder, config, ledger)]
         open_views: list[Board | OptunaJournal] = [board]
         # Trainings of an evaluation differ in their dates: Optuna has nothing to compare.
         if config.evaluation is None:

@@ -21,7 +21,8 @@ class TransformerTrainable(tune.Trainable):
     Its config, made by the StudySearcher: `number`, `trial` (a nested TrialConfig), `reported`
     (number of epochs that the ledger knows), `ends` (whether the best of these is to be measured on
     all validation rows, and nothing more to be trained), `rungs` (epochs after which it may be
-    stopped), `study_folder`, `study_id`, and `provenance` and perhaps `step` for config.json.
+    stopped), `kept_score` (see TrialTask), `study_folder`, `study_id`, and `provenance` and perhaps
+    `step` for config.json.
 
     Attributes:
         run_type: Kind of run that does the work.
@@ -66,7 +67,8 @@ class TransformerTrainable(tune.Trainable):
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing for Ray: the trial's own folder already holds the checkpoint."""
+        """Nothing for Ray: the checkpoint goes to the trial's own folder."""
+        self._run.keep_state()
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing from Ray: the run looks into the trial's own folder."""
@@ -76,8 +78,14 @@ class TransformerTrainable(tune.Trainable):
         _check_shared(study, config["study_id"])
         self._number = config["number"]
         folder = trial_folder(study, self._number)
-        named = {"step": config.get("step"), "rungs": config["rungs"]}
-        task = TrialTask(folder, config["trial"], config["provenance"], **named)
+        task = TrialTask(
+            folder,
+            config["trial"],
+            config["provenance"],
+            step=config.get("step"),
+            rungs=config["rungs"],
+            kept_score=config["kept_score"],
+        )
         self._reported, self._ends = int(config["reported"]), bool(config["ends"])
         self._run = self.run_type(task, self._data)
 

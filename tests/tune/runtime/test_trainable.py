@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import math
 import shutil
 import weakref
 from collections.abc import Callable, Collection
@@ -67,7 +68,8 @@ def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> 
 
 def handed_out(folder: Path, trial: dict[str, Any], reported: int) -> dict[str, Any]:
     shared = {"study_folder": str(folder), "study_id": "made-up", "provenance": {}}
-    return {**shared, "number": 0, "trial": trial, "reported": reported, "ends": False, "rungs": ()}
+    known = {"reported": reported, "ends": False, "rungs": (), "kept_score": -math.inf}
+    return {**shared, "number": 0, "trial": trial, **known}
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:

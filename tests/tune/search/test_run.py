@@ -103,6 +103,7 @@ class Scripted(TrialRun):
             duration_s=0.0,
         )
         self.measurements.append(measurement)
+        self.kept_epoch = epoch
         return measurement
 
 
