@@ -107,6 +107,18 @@ class Scripted(TrialRun):
         return measurement
 
 
+class Unkept(Scripted):
+    """Writes a checkpoint where it is asked to, and by itself none."""
+
+    def _train_epoch(self) -> Measurement:
+        measurement = super()._train_epoch()
+        self.kept_epoch = 0
+        return measurement
+
+    def keep_state(self) -> None:
+        (self.folder / "kept").write_text(str(len(self.measurements)))
+
+
 class AlwaysBuggy(Scripted):
     def _train_epoch(self) -> Measurement:
         raise RuntimeError("planted bug")
@@ -308,9 +320,13 @@ def test_time_budget_ends_the_search_early_without_an_error(
         return 1e6 * has_results + time.monotonic()
 
     monkeypatch.setattr(halt, "time", SimpleNamespace(monotonic=clock))
-    study = scripted_study(sp500, tmp_path, Scripted, n_trials=200, time_budget_s=1e5)
+    study = scripted_study(sp500, tmp_path, Unkept, n_trials=200, time_budget_s=1e5)
     assert not study.config.complete
     assert 0 < len(study.trials) < 200
+    # What runs at the end writes its state, and nothing else does.
+    kept = {path.parent.name: int(path.read_text()) for path in study.folder.glob("*/kept")}
+    running = {trial_folder("", one.number).name: one for one in study.trials if not one.finished}
+    assert kept == {name: trial.epochs for name, trial in running.items() if trial.epochs}
     resumed = load_study(study.folder)
     assert resumed.trials == study.trials
 
