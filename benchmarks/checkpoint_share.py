@@ -2,7 +2,7 @@
 
 Steps are real, or stubbed: then an epoch waits as long as a fast GPU would train, and all that is
 written is real. Repeat with: .venv/bin/python benchmarks/checkpoint_share.py [20m|200m] [EPOCH_S]
-[N_EPOCHS]; an EPOCH_S of 0 trains for real, on 640 windows an epoch. 200m takes 10 GB of memory.
+[N_EPOCHS]; an EPOCH_S of 0 trains for real, on 128 windows an epoch. 200m takes 10 GB of memory.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -63,7 +64,7 @@ def run(task: TrialTask, data: SearchData, n_epochs: int) -> str:
     spent = {"keep_state": 0.0, "_store_best": 0.0}
     counts = dict.fromkeys(spent, 0)
 
-    def timed(name: str) -> patch:
+    def timed(name: str) -> AbstractContextManager[Any]:
         function = getattr(TrialRun, name)
 
         def wrapper(run: TrialRun) -> None:
@@ -97,7 +98,7 @@ def main() -> None:
     n_epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 27
     torch.set_num_threads(1)
     data = prepare_search_data(phase6c.load_bars("sp500"), DataConfig(tier="a20"))
-    train = TrainConfig(epochs=n_epochs, patience_epochs=n_epochs, windows_per_epoch=640)
+    train = TrainConfig(epochs=n_epochs, patience_epochs=n_epochs, windows_per_epoch=128)
     flat = {**data.config.model_dump(), **train.model_dump(), **COMMON, **SHAPES[name]}
     config = TrialConfig.from_flat(flat)
     n_params = count_parameters(config.model, len(data.feature_names))

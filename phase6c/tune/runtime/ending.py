@@ -18,8 +18,8 @@ from phase6c.tune.runtime.trial_searcher import TrialSearcher
 logger = logging.getLogger(__name__)
 
 _WAY_ON = (
-    "Everything finished is kept, and a run that is resumed goes on from there. Of a trial that was "
-    "running, at most the last epoch is repeated, and those before it that took at most "
+    "Everything finished is kept, and a run that is resumed goes on from there. Of a trial that "
+    "was running, at most the last epoch is repeated, and those before it that took at most "
     f"{1 / MAX_SHARE:.0f} times as long as its checkpoint."
 )
 # Ends this process, from any thread and within a signal's handler.

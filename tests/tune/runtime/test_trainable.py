@@ -52,6 +52,12 @@ HALF_BATCH = 32
 TakeUp = Callable[..., TransformerTrainable]
 
 
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every epoch leave a checkpoint, however slow the disk is."""
+    monkeypatch.setattr(checkpoint_schedule, "MAX_SHARE", math.inf)
+
+
 @pytest.fixture(scope="module")
 def data(sp500: Bars, tmp_path_factory: pytest.TempPathFactory) -> SearchData:
     out = tmp_path_factory.mktemp("data")
