@@ -52,6 +52,7 @@ class NoOpRun(TrialRun):
             duration_s=self.sleep_s,
         )
         self.measurements.append(measurement)
+        self.kept_epoch = len(self.measurements)
         return measurement
 
 

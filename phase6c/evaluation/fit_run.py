@@ -9,7 +9,9 @@ from phase6c.data.walk import Walk
 from phase6c.data.windows import SearchData
 from phase6c.evaluation.fits import Refit
 from phase6c.nn.checkpoint import are_finite, load_state, save_state, weights_bytes
+from phase6c.nn.checkpoint_schedule import CheckpointSchedule
 from phase6c.nn.lane import Weights
+from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import TrialRun, TrialTask
 from phase6c.records import Health, Measurement, Metrics, best_measurement, is_complete
@@ -52,7 +54,7 @@ class FitRun(TrialRun):
         is_last = is_complete(self.measurements[:epoch], self.trial.train)
         if not is_last or measurement.diverged or (self.folder / REFIT_FILE).exists():
             return measurement
-        return measurement if self._refit() else self._diverged(epoch)
+        return measurement if self._refit() else self._diverged(measurement.epoch)
 
     def _diverged(self, epoch: int) -> Measurement:
         """The last epoch, told as one without a value since nothing can be made of it."""
@@ -82,9 +84,12 @@ class FitRun(TrialRun):
         load_state(state, self.lane)
         if halved:
             self._trainer.halve_micro_batch()
+        schedule = CheckpointSchedule(count_parameters(self.trial.model, len(data.feature_names)))
         while self.lane.epoch < best.epoch:
             self._trainer.train_only()
-            save_state(state, self.lane)
+            if schedule.is_due():
+                with schedule.writing():
+                    save_state(state, self.lane)
         weights = self.lane.weights()
         if not are_finite(weights):
             return False

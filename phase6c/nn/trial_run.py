@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,18 @@ from phase6c.config import TrialConfig, Values, parse
 from phase6c.data.rung_rows import rung_block
 from phase6c.data.windows import SearchData
 from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from phase6c.nn.checkpoint_schedule import CheckpointSchedule
 from phase6c.nn.lane import Lane, Weights
 from phase6c.nn.memory import is_out_of_memory, release_unused
+from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import EpochResult, Trainer
-from phase6c.records import Measurement, best_measurement, is_complete
+from phase6c.records import Measurement, best_measurement, is_complete, score
 from phase6c.study.trial_folder import (
     BEST_WEIGHTS_FILE,
     PREDICTIONS_FILE,
+    StoredEpoch,
     begin_trial_folder,
+    read_epochs,
     write_checksums,
     write_epochs,
 )
@@ -36,12 +41,17 @@ class TrialTask:
         config: Nested configuration of the trial, as the ledger holds it.
         provenance: Study, data and code of the trial, for config.json.
         step: Step of an evaluation that the training is for; None in a search.
+        rungs: Epochs after which the trial may be stopped.
+        kept_score: Score that the trial must reach if weights of it are to outlast it, as far as
+            that is known.
     """
 
     folder: Path
     config: Values
     provenance: Values
     step: str | None = None
+    rungs: Sequence[int] = ()
+    kept_score: float = -math.inf
 
     @property
     def content(self) -> Values:
@@ -53,8 +63,10 @@ class TrialTask:
 class TrialRun:
     """Runs a trial in its own folder, an epoch at a time.
 
-    Everything is on disk before an epoch is told of. A run always looks for a checkpoint in the
-    folder first, so that the same task given again is all that a resume or a retry needs.
+    Metrics and predictions are on disk before an epoch is told of, and the best weights before an
+    epoch that may be the last. The state is there as often as its cost allows: a run begins at its
+    newest checkpoint, trains the epochs after it again, and tells of them what was told before. So
+    the same task given again is all that a resume or a retry needs.
 
     Args:
         task: Trial and folder.
@@ -63,7 +75,8 @@ class TrialRun:
     Attributes:
         folder: Folder of the trial.
         trial: Configuration of the trial.
-        measurements: Measurement of each epoch so far.
+        measurements: Measurement of each epoch that the state has had.
+        kept_epoch: Epoch of the newest checkpoint; 0 before there is any.
         lane: Lane that the trial is trained in. Nothing but this lane is read or written for the
             trial's files, whichever other lanes its trainer may have.
 
@@ -73,9 +86,11 @@ class TrialRun:
 
     def __init__(self, task: TrialTask, data: SearchData) -> None:
         self.folder = task.folder
+        self._task = task
         self.trial = parse(TrialConfig, task.config)
         self._data = data
         self._rung_block = rung_block(data.val, self.trial.train.val_windows)
+        self.kept_epoch = 0
         begin_trial_folder(self.folder, task.content)
         self._take_up()
 
@@ -86,6 +101,8 @@ class TrialRun:
 
     def measure(self, epoch: int) -> Measurement:
         """The measurement of an epoch: an earlier one from the checkpoint, the next by training.
+
+        After a crash the next is that after the checkpoint, which may come before `epoch`.
 
         Raises:
             MemoryError: Half batches do not fit either; torch raises errors of its own.
@@ -109,7 +126,23 @@ class TrialRun:
         logits[known.epoch - 1] = result.val_logits
         self._write_epochs(logits)
         write_checksums(self.folder, [PREDICTIONS_FILE])
+        if self._may_be_kept(result.measurement.value):
+            self._store_best()
         return result.measurement
+
+    def keep_state(self) -> None:
+        """Writes a checkpoint of the newest epoch, unless there is one.
+
+        Raises:
+            StorageError: A file cannot be written.
+        """
+        if self.kept_epoch == len(self.measurements):
+            return
+        with self._schedule.writing():
+            self._store_best()
+            state = self.lane.state_dict()
+            save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
+        self.kept_epoch = len(self.measurements)
 
     def close(self) -> None:
         """Frees the trainer's memory, which the next run may need."""
@@ -120,7 +153,18 @@ class TrialRun:
         """Goes on from the trial's checkpoint, or begins the trial."""
         self.measurements: list[Measurement] = []
         self._logits: list[np.ndarray] = []
+        self._stored_best = 0
+        self._told = self._known_epochs()
         self._trainer = self._make_trainer()
+        n_params = count_parameters(self.trial.model, len(self._data.feature_names))
+        self._schedule = CheckpointSchedule(n_params)
+        self.kept_epoch = len(self.measurements)
+
+    def _known_epochs(self) -> list[StoredEpoch]:
+        """What was told of the epochs so far; nothing if it is about other windows."""
+        sizes = {len(self._rung_block), len(self._data.val)}
+        told = read_epochs(self.folder)
+        return told if all(len(one.logits) in sizes for one in told) else []
 
     def _make_trainer(self) -> Trainer:
         trainer = Trainer([self.trial], self._data)
@@ -129,10 +173,6 @@ class TrialRun:
         if known is not None:
             lane.load_state_dict(known.state)
             self.measurements, self._logits = known.measurements, known.logits
-            # The file may be of an epoch after the checkpoint, which now never was.
-            if lane.best.weights is not None:
-                save_weights(self.folder, lane.best.weights)
-                write_checksums(self.folder, [BEST_WEIGHTS_FILE])
         return trainer
 
     def _train_epoch(self) -> Measurement:
@@ -141,9 +181,9 @@ class TrialRun:
         return result.measurement
 
     def _epoch_that_fits(self) -> EpochResult:
-        """The next epoch; out of memory, it is begun again from the checkpoint in half batches.
+        """The next epoch; out of memory, the trial goes on from its checkpoint in half batches.
 
-        The checkpoint is the state before the epoch, so that nothing half-trained survives.
+        Nothing half-trained survives. The epochs after the checkpoint are trained again.
         """
         try:
             (result,) = self._trainer.train_epoch()
@@ -161,18 +201,44 @@ class TrialRun:
         return result
 
     def _keep(self, result: EpochResult) -> None:
-        """Writes the files of an epoch; the checkpoint comes last, since it vouches for them."""
-        self.measurements.append(result.measurement)
-        self._logits.append(result.val_logits)
-        # All epochs anew each time: a file is replaced whole, where an appended one could be torn.
-        self._write_epochs(self._logits)
-        written = [PREDICTIONS_FILE]
-        if result.improved and self.lane.best.weights is not None:
-            save_weights(self.folder, self.lane.best.weights)
-            written.append(BEST_WEIGHTS_FILE)
-        write_checksums(self.folder, written)
-        state = self.lane.state_dict()
-        save_checkpoint(self.folder, Checkpoint(state, self.measurements, self._logits))
+        """Writes what an epoch leaves; the checkpoint comes last, since it vouches for the rest."""
+        n_before = len(self.measurements)
+        # An epoch that is trained again may differ in its last digits on a GPU, and does in its
+        # duration: what was told stays.
+        known = self._told[n_before] if n_before < len(self._told) else None
+        self.measurements.append(known.measurement if known else result.measurement)
+        self._logits.append(known.logits if known else result.val_logits)
+        if known is None:
+            # All epochs anew each time: a file is replaced whole, where an appended one could be
+            # torn.
+            self._write_epochs(self._logits)
+            write_checksums(self.folder, [PREDICTIONS_FILE])
+        if self._schedule.is_due():
+            self.keep_state()
+        elif self._may_end() and self._may_be_kept(self.lane.best.value):
+            self._store_best()
+
+    def _may_end(self) -> bool:
+        """Whether the trial may end with its newest epoch and no other chance to keep weights."""
+        if self.measurements[-1].diverged:
+            return True
+        # The best epoch of such a trial is still to be measured on all rows.
+        if len(self._rung_block) < len(self._data.val):
+            return False
+        is_rung = len(self.measurements) in self._task.rungs
+        return is_rung or is_complete(self.measurements, self.trial.train)
+
+    def _may_be_kept(self, value: float | None) -> bool:
+        """Whether weights of this value may outlast the trial."""
+        return score(value, self.trial.train.objective) >= self._task.kept_score
+
+    def _store_best(self) -> None:
+        """Writes the weights of the best epoch, unless the file holds them."""
+        best = self.lane.best
+        if best.weights is not None and best.epoch != self._stored_best:
+            save_weights(self.folder, best.weights)
+            write_checksums(self.folder, [BEST_WEIGHTS_FILE])
+            self._stored_best = best.epoch
 
     def _write_epochs(self, logits: Sequence[np.ndarray]) -> None:
         """Writes all epochs; each has logits of the rungs' windows, or of all."""

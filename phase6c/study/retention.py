@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from pathlib import Path
 
@@ -33,6 +34,13 @@ class Retention:
         """Deletes what the trial that has just finished makes superfluous."""
         if trial.finished:
             self._release(trial)
+
+    def least_score(self) -> float:
+        """The score below which no further trial can keep its weights; minus infinity for none."""
+        if len(self._kept) < self._config.keep:
+            return -math.inf
+        is_eligible, is_searched, score, _ = self._rank(self._kept[0])
+        return score if is_eligible and is_searched else -math.inf
 
     def _release(self, trial: Trial) -> None:
         folder = trial_folder(self._folder, trial.number)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from phase6c.errors import StorageError
 from phase6c.records import Measurement
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phase6c.data.windows import Block
+
+logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
@@ -40,7 +43,8 @@ MODEL, SHORTCUT = "model", "shortcut"
 
 
 _OF_ONE_TRIAL = (
-    *(LAST_FILE, PREVIOUS_FILE, BEST_WEIGHTS_FILE, CHECKSUMS_FILE),
+    *(METRICS_FILE, PREDICTIONS_FILE, LAST_FILE, PREVIOUS_FILE),
+    *(BEST_WEIGHTS_FILE, CHECKSUMS_FILE),
     *(REFIT_STATE_FILE, FITTED_FILE, OUT_FILE, REFIT_FILE),
 )
 _NAME = re.compile(r"trial_\d{3,}")
@@ -68,8 +72,8 @@ def trial_folders(study_folder: Path) -> Iterator[Path]:
 def begin_trial_folder(folder: Path, content: dict[str, Any]) -> None:
     """Makes the folder and stores what the trial depends on.
 
-    Checkpoints and weights of another trial are deleted: where a study's ledger was replaced by
-    an earlier copy of it, a number may come to stand for another configuration.
+    Epochs, checkpoints and weights of another trial are deleted: where a study's ledger was
+    replaced by an earlier copy of it, a number may come to stand for another configuration.
     """
     make_folder(folder)
     if _is_of_another_trial(folder / CONFIG_FILE, content):
@@ -119,6 +123,45 @@ def write_epochs(
         for measurement, own, block in zip(measurements, logits, blocks, strict=True)
     )
     write_tables(folder / PREDICTIONS_FILE, chain.from_iterable(parts))
+
+
+class StoredEpoch(NamedTuple):
+    """An epoch as the files of its trial hold it.
+
+    Attributes:
+        measurement: Its metrics.
+        logits: float32[window].
+    """
+
+    measurement: Measurement
+    logits: np.ndarray
+
+
+def read_epochs(folder: Path) -> list[StoredEpoch]:
+    """The epochs that `write_epochs` has stored, up to the last that both of its files hold.
+
+    Files that are missing or damaged hold none: the checkpoint of a trial is worth more.
+    """
+    import numpy as np
+
+    try:
+        lines = (folder / METRICS_FILE).read_bytes().splitlines()
+        measurements = [Measurement.model_validate_json(line) for line in lines]
+        stored = read_predictions(folder, ("epoch", "logit"))
+        if stored is None:
+            return []
+        of_row, logits = stored["epoch"].to_numpy(), stored["logit"].to_numpy(np.float32)
+    except (OSError, ValueError, KeyError, StorageError) as error:
+        if not isinstance(error, FileNotFoundError):
+            logger.warning("%s: its epochs cannot be read: %s", folder, error)
+        return []
+    begins = np.flatnonzero(np.diff(of_row, prepend=0))
+    # The checksums of the files vouch for nothing here: another program may have written them.
+    epochs = zip(range(1, len(begins) + 1), of_row[begins].tolist(), measurements, strict=False)
+    if any(not number == told == one.epoch for number, told, one in epochs):
+        return []
+    parts = np.split(logits, begins[1:])
+    return [StoredEpoch(*pair) for pair in zip(measurements, parts, strict=False)]
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:

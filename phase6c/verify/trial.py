@@ -68,8 +68,9 @@ def folder_name(number: int) -> str:
 def check_trial(files: StudyFiles, trial: Trial, config: StudyConfig) -> Iterator[Finding]:
     """Whether a trial's folder holds what the ledger says of it.
 
-    All files of an epoch are on disk before the ledger knows of it; they may be ahead of the
-    ledger where a trial was interrupted or failed.
+    Metrics and predictions of an epoch are on disk before the ledger knows of it; they may be ahead
+    of the ledger where a trial was interrupted or failed. Weights must be there once it has ended
+    regularly, and a checkpoint is written as often as its cost allows.
     """
     folder = folder_name(trial.number)
     if not files.has(folder):
@@ -253,7 +254,8 @@ def _check_checkpoints(files: StudyFiles, folder: str, trial: Trial) -> Iterator
             yield Finding(name, rule, "one that was not deleted", harmless=True)
         return
     if trial.epochs and not there:
-        yield Finding(names[0], "A trial must have a checkpoint until it ends", "none")
+        rule = "A trial without a checkpoint begins anew"
+        yield Finding(names[0], rule, "none", harmless=True)
     for name in there:
         try:
             payload = read_checked(files.path(name))
@@ -270,10 +272,11 @@ def check_kept_weights(files: StudyFiles, trials: Trials, config: StudyConfig) -
     left = []
     for number, trial in trials.items():
         name = f"{folder_name(number)}/{BEST_WEIGHTS_FILE}"
-        wanted = not trial.finished or number in kept
+        allowed = not trial.finished or number in kept
+        wanted = trial.state in ("COMPLETE", "PRUNED") and number in kept
         if wanted and value_of(trial, config.objective) > -math.inf and not files.has(name):
             yield Finding(name, f"Of the best {config.keep} trials, weights must be kept", "none")
-        elif files.has(name) and not wanted:
+        elif files.has(name) and not allowed:
             left.append(name)
     for name in left:
         rule = f"Weights must be kept of the best {config.keep} trials alone"

@@ -1,7 +1,8 @@
 """A search whose scores follow from the configuration alone, run by the product as it is.
 
 Run: python search.py FOLDER [--workers N | --address A] [--trials N] [--epoch-s S] [--resume]
-Every epoch that is really trained adds a line "number epoch pid" to FOLDER/trained.log.
+Every epoch that is really trained adds a line "number epoch pid" to FOLDER/trained.log. MAX_SHARE
+in the environment replaces the share of checkpoints; by default each epoch has a checkpoint.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import ray
 import phase6c
 from phase6c.config import digest_of
 from phase6c.errors import Phase6cError
-from phase6c.nn import trial_run
+from phase6c.nn import checkpoint_schedule, trial_run
 from phase6c.nn.trainer import EpochResult, Trainer
 from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Measurement
@@ -53,6 +54,8 @@ class FormulaRun(TrialRun):
     def _make_trainer(self) -> Trainer:
         self._die_once("begin")
         trial_run.Trainer = FormulaTrainer
+        # These epochs are so short that their checkpoints would hang on the speed of the disk.
+        checkpoint_schedule.MAX_SHARE = float(os.environ.get("MAX_SHARE", "inf"))
         return super()._make_trainer()
 
     def _train_epoch(self) -> Measurement:

@@ -331,7 +331,8 @@ def test_a_trials_files_need_no_more_room_than_was_foreseen(
     assert weights is not None
     assert result.improved
     save_weights(tmp_path, weights)
-    write_epochs(tmp_path, epochs[-1].measurements, epochs[-1].logits, small)
+    blocks = [small.val] * len(epochs)
+    write_epochs(tmp_path, epochs[-1].measurements, epochs[-1].logits, blocks, small.tickers)
     there = sum(path.stat().st_size for path in tmp_path.iterdir())
     foreseen = bytes_needed(
         n_params=sum(one.numel() for one in weights.values()),

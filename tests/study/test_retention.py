@@ -1,6 +1,7 @@
 """JSON is written now and then, and no more weights and checkpoints stay than are of use."""
 
 import json
+import math
 
 import pytest
 
@@ -73,6 +74,29 @@ def test_of_losses_the_lowest_are_the_best(tmp_path, ledger, study_config, train
     for number, value in enumerate([0.6, 0.4, 0.5]):
         train(number, value)
     assert kept(tmp_path, BEST_WEIGHTS_FILE) == {1}
+
+
+def test_the_score_that_keeps_weights_is_that_of_the_last_that_are_kept(
+    tmp_path, ledger, study_config, train
+):
+    retention = Retention(tmp_path, study_config(keep=2), ledger)
+    ledger.listen(retention)
+    found = []
+    for number, value in enumerate([0.6, 0.8, 0.5, 0.7]):
+        train(number, value)
+        found.append(retention.least_score())
+    assert found == [-math.inf, 0.6, 0.6, 0.7]
+
+
+def test_any_score_may_keep_weights_while_a_trial_that_may_not_be_the_best_does(
+    tmp_path, ledger, study_config, train
+):
+    retention = Retention(tmp_path, study_config(keep=1), ledger)
+    ledger.listen(retention)
+    train(0, 0.9, source="reference", in_budget=False)
+    assert retention.least_score() == -math.inf
+    train(1, 0.6)
+    assert retention.least_score() == 0.6
 
 
 def test_views_are_written_at_once_and_then_now_and_then(

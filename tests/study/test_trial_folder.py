@@ -16,6 +16,7 @@ from phase6c.study.trial_folder import (
     PREDICTIONS_FILE,
     PREVIOUS_FILE,
     begin_trial_folder,
+    read_epochs,
     read_predictions,
     trial_folder,
     trial_folders,
@@ -24,7 +25,7 @@ from phase6c.study.trial_folder import (
 
 from ..support.faults import act_with_every_fault, every_kind
 
-OWN = {BEST_WEIGHTS_FILE, LAST_FILE, PREVIOUS_FILE}
+OWN = {BEST_WEIGHTS_FILE, LAST_FILE, METRICS_FILE, PREDICTIONS_FILE, PREVIOUS_FILE}
 CONTENT = {"study_id": "a", "code_version": "1", "model": {"d_model": 16}, "seed": 7}
 
 
@@ -128,7 +129,35 @@ def test_whatever_fails_epochs_are_old_or_new(tmp_path, data, measured, kind, to
         n_epochs = read_predictions(tmp_path)["epoch"].max()
         assert 1 <= n_epochs <= n_lines <= 2
         assert not ended or n_epochs == 2
+        assert [one.measurement for one in read_epochs(tmp_path)] == epochs[:n_epochs]
         write(1)
+
+
+def test_epochs_come_back_with_the_logits_of_each(tmp_path, data, measured):
+    epochs = [measured(1, 0.5), measured(2, None)]
+    logits = [np.array([-1, 0, 1e-9], np.float32), np.array([np.nan, 2, -2], np.float32)]
+    assert read_epochs(tmp_path) == []
+    write_epochs(tmp_path, epochs, logits, [data.val] * 2, data.tickers)
+    found = read_epochs(tmp_path)
+    assert [one.measurement for one in found] == epochs
+    for one, known in zip(found, logits, strict=True):
+        np.testing.assert_array_equal(one.logits, known)
+        assert one.logits.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [METRICS_FILE, PREDICTIONS_FILE])
+def test_damaged_epochs_are_none_with_a_word(tmp_path, data, measured, caplog, name):
+    one = np.zeros(3, dtype=np.float32)
+    write_epochs(tmp_path, [measured(1, 0.5)], [one], [data.val], data.tickers)
+    (tmp_path / name).write_bytes(b"{")
+    assert read_epochs(tmp_path) == []
+    assert "its epochs cannot be read" in caplog.text
+
+
+def test_epochs_that_do_not_follow_each_other_are_none(tmp_path, data, measured):
+    logits = [np.zeros(3, dtype=np.float32)] * 2
+    write_epochs(tmp_path, [measured(2, 0.5)] * 2, logits, [data.val] * 2, data.tickers)
+    assert read_epochs(tmp_path) == []
 
 
 def test_a_trial_without_predictions_has_none(tmp_path):

@@ -25,12 +25,13 @@ class Rig:
         for number in numbers:
             self.ledger.append("trial", number, **self.birth(seed=number, **fields))
 
-    def report(self, number, value, epoch=None):
+    def report(self, number, value, epoch=None, kept_epoch=None, controller=None):
         epoch = epoch or self.ledger.trials[number].epochs + 1
         measurement = self.measured(epoch, value, objective=self.config.objective)
         result = {"epoch": epoch, "measurement": measurement.model_dump_json(), "final": False}
+        result["kept_epoch"] = epoch if kept_epoch is None else kept_epoch
         trial = SimpleNamespace(config={"number": number}, trial_id=f"ray-{number}")
-        return self.scheduler.on_trial_result(None, trial, result)
+        return self.scheduler.on_trial_result(controller, trial, result)
 
     def fail(self, number, error=None):
         file = self.path.parent / "error.pkl"

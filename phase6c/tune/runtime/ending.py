@@ -11,12 +11,17 @@ from ray.tune import Stopper
 
 from phase6c.config import Values
 from phase6c.errors import InterruptedStudyError
+from phase6c.nn.checkpoint_schedule import MAX_SHARE
 from phase6c.tune.runtime.halt import GRACE_S, PREEMPTED, Halt, exit_code_of
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 
 logger = logging.getLogger(__name__)
 
-_WAY_ON = "Everything finished is kept, and a run that is resumed goes on from there."
+_WAY_ON = (
+    "Everything finished is kept, and a run that is resumed goes on from there. Of a trial that "
+    "was running, at most the last epoch is repeated, and those before it that took at most "
+    f"{1 / MAX_SHARE:.0f} times as long as its checkpoint."
+)
 # Ends this process, from any thread and within a signal's handler.
 Leave = Callable[[InterruptedStudyError], None]
 

@@ -24,6 +24,11 @@ def workers(tune_controller: Any) -> dict[int, ActorHandle[Any]]:
     }
 
 
+def save_before_stop(tune_controller: Any, trial: Any) -> None:
+    """Has a trial's worker save its state; Ray Tune then stops the trial once that is done."""
+    tune_controller._schedule_trial_save(trial)
+
+
 def survive_any_error(tune_controller: Any) -> None:
     """Has Ray Tune treat every error of a worker as the end of a single trial.
 

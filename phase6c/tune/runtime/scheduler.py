@@ -20,7 +20,8 @@ from phase6c.study.study_config import StudyConfig
 from phase6c.tune.runtime.faults import Fault, fault_of, hung
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
-from phase6c.tune.runtime.ray_private import survive_any_error, workers
+from phase6c.tune.runtime.ray_private import save_before_stop, survive_any_error, workers
+from phase6c.wording import counted, duration_text
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class RungScheduler(FIFOScheduler):
         self._bugs: Counter[tuple[str, ...]] = Counter()
         self._decisions = Decisions(config, ledger.trials.values())
         self._hung: dict[int, Fault] = {}
+        # Trials that go on from a checkpoint before their last known epoch.
+        self._repeating: set[int] = set()
         self._watch = HangWatch(factor=FACTOR * silent_epochs)
         for trial in ledger.trials.values():
             for measurement in trial.measurements:
@@ -101,12 +104,19 @@ class RungScheduler(FIFOScheduler):
                 stopped=stopped.model_dump() if stopped else None,
             )
             self._retries.pop(number, None)
+            self._repeating.discard(number)
             self._n_lost, self._heard_at = 0, time.monotonic()
+        else:
+            self._remark_on_repeats(known, measurement.epoch)
         # A trial that still has to be measured on all rows leaves its worker too, and is handed out
         # once more: whoever takes it up, now or after a crash, is told so from the start.
         is_last = known.ending is not None and measurement.epoch >= known.epochs
         if known.finished or is_last or self._halt.requested:
             self._watch.ended(number)
+            is_kept = known.finished or result["kept_epoch"] >= measurement.epoch
+            # A trial that goes on later leaves its state, if that is written within the grace.
+            if self._halt.requested and not is_kept:
+                save_before_stop(tune_controller, trial)
             return str(TrialScheduler.STOP)
         self._watch.reported(number, time.monotonic())
         return str(TrialScheduler.CONTINUE)
@@ -160,6 +170,18 @@ class RungScheduler(FIFOScheduler):
             self._retries[number],
             MAX_RETRIES,
             fault.message.splitlines()[0],
+        )
+
+    def _remark_on_repeats(self, known: Trial, epoch: int) -> None:
+        """Says once what a trial trains again that goes on from before its last known epoch."""
+        if known.number in self._repeating:
+            return
+        self._repeating.add(known.number)
+        again = known.measurements[epoch - 1 :]
+        logger.warning(
+            "trial %d goes on after epoch %d, its checkpoint: %s trained again, about %s",
+            *(known.number, epoch - 1, counted(len(again), "epoch")),
+            duration_text(sum(one.duration_s for one in again)),
         )
 
     def _fail(self, number: int, fault: Fault) -> None:

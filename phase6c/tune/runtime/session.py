@@ -16,6 +16,7 @@ from ray.tune import TuneError
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, Phase6cError, StorageError
+from phase6c.stopping.decisions import Decisions
 from phase6c.storage.disk import check_space
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import Ledger, Listener
@@ -149,6 +150,7 @@ class _Session(Generic[SearcherType, Result]):
         return {
             "study_folder": str(self.job.study.folder),
             "study_id": config.study_id,
+            "rungs": sorted(Decisions(config).rungs()),
             "provenance": {name: getattr(config, name) for name in names},
         }
 
@@ -163,11 +165,9 @@ class _Session(Generic[SearcherType, Result]):
     ) -> None:
         folder = self.job.study.folder
         board = Board(folder, config, ledger.trials)
-        own: list[Listener] = [
-            board,
-            Retention(folder, config, ledger),
-            Views(folder, config, ledger),
-        ]
+        retention = Retention(folder, config, ledger)
+        searcher.kept_score = retention.least_score
+        own: list[Listener] = [board, retention, Views(folder, config, ledger)]
         open_views: list[Board | OptunaJournal] = [board]
         # Trainings of an evaluation differ in their dates: Optuna has nothing to compare.
         if config.evaluation is None:

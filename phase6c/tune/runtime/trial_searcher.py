@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -29,6 +30,7 @@ class TrialSearcher(Searcher, ABC):
 
     Attributes:
         exhausted: Whether nothing new is left to try, however many trials were asked for.
+        kept_score: Asked for the score that a trial must reach for its weights to be kept.
     """
 
     def __init__(self, ledger: Ledger, waiting: Iterable[int], payload: Values, halt: Halt) -> None:
@@ -41,6 +43,7 @@ class TrialSearcher(Searcher, ABC):
         self._live: dict[str, int] = {}
         self._next_number = max(ledger.trials, default=-1) + 1
         self.exhausted = False
+        self.kept_score: Callable[[], float] = lambda: -math.inf
 
     def __getstate__(self) -> Values:
         """Ray pickles the searcher for a restore that is never done."""
@@ -80,6 +83,7 @@ class TrialSearcher(Searcher, ABC):
             "step": trial.step,
             "reported": trial.epochs,
             "ends": trial.ending is not None,
+            "kept_score": self.kept_score(),
         }
 
     def on_trial_result(self, trial_id: str, result: Values) -> None:

@@ -20,6 +20,7 @@ from phase6c.tune.runtime.scheduler import (
     SAME_BUG_LIMIT,
     SILENCE_S,
 )
+from phase6c.wording import duration_text
 
 STOP, CONTINUE = TrialScheduler.STOP, TrialScheduler.CONTINUE
 
@@ -134,6 +135,38 @@ def test_once_asked_to_end_each_trial_stops_and_stays_unfinished(rig):
     assert one.report(0, 0.8) == STOP
     assert one.state(0) == "RUNNING"
     assert one.ledger.trials[0].epochs == 2
+
+
+@pytest.mark.parametrize(("kept_epoch", "n_saved"), [(1, 1), (2, 0)])
+def test_a_trial_that_is_to_go_on_later_saves_its_state_first(rig, kept_epoch, n_saved):
+    one, saved = rig(), []
+    controller = SimpleNamespace(_schedule_trial_save=saved.append)
+    one.add(0)
+    one.report(0, 0.7, kept_epoch=1, controller=controller)
+    assert not saved
+    one.halt.request(signal_number=2)
+    assert one.report(0, 0.8, kept_epoch=kept_epoch, controller=controller) == STOP
+    assert len(saved) == n_saved
+
+
+def test_epochs_that_are_trained_again_are_told_of_once_and_never_decided_anew(rig, caplog):
+    one = rig()
+    one.add(0)
+    for value in (0.5, 0.6, 0.7, 0.8):
+        one.report(0, value)
+    known = one.ledger.trials[0]
+    with caplog.at_level(logging.WARNING, logger="phase6c"):
+        assert [one.report(0, 0.6, epoch) for epoch in (2, 3, 4)] == [CONTINUE] * 3
+    assert one.ledger.trials[0] == known
+    (message,) = caplog.messages
+    again_s = sum(epoch.duration_s for epoch in known.measurements[1:])
+    assert message == (
+        "trial 0 goes on after epoch 1, its checkpoint: 3 epochs trained again, about "
+        f"{duration_text(again_s)}"
+    )
+    one.report(0, 0.9)
+    one.report(0, 0.9, 5)
+    assert len(caplog.messages) == 2
 
 
 def lost():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import math
 import shutil
 import weakref
 from collections.abc import Callable, Collection
@@ -17,12 +18,19 @@ import torch
 
 from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData
+from phase6c.nn import checkpoint_schedule
 from phase6c.nn.model import Heads, LaneTransformer
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import TrialRun
 from phase6c.storage.files import read_lines
 from phase6c.study.study_config import write_study_config
-from phase6c.study.trial_folder import LAST_FILE, METRICS_FILE, read_predictions, trial_folder
+from phase6c.study.trial_folder import (
+    BEST_WEIGHTS_FILE,
+    LAST_FILE,
+    METRICS_FILE,
+    read_predictions,
+    trial_folder,
+)
 from phase6c.tune.runtime.trainable import TransformerTrainable
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
@@ -42,6 +50,12 @@ SMALL = {
 HALF_BATCH = 32
 
 TakeUp = Callable[..., TransformerTrainable]
+
+
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every epoch leave a checkpoint, however slow the disk is."""
+    monkeypatch.setattr(checkpoint_schedule, "MAX_SHARE", math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +81,8 @@ def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> 
 
 def handed_out(folder: Path, trial: dict[str, Any], reported: int) -> dict[str, Any]:
     shared = {"study_folder": str(folder), "study_id": "made-up", "provenance": {}}
-    return {**shared, "number": 0, "trial": trial, "reported": reported, "ends": False}
+    known = {"reported": reported, "ends": False, "rungs": (), "kept_score": -math.inf}
+    return {**shared, "number": 0, "trial": trial, **known}
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +164,45 @@ def test_half_batches_survive_a_resume(take_up: TakeUp, limit_memory: Any) -> No
     one.step()
     resumed = take_up(reported=1)
     assert measured(resumed.step())["micro_batch_size"] == HALF_BATCH
+
+
+def test_lack_of_memory_begins_again_after_the_checkpoint_and_what_was_told_stays(
+    take_up: TakeUp, limit_memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = take_up()
+    monkeypatch.setattr(checkpoint_schedule, "MAX_SHARE", 0.0)
+    told = [measured(one.step()) for _ in range(2)]
+    limit_memory({0})
+    found = [measured(one.step()) for _ in range(3)]
+    assert found[:2] == told
+    assert (found[2]["epoch"], found[2]["micro_batch_size"]) == (3, HALF_BATCH)
+
+
+@pytest.mark.parametrize("worker", ["the same", "another"])
+def test_a_trial_that_is_to_be_measured_on_all_rows_needs_no_new_checkpoint(
+    take_up: TakeUp, monkeypatch: pytest.MonkeyPatch, worker: str
+) -> None:
+    monkeypatch.setattr(checkpoint_schedule, "MAX_SHARE", 0.0)
+    one, whole = take_up(val_windows=100), take_up("whole")
+    told = [measured(one.step()) for _ in range(2)]
+    best = max(told, key=lambda epoch: epoch["value"])["epoch"]
+    config = handed_out(one._run.folder.parent, one._run.trial.model_dump(mode="json"), 2)
+    config |= {"ends": True}
+    run = one._run
+    if worker == "another":
+        other, one = one, take_up("elsewhere")
+        other._run.close()
+    assert one.reset_config(config)
+    assert (one._run is run) == (worker == "the same")
+    results = [one.step()]
+    while not results[-1]["final"]:
+        results.append(one.step())
+    assert len(results) == (1 if worker == "the same" else 2)
+    assert [measured(result) for result in results[:-1]] == told[: len(results) - 1]
+    assert results[-1]["epoch"] == best
+    expected = [measured(whole.step()) for _ in range(2)][best - 1]
+    assert measured(results[-1])["value"] == pytest.approx(expected["value"], abs=1e-4)
+    assert (one._run.folder / BEST_WEIGHTS_FILE).exists()
 
 
 def test_another_error_is_no_lack_of_memory(

@@ -103,7 +103,20 @@ class Scripted(TrialRun):
             duration_s=0.0,
         )
         self.measurements.append(measurement)
+        self.kept_epoch = epoch
         return measurement
+
+
+class Unkept(Scripted):
+    """Writes a checkpoint where it is asked to, and by itself none."""
+
+    def _train_epoch(self) -> Measurement:
+        measurement = super()._train_epoch()
+        self.kept_epoch = 0
+        return measurement
+
+    def keep_state(self) -> None:
+        (self.folder / "kept").write_text(str(len(self.measurements)))
 
 
 class AlwaysBuggy(Scripted):
@@ -125,10 +138,10 @@ class Ill(Scripted):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         measurement = super()._train_epoch()
-        if self._number != 2:
-            return measurement
-        lost = {"value": None, "metrics": Metrics(), "health": NOT_FINITE}
-        return measurement.model_copy(update=lost)
+        if self._number == 2:
+            lost = {"value": None, "metrics": Metrics(), "health": NOT_FINITE}
+            self.measurements[-1] = measurement.model_copy(update=lost)
+        return self.measurements[-1]
 
 
 def scripted_study(bars: Bars, out: Path, scripted: type[TrialRun], **options: Any) -> Study:
@@ -307,9 +320,13 @@ def test_time_budget_ends_the_search_early_without_an_error(
         return 1e6 * has_results + time.monotonic()
 
     monkeypatch.setattr(halt, "time", SimpleNamespace(monotonic=clock))
-    study = scripted_study(sp500, tmp_path, Scripted, n_trials=200, time_budget_s=1e5)
+    study = scripted_study(sp500, tmp_path, Unkept, n_trials=200, time_budget_s=1e5)
     assert not study.config.complete
     assert 0 < len(study.trials) < 200
+    # What runs at the end writes its state, and nothing else does.
+    kept = {path.parent.name: int(path.read_text()) for path in study.folder.glob("*/kept")}
+    running = {trial_folder("", one.number).name: one for one in study.trials if not one.finished}
+    assert kept == {name: trial.epochs for name, trial in running.items() if trial.epochs}
     resumed = load_study(study.folder)
     assert resumed.trials == study.trials
 

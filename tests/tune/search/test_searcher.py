@@ -1,5 +1,6 @@
 """Ray is handed unfinished trials, then references, then proposals; the ledger hears first."""
 
+import math
 from functools import partial
 
 import pytest
@@ -107,6 +108,7 @@ def test_the_choice_is_on_disk_before_ray_hears_of_it(rig):
         "reported": 0,
         "ends": False,
         "step": None,
+        "kept_score": -math.inf,
     }
     assert TrialConfig.model_validate(config["trial"]).flat().items() >= stored.params.items()
 
