@@ -1,0 +1,64 @@
+"""Tables as a page of any width shows them: columns that fit, and the others on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from phase6c.document.section import Cell, Table, text
+
+# Characters of a table's text that fit beside each other: on a phone, a tablet and a desk.
+_FITS: dict[Literal["narrow", "middle", "wide"], int] = {"narrow": 38, "middle": 84, "wide": 118}
+# A longer cell takes several lines of about so many characters.
+LONG, _LINE = 40, 26
+# Space around a cell, in characters.
+_PADDING = 3
+
+
+class Columns(NamedTuple):
+    """Columns of a table that stand beside each other, the first column before them.
+
+    Attributes:
+        names: Their names.
+        rows: Their cells.
+        fits: The narrowest kind of screen on which they fit as a table: narrow, middle or wide.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    fits: str
+
+
+def side_by_side(table: Table) -> list[Columns]:
+    """The columns of a table in groups that fit on a desk, each led by the first column."""
+    widths = [_width(column) for column in _columns_of(table)]
+    return [_taken(table, group, widths) for group in _groups(widths)]
+
+
+def _columns_of(table: Table) -> Iterator[tuple[str, ...]]:
+    for at, name in enumerate(table.columns):
+        # A heading breaks between its words.
+        yield (*name.split(), *(text(row[at]) for row in table.rows))
+
+
+def _width(texts: Sequence[str]) -> int:
+    return _PADDING + max((_LINE if len(one) > LONG else len(one) for one in texts), default=0)
+
+
+def _groups(widths: Sequence[int]) -> Iterator[list[int]]:
+    """Positions of the columns of each group."""
+    group, used = [0], widths[0]
+    for at, width in enumerate(widths[1:], start=1):
+        if used + width > _FITS["wide"] and len(group) > 1:
+            yield group
+            group, used = [0], widths[0]
+        group.append(at)
+        used += width
+    yield group
+
+
+def _taken(table: Table, group: Sequence[int], widths: Sequence[int]) -> Columns:
+    used = sum(widths[at] for at in group)
+    fits = next((name for name, limit in _FITS.items() if used <= limit), "wide")
+    rows = tuple(tuple(row[at] for at in group) for row in table.rows)
+    return Columns(tuple(table.columns[at] for at in group), rows, fits)
