@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 from phase6c.document.section import Cell, Table, text
 
 # Characters of a table's text that fit beside each other: on a phone, a tablet and a desk.
-_FITS: dict[Literal["narrow", "middle", "wide"], int] = {"narrow": 38, "middle": 84, "wide": 118}
+_FITS: dict[Literal["narrow", "middle", "wide"], int] = {"narrow": 41, "middle": 82, "wide": 112}
 # A longer cell takes several lines of about so many characters.
 LONG, _LINE = 40, 26
 # Space around a cell, in characters.
-_PADDING = 3
+_PADDING = 1.5
 
 
 class Columns(NamedTuple):
@@ -41,11 +41,11 @@ def _columns_of(table: Table) -> Iterator[tuple[str, ...]]:
         yield (*name.split(), *(text(row[at]) for row in table.rows))
 
 
-def _width(texts: Sequence[str]) -> int:
+def _width(texts: Sequence[str]) -> float:
     return _PADDING + max((_LINE if len(one) > LONG else len(one) for one in texts), default=0)
 
 
-def _groups(widths: Sequence[int]) -> Iterator[list[int]]:
+def _groups(widths: Sequence[float]) -> Iterator[list[int]]:
     """Positions of the columns of each group."""
     group, used = [0], widths[0]
     for at, width in enumerate(widths[1:], start=1):
@@ -57,7 +57,7 @@ def _groups(widths: Sequence[int]) -> Iterator[list[int]]:
     yield group
 
 
-def _taken(table: Table, group: Sequence[int], widths: Sequence[int]) -> Columns:
+def _taken(table: Table, group: Sequence[int], widths: Sequence[float]) -> Columns:
     used = sum(widths[at] for at in group)
     fits = next((name for name, limit in _FITS.items() if used <= limit), "wide")
     rows = tuple(tuple(row[at] for at in group) for row in table.rows)

@@ -127,8 +127,10 @@ def page(report: Document) -> str:
 
 
 def _kind(cell: Cell) -> str:
-    """How a cell is set: a figure to the right, a long text in several lines."""
-    if cell is None or not isinstance(cell, str | bool):
+    """How a cell is set: a figure to the right, a long text in several lines, nothing not at all."""
+    if cell is None:
+        return "empty"
+    if not isinstance(cell, str | bool):
         return "figure"
     return "long" if isinstance(cell, str) and len(cell) > LONG else "word"
 

@@ -24,7 +24,9 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "phase6c",  # else every file differs
 }
 
-_DPI = 150
+_DPI = 200
+# So narrow that its text can be read on a phone.
+_WIDTH = 4.8  # inches
 
 INK, BLUE, RED, ORANGE, GREY = "#000000", "#2166ac", "#b2182b", "#b35806", "#8c8c8c"
 # A page gives these colours values of its own, by its theme.
@@ -77,7 +79,7 @@ def picture(
     name: str,
     caption: str,
     draw: Callable[[Axes], None],
-    size: tuple[float, float] = (6.4, 3.6),
+    size: tuple[float, float] = (_WIDTH, 3.3),
     *,
     titles: Titles | None = None,
     alternative: str | None = None,
@@ -94,7 +96,7 @@ def picture(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size)
         # Fixed margins: to find them, a figure would be drawn once more.
-        figure.subplots_adjust(left=0.12, right=0.98, bottom=0.14, top=0.86)
+        figure.subplots_adjust(left=0.14, right=0.98, bottom=0.15, top=0.84)
         draw(figure.subplots())
         return rendered(section, name, caption, figure, titles=titles, alternative=alternative)
 
@@ -145,7 +147,7 @@ def _themed(drawing: str) -> str:
 
 def legend_above(axes: Axes) -> None:
     """A legend above the axes, where it covers nothing."""
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
 
 
 def reliability(

@@ -61,7 +61,7 @@ def effects_of_values(effects: Effects) -> Picture | None:
     rows = [(axis, row) for axis in shown for row in (None, *axis.rows) if not row or row.effect]
     height = _INCHES_A_ROW * len(rows) + 0.6
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, height))
+        figure = Figure(figsize=(4.8, height))
         figure.subplots_adjust(left=0.3, right=0.97, bottom=0.5 / height, top=1 - 0.1 / height)
         axes = figure.subplots()
         axes.axvline(0, color=INK, lw=0.8)
@@ -168,7 +168,7 @@ def across(panels: Sequence[Table]) -> list[Picture]:
     if not known:
         return []
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.2 * len(known)), layout="constrained")
+        figure = Figure(figsize=(4.8, 3.0 * len(known)), layout="constrained")
         places = figure.subplots(len(known), squeeze=False)[:, 0]
         for (title, studies), axes in zip(known.items(), places, strict=True):
             for name, n_params, auc in studies:

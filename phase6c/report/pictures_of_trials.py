@@ -27,7 +27,7 @@ _COLOURS: dict[State, str] = {
     "FAILED": RED,
     "RUNNING": "#c9a227",
 }
-_SIZE = (6.4, 3.8)
+_SIZE = (4.8, 3.7)
 
 
 class _Line(NamedTuple):

@@ -93,7 +93,7 @@ def _parts(log_loss: float, refinement: float) -> str:
     if refinement < log_loss:
         return (
             f"{begun} halves, {number(refinement)} remains: the rest, "
-            f"{number(log_loss - refinement)}, is calibration, and a map repairs it."
+            f"{number(log_loss - refinement)}, is calibration."
         )
     return f"{begun} halves, it is {number(refinement)}: there is no calibration to repair."
 

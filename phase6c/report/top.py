@@ -56,7 +56,7 @@ def _verdicts(study: Study, best: Trial, corrected: Corrected | None) -> Iterato
         yield expected
         return
     name, gain = rival
-    yield f"{verdict_on(f'Trial {best.number}', name, gain)} {expected}"
+    yield f"{verdict_on(best.number, name, gain)} {expected}"
 
 
 def strongest_rival(corrected: Corrected) -> tuple[str, Estimate] | None:
@@ -64,13 +64,12 @@ def strongest_rival(corrected: Corrected) -> tuple[str, Estimate] | None:
     return min(corrected.gains.items(), key=lambda gain: gain[1].value, default=None)
 
 
-def verdict_on(what: str, rival: str, gain: Estimate) -> str:
-    """Whether a gain over a rival is shown, as a sentence."""
-    if gain.low > 0:
-        return f"{what} is better than {words(rival)}, the strongest baseline."
-    if gain.high < 0:
-        return f"{what} is worse than {words(rival)}, the strongest baseline."
-    return f"There is no clear difference between {what} and {words(rival)}, the strongest baseline."
+def verdict_on(number: int, rival: str, gain: Estimate) -> str:
+    """Whether a trial's gain over the strongest baseline is shown, as a sentence."""
+    against = f"{words(rival)}, the strongest baseline: {estimated(gain)}."
+    if gain.excludes_zero:
+        return f"Trial {number} is {'better' if gain.low > 0 else 'worse'} than {against}"
+    return f"Trial {number} shows no clear difference from {against}"
 
 
 def key_figures(reading: Reading) -> tuple[KeyFigure, ...]:
