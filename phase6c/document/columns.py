@@ -21,11 +21,13 @@ class Columns(NamedTuple):
     Attributes:
         names: Their names.
         rows: Their cells.
+        figures: Whether each column is one of figures, which are set to the right.
         fits: The narrowest kind of screen on which they fit as a table: narrow, middle or wide.
     """
 
     names: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    figures: tuple[bool, ...]
     fits: str
 
 
@@ -61,4 +63,10 @@ def _taken(table: Table, group: Sequence[int], widths: Sequence[float]) -> Colum
     used = sum(widths[at] for at in group)
     fits = next((name for name, limit in _FITS.items() if used <= limit), "wide")
     rows = tuple(tuple(row[at] for at in group) for row in table.rows)
-    return Columns(tuple(table.columns[at] for at in group), rows, fits)
+    figures = tuple(any(is_figure(row[at]) for row in table.rows) for at in group)
+    return Columns(tuple(table.columns[at] for at in group), rows, figures, fits)
+
+
+def is_figure(cell: Cell) -> bool:
+    """Whether a cell is a figure, and not a word or empty."""
+    return cell is not None and not isinstance(cell, str | bool)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from phase6c.config import Values
-from phase6c.document.columns import LONG, side_by_side
+from phase6c.document.columns import LONG, is_figure, side_by_side
 from phase6c.document.picture import Picture
 from phase6c.document.section import Cell, Section, sections_document, text
 from phase6c.statistics.bootstrap import Estimate
@@ -130,7 +130,7 @@ def _kind(cell: Cell) -> str:
     """How a cell is set: a figure to the right, a long text in several lines, nothing not at all."""
     if cell is None:
         return "empty"
-    if not isinstance(cell, str | bool):
+    if is_figure(cell):
         return "figure"
     return "long" if isinstance(cell, str) and len(cell) > LONG else "word"
 

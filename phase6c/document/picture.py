@@ -66,7 +66,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The plot in a notebook, on white whatever the notebook's theme."""
-        style = "margin: 0; padding: .5em; max-width: 46em; background: #fff; color: #000"
+        style = "margin: 0; padding: .5em; max-width: 32em; background: #fff; color: #000"
         label, caption = escape(self.alternative), escape(self.caption)
         return (
             f'<figure role="img" aria-label="{label}" style="{style}">{self.svg}'

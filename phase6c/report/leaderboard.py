@@ -14,7 +14,7 @@ from phase6c.records import Metrics, Trial, score
 from phase6c.statistics.selection import Corrected
 from phase6c.study.ranking import ranked
 from phase6c.study.study import Study
-from phase6c.wording import counted, words
+from phase6c.wording import counted, metric_words, words
 
 N_SHOWN = 10
 _PANEL_COLUMNS = ("AUC within day", "AUC per ticker", "rank IC", "rank IC t")
@@ -90,7 +90,7 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
     if not study.config.complete:
         yield f"The search is not complete: {n_left} of its trials have not ended."
     yield (
-        f"Trial {best.number} has the best validation {objective}, {number(measured.value)} in "
+        f"Trial {best.number} has the best validation {metric_words(objective)}, {number(measured.value)} in "
         f"epoch {measured.epoch}. It was picked from {counted(n_chosen, 'trial')} and all their "
         "epochs on the rows that it is measured on; the intervals of the table do not correct for "
         "that."
@@ -103,7 +103,7 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
         return
     honest = corrected.value
     yield (
-        f"Expect {objective} {estimated(honest)} on fresh data"
+        f"Expect {metric_words(objective)} {estimated(honest)} on fresh data"
         + (
             f"; {number(measured.value)} is optimistic because the best of {n_chosen} was picked."
             if score(measured.value, objective) > score(honest.value, objective)
@@ -214,7 +214,7 @@ def _gains(corrected: Corrected | None) -> tuple[Table, ...]:
     if corrected is None:
         return ()
     rows: list[tuple[Cell, ...]] = [("value on rows that did not choose", corrected.value)]
-    rows += [(f"gain over {name}", gain) for name, gain in corrected.gains.items()]
+    rows += [(f"gain over {words(name)}", gain) for name, gain in corrected.gains.items()]
     rows += [
         (f"trial {number} is the best, share of draws", share)
         for number, share in sorted(corrected.shares.items(), key=lambda item: -item[1])[:N_SHOWN]

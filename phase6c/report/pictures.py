@@ -23,11 +23,12 @@ from phase6c.document.picture import (
     rendered,
 )
 from phase6c.document.section import Table, setting
-from phase6c.report.pictures_of_trials import curves, history, objective_name
+from phase6c.report.pictures_of_trials import curves, history
 from phase6c.report.reading import Reading
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.logits import sigmoid
 from phase6c.study.study import Study
+from phase6c.wording import metric_words
 
 # Axes in the plot of effects, those with the widest effects first; the tables have all.
 _MAX_AXES = 10
@@ -76,7 +77,7 @@ def effects_of_values(effects: Effects) -> Picture | None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set(ylim=(len(rows) - 0.5, -0.5))
-        axes.set(xlabel=f"gain in {objective_name(effects.objective)} over the mean of the values")
+        axes.set(xlabel=f"gain in {metric_words(effects.objective)} over the mean of the values")
         return rendered(
             "parameters",
             "effects",

@@ -11,14 +11,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from phase6c.analysis.trials import Result, Search
-from phase6c.config import Objective
 from phase6c.document.document import TOP
 from phase6c.document.picture import BLUE, GREY, INK, ORANGE, RED, Picture, legend_above, picture
 from phase6c.document.section import number
 from phase6c.records import State, objective_value, score
 from phase6c.report.convergence import chosen_results, improvements
 from phase6c.report.gaps import best_result
-from phase6c.wording import counted, words
+from phase6c.wording import counted, metric_words, words
 
 # The best and the references stand out from all others by their colours.
 _COLOURS: dict[State, str] = {
@@ -72,7 +71,7 @@ def history(search: Search) -> Picture | None:
             axes.plot([places[best.number]], [height], "o", label=label, **mark)
         _draw_lines(axes, search)
         unit = "epochs trained by all trials" if search.n_epochs > 1 else "trials"
-        axes.set(xlabel=unit, ylabel=f"validation {objective_name(search.objective)}")
+        axes.set(xlabel=unit, ylabel=f"validation {metric_words(search.objective)}")
         legend_above(axes)
 
     return picture(
@@ -128,7 +127,7 @@ def curves(search: Search) -> Picture | None:
         axes.autoscale_view()
         _draw_lines(axes, search, references=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="epoch", ylabel=f"validation {objective_name(search.objective)}")
+        axes.set(xlabel="epoch", ylabel=f"validation {metric_words(search.objective)}")
         legend_above(axes)
 
     def shown(result: Result) -> list[float]:
@@ -139,11 +138,6 @@ def curves(search: Search) -> Picture | None:
         words_of_it += f"; the best is trial {best.number} with {_value(best.score, search)}"
     caption = "Learning curves; the best, references and the strongest baseline are marked"
     return picture("rungs", "learning_curves", caption, draw, _SIZE, alternative=words_of_it)
-
-
-def objective_name(objective: Objective) -> str:
-    """The objective as people write it."""
-    return words(objective).replace("auc", "AUC")
 
 
 def _draw_marked(axes: Axes, result: Result, curve: Sequence[float], search: Search) -> None:
@@ -194,7 +188,7 @@ def _stopping_epochs(search: Search) -> list[int]:
 
 
 def _value(reached: float, search: Search) -> str:
-    return f"{objective_name(search.objective)} {number(score(reached, search.objective))}"
+    return f"{metric_words(search.objective)} {number(score(reached, search.objective))}"
 
 
 def _in_words(result: Result, search: Search) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 from phase6c.document.document import KeyFigure
 from phase6c.document.section import estimated, number
 from phase6c.records import Trial
-from phase6c.report.pictures_of_trials import objective_name
 from phase6c.report.probabilities import told_verdict
 from phase6c.report.reading import Reading
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.selection import Corrected
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.study import Study
-from phase6c.wording import counted, listed, words
+from phase6c.wording import counted, listed, metric_words, words
 
 
 def about(reading: Reading) -> tuple[str, ...]:
@@ -43,7 +42,7 @@ def verdicts(reading: Reading) -> tuple[str, ...]:
 def _verdicts(study: Study, best: Trial, corrected: Corrected | None) -> Iterator[str]:
     if not study.config.complete:
         yield "The search is not complete: this is what its trials say so far."
-    objective = objective_name(study.config.objective)
+    objective = metric_words(study.config.objective)
     if corrected is None:
         yield (
             f"Trial {best.number} has the best validation {objective}, {_value(study)}. It was "
@@ -82,11 +81,13 @@ def key_figures(reading: Reading) -> tuple[KeyFigure, ...]:
 
 
 def _corrected(study: Study, corrected: Corrected | None) -> Iterator[KeyFigure]:
-    objective = objective_name(study.config.objective)
+    objective = metric_words(study.config.objective)
     n_chosen = sum(trial.chosen and trial.epochs > 0 for trial in study.trials)
     chosen = f"the best of {counted(n_chosen, 'trial')} was picked on the rows it was measured on"
     if corrected is None:
-        yield KeyFigure(name=f"Validation {objective}", value=_value(study), note=f"too good: {chosen}")
+        yield KeyFigure(
+            name=f"Validation {objective}", value=_value(study), note=f"too good: {chosen}"
+        )
         return
     yield KeyFigure(
         name=f"{objective} to expect on fresh data",
