@@ -127,7 +127,7 @@ def page(report: Document) -> str:
 
 
 def _kind(cell: Cell) -> str:
-    """How a cell is set: a figure to the right, a long text in several lines, nothing not at all."""
+    """How a cell is set: a figure to the right, a long text in lines, an empty cell not at all."""
     if cell is None:
         return "empty"
     if is_figure(cell):

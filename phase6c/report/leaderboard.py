@@ -89,8 +89,9 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
     n_left = sum(trial.searched and not trial.finished for trial in study.trials)
     if not study.config.complete:
         yield f"The search is not complete: {n_left} of its trials have not ended."
+    metric = metric_words(objective)
     yield (
-        f"Trial {best.number} has the best validation {metric_words(objective)}, {number(measured.value)} in "
+        f"Trial {best.number} has the best validation {metric}, {number(measured.value)} in "
         f"epoch {measured.epoch}. It was picked from {counted(n_chosen, 'trial')} and all their "
         "epochs on the rows that it is measured on; the intervals of the table do not correct for "
         "that."
@@ -103,7 +104,7 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
         return
     honest = corrected.value
     yield (
-        f"Expect {metric_words(objective)} {estimated(honest)} on fresh data"
+        f"Expect {metric} {estimated(honest)} on fresh data"
         + (
             f"; {number(measured.value)} is optimistic because the best of {n_chosen} was picked."
             if score(measured.value, objective) > score(honest.value, objective)

@@ -81,14 +81,14 @@ def _overview(effects: Effects, measures: Sequence[Measure]) -> Iterator[Table]:
 def _disagreement(measures: Sequence[Measure]) -> Iterator[str]:
     """The axes that lead by a measure and are clearly less important by the other."""
     for one, other in permutations(measures, 2):
-        shares = {importance.axis: importance.share for importance in other.axes}
-        for importance in one.axes:
-            own, theirs = importance.share, shares.get(importance.axis)
-            if importance.axis not in one.leading or importance.axis in other.leading:
+        shares = {found.axis: found.share for found in other.axes}
+        for found in one.axes:
+            own, theirs = found.share, shares.get(found.axis)
+            if found.axis not in one.leading or found.axis in other.leading:
                 continue
             if isinstance(own, Estimate) and isinstance(theirs, Estimate) and own.low > theirs.high:
                 yield (
-                    f"The measures contradict each other on {importance.axis}: its share is "
+                    f"The measures contradict each other on {found.axis}: its share is "
                     f"{rounded(own)} by {one.name} and {rounded(theirs)} by {other.name}. Neither "
                     "is adjusted for what the sampler preferred; the effects are."
                 )
