@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from phase6c.config import Record, Value, Values
@@ -105,7 +104,9 @@ def _to_doubt(value: float, found: Estimate) -> str:
     half = (found.high - found.low) / 2
     if not half > 0:
         return number(value)
-    digits = min(max(1 - math.floor(math.log10(half)), 0), _MAX_DIGITS)
+    # As rounded to these two digits: .00999... is .010.
+    exponent = int(f"{half:.1e}".partition("e")[2])
+    digits = min(max(1 - exponent, 0), _MAX_DIGITS)
     return f"{round(value, digits) + 0.0:,.{digits}f}"
 
 
