@@ -166,7 +166,7 @@ def reliability(
         top = 0.0
         # What is meant to be used comes last, in the strongest colour.
         colours = (BLUE, GREY, ORANGE)
-        for (label, p), colour in zip(reversed(shown.items()), colours, strict=False):
+        for (label, p), colour in zip(reversed(list(shown.items())), colours, strict=False):
             display = CalibrationDisplay.from_predictions(
                 y, p, n_bins=10, strategy="quantile", ax=axes, name=label, color=colour
             )

@@ -55,20 +55,19 @@ def history(search: Search) -> Picture | None:
     best = best_result(search)
 
     def draw(axes: Axes) -> None:
-        at = [*(step.epochs for step in steps), epochs[-1]]
+        ends = [*(step.epochs for step in steps), epochs[-1]]
         reached = [score(step.score, search.objective) for step in steps]
-        axes.step(at, [*reached, reached[-1]], where="post", color=BLUE, label="best so far")
+        axes.step(ends, [*reached, reached[-1]], where="post", color=BLUE, label="best so far")
         for state in states:
             own = [n for n, result in enumerate(results) if result.state == state]
             heights = [values[n] for n in own]
             label = f"{state.lower()} ({len(own)})"
-            style = {"color": _COLOURS[state], "ms": 5, "label": label, "gid": f"trials-{state}"}
-            axes.plot(epochs[own], heights, "o", **style)
+            gid, colour = f"trials-{state}", _COLOURS[state]
+            axes.plot(epochs[own], heights, "o", color=colour, ms=5, label=label, gid=gid)
         if best is not None and best.number in places:
-            mark = {"mfc": "none", "ms": 11, "mew": 1.5, "color": BLUE}
-            height = score(best.score, search.objective)
+            at, height = places[best.number], score(best.score, search.objective)
             label = f"best: trial {best.number}"
-            axes.plot([places[best.number]], [height], "o", label=label, **mark)
+            axes.plot([at], [height], "o", mfc="none", ms=11, mew=1.5, color=BLUE, label=label)
         _draw_lines(axes, search)
         unit = "epochs trained by all trials" if search.n_epochs > 1 else "trials"
         axes.set(xlabel=unit, ylabel=f"validation {metric_words(search.objective)}")
@@ -122,7 +121,8 @@ def curves(search: Search) -> Picture | None:
         for result in marked:
             _draw_marked(axes, result, shown(result), search)
         for n, epoch in enumerate(_stopping_epochs(search)):
-            label = "rung that stopped trials" if not n else None
+            # An underscore keeps a line out of the legend.
+            label = "_" if n else "rung that stopped trials"
             axes.axvline(epoch, color=GREY, ls="--", lw=0.9, label=label)
         axes.autoscale_view()
         _draw_lines(axes, search, references=False)

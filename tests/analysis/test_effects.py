@@ -76,7 +76,7 @@ def test_the_interval_of_a_mean_auc_stays_between_zero_and_one():
         search = replace(search_of(results), objective=objective)
         low, high = axis_of(search, "dropout").rows[0].interval
         assert low < 0.75 < high
-        assert (0 < low and high < 1) == (objective == "auc")
+        assert (low > 0 and high < 1) == (objective == "auc")
 
 
 def test_effects_are_against_the_mean_over_the_values_tried():
