@@ -30,12 +30,9 @@ _WIDTH = 4.8  # inches
 
 INK, BLUE, RED, ORANGE, GREY = "#000000", "#2166ac", "#b2182b", "#b35806", "#8c8c8c"
 # A page gives these colours values of its own, by its theme.
-_THEMED = {
-    INK: "currentColor",
-    BLUE: f"var(--blue, {BLUE})",
-    RED: f"var(--red, {RED})",
-    ORANGE: f"var(--orange, {ORANGE})",
-    GREY: f"var(--grey, {GREY})",
+_THEMED = {INK: "currentColor"} | {
+    colour: f"var(--{name}, {colour})"
+    for name, colour in {"blue": BLUE, "red": RED, "orange": ORANGE, "grey": GREY}.items()
 }
 # Titles of marks that a pointer rests on, by the id of the line that draws them.
 Titles = Mapping[str, Sequence[str]]
