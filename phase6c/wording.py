@@ -29,6 +29,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def metric_words(name: str) -> str:
+    """A metric's name as people read it."""
+    return words(name).replace("auc", "AUC")
+
+
 def duration_text(seconds: float) -> str:
     """A duration in the unit that people would use."""
     if seconds < 90:

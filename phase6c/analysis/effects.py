@@ -17,6 +17,7 @@ from phase6c.statistics.bootstrap import Estimate, estimate
 
 CONFIDENCE = 0.95
 _MIN_TRIALS = 3
+_AUCS: tuple[Objective, ...] = ("auc", "auc_within_day")
 
 Ends = tuple[float, float]
 Side = Literal["lower", "upper"]
@@ -104,7 +105,7 @@ def effects(search: Search, seed: int = 0) -> Effects:
     samples = _samples(told, levels, np.random.default_rng(seed))
     failed = [result for result in search.results if result.chosen and result.state == "FAILED"]
     axes = [
-        _axis(name, axis_levels, results, failed, samples.get(name))
+        _axis(name, axis_levels, results, failed, samples.get(name), search.objective)
         for name, axis_levels in levels.items()
     ]
     return Effects(
@@ -156,11 +157,18 @@ def _axis(
     results: Sequence[Result],
     failed: Sequence[Result],
     samples: np.ndarray | None,
+    objective: Objective,
 ) -> AxisEffects:
     scores = _by_level(name, levels, results)
     n_failed = [len(level_scores) for level_scores in _by_level(name, levels, failed)]
     rows = tuple(
-        _row(level, np.array(scores[n]), n_failed[n], None if samples is None else samples[:, n])
+        _row(
+            level,
+            np.array(scores[n]),
+            n_failed[n],
+            None if samples is None else samples[:, n],
+            objective,
+        )
         for n, level in enumerate(levels.rows)
     )
     bests = [max(level_scores, default=float("-inf")) for level_scores in scores]
@@ -199,7 +207,13 @@ def _by_level(name: str, levels: Levels, results: Sequence[Result]) -> list[list
     return by_level
 
 
-def _row(level: Level, scores: np.ndarray, n_failed: int, samples: np.ndarray | None) -> Row:
+def _row(
+    level: Level,
+    scores: np.ndarray,
+    n_failed: int,
+    samples: np.ndarray | None,
+    objective: Objective,
+) -> Row:
     return Row(
         value=level.value,
         span=level.span,
@@ -207,19 +221,27 @@ def _row(level: Level, scores: np.ndarray, n_failed: int, samples: np.ndarray | 
         n_failed=n_failed,
         mean=float(scores.mean()) if len(scores) else None,
         best=float(scores.max()) if len(scores) else None,
-        interval=_of_mean(scores),
+        interval=_of_mean(scores, objective),
         effect=None if samples is None else estimate(float(np.mean(samples)), samples),
     )
 
 
-def _of_mean(scores: np.ndarray) -> Ends | None:
+def _of_mean(scores: np.ndarray, objective: Objective) -> Ends | None:
+    """Student's interval; of an AUC on the scale of the logit, which keeps it within 0 and 1."""
+    from scipy.special import expit, logit
     from scipy.stats import t
 
     n = len(scores)
     if n < 2:
         return None
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(ddof=1) / n**0.5)
-    return float(scores.mean()) - half, float(scores.mean()) + half
+    mean = float(scores.mean())
+    if objective not in _AUCS or not 0 < mean < 1:
+        return mean - half, mean + half
+    # The error of the logit of the mean, by the delta method.
+    reach = half / (mean * (1 - mean))
+    low, high = expit(np.array([logit(mean) - reach, logit(mean) + reach])).tolist()
+    return low, high
 
 
 def _apart(samples: np.ndarray) -> tuple[tuple[int, int], ...]:

@@ -155,7 +155,10 @@ def _by_single_runs(search: Search) -> Winner | None:
             "by luck."
         )
     else:
-        says = f"No winner can be named: of {n} equal ones the best would look as good as {best}."
+        says = (
+            f"Trial {best}'s lead is no bigger than luck gives among {n} equally good "
+            "configurations."
+        )
     return Winner(
         best=best,
         wins=wins,

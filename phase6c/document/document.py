@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from phase6c.config import Values
+from phase6c.document.columns import LONG, is_figure, side_by_side
 from phase6c.document.picture import Picture
 from phase6c.document.section import Cell, Section, sections_document, text
+from phase6c.statistics.bootstrap import Estimate
+from phase6c.wording import counted
+
+# Pictures of this section stand at the top of their part.
+TOP = "top"
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A figure that stands at the top of a part.
+
+    Attributes:
+        name: Name of the figure.
+        value: Figure, or a word in its place.
+        note: Words that tell how to read it.
+    """
+
+    name: str
+    value: Cell
+    note: str
 
 
 @dataclass(frozen=True)
@@ -20,13 +42,26 @@ class Part:
         name: Name of the search.
         facts: Facts about the search, in words.
         sections: Sections in their order.
-        pictures: Plots, each of a section.
+        pictures: Plots, each of a section or of the top.
+        about: Bars and date, for the title of the page.
+        verdicts: Findings that stand at the top.
+        figures: Figures beside them.
+        opened: Names of the sections that are not folded.
     """
 
     name: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     pictures: tuple[Picture, ...]
+    about: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    figures: tuple[KeyFigure, ...] = ()
+    opened: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name, bars and date."""
+        return ", ".join((self.name, *self.about))
 
 
 @dataclass(frozen=True)
@@ -44,6 +79,15 @@ class Document:
     draws: int
     code_version: str
     files: str = "The same tables are in tables/*.csv and report.json, the plots in plots/*.png."
+
+    def __repr__(self) -> str:
+        return f"Document({'; '.join(part.title for part in self.parts)})"
+
+    def _repr_html_(self) -> str:
+        """The page in a notebook, in a frame that keeps its styles to itself."""
+        style = "width: 100%; height: 48rem; border: 1px solid #ccc"
+        title = escape(self.parts[0].title)
+        return f'<iframe title="{title}" style="{style}" srcdoc="{escape(page(self))}"></iframe>'
 
     def document(self) -> Values:
         """The report as JSON."""
@@ -65,8 +109,6 @@ def _document(part: Part) -> Values:
 
 _TEMPLATE = "page.html"
 
-_LONG = 40  # characters
-
 
 def page(report: Document) -> str:
     """The page, with its plots as drawings inside."""
@@ -79,16 +121,22 @@ def page(report: Document) -> str:
         lstrip_blocks=True,
     )
     # matplotlib escapes what it draws, so its drawings may stand as they are.
-    environment.filters |= {"cell": text, "drawing": Markup}
-    environment.filters |= {"is_figure": _is_figure, "is_long": _is_long}
-    return environment.get_template(_TEMPLATE).render(report=report)
+    environment.filters |= {"cell": text, "drawing": Markup, "side_by_side": side_by_side}
+    environment.filters |= {"kind": _kind, "order": _order, "counted": counted}
+    return environment.get_template(_TEMPLATE).render(report=report, top=TOP).lstrip()
 
 
-def _is_long(cell: Cell) -> bool:
-    """Whether a cell may take several lines."""
-    return isinstance(cell, str) and len(cell) > _LONG
+def _kind(cell: Cell) -> str:
+    """How a cell is set: a figure to the right, a long text in lines, an empty cell not at all."""
+    if cell is None:
+        return "empty"
+    if is_figure(cell):
+        return "figure"
+    return "long" if isinstance(cell, str) and len(cell) > LONG else "word"
 
 
-def _is_figure(cell: Cell) -> bool:
-    """Whether a cell is set to the right."""
-    return cell is None or (not isinstance(cell, str | bool))
+def _order(cell: Cell) -> str:
+    """What a column is sorted by."""
+    if isinstance(cell, Estimate):
+        return repr(cell.value)
+    return "" if cell is None else str(cell)

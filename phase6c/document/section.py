@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from phase6c.config import Record, Value, Values
 from phase6c.statistics.bootstrap import Estimate
 
+# Smaller figures are told from zero and no more.
+_TINY = 1e-9
+# After the point, of a figure with its interval.
+_MAX_DIGITS = 6
+
 Cell = bool | int | float | str | Estimate | None
 
 
@@ -18,12 +23,14 @@ class Table(Record):
         title: Heading.
         columns: Names of the columns.
         rows: Rows with a cell for each column.
+        folded: Whether the page shows it on request only.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    folded: bool = False
 
 
 class Section(Record):
@@ -77,12 +84,36 @@ def text(cell: Cell) -> str:
         case float():
             return number(cell)
         case Estimate():
-            return f"{number(cell.value)} [{number(cell.low)}, {number(cell.high)}]"
+            return estimated(cell)
     return cell
+
+
+def estimated(found: Estimate) -> str:
+    """A figure and its interval, to the digits that the interval bears."""
+    value, low, high = (_to_doubt(end, found) for end in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]"
+
+
+def rounded(found: Estimate) -> str:
+    """The figure of an estimate alone, to the digits that its interval bears."""
+    return _to_doubt(found.value, found)
+
+
+def _to_doubt(value: float, found: Estimate) -> str:
+    """A figure to two significant digits of half its interval's width."""
+    half = (found.high - found.low) / 2
+    if not half > 0:
+        return number(value)
+    # As rounded to these two digits: .00999... is .010.
+    exponent = int(f"{half:.1e}".partition("e")[2])
+    digits = min(max(1 - exponent, 0), _MAX_DIGITS)
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
 
 
 def number(value: float) -> str:
     """A figure with four digits after the point, or as many as a tiny or large figure needs."""
+    if 0 < abs(value) < _TINY:
+        return f"< {_TINY:.0e}" if value > 0 else f"> -{_TINY:.0e}"
     if 0 < abs(value) < 5e-5:
         return f"{value:.1e}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"

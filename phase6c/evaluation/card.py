@@ -185,7 +185,8 @@ def _choice_section(evidence: Evidence) -> Section:
         "The cal block, which neither the search nor the walk forward has used, chose "
         f"{choice.candidate}, as {what}, with the calibrator {choice.kind}: log loss "
         f"{number(_first(choice).log_loss)}, a little too good as the least of what is compared "
-        "below. Single is the mean of the seeds, each on its own; the first would be handed over.",
+        "below. 'Single' averages the separate seeds; if it is chosen, the model of the first seed "
+        "is saved.",
         _calibrator_text(evidence),
         "Blended means half-and-half with a baseline, before any calibration: with "
         f"{words(FIRST_PARTNER)} in the first step, then with the one that has the least log loss "

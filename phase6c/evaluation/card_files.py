@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from phase6c.config import Values
-from phase6c.document.document import Document, Part, page
+from phase6c.document.document import TOP, Document, KeyFigure, Part, page
 from phase6c.document.picture import Picture, reliability
-from phase6c.document.section import Table, sections_document, text
+from phase6c.document.section import Section, Table, sections_document, text
 from phase6c.errors import StorageError
 from phase6c.evaluation.card import Card
 from phase6c.evaluation.evidence import Evidence
+from phase6c.evaluation.judgement import Judgement
 from phase6c.statistics.logits import sigmoid
 from phase6c.storage.files import write_json, write_whole
 from phase6c.study.trial_folder import write_frame
 from phase6c.version import code_version
+from phase6c.wording import listed, words
 
 CARD_JSON, CARD_MD, CARD_HTML = "card.json", "card.md", "card.html"
 JUDGED_PREDICTIONS_FILE = "predictions.parquet"
@@ -128,8 +131,26 @@ def predictions(evidence: Evidence) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def _without(section: Section, lines: Sequence[str]) -> Section:
+    """A section without the sentences that stand at the top of the page."""
+    left = tuple(line for line in section.says if line not in lines)
+    return section.model_copy(update={"says": left})
+
+
+def _figures(judged: Judgement) -> Iterator[KeyFigure]:
+    """The gains over the best baseline, and over the base rate that is the hardest to beat."""
+    rate = min(judged.over_base_rates, key=lambda gained: gained.log_loss.low)
+    where = "on the test block; positive is better"
+    for gained in (judged.over_best, rate):
+        name = f"Log loss saved against {words(gained.over)}"
+        yield KeyFigure(name=name, value=gained.log_loss, note=where)
+    name = f"AUC gained over {words(judged.over_best.over)}"
+    yield KeyFigure(name=name, value=judged.over_best.auc, note=where)
+
+
 def _page(card: Card, evidence: Evidence) -> str:
-    y = evidence.test.y
+    y, asked, judged = evidence.test.y, card.questions, card.judgement
+    verdicts = (asked.alone.sentence, asked.added.sentence, judged.sentence)
     drawn: tuple[Picture, ...] = ()
     if len(np.unique(y)) == 2:
         shown = {
@@ -137,8 +158,20 @@ def _page(card: Card, evidence: Evidence) -> str:
             "calibrated": sigmoid(evidence.chosen.calibrated_test),
         }
         caption = "The test block: reliability in ten bins of equal mass"
-        drawn = (reliability("test", "reliability", caption, y, shown),)
-    part = Part(card.name, card.facts, card.sections, drawn)
+        drawn = (reliability(TOP, "reliability", caption, y, shown),)
+    part = Part(
+        card.name,
+        card.facts,
+        tuple(_without(section, verdicts) for section in card.sections),
+        drawn,
+        about=(
+            listed(np.unique(evidence.test.tickers).tolist(), 3),
+            str(evidence.opening.at.date()),
+        ),
+        verdicts=verdicts,
+        figures=tuple(_figures(judged)),
+        opened=("test",),
+    )
     return page(
         Document(parts=(part,), draws=evidence.draws.n, code_version=code_version(), files=_FILES)
     )

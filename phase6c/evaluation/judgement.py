@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from phase6c.config import Record
+from phase6c.document.section import estimated
 from phase6c.evaluation.base_rates import BASE_RATES
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.statistics.bootstrap import (
@@ -170,7 +171,7 @@ def _sentence(what: str, base_rates: tuple[Gain, ...], over_best: Gain, wins: bo
 
 def difference(gained: Estimate) -> str:
     """A gain in words, so that no sign has to be remembered."""
-    value, low, high = gained.value, gained.low, gained.high
-    if value >= 0:
-        return f"its log loss is lower by {value:.4f} [{low:.4f}, {high:.4f}]"
-    return f"its log loss is higher by {-value:.4f} [{-high:.4f}, {-low:.4f}]"
+    if gained.value >= 0:
+        return f"its log loss is lower by {estimated(gained)}"
+    lost = Estimate(value=-gained.value, low=-gained.high, high=-gained.low)
+    return f"its log loss is higher by {estimated(lost)}"

@@ -176,9 +176,8 @@ class TrialRun:
         return trainer
 
     def _train_epoch(self) -> Measurement:
-        result = self._epoch_that_fits()
-        self._keep(result)
-        return result.measurement
+        self._keep(self._epoch_that_fits())
+        return self.measurements[-1]
 
     def _epoch_that_fits(self) -> EpochResult:
         """The next epoch; out of memory, the trial goes on from its checkpoint in half batches.

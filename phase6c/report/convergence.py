@@ -8,6 +8,7 @@ from typing import NamedTuple
 from phase6c.analysis.trials import Result, Search, alike
 from phase6c.document.section import Section, Table, number
 from phase6c.records import score
+from phase6c.wording import counted
 
 
 class Improvement(NamedTuple):
@@ -86,8 +87,8 @@ def _says(
         return
     last, n_measured = steps[-1], len(chosen_results(search))
     yield (
-        f"The best was found as trial {last.n_trials} of {n_measured}; the "
-        f"{n_measured - last.n_trials} after it found nothing better."
+        f"Trial {last.number}, number {last.n_trials} of {n_measured} in the order of the search, "
+        f"reached the highest score; {_since(n_measured - last.n_trials)}"
     )
     # A search whose best came late would likely have found a better one with more trials.
     if last.n_trials > 2 * n_measured / 3 and len(steps) > 1:
@@ -96,6 +97,12 @@ def _says(
             f"The last third of the trials still improved the best by {number(gain)}: the search "
             "had not settled."
         )
+
+
+def _since(n_trials: int) -> str:
+    if not n_trials:
+        return "it is the last."
+    return f"the {counted(n_trials, 'trial')} after it did not beat it."
 
 
 def _these(group: Sequence[Result]) -> str:

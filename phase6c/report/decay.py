@@ -73,16 +73,16 @@ def _says(shrinks: dict[float, float]) -> str:
     inert = [value for value, shrink in shrinks.items() if shrink < INERT_SHRINK]
     if len(inert) == len(shrinks):
         return (
-            f"Weight decay could not act: over a whole trial it took at most "
-            f"{max(shrinks.values()):.2%} off any weight, so what its values differ by is noise or "
+            f"Weight decay had no effect: over a whole trial it shrank weights by at most "
+            f"{max(shrinks.values()):.2%}. Differences between its values are noise, or come from "
             "what was tried along with them."
         )
     if inert:
         return (
-            f"Weight decay of {', '.join(f'{value:g}' for value in inert)} could not act: it took "
-            f"less than {INERT_SHRINK:.0%} off any weight over a whole trial."
+            f"Weight decay of {', '.join(f'{value:g}' for value in inert)} had no effect: over a "
+            f"whole trial it shrank weights by less than {INERT_SHRINK:.0%}."
         )
-    return "Every weight decay tried could act."
+    return "Every weight decay that was tried was strong enough to shrink weights."
 
 
 def _steps_needed(decayed: list[_Decayed]) -> str:
@@ -99,6 +99,7 @@ def _table(decayed: list[_Decayed], shrinks: dict[float, float]) -> Table:
     return Table(
         name="decay",
         title="The largest share of a weight that decay took off in a trial",
+        folded=True,
         columns=("weight decay", "trials", "share"),
         rows=tuple(
             (f"{value:g}", sum(trial.weight_decay == value for trial in decayed), shrink)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phase6c.analysis.validation import Validation, best_logits
-from phase6c.document.section import Section, Table, number
+from phase6c.document.section import Section, Table, estimated, rounded
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.study.study import Study
 
@@ -49,7 +49,7 @@ def direction(study: Study, validation: Validation | None) -> Section:
 def _verdict(of_moves: Estimate | None) -> str:
     if of_moves is None:
         return "Whether the scores tell a direction was not estimated; run the report with draws."
-    figures = f"{number(of_moves.value)} ({number(of_moves.low)} to {number(of_moves.high)})"
+    figures = estimated(of_moves)
     if of_moves.low > 0.5:
         return f"The scores are directional: given a move, they rank up above down, AUC {figures}."
     if of_moves.high < 0.5:
@@ -65,6 +65,6 @@ def _volatility(rises: Estimate | None, falls: Estimate | None) -> tuple[str, ..
     if rises is None or falls is None or falls.low <= 0.5:
         return ()
     return (
-        f"The same scores rank the mirrored falls with an AUC of {number(falls.value)}, against "
-        f"{number(rises.value)} for the rises: volatility is a part of what they know.",
+        f"The same scores rank the mirrored falls with an AUC of {rounded(falls)}, against "
+        f"{rounded(rises)} for the rises: volatility is a part of what they know.",
     )

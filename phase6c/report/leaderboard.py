@@ -9,11 +9,12 @@ import numpy as np
 from phase6c.analysis.trials import Search
 from phase6c.analysis.validation import Validation, with_doubt
 from phase6c.analysis.winner import Winner
-from phase6c.document.section import Cell, Section, Table, number, setting
-from phase6c.records import Metrics, Trial
+from phase6c.document.section import Cell, Section, Table, estimated, number, setting
+from phase6c.records import Metrics, Trial, score
 from phase6c.statistics.selection import Corrected
 from phase6c.study.ranking import ranked
 from phase6c.study.study import Study
+from phase6c.wording import counted, metric_words, words
 
 N_SHOWN = 10
 _PANEL_COLUMNS = ("AUC within day", "AUC per ticker", "rank IC", "rank IC t")
@@ -88,31 +89,34 @@ def _says(study: Study, corrected: Corrected | None) -> Iterator[str]:
     n_left = sum(trial.searched and not trial.finished for trial in study.trials)
     if not study.config.complete:
         yield f"The search is not complete: {n_left} of its trials have not ended."
+    metric = metric_words(objective)
     yield (
-        f"Trial {best.number} has the best validation {objective}, {number(measured.value)} in "
-        f"epoch {measured.epoch}: the best of {n_chosen} trials and all their epochs, chosen on "
-        "the very rows that it is measured on. The intervals of the table are of dates alone and "
-        "do not correct for that."
+        f"Trial {best.number} has the best validation {metric}, {number(measured.value)} in "
+        f"epoch {measured.epoch}. It was picked from {counted(n_chosen, 'trial')} and all their "
+        "epochs on the rows that it is measured on; the intervals of the table do not correct for "
+        "that."
     )
     if corrected is None:
         yield (
-            "What choosing explains was not estimated: that takes draws and the stored predictions "
-            "of the best trial."
+            "The value to expect on fresh data was not estimated: the estimate takes draws and the "
+            "stored predictions of the best trial."
         )
         return
     honest = corrected.value
     yield (
-        f"On rows that did not choose it, {honest.value:.3f} is to be expected, 95% interval "
-        f"{honest.low:.3f} to {honest.high:.3f}; choosing explains "
-        f"{abs(measured.value - honest.value):.3f} of what is seen."
+        f"Expect {metric} {estimated(honest)} on fresh data"
+        + (
+            f"; {number(measured.value)} is optimistic because the best of {n_chosen} was picked."
+            if score(measured.value, objective) > score(honest.value, objective)
+            else "."
+        )
     )
     for name, gain in corrected.gains.items():
-        words = "is better than" if gain.low > 0 else "is worse than"
+        found = "the best is better than" if gain.low > 0 else "the best is worse than"
         if not gain.excludes_zero:
-            words = "cannot be told from"
+            found = "there is no clear difference from"
         yield (
-            f"So corrected the best {words} {name.replace('_', ' ')}: {gain.value:+.3f} "
-            f"({gain.low:+.3f} to {gain.high:+.3f}; positive is better)."
+            f"After this correction {found} {words(name)}: {estimated(gain)}, positive is better."
         )
     yield from _rivalry(corrected)
 
@@ -211,7 +215,7 @@ def _gains(corrected: Corrected | None) -> tuple[Table, ...]:
     if corrected is None:
         return ()
     rows: list[tuple[Cell, ...]] = [("value on rows that did not choose", corrected.value)]
-    rows += [(f"gain over {name}", gain) for name, gain in corrected.gains.items()]
+    rows += [(f"gain over {words(name)}", gain) for name, gain in corrected.gains.items()]
     rows += [
         (f"trial {number} is the best, share of draws", share)
         for number, share in sorted(corrected.shares.items(), key=lambda item: -item[1])[:N_SHOWN]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 
 from phase6c.analysis.effects import AxisEffects, Effects, Row
 from phase6c.analysis.importance import Measure, importance
 from phase6c.analysis.interactions import Interactions, interactions
 from phase6c.analysis.trials import Search
 from phase6c.config import LOSSES, Objective
-from phase6c.document.section import Cell, Section, Table, setting, text
+from phase6c.document.section import Cell, Section, Table, rounded, setting, text
 from phase6c.records import score
 from phase6c.report.decay import decay
+from phase6c.statistics.bootstrap import Estimate
 
 # Each of two values is an edge.
 _MIN_EDGED = 2
@@ -31,20 +33,65 @@ def parameters(search: Search, effects: Effects, draws: int) -> Section:
     inert, decays = decay(search)
     return Section(
         name="parameters",
-        title="Hyper-parameters",
+        title="What mattered",
         says=(
             *_says(search, effects),
             *(measure.says for measure in measures),
+            *_disagreement(measures),
             *((together.says,) if together else ()),
             *inert,
         ),
         tables=(
+            *_overview(effects, measures),
             *(_axis(axis, search.objective) for axis in effects.axes),
             *(_importance(measure) for measure in measures),
             *(_pairs(together) if together else ()),
             *decays,
         ),
     )
+
+
+def _overview(effects: Effects, measures: Sequence[Measure]) -> Iterator[Table]:
+    """A line for each axis: its best value, the value's gain, and the axis's importance."""
+    shares = [{one.axis: one.share for one in measure.axes} for measure in measures]
+    rows = tuple(
+        (
+            axis.axis,
+            "yes" if axis.matters else "not shown",
+            setting(row.value),
+            row.effect,
+            *(known.get(axis.axis) for known in shares),
+        )
+        for axis in effects.axes
+        for row in axis.rows
+        if row.effect is not None and row.value == axis.best_value
+    )
+    if rows:
+        yield Table(
+            name="what_mattered",
+            title="Every hyper-parameter at the value with the largest effect",
+            columns=(
+                *("hyper-parameter", "matters", "value", "effect"),
+                *(f"share by {measure.name}" for measure in measures),
+            ),
+            rows=rows,
+        )
+
+
+def _disagreement(measures: Sequence[Measure]) -> Iterator[str]:
+    """The axes that lead by a measure and are clearly less important by the other."""
+    for one, other in permutations(measures, 2):
+        shares = {found.axis: found.share for found in other.axes}
+        for found in one.axes:
+            own, theirs = found.share, shares.get(found.axis)
+            if found.axis not in one.leading or found.axis in other.leading:
+                continue
+            if isinstance(own, Estimate) and isinstance(theirs, Estimate) and own.low > theirs.high:
+                yield (
+                    f"The measures contradict each other on {found.axis}: its share is "
+                    f"{rounded(own)} by {one.name} and {rounded(theirs)} by {other.name}. Neither "
+                    "is adjusted for what the sampler preferred; the effects are."
+                )
 
 
 def _says(search: Search, effects: Effects) -> Iterator[str]:
@@ -102,7 +149,8 @@ def _open(axis: AxisEffects) -> bool:
 def _axis(axis: AxisEffects, objective: Objective) -> Table:
     return Table(
         name=f"parameter_{axis.axis}",
-        title=axis.axis,
+        title=f"All values of {axis.axis}",
+        folded=True,
         columns=(axis.axis, "trials", "failed", "mean", "low", "high", "best", "effect", "edge"),
         rows=tuple(_row(row, axis, objective) for row in axis.rows),
     )
@@ -145,6 +193,7 @@ def _importance(measure: Measure) -> Table:
     return Table(
         name=f"importance_{name}",
         title=f"Importance by {measure.name}, as a share",
+        folded=True,
         columns=("axis", "share"),
         rows=tuple((importance.axis, importance.share) for importance in measure.axes),
     )

@@ -7,104 +7,122 @@ from collections.abc import Iterator, Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from phase6c.analysis.effects import AxisEffects
-from phase6c.analysis.trials import Search
-from phase6c.analysis.validation import best_logits
-from phase6c.document.picture import _STYLE, Picture, picture, reliability, rendered
+from phase6c.analysis.effects import AxisEffects, Effects, Row
+from phase6c.analysis.validation import Validation, best_logits
+from phase6c.document.picture import (
+    _STYLE,
+    BLUE,
+    GREY,
+    INK,
+    Picture,
+    legend_above,
+    picture,
+    reliability,
+    rendered,
+)
 from phase6c.document.section import Table, setting
-from phase6c.records import State, score
-from phase6c.report.convergence import chosen_results, improvements
+from phase6c.report.pictures_of_trials import curves, history
 from phase6c.report.reading import Reading
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.logits import sigmoid
+from phase6c.study.study import Study
+from phase6c.wording import metric_words
 
-_COLOURS: dict[State, str] = {
-    "COMPLETE": "#2166ac",
-    "PRUNED": "#aaaaaa",
-    "FAILED": "#b2182b",
-    "RUNNING": "#e08214",
-}
-# Number of small plots of effects in a row.
-_N_COLUMNS = 4
+# Axes in the plot of effects, those with the widest effects first; the tables have all.
+_MAX_AXES = 10
+_INCHES_A_ROW = 0.19
 
 
 def pictures(reading: Reading) -> list[Picture]:
     """All plots on a search."""
-    drawn = [_progress(reading.search)] if chosen_results(reading.search) else []
-    if drawn and reading.search.study is not None and reading.search.n_epochs > 1:
-        drawn.append(_curves(reading.search))
-    shown = [axis for axis in reading.effects.axes if any(row.effect for row in axis.rows)]
-    return [*drawn, *([_effects(shown)] if shown else []), *_of_probabilities(reading)]
+    drawn = [
+        history(reading.search),
+        curves(reading.search),
+        effects_of_values(reading.effects),
+        calibration(reading.search.study, reading.validation),
+    ]
+    return [*(one for one in drawn if one is not None), *_of_probabilities(reading)]
 
 
-def _curves(search: Search) -> Picture:
-    searched = [result for result in search.results if result.source != "probe" and result.curve]
+def effects_of_values(effects: Effects) -> Picture | None:
+    """Every value's effect on a common axis, under the name of its hyper-parameter.
 
-    def draw(axes: Axes) -> None:
-        for state, colour in _COLOURS.items():
-            curves = [result.curve for result in searched if result.state == state]
-            if curves:
-                label = f"{state.lower()} ({len(curves)})"
-                lines = [list(enumerate(shown(curve), start=1)) for curve in curves]
-                # A single artist for all, as a thousand lines would take seconds.
-                axes.add_collection(LineCollection(lines, colors=colour, lw=0.8, label=label))
-                single = [shown(curve)[0] for curve in curves if len(curve) == 1]
-                axes.plot([1] * len(single), single, ".", color=colour)
-        axes.autoscale_view()
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="epoch", ylabel=f"validation {search.objective}")
-        axes.legend(loc="lower right")
+    Args:
+        effects: Effects of a search.
 
-    def shown(curve: Sequence[float]) -> list[float]:
-        return [score(value, search.objective) for value in curve]
-
-    return picture("rungs", "learning_curves", "Learning curves of the search's trials", draw)
-
-
-def _progress(search: Search) -> Picture:
-    results, steps = chosen_results(search), improvements(search)
-    epochs = np.cumsum([len(result.curve) for result in results])
-
-    def draw(axes: Axes) -> None:
-        values = [score(result.score, search.objective) for result in results]
-        axes.plot(epochs, values, ".", color="#bbbbbb", label="a trial")
-        at = [*(step.epochs for step in steps), epochs[-1]]
-        best = [score(step.score, search.objective) for step in steps]
-        axes.step(at, [*best, best[-1]], where="post", color="#2166ac", label="best so far")
-        unit = "epochs trained" if search.n_epochs > 1 else "trials"
-        axes.set(xlabel=unit, ylabel=f"validation {search.objective}")
-        axes.legend(loc="lower right")
-
-    return picture("convergence", "convergence", "The best so far against compute", draw)
-
-
-def _effects(shown: Sequence[AxisEffects]) -> Picture:
-    """A small plot for each axis, all on the same scale; the axes that matter in blue."""
-    n_rows = -(-len(shown) // _N_COLUMNS)
+    Returns:
+        None where no effect is known.
+    """
+    known = [axis for axis in effects.axes if any(row.effect for row in axis.rows)]
+    if not known:
+        return None
+    shown = known[:_MAX_AXES]
+    rows = [(axis, row) for axis in shown for row in (None, *axis.rows) if not row or row.effect]
+    height = _INCHES_A_ROW * len(rows) + 0.6
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.0, 2.1 * n_rows))
-        figure.subplots_adjust(left=0.08, right=0.98, bottom=0.3 / n_rows, top=1 - 0.15 / n_rows)
-        figure.subplots_adjust(hspace=0.8, wspace=0.15)
-        places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False, sharey=True).ravel()
-        for axis, axes in zip(shown, places, strict=False):
-            known = [(row.value, _with_ends(row.effect)) for row in axis.rows if row.effect]
-            values = [value for _, (value, _) in known]
-            reach = np.array([ends for _, (_, ends) in known])[:, :, 0].T
-            colour = "#2166ac" if axis.matters else "#888888"
-            at = range(len(known))
-            axes.errorbar(at, values, yerr=reach, fmt="o", ms=3, capsize=2, color=colour)
-            axes.axhline(0, color="black", lw=0.6)
-            labels = [setting(value) for value, _ in known]
-            axes.set_xticks(list(at), labels, rotation=45 if len(known) > _N_COLUMNS else 0)
-            axes.set_title(axis.axis, fontsize=9)
-        for axes in places[len(shown) :]:
-            axes.remove()
-        caption = "Effect of each value on the score of a whole training, with 95% intervals"
-        return rendered("parameters", "effects", caption, figure)
+        figure = Figure(figsize=(4.8, height))
+        figure.subplots_adjust(left=0.3, right=0.97, bottom=0.5 / height, top=1 - 0.1 / height)
+        axes = figure.subplots()
+        axes.axvline(0, color=INK, lw=0.8)
+        for at, (axis, row) in enumerate(rows):
+            if row is not None and row.effect is not None:
+                value, ends = _with_ends(row.effect)
+                colour = BLUE if axis.matters else GREY
+                axes.errorbar([value], [at], xerr=ends, fmt="o", ms=4, capsize=2, color=colour)
+        axes.set_yticks(range(len(rows)), [_row_name(axis, row) for axis, row in rows])
+        for label, (_, row) in zip(axes.get_yticklabels(), rows, strict=True):
+            label.set_fontweight("normal" if row else "bold")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.set(ylim=(len(rows) - 0.5, -0.5))
+        axes.set(xlabel=f"gain in {metric_words(effects.objective)} over the mean of the values")
+        return rendered(
+            "parameters",
+            "effects",
+            _effects_caption(len(shown), len(known)),
+            figure,
+            alternative=_effects_in_words(shown),
+        )
+
+
+def _row_name(axis: AxisEffects, row: Row | None) -> str:
+    if row is None:
+        return axis.axis
+    if row.span is None:
+        return setting(row.value)
+    return " to ".join(f"{end:.2g}" if isinstance(end, float) else str(end) for end in row.span)
+
+
+def _effects_caption(n_shown: int, n_known: int) -> str:
+    said = (
+        "Gain of each value in a whole training, all else equal, with 95% intervals; right of the "
+        "line is better. Blue: some of the hyper-parameter's values can be told apart."
+    )
+    others = n_known - n_shown
+    return said + (f" The tables have {others} more." if others else "")
+
+
+def _effects_in_words(shown: Sequence[AxisEffects]) -> str:
+    told = [f"{axis.axis} (best: {setting(axis.best_value)})" for axis in shown if axis.matters]
+    if not told:
+        return f"Effects of {len(shown)} hyper-parameters; no two values can be told apart."
+    return f"Effects of {len(shown)} hyper-parameters; {', '.join(told)} can be told to matter."
+
+
+def calibration(study: Study | None, validation: Validation | None) -> Picture | None:
+    """The best trial's probabilities against the share of rises on the validation rows.
+
+    Returns:
+        None where the best trial has no stored predictions, or the rows have a single class.
+    """
+    logits = best_logits(study, validation) if study else None
+    if validation is None or logits is None or len(np.unique(validation.y)) < 2:
+        return None
+    caption = "Share of rises against the predicted probability, in ten bins of equal mass"
+    shown = {"best trial": sigmoid(logits)}
+    return reliability("probabilities", "reliability", caption, validation.y, shown)
 
 
 def _of_probabilities(reading: Reading) -> list[Picture]:
@@ -119,23 +137,22 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
     def histogram(axes: Axes) -> None:
         # The same bins for both classes, or their heights could not be compared.
         edges = np.histogram_bin_edges(p, bins=40).tolist()
-        axes.hist(p[y == 0], edges, alpha=0.6, color="#999999", label="no rise")
-        axes.hist(p[y == 1], edges, alpha=0.7, color="#2166ac", label="rise")
-        axes.axvline(float(y.mean()), color="black", ls=":", label="base rate")
+        axes.hist(p[y == 0], edges, alpha=0.6, color=GREY, label="no rise")
+        axes.hist(p[y == 1], edges, alpha=0.7, color=BLUE, label="rise")
+        axes.axvline(float(y.mean()), color=INK, ls=":", label="base rate")
         axes.set(xlabel="predicted probability", ylabel="days")
-        axes.legend(loc="upper right")
+        legend_above(axes)
 
     def precision_recall(axes: Axes) -> None:
+        axes.set_prop_cycle(color=[BLUE])
         PrecisionRecallDisplay.from_predictions(
             y, p, ax=axes, name="best trial", plot_chance_level=True, despine=True
         )
         axes.set(xlabel="recall", ylabel="precision")
+        legend_above(axes)
 
     where = "probabilities"
     return [
-        reliability(
-            where, "reliability", "Reliability in ten bins of equal mass", y, {"best trial": p}
-        ),
         picture(where, "scores", "Scores of days with and without a rise", histogram),
         picture(where, "precision_recall", "Precision against recall", precision_recall),
     ]
@@ -152,7 +169,7 @@ def across(panels: Sequence[Table]) -> list[Picture]:
     if not known:
         return []
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.2 * len(known)), layout="constrained")
+        figure = Figure(figsize=(4.8, 3.0 * len(known)), layout="constrained")
         places = figure.subplots(len(known), squeeze=False)[:, 0]
         for (title, studies), axes in zip(known.items(), places, strict=True):
             for name, n_params, auc in studies:

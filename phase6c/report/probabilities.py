@@ -10,6 +10,7 @@ import numpy as np
 from phase6c.analysis.audit import Audit, audit
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.analysis.validation import Validation, best_logits
+from phase6c.document.document import KeyFigure
 from phase6c.document.section import Cell, Section, Table, number
 from phase6c.records import Measurement, Verdict
 from phase6c.statistics.days import Days
@@ -17,11 +18,18 @@ from phase6c.statistics.logits import sigmoid
 from phase6c.statistics.metrics import MIN_PREDICTED, best_points
 from phase6c.statistics.shares import share_of_days
 from phase6c.study.study import Study
+from phase6c.wording import words
 
 # January's operating points, where they fall in range.
 THRESHOLDS = (0.5, 0.54, 0.60)
 _QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 N_BINS = 10
+# Verdicts whose names say little to those who meet them first.
+_IN_WORDS: dict[Verdict, str] = {
+    "healthy": "no fault found",
+    "prior_shift": "at the wrong level (prior shift)",
+    "undertrained": "nearly constant (undertrained)",
+}
 
 
 def probabilities(study: Study, validation: Validation | None) -> Section:
@@ -56,10 +64,20 @@ def probabilities(study: Study, validation: Validation | None) -> Section:
     )
 
 
+def told_verdict(measured: Measurement) -> KeyFigure:
+    """The state of the best epoch's probabilities, with the figure that bears it out."""
+    verdict, evidence = measured.health.verdict, measured.health.evidence
+    slope = measured.metrics.calibration_slope
+    note = "" if slope is None else f"slope on the logit {slope:.2f}, 1 would be calibrated"
+    # A fault is told by its own evidence.
+    note = evidence[0] if evidence else note
+    return KeyFigure(name="Probabilities", value=_IN_WORDS.get(verdict, words(verdict)), note=note)
+
+
 def _says(measured: Measurement) -> Iterator[str]:
     metrics, health = measured.metrics, measured.health
-    verdict = health.verdict.replace("_", " ")
-    yield " ".join((f"The best epoch's probabilities are {verdict}.", *health.evidence))
+    told = _IN_WORDS.get(health.verdict, words(health.verdict))
+    yield " ".join((f"The best epoch's probabilities: {told}.", *health.evidence))
     if metrics.log_loss is not None and metrics.refinement is not None:
         yield _parts(metrics.log_loss, metrics.refinement)
     if metrics.calibration_slope is not None:
@@ -75,7 +93,7 @@ def _parts(log_loss: float, refinement: float) -> str:
     if refinement < log_loss:
         return (
             f"{begun} halves, {number(refinement)} remains: the rest, "
-            f"{number(log_loss - refinement)}, is calibration, and a map repairs it."
+            f"{number(log_loss - refinement)}, is calibration."
         )
     return f"{begun} halves, it is {number(refinement)}: there is no calibration to repair."
 

@@ -25,12 +25,15 @@ from phase6c.report.probes import probes
 from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import check_comparable, scaling
+from phase6c.report.top import about, key_figures, verdicts
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.storage.files import make_folder, remove, write_json, write_whole
 from phase6c.study.study_folder import distinct_names, not_writable
 from phase6c.version import code_version
 
 PAGE_FILE, JSON_FILE = "report.html", "report.json"
+# The section that a reader wants next to the top; all others are folded.
+_OPENED = ("parameters",)
 
 
 def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Document:
@@ -154,7 +157,16 @@ def _part(reading: Reading) -> Part:
             direction(study, reading.validation),
             *parts(study, reading.validation),
         ]
-    return Part(search.name, tuple(_facts(reading)), tuple(sections), tuple(pictures(reading)))
+    return Part(
+        search.name,
+        tuple(_facts(reading)),
+        tuple(sections),
+        tuple(pictures(reading)),
+        about=about(reading),
+        verdicts=verdicts(reading),
+        figures=key_figures(reading),
+        opened=_OPENED,
+    )
 
 
 def _probes(reading: Reading) -> Iterator[Section]:
@@ -188,4 +200,5 @@ def _across(readings: Sequence[Reading]) -> Part:
     section = scaling(readings)
     drawn = across(section.tables)
     names = ", ".join(reading.search.name for reading in readings)
-    return Part("across", (("studies", names),), (section,), tuple(drawn))
+    facts = (("studies", names),)
+    return Part("across", facts, (section,), tuple(drawn), opened=(section.name,))

@@ -48,8 +48,8 @@ def _says(study: Study, stopped: list[Trial]) -> Iterator[str]:
     audit = audit_rungs(study.trials, study.config)
     if audit is None:
         yield (
-            "Whether the rungs stopped good trials cannot be said: none that they would have "
-            "stopped was finished as an audit."
+            "The cost of early stopping is unknown: no stopped trial was trained to the end as a "
+            "check."
         )
     else:
         yield _cost(audit, study.config.reduction_factor)

@@ -15,6 +15,7 @@ from phase6c.records import Metrics, State, Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.ledger import read_trials
 from phase6c.study.ranking import best_trial, ordered, ranked
+from phase6c.study.shown import WithPictures
 from phase6c.study.study_config import StudyConfig, read_study_config
 from phase6c.wording import counted
 
@@ -38,7 +39,7 @@ _N_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(WithPictures):
     """A search that was run, finished or not.
 
     Attributes:

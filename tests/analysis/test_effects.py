@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 
 from phase6c.analysis.effect_model import prior_covariance
 from phase6c.analysis.effects import AxisEffects, effects
@@ -57,11 +59,24 @@ def test_the_users_own_table_has_counts_means_bests_and_intervals():
     results.append(Result(9, {"dropout": 0.1, "pooling": "mean"}, (), state="FAILED"))
     rows = {row.value: row for row in axis_of(search_of(results), "dropout").rows}
     assert (rows[0.0].n_trials, rows[0.0].mean, rows[0.0].best) == (2, pytest.approx(0.71), 0.72)
-    assert rows[0.0].interval == pytest.approx(
-        (0.71 - 12.706 * 0.01, 0.71 + 12.706 * 0.01), rel=1e-3
-    )
+    # Student's t of a single degree of freedom, on the scale of the logit.
+    reach = 12.706 * 0.01 / (0.71 * 0.29)
+    ends = expit([logit(0.71) - reach, logit(0.71) + reach])
+    assert rows[0.0].interval == pytest.approx(ends, rel=1e-3)
     assert (rows[0.1].n_trials, rows[0.1].n_failed, rows[0.1].interval) == (1, 1, None)
     assert (rows[0.2].n_trials, rows[0.2].mean, rows[0.2].effect) == (0, None, None)
+
+
+def test_the_interval_of_a_mean_auc_stays_between_zero_and_one():
+    results = [
+        Result(number, {"dropout": 0.0, "pooling": "mean"}, (score,))
+        for number, score in enumerate((0.55, 0.95))
+    ]
+    for objective in ("auc", "rank_ic"):
+        search = replace(search_of(results), objective=objective)
+        low, high = axis_of(search, "dropout").rows[0].interval
+        assert low < 0.75 < high
+        assert (low > 0 and high < 1) == (objective == "auc")
 
 
 def test_effects_are_against_the_mean_over_the_values_tried():

@@ -33,7 +33,7 @@ def test_a_report_is_written_beside_the_study_and_named(report, study):
     assert done.stdout.splitlines()[-1] == f"The report is {page}"
     assert page.exists()
     assert (study.folder / "optuna.db").exists()
-    assert "Trial 3 has the best validation auc" in done.stdout.replace("\n", " ")
+    assert "Trial 3 has the best validation AUC" in done.stdout.replace("\n", " ")
 
 
 @pytest.mark.slow

@@ -18,7 +18,13 @@ from phase6c.statistics.bootstrap import Estimate
         (1234.56, "1,234.6"),
         (0.0, "0.0000"),
         ("mean", "mean"),
-        (Estimate(value=0.7, low=0.65, high=0.75), "0.7000 [0.6500, 0.7500]"),
+        (Estimate(value=0.7, low=0.65, high=0.75), "0.700 [0.650, 0.750]"),
+        (Estimate(value=0.70812, low=0.28, high=1.2), "0.71 [0.28, 1.20]"),
+        (Estimate(value=-0.00001, low=-0.004, high=0.0041), "0.0000 [-0.0040, 0.0041]"),
+        (Estimate(value=0.7, low=0.7, high=0.7), "0.7000 [0.7000, 0.7000]"),
+        (Estimate(value=1234.5, low=1000, high=1500), "1,234 [1,000, 1,500]"),
+        (2e-32, "< 1e-09"),
+        (-2e-32, "> -1e-09"),
     ],
 )
 def test_a_cell_is_shown_as_people_read_it(cell, shown):

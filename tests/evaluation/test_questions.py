@@ -55,12 +55,12 @@ def test_so_does_that_over_each_base_rate_where_the_rival_is_beaten(which, inter
 
 def test_each_answer_has_its_sentence():
     told = {
-        (0.010, 0.030): "Yes: against gradient boosting, its log loss is lower by 0.0200 "
-        "[0.0100, 0.0300].",
+        (0.010, 0.030): "Yes: against gradient boosting, its log loss is lower by 0.020 "
+        "[0.010, 0.030].",
         (-0.010, 0.030): "That cannot be told: against gradient boosting, its log loss is lower by "
-        "0.0100 [-0.0100, 0.0300].",
-        (-0.030, -0.010): "No: against gradient boosting, its log loss is higher by 0.0200 "
-        "[0.0100, 0.0300].",
+        "0.010 [-0.010, 0.030].",
+        (-0.030, -0.010): "No: against gradient boosting, its log loss is higher by 0.020 "
+        "[0.010, 0.030].",
     }
     for interval, sentence in told.items():
         found = ask_alone(judged(interval)).sentence
@@ -85,9 +85,9 @@ def test_the_base_rate_that_decides_is_named():
     found = ask_alone(judged(SHOWN, rates(doubtful, lost)))
     assert found.answer == "no"
     assert found.sentence.endswith(
-        "; against the hindsight base rate, its log loss is higher by 0.0200 [0.0100, 0.0300]."
+        "; against the hindsight base rate, its log loss is higher by 0.020 [0.010, 0.030]."
     )
     found = ask_alone(judged(SHOWN, rates(doubtful)))
     assert found.answer == "cannot be told"
-    assert "; against the train base rate, its log loss is higher by 0.0150" in found.sentence
+    assert "; against the train base rate, its log loss is higher by 0.015" in found.sentence
     assert "base rate" not in ask_alone(judged(SHOWN)).sentence

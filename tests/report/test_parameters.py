@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from phase6c.analysis.effects import effects
+from phase6c.analysis.importance import Importance, Measure
 from phase6c.analysis.trials import of_study, read_search
 from phase6c.report.decay import decay
 from phase6c.report.parameters import parameters
+from phase6c.statistics.bootstrap import Estimate
 
 
 @pytest.fixture
@@ -75,16 +77,40 @@ def test_without_draws_no_importance_is_claimed(search_of):
     assert {"importance_ped_anova", "importance_fanova"} <= {one.name for one in drawn.tables}
 
 
+def test_every_axis_stands_in_a_table_at_its_best_value(search_of):
+    search = search_of()
+    first, *_ = table_of(parameters(search, effects(search), 0), "what_mattered")
+    assert (first["hyper-parameter"], first["matters"], first["value"]) == ("dropout", "yes", "0")
+
+
+def test_importances_that_contradict_each_other_are_remarked_on(search_of, monkeypatch):
+    def measure(name, shortcut):
+        shares = {"shortcut": shortcut, "dropout": 1 - shortcut}
+        axes = tuple(
+            Importance(axis=axis, share=Estimate(value=share, low=share - 0.1, high=share + 0.1))
+            for axis, share in shares.items()
+        )
+        leading = max(shares, key=shares.__getitem__)
+        return Measure(name=name, axes=axes, leading=(leading,), says=f"By {name}.")
+
+    search = search_of()
+    for other, remarks in ((0.2, 2), (0.9, 0)):
+        measures = (measure("fANOVA", 0.8), measure("PED-ANOVA", other))
+        monkeypatch.setattr("phase6c.report.parameters.importance", lambda *_, m=measures: m)
+        says = parameters(search, effects(search), 5).says
+        assert sum("contradict each other" in line for line in says) == remarks
+
+
 def test_a_decay_that_could_not_act_is_said_to(search_of):
     (said,), (table,) = decay(search_of(rates=(1e-5, 1e-5), decays=(1e-3, 1e-2)))
-    assert "could not act" in said
+    assert "had no effect" in said
     # 3,000 windows in batches of 64 are 47 steps of one epoch.
     assert [row[2] for row in table.rows] == pytest.approx([47e-8, 47e-7], rel=1e-3)
 
 
 def test_a_decay_that_acts_is_not(search_of):
     (said,), _ = decay(search_of(rates=(1e-2, 1e-2), decays=(1e-1, 1e-1)))
-    assert said == "Every weight decay tried could act."
+    assert said == "Every weight decay that was tried was strong enough to shrink weights."
 
 
 def test_of_a_file_the_steps_that_decay_needs_are_told(tmp_path):

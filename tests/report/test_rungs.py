@@ -51,7 +51,7 @@ def test_without_an_audit_nothing_is_said_of_what_rungs_cost(
     tmp_path, write_trials, study_config, trial_of
 ):
     study = study_of(tmp_path, write_trials, study_config, trial_of, audited=False)
-    assert "cannot be said" in rungs(study).says[1]
+    assert "early stopping is unknown" in rungs(study).says[1]
 
 
 def test_a_search_without_rungs_has_no_tables(tmp_path, write_trials, study_config, trial_of):

@@ -1,0 +1,62 @@
+"""The top of a report says what was found with its interval, and no more than it bears."""
+
+from dataclasses import replace
+
+import pytest
+
+from phase6c.analysis.trials import read_search
+from phase6c.report.reading import read
+from phase6c.report.top import about, key_figures, verdict_on, verdicts
+from phase6c.statistics.bootstrap import Estimate
+
+
+@pytest.fixture
+def reading(tmp_path, small_study):
+    return read(read_search(small_study(tmp_path / "study").folder), draws=50)
+
+
+def test_verdict_and_figures_are_of_the_corrected_value_and_the_strongest_baseline(reading):
+    corrected = reading.corrected
+    expected, gain, probabilities = key_figures(reading)
+    assert expected.value == corrected.value
+    assert gain.value == min(corrected.gains.values(), key=lambda one: one.value)
+    assert probabilities.value == "no fault found"
+    said = verdicts(reading)[-1]
+    assert said.startswith("Trial 3 ")
+    assert "logistic regression" in said
+    assert "on fresh data" in said
+
+
+def test_without_draws_the_value_is_said_to_be_too_good(reading):
+    bare = replace(reading, corrected=None)
+    assert "too good" in verdicts(bare)[-1]
+    assert key_figures(bare)[0].name == "Validation AUC"
+    assert "too good" in key_figures(bare)[0].note
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.01, 0.03, "is better than"),
+        (-0.03, -0.01, "is worse than"),
+        (-0.01, 0.03, "shows no clear difference from"),
+    ],
+)
+def test_a_verdict_needs_an_interval_on_one_side_of_zero(low, high, said):
+    gain = Estimate(value=(low + high) / 2, low=low, high=high)
+    assert f"Trial 3 {said} ridge logistic, the strongest" in verdict_on(3, "ridge_logistic", gain)
+
+
+def test_bars_and_date_are_named(reading):
+    bars, date = about(reading)
+    assert bars
+    assert len(date) == len("2026-01-02")
+
+
+def test_where_no_trial_is_the_best_there_is_no_figure(
+    tmp_path, write_trials, study_config, trial_of
+):
+    write_trials(tmp_path, study_config(), [trial_of(0, None, state="FAILED")])
+    failed = read(read_search(tmp_path), draws=0)
+    assert key_figures(failed) == ()
+    assert "No trial may be called the best" in verdicts(failed)[0]
