@@ -24,15 +24,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from cpu_time import CpuTime
 from rich.console import Console
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
@@ -80,24 +79,6 @@ PARTS = {
     "progress": (Progress, "__call__"),
     "views": (Views, "__call__"),
 }
-
-spent: defaultdict[str, float] = defaultdict(float)
-calls: Counter[str] = Counter()
-
-
-def timed(part: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, with its CPU time added up."""
-
-    @wraps(method)
-    def call(*arguments: Any, **named: Any) -> Any:
-        begun = time.process_time()
-        try:
-            return method(*arguments, **named)
-        finally:
-            spent[part] += time.process_time() - begun
-            calls[part] += 1
-
-    return call
 
 
 class Driver:
@@ -151,6 +132,7 @@ class Driver:
             now, name, pace, values, trial = heapq.heappop(events)
             epoch = self.ledger.trials[trial.config["number"]].epochs + 1
             told = {"epoch": epoch, "measurement": measurement(epoch, values[epoch - 1], pace)}
+            told |= {"final": False, "kept_epoch": epoch}
             n_results += 1
             if self.scheduler.on_trial_result(None, trial, told) == "STOP":
                 self.searcher.on_trial_complete(trial_id=name, result=told)
@@ -208,18 +190,19 @@ def measurement(epoch: int, value: float, duration_s: float) -> str:
 def measure(n_trials: int) -> Values:
     """The figures of a search of so many trials, and of its resume."""
     os.environ["COLUMNS"] = "120"
+    timed = CpuTime()
     for part, (owner, name) in PARTS.items():
-        setattr(owner, name, timed(part, getattr(owner, name)))
+        timed.add(part, owner, name)
     with tempfile.TemporaryDirectory() as out:
         folder = Path(out)
         write_study_config(folder, study_config(n_trials))
         driver = Driver(folder, n_trials)
         begun = time.process_time()
         n_results = driver.run()
-        rest_s = time.process_time() - begun - spent["propose"]
+        rest_s = time.process_time() - begun - timed.spent["propose"]
         driver.close()
-        figures = {part: 1000 * spent[part] / calls[part] for part in PARTS}
-        views_share = spent["views"] / rest_s
+        figures = {part: 1000 * timed.spent[part] / timed.calls[part] for part in PARTS}
+        views_share = timed.spent["views"] / rest_s
         begun = time.process_time()
         Driver(folder, n_trials).close()
         return {

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
+from cpu_time import CpuTime
 from feature_panel import generated
 
 from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
@@ -48,20 +45,6 @@ OVERHEAD = (
 )
 
 
-def timed(spent: dict[str, float], owner: Any, name: str) -> None:
-    """Has each call of a function add its CPU time to what was spent under its name."""
-    function: Callable[..., Any] = getattr(owner, name)
-
-    def wrapper(*arguments: Any, **named: Any) -> Any:
-        begun = time.process_time()
-        try:
-            return function(*arguments, **named)
-        finally:
-            spent[name] += time.process_time() - begun
-
-    setattr(owner, name, wrapper)
-
-
 def search_data(path: str | None) -> SearchData:
     """The windows of a file of bars, or of made-up bars, with 20 features."""
     if path is None:
@@ -80,9 +63,10 @@ def main() -> None:
     train = TrainConfig(epochs=n_epochs).fitted_to(len(data.train), len(data.val))
     config = TrialConfig.from_flat({**data.config.model_dump(), **train.model_dump(), **SHAPE})
     print(f"{data!r}; {train!r}")
-    spent: dict[str, float] = defaultdict(float)
+    timed = CpuTime()
+    spent = timed.spent
     for owner, name in (*MODEL, *OVERHEAD):
-        timed(spent, owner, name)
+        timed.add(name, owner, name)
     with tempfile.TemporaryDirectory() as folder:
         run = TrialRun(TrialTask(Path(folder), config.model_dump(mode="json"), {}), data)
         for epoch in range(1, n_epochs + 1):

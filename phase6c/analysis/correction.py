@@ -48,13 +48,13 @@ def correct_best(
         return None
     # All trials are measured on the same rows, in the same order; in their best epoch, on all.
     rows = known[known["epoch"] == _best_epoch(best[0], config)]
-    in_part = config.train.val_windows is not None
-    part = rung_rows(rows["date"].to_numpy(), config.train.val_windows)
+    n_part = config.train.val_windows
+    untouched = None if n_part is None else ~rung_rows(rows["date"].to_numpy(), n_part)
     return correct(
-        _candidates(folder, config, best, bests_alone=in_part),
+        _candidates(folder, config, best, bests_alone=untouched is not None),
         scored_rows(folder, rows),
         config.objective,
-        untouched=~part if in_part else None,
+        untouched=untouched,
         rivals=read_baselines(folder, len(rows)),
         horizon_days=config.data.horizon_days,
         draws=draws,

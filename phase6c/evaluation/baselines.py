@@ -75,13 +75,12 @@ def fit_simple(
         contexts: Numbers of days that the window of the linear model may have.
         seed: Seed of gradient boosting.
     """
-    windows = [(strength, days) for days in contexts for strength in WINDOW_STRENGTHS]
     fits: dict[str, Callable[[], SimpleModel]] = {
         "volatility_logistic": lambda: _volatility(data),
-        "ridge_logistic": lambda: _ridge(inner, data, [(one, 1) for one in TIER_STRENGTHS]),
+        "ridge_logistic": lambda: _ridge(inner, data, TIER_STRENGTHS, [1]),
         "gradient_boosting": lambda: _boosting(inner, data, seed, ("none",)),
         "fading_boosting": lambda: _boosting(inner, data, seed, HALF_LIVES),
-        "linear_window": lambda: _ridge(inner, data, windows),
+        "linear_window": lambda: _ridge(inner, data, WINDOW_STRENGTHS, contexts),
     }
     with threadpool_limits(limits=1):
         return {name: SimpleFit(*_timed(fit)) for name, fit in fits.items()}
@@ -128,23 +127,30 @@ def _linear(fitted: LogisticRegression, coefficients: np.ndarray, context_days: 
 
 
 def _ridge(
-    inner: SearchData, data: SearchData, choices: Sequence[tuple[float, int]]
+    inner: SearchData, data: SearchData, strengths: Sequence[float], contexts: Sequence[int]
 ) -> LinearModel:
     """The model of the best strength and days of a window."""
-    losses = []
-    for strength, context_days in choices:
-        tried = _fit_ridge(inner, strength, context_days)
-        losses.append(log_losses(_logits(tried, inner, inner.val), inner.val.y).mean())
-    return _fit_ridge(data, *choices[int(np.argmin(losses))])
+    losses: dict[tuple[float, int], float] = {}
+    for days in contexts:
+        tried = _fit_ridges(inner, strengths, days)
+        for strength, model in zip(strengths, tried, strict=True):
+            logits = _logits(model, inner, inner.val)
+            losses[strength, days] = float(log_losses(logits, inner.val.y).mean())
+    strength, days = min(losses, key=losses.__getitem__)
+    return _fit_ridges(data, [strength], days)[0]
 
 
-def _fit_ridge(data: SearchData, strength: float, context_days: int) -> LinearModel:
+def _fit_ridges(
+    data: SearchData, strengths: Sequence[float], context_days: int
+) -> list[LinearModel]:
+    """The models of several strengths on the same windows."""
     n_values = len(data.train) * context_days * len(data.feature_names)
     # Neighbouring windows share all but a day: every n-th tells nearly as much as all of them.
     every = -(-n_values // MAX_WINDOW_VALUES)
     windows = windows_of(data.features, data.train.end_rows[::every], context_days)
-    fitted = LogisticRegression(C=strength, max_iter=500).fit(windows, data.train.y[::every])
-    return _linear(fitted, fitted.coef_[0], context_days)
+    y = data.train.y[::every]
+    fitted = [LogisticRegression(C=one, max_iter=500).fit(windows, y) for one in strengths]
+    return [_linear(model, model.coef_[0], context_days) for model in fitted]
 
 
 def _boosting(

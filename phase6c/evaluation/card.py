@@ -52,6 +52,15 @@ class Card:
     walk_gain: Gain
     sections: tuple[Section, ...]
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The answers to both questions, and the verdict on what is handed over."""
+        return _verdicts(self.questions, self.judgement)
+
+
+def _verdicts(questions: Questions, judgement: Judgement) -> tuple[str, ...]:
+    return questions.alone.sentence, questions.added.sentence, judgement.sentence
+
 
 def make_card(evidence: Evidence) -> Card:
     """Judges the chosen model and puts down the choice that led to it."""
@@ -67,9 +76,8 @@ def make_card(evidence: Evidence) -> Card:
     judgement = blend if evidence.choice.blended else alone
     walk_gain = gain_in_walk(evidence.chosen, evidence)
     known = {evidence.alone.name: alone.over_best, evidence.blend.name: blend.over_best}
-    says = (questions.alone.sentence, questions.added.sentence, judgement.sentence)
     sections = (
-        _test_section(evidence, says, judgement, known),
+        _test_section(evidence, _verdicts(questions, judgement), judgement, known),
         _walk_section(evidence, walk_gain),
         _choice_section(evidence),
     )

@@ -86,9 +86,8 @@ def document(card: Card, evidence: Evidence) -> Values:
 
 def markdown(card: Card) -> str:
     """The card as Markdown."""
-    asked = card.questions
     lines = [f"# {card.name}", ""]
-    for sentence in (asked.alone.sentence, asked.added.sentence, card.judgement.sentence):
+    for sentence in card.verdicts:
         lines += [f"**{sentence}**", ""]
     lines += [f"- {name}: {value}" for name, value in card.facts]
     for section in card.sections:
@@ -149,8 +148,7 @@ def _figures(judged: Judgement) -> Iterator[KeyFigure]:
 
 
 def _page(card: Card, evidence: Evidence) -> str:
-    y, asked, judged = evidence.test.y, card.questions, card.judgement
-    verdicts = (asked.alone.sentence, asked.added.sentence, judged.sentence)
+    y = evidence.test.y
     drawn: tuple[Picture, ...] = ()
     if len(np.unique(y)) == 2:
         shown = {
@@ -162,14 +160,14 @@ def _page(card: Card, evidence: Evidence) -> str:
     part = Part(
         card.name,
         card.facts,
-        tuple(_without(section, verdicts) for section in card.sections),
+        tuple(_without(section, card.verdicts) for section in card.sections),
         drawn,
         about=(
             listed(np.unique(evidence.test.tickers).tolist(), 3),
             str(evidence.opening.at.date()),
         ),
-        verdicts=verdicts,
-        figures=tuple(_figures(judged)),
+        verdicts=card.verdicts,
+        figures=tuple(_figures(card.judgement)),
         opened=("test",),
     )
     return page(

@@ -63,7 +63,9 @@ def test_row(entry: Entry, evidence: Evidence, known: Mapping[str, Gain]) -> tup
         evidence.test,
         evidence.draws,
     )
-    over = known.get(entry.name) or gain_in_test(entry, evidence, evidence.best_baseline)
+    over = None
+    if entry.name != evidence.best_baseline:
+        over = known.get(entry.name) or gain_in_test(entry, evidence, evidence.best_baseline)
     return _row(entry, evidence, row_figures, over)
 
 
@@ -79,15 +81,17 @@ def walk_row(entry: Entry, evidence: Evidence, known: Mapping[str, Gain]) -> tup
         entry.truth.take(walk),
         evidence.draws,
     )
-    over = known.get(entry.name) or gain_in_walk(entry, evidence)
+    over = None
+    if entry.name != evidence.best_baseline:
+        over = known.get(entry.name) or gain_in_walk(entry, evidence)
     return _row(entry, evidence, row_figures, over)
 
 
 def _row(
-    entry: Entry, evidence: Evidence, row_figures: Figures, over_best: Gain
+    entry: Entry, evidence: Evidence, row_figures: Figures, over_best: Gain | None
 ) -> tuple[Cell, ...]:
     """A line; the best baseline has no gain over itself."""
-    over = None if entry.name == evidence.best_baseline else over_best.log_loss
+    over = None if over_best is None else over_best.log_loss
     name = words(entry.name) if entry.name in evidence.baselines else entry.name
     data = evidence.data
     spread = row_figures.fold_auc

@@ -9,9 +9,7 @@ from phase6c.data.walk import Walk
 from phase6c.data.windows import SearchData
 from phase6c.evaluation.fits import Refit
 from phase6c.nn.checkpoint import are_finite, load_state, save_state, weights_bytes
-from phase6c.nn.checkpoint_schedule import CheckpointSchedule
 from phase6c.nn.lane import Weights
-from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import TrialRun, TrialTask
 from phase6c.records import Health, Measurement, Metrics, best_measurement, is_complete
@@ -84,7 +82,7 @@ class FitRun(TrialRun):
         load_state(state, self.lane)
         if halved:
             self._trainer.halve_micro_batch()
-        schedule = CheckpointSchedule(count_parameters(self.trial.model, len(data.feature_names)))
+        schedule = self._make_schedule()
         while self.lane.epoch < best.epoch:
             self._trainer.train_only()
             if schedule.is_due():

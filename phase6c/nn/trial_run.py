@@ -84,13 +84,14 @@ class TrialRun:
         StorageError: The folder cannot be read or written.
     """
 
+    kept_epoch: int
+
     def __init__(self, task: TrialTask, data: SearchData) -> None:
         self.folder = task.folder
         self._task = task
         self.trial = parse(TrialConfig, task.config)
         self._data = data
         self._rung_block = rung_block(data.val, self.trial.train.val_windows)
-        self.kept_epoch = 0
         begin_trial_folder(self.folder, task.content)
         self._take_up()
 
@@ -156,8 +157,7 @@ class TrialRun:
         self._stored_best = 0
         self._told = self._known_epochs()
         self._trainer = self._make_trainer()
-        n_params = count_parameters(self.trial.model, len(self._data.feature_names))
-        self._schedule = CheckpointSchedule(n_params)
+        self._schedule = self._make_schedule()
         self.kept_epoch = len(self.measurements)
 
     def _known_epochs(self) -> list[StoredEpoch]:
@@ -174,6 +174,10 @@ class TrialRun:
             lane.load_state_dict(known.state)
             self.measurements, self._logits = known.measurements, known.logits
         return trainer
+
+    def _make_schedule(self) -> CheckpointSchedule:
+        """When the state is written, from now on."""
+        return CheckpointSchedule(count_parameters(self.trial.model, len(self._data.feature_names)))
 
     def _train_epoch(self) -> Measurement:
         self._keep(self._epoch_that_fits())

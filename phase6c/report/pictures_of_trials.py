@@ -85,7 +85,7 @@ def history(search: Search) -> Picture | None:
             ]
             for state in states
         },
-        alternative=_history_in_words(search, results),
+        alternative="; ".join(_history_in_words(search, results)),
     )
 
 
@@ -198,11 +198,7 @@ def _in_words(result: Result, search: Search) -> str:
     )
 
 
-def _history_in_words(search: Search, results: Sequence[Result]) -> str:
-    return "; ".join(_history_parts(search, results))
-
-
-def _history_parts(search: Search, results: Sequence[Result]) -> Iterator[str]:
+def _history_in_words(search: Search, results: Sequence[Result]) -> Iterator[str]:
     yield f"Values of {counted(len(results), 'trial')}"
     best = best_result(search)
     if best is not None:

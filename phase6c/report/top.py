@@ -12,7 +12,7 @@ from phase6c.records import Trial
 from phase6c.report.probabilities import told_verdict
 from phase6c.report.reading import Reading
 from phase6c.statistics.bootstrap import Estimate
-from phase6c.statistics.selection import Corrected
+from phase6c.statistics.selection import Corrected, strongest_rival
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
 from phase6c.study.study import Study
 from phase6c.wording import counted, listed, metric_words, words
@@ -49,18 +49,12 @@ def _verdicts(study: Study, best: Trial, corrected: Corrected | None) -> Iterato
             "chosen by that figure, which is therefore too good; on fresh data expect less."
         )
         return
-    rival = strongest_rival(corrected)
+    rival = strongest_rival(corrected.gains)
     expected = f"Expect {objective} {estimated(corrected.value)} on fresh data."
     if rival is None:
         yield expected
         return
-    name, gain = rival
-    yield f"{verdict_on(best.number, name, gain)} {expected}"
-
-
-def strongest_rival(corrected: Corrected) -> tuple[str, Estimate] | None:
-    """The baseline that the best gains the least over; None without baselines."""
-    return min(corrected.gains.items(), key=lambda gain: gain[1].value, default=None)
+    yield f"{verdict_on(best.number, rival, corrected.gains[rival])} {expected}"
 
 
 def verdict_on(number: int, rival: str, gain: Estimate) -> str:
@@ -94,11 +88,11 @@ def _corrected(study: Study, corrected: Corrected | None) -> Iterator[KeyFigure]
         value=corrected.value,
         note=f"{_value(study)} was measured, but {chosen}",
     )
-    rival = strongest_rival(corrected)
+    rival = strongest_rival(corrected.gains)
     if rival is not None:
         yield KeyFigure(
-            name=f"Gain in {objective} over {words(rival[0])}",
-            value=rival[1],
+            name=f"Gain in {objective} over {words(rival)}",
+            value=corrected.gains[rival],
             note="on rows that did not choose the trial; positive is better",
         )
 

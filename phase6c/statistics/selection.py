@@ -162,6 +162,11 @@ def correct(
     )
 
 
+def strongest_rival(gains: Mapping[str, Estimate]) -> str | None:
+    """The name of the rival that the chosen candidate gains the least over; None without rivals."""
+    return min(gains, key=lambda name: gains[name].value, default=None)
+
+
 def _mean_estimate(draws: np.ndarray) -> Estimate | None:
     finite = draws[np.isfinite(draws)]
     return estimate(float(finite.mean()), finite) if len(finite) else None

@@ -15,6 +15,7 @@ from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
 from phase6c.records import Metrics, objective_value
 from phase6c.statistics.bootstrap import Estimate
+from phase6c.statistics.selection import strongest_rival
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
@@ -137,9 +138,9 @@ def _audit_lines(study: Study) -> list[str]:
 def _verdict(config: StudyConfig) -> Iterator[str]:
     """Whether the search was worth more than the strongest simple model on the same draws."""
     gains = config.gains_corrected
-    if not gains:
+    rival = strongest_rival(gains)
+    if rival is None:
         return
-    rival = min(gains, key=lambda name: gains[name].value)
     gain = gains[rival]
     found = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     if not gain.excludes_zero:

@@ -135,6 +135,7 @@ def test_a_parquet_panel_of_fifty_tickers_of_different_lengths_is_searched(tune,
         *("--trials", "1", "--epochs", "1", "--set", "scaling=per_ticker"),
     )
     assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
     folder = tmp_path / "outputs/phase6c_a20/hpo_tiny_h1_panel"
     summary = json.loads((folder / "study.json").read_text())["data_summary"]
     assert len(summary["tickers"]) == 50

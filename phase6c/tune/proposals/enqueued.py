@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -28,7 +27,7 @@ class Enqueued:
         self._waiting = deque(starts)
         self._n_tried = 0
         self._ended: list[float | None] = []
-        self._others: list[float] = []  # ascending
+        self._others: list[float] = []
 
     def next(self, is_new: Callable[[Values], bool]) -> Values | None:
         """The next start that was not tried otherwise; None when no start is due."""
@@ -49,7 +48,7 @@ class Enqueued:
 
     def compare_with(self, score: float) -> None:
         """Notes the score of an ended trial that was no start."""
-        insort(self._others, score)
+        self._others.append(score)
 
     def _is_due(self) -> bool:
         # Three starts at once cost an unrelated source three of fifty trials, so a start that still
@@ -60,9 +59,4 @@ class Enqueued:
         # Nothing has ended yet, or a lost worker or a bug, which says nothing about the source.
         if last is None:
             return True
-        return len(self._others) >= _MIN_OTHERS and last >= self._median_of_others()
-
-    def _median_of_others(self) -> float:
-        middle = len(self._others) // 2
-        # Of an even number, the mean of the two in the middle.
-        return float(np.mean(self._others[middle - 1 + len(self._others) % 2 : middle + 1]))
+        return len(self._others) >= _MIN_OTHERS and last >= float(np.median(self._others))

@@ -2,6 +2,7 @@
 
 import errno
 import math
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -22,24 +23,9 @@ from phase6c.study.views.optuna import attributes, distributions, write_optuna
 
 
 @pytest.fixture
-def play(ledger, birth, result):
+def play(play_search):
     """A reference completes, then one trial of each end, then one that runs and one that waits."""
-
-    def play():
-        reference = {"source": "reference", "name": "january_best", "in_budget": False}
-        for number, fields in enumerate([{**reference, "n_layers": 6}, {}, {}, {}, {}, {}]):
-            ledger.append("trial", number, **birth(seed=number, **fields))
-            if number < 5:
-                ledger.append("started", number)
-        for number, values in ((0, (0.9, 0.8)), (1, (0.6, 0.7))):
-            result(number, 1, values[0], "continue")
-            result(number, 2, values[1], "complete")
-        result(2, 1, 0.5, "stop", stopped={"epoch": 1, "value": 0.5, "cutoff": 0.6})
-        result(3, 1, 0.65, "continue")
-        result(3, 2, None, "diverged")
-        result(4, 1, 0.75, "continue")
-
-    return play
+    return partial(play_search, 6)
 
 
 def read(folder):

@@ -1,5 +1,7 @@
 """Optuna follows a running study in its journal, and finds there what the ledger says."""
 
+from functools import partial
+
 import optuna
 import pytest
 from optuna.storages import JournalStorage
@@ -10,26 +12,11 @@ from phase6c.study.study_config import JOURNAL_FILE
 from phase6c.study.views.optuna import attributes
 from phase6c.study.views.optuna_journal import OptunaJournal
 
-STOPPED = {"epoch": 1, "value": 0.5, "cutoff": 0.6}
-
 
 @pytest.fixture
-def play(ledger, birth, result):
+def play(play_search):
     """A reference outside the space completes, then a trial of each end, and one that runs."""
-
-    def play():
-        reference = {"source": "reference", "in_budget": False, "n_layers": 6}
-        for number, fields in enumerate([reference, {}, {}, {}, {}]):
-            ledger.append("trial", number, **birth(seed=number, **fields))
-        for number, values in ((1, (0.6, 0.7)), (0, (0.9, 0.8))):
-            result(number, 1, values[0], "continue")
-            result(number, 2, values[1], "complete")
-        result(2, 1, 0.5, "stop", stopped=STOPPED)
-        result(3, 1, 0.65, "continue")
-        result(3, 2, None, "diverged")
-        result(4, 1, 0.75, "continue")
-
-    return play
+    return partial(play_search, 5, completed=(1, 0))
 
 
 def read(folder):
