@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
-from sklearn.metrics import precision_recall_curve
 
 from phase6c.records import Metrics
 from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import cross_fitted, fit_logistic, log_losses, sigmoid
-from phase6c.statistics.roc import Descending
+from phase6c.statistics.roc import Descending, PrecisionRecall
 
 __all__ = ["measure", "sigmoid"]
 
@@ -121,10 +120,9 @@ def _thresholds(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
         return figures
     figures["recall"] = n_hit / n_true
     figures["f1"] = 2 * n_hit / (n_true + n_predicted)
-    precision, recall, thresholds = precision_recall_curve(y, p)
-    # As scikit-learn's `average_precision_score`, from the curve that the points are found on.
-    figures["average_precision"] = max(0.0, float(-np.sum(np.diff(recall) * precision[:-1])))
-    best, sharpest = _points_of(precision, recall, thresholds, p)
+    curve = Descending(p).precision_recall(y)
+    figures["average_precision"] = curve.average
+    best, sharpest = _points_of(curve)
     figures["best_f1"] = best.f1
     figures["best_f1_threshold"] = best.threshold
     if sharpest is not None:
@@ -153,14 +151,11 @@ def best_points(
     Returns:
         The latter over thresholds that predict at least 10 rises; None where none does.
     """
-    precision, recall, thresholds = precision_recall_curve(y, p)
-    return _points_of(precision, recall, thresholds, p)
+    return _points_of(Descending(p).precision_recall(y))
 
 
-def _points_of(
-    precision: np.ndarray, recall: np.ndarray, thresholds: np.ndarray, p: np.ndarray
-) -> tuple[OperatingPoint, OperatingPoint | None]:
-    precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
+def _points_of(curve: PrecisionRecall) -> tuple[OperatingPoint, OperatingPoint | None]:
+    thresholds, precision, recall, n_predicted = curve
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
 
     def at(position: int) -> OperatingPoint:
@@ -168,7 +163,6 @@ def _points_of(
             *(float(figure[position]) for figure in (thresholds, precision, recall, f1))
         )
 
-    n_above = len(p) - np.searchsorted(np.sort(p), thresholds, side="left")
-    enough = np.flatnonzero(n_above >= MIN_PREDICTED)
+    enough = np.flatnonzero(n_predicted >= MIN_PREDICTED)
     sharpest = at(int(enough[precision[enough].argmax()])) if len(enough) else None
     return at(int(f1.argmax())), sharpest

@@ -1,10 +1,10 @@
-"""Areas under ROC curves are scikit-learn's to the last bit."""
+"""ROC areas and precision-recall curves are scikit-learn's to the last bit."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from phase6c.statistics.roc import Descending
 
@@ -39,3 +39,25 @@ def test_many_rows_make_no_difference(scale):
 
 def test_no_rows_have_no_area():
     assert Descending(np.zeros(3)).auc(np.ones(3), np.zeros(3, dtype=bool)) is None
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n_rows=st.integers(1, 400),
+    n_levels=st.sampled_from([2, 7, 10_000]),
+    rate=st.sampled_from([0.02, 0.3, 0.5]),
+)
+def test_a_precision_recall_curve_is_that_of_scikit_learn(seed, n_rows, n_levels, rate):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(n_levels, size=n_rows) / n_levels
+    y = (rng.random(n_rows) < rate).astype(np.int8)
+    y[rng.integers(n_rows)] = 1
+    curve = Descending(scores).precision_recall(y)
+    precision, recall, thresholds = precision_recall_curve(y, scores)
+    np.testing.assert_array_equal(curve.thresholds, thresholds)
+    np.testing.assert_array_equal(curve.precision, precision[:-1])
+    np.testing.assert_array_equal(curve.recall, recall[:-1])
+    np.testing.assert_array_equal(
+        curve.n_predicted, [(scores >= threshold).sum() for threshold in thresholds]
+    )
+    assert curve.average == average_precision_score(y, scores)
