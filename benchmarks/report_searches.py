@@ -16,7 +16,7 @@ from phase6c.space.space import Space
 from phase6c.stopping.decisions import Decisions
 from phase6c.stopping.rung_plan import starting_grace
 from phase6c.study.study import Study
-from phase6c.study.study_config import StudyConfig
+from phase6c.study.study_config import SamplerName, StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
 from phase6c.tune.proposals.samplers import make_sampler
 
@@ -25,21 +25,24 @@ _HEALTHY = Health(verdict="healthy")
 
 
 class Design(NamedTuple):
-    """The searcher that chooses configurations, and the scheduler that stops them."""
+    """The searcher and sampler that choose configurations, and the scheduler that stops them."""
 
     searcher: str
     scheduler: str
+    sampler: SamplerName = "auto"
 
 
-TPE = Design("optuna", "asha")
+DEFAULT = Design("optuna", "asha")
+TPE = Design("optuna", "asha", "tpe")
 UNIFORM_STOPPED = Design("random", "asha")
 UNIFORM = Design("random", "none")
 
 
-def searched(truth: Truth, n_trials: int, seed: int, design: Design = TPE) -> Search:
+def searched(truth: Truth, n_trials: int, seed: int, design: Design = DEFAULT) -> Search:
     """Runs a search of `n_trials`, four side by side, and reads it as a report does."""
     space, config = truth.space, _config(truth.space, n_trials, seed, design)
-    proposals = Proposals(space, count, make_sampler(design.searcher, space), "auc", seed)
+    sampler = make_sampler(design.searcher, space, design.sampler)
+    proposals = Proposals(space, count, sampler, "auc", seed)
     decisions, rng = Decisions(config), np.random.default_rng([seed, 2])
     trials: dict[int, Trial] = {}
     curves: dict[int, np.ndarray] = {}

@@ -110,7 +110,8 @@ class Victim:
 def real(folder: Path, *options: str) -> Victim:
     """A search of tiny transformers by the tune command."""
     small = ("--budget", "tiny", "--tier", "a20", "--trials", "12", "--epochs", "6")
-    command = (*TUNE, *small, "--name", "one", "--out", str(folder), *options)
+    short = ("--set", "context_days=8")
+    command = (*TUNE, *small, *short, "--name", "one", "--out", str(folder), *options)
     return Victim(command, folder / "phase6c_a20/one")
 
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 import phase6c
 from phase6c.config import DataConfig
 from phase6c.data.bars import load_bars
-from search_spaces import tiny
 
+from ..support.spaces import SMALL_MODELS
 from .conftest import load_command, run_command
 
 pytestmark = pytest.mark.ray
@@ -34,10 +34,8 @@ def folder(two_cpus, made_bars, tmp_path_factory) -> Path:
     made_bars(0, N_DAYS).to_csv(folder / BARS, index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        # A rate at which an epoch of so few days leaves the base rate.
         small = {"n_trials": 2, "epochs": 1, "cpus": 1, "data": DataConfig(tier="a20")}
-        small["pins"] = {"learning_rate": 1e-3}
-        phase6c.run_study(tiny.SPACE, load_bars(BARS), **small, name="searched")
+        phase6c.run_study(SMALL_MODELS, load_bars(BARS), **small, name="searched")
     return folder
 
 

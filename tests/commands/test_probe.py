@@ -91,8 +91,8 @@ def test_a_dry_run_shows_every_run_and_its_cost_and_writes_nothing(probe, tmp_pa
 
 @pytest.mark.ray
 def test_a_probe_ended_by_ctrl_c_goes_on_by_the_same_command(made_bars, tmp_path: Path) -> None:
-    made_bars(0, n_days=2500).to_csv(tmp_path / "made.csv", index=False)
-    small = ("--data", "made.csv", "--tier", "a20", "--epochs", "3", "--seeds", "2", "--cpus", "1")
+    made_bars(0, n_days=1000).to_csv(tmp_path / "made.csv", index=False)
+    small = ("--data", "made.csv", "--tier", "a20", "--epochs", "2", "--seeds", "2", "--cpus", "1")
     options = ("--base", "reference:january_best", "--vary", "n_heads=2", *small)
     command = [sys.executable, str(LAUNCH / "probe.py"), *options]
     folder = tmp_path / "outputs/phase6c_a20/probe_january_best_h1_made"
@@ -136,7 +136,7 @@ def test_a_probe_ended_by_ctrl_c_goes_on_by_the_same_command(made_bars, tmp_path
     assert not verify(folder).findings
     ended = load_study(folder)
     assert ended.best is None
-    assert [trial.epochs for trial in ended.trials] == [3] * 4
+    assert [trial.epochs for trial in ended.trials] == [2] * 4
     for before in shown.trials:
         after = ended.trials[before.number]
         assert after.measurements[: before.epochs] == before.measurements

@@ -17,7 +17,8 @@ from phase6c.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "launch/tune.py"), "--budget", "tiny", "--name", "one"]
-COMMAND += ["--cpus", "1"]
+# Short windows, whose epochs take a second.
+COMMAND += ["--cpus", "1", "--tier", "a20", "--set", "context_days=8"]
 
 pytestmark = pytest.mark.ray
 
@@ -42,7 +43,7 @@ def wait_for_results(search: subprocess.Popen[str], ledger: Path, n_results: int
 def test_search_ended_by_ctrl_c_goes_on_to_a_result_without_rays_noise(tmp_path: Path) -> None:
     options = ("--trials", "3", "--epochs", "4", "--scheduler", "none", "--quiet")
     first = start(*options, folder=tmp_path)
-    study_folder = tmp_path / "outputs/phase6c_a100/one"
+    study_folder = tmp_path / "outputs/phase6c_a20/one"
     wait_for_results(first, study_folder / "ledger.jsonl", 1)
     os.killpg(first.pid, signal.SIGINT)
     output, errors = first.communicate()

@@ -43,7 +43,8 @@ from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import run_job
 from phase6c.verify.study import verify
 from phase6c.wording import words
-from search_spaces import tiny
+
+from ...support.spaces import SMALL_MODELS
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
@@ -66,7 +67,7 @@ def studies(bars_file, tmp_path_factory) -> tuple[Path, Path]:
     options = {"n_trials": 3, "epochs": 3, "cpus": 1, "data": data, "out": str(out)}
     bars = load_bars(bars_file)
     found = [
-        phase6c.run_study(tiny.SPACE, bars, **options, seed=seed, name=f"search_{seed}")
+        phase6c.run_study(SMALL_MODELS, bars, **options, seed=seed, name=f"search_{seed}")
         for seed in (0, 1)
     ]
     return tuple(one.folder for one in found)

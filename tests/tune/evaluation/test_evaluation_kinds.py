@@ -26,7 +26,8 @@ from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
 from phase6c.tune.evaluation.run import EvaluationJob, run_evaluation
 from phase6c.tune.runtime.session import run_job
-from search_spaces import tiny
+
+from ...support.spaces import SMALL_MODELS
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "light_evaluations")]
 
@@ -37,9 +38,7 @@ N_DAYS = 900
 def searched(source: str, out: Path, data: DataConfig, **options: object) -> Path:
     """The folder of a small search."""
     small = {"n_trials": 2, "epochs": 2, "cpus": 1, "out": str(out), "data": data} | options
-    # A rate at which two epochs of so few days leave the base rate.
-    small["pins"] = {"learning_rate": 1e-3}
-    return phase6c.run_study(tiny.SPACE, load_bars(source), **small).folder
+    return phase6c.run_study(SMALL_MODELS, load_bars(source), **small).folder
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,6 @@ from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.nn.trial_run import TrialRun
 from phase6c.records import Health, Measurement, Metrics, Trial
-from phase6c.space.axes import Grid
-from phase6c.space.space import Space
 from phase6c.statistics.health import diagnose
 from phase6c.storage.files import read_lines
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
@@ -45,25 +43,13 @@ from phase6c.tune.search.run import search_job
 from phase6c.verify.study import verify
 from search_spaces import tiny
 
+from ...support.spaces import FEW_POINTS
+
 # Workers cannot import the tests: what they run of this file travels with them.
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 Search = Callable[..., Study]
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_cpus", "short_demo_bars")]
-
-FEW_POINTS = Space(
-    name="few",
-    axes={"dropout": Grid.of(0.0, 0.1, 0.2)},
-    fixed={
-        "n_layers": 1,
-        "d_model": 16,
-        "n_heads": 2,
-        "d_ff_ratio": 2,
-        "context_days": 8,
-        "patch_days": 4,
-        "learning_rate": 1e-3,
-    },
-)
 
 
 class Shallow(Searcher):
