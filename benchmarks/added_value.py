@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.baselines.base_rates import BASE_RATES
 from phase6c.evaluation.blends import find_rivals, partner_of, simple_blends
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.entries import Entry

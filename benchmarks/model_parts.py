@@ -27,7 +27,7 @@ from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
-from phase6c.evaluation.baselines import fit_simple, simple_logits
+from phase6c.evaluation.baselines.fitting import fit_simple, simple_logits
 from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import run_trial

@@ -126,13 +126,13 @@ def one_worker(two_cpus: None) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def light_evaluations() -> Iterator[None]:
     """Evaluations of this process with fewer draws and trees, where no figure is asked about."""
-    from phase6c.evaluation import baselines
+    from phase6c.evaluation.baselines import boosting
     from phase6c.evaluation.outcomes import Draws
     from phase6c.tune.evaluation import run
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "Draws", partial(Draws, n=200))
-        patch.setattr(baselines, "MAX_TREES", 20)
+        patch.setattr(boosting, "MAX_TREES", 20)
         yield
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.baselines.base_rates import BASE_RATES
 from phase6c.evaluation.entries import Entry, baseline_entry
 from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.outcomes import Truth

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Real
 
 from phase6c.config import Record
-from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.baselines.base_rates import BASE_RATES
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth, calibrated_forward
 from phase6c.statistics.bootstrap import Estimate

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from phase6c.config import Record
 from phase6c.document.section import estimated
-from phase6c.evaluation.base_rates import BASE_RATES
+from phase6c.evaluation.baselines.base_rates import BASE_RATES
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.statistics.bootstrap import (
     Estimate,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from phase6c.document.section import Cell, Table, number
-from phase6c.evaluation.base_rates import WIDE_RATES_AUC
+from phase6c.evaluation.baselines.base_rates import WIDE_RATES_AUC
 from phase6c.evaluation.entries import plain_auc
 from phase6c.evaluation.outcomes import Draws, Truth
 from phase6c.evaluation.tables import compared_cells, compared_columns

@@ -83,8 +83,10 @@ class Descending:
         true = np.cumsum(y[self._order].astype(np.float64))[ends]
         n_predicted = 1 + ends
         return PrecisionRecall(
-            *(figure[::-1] for figure in (scores[ends], true / n_predicted, true / true[-1])),
-            n_predicted[::-1],
+            thresholds=scores[ends][::-1],
+            precision=(true / n_predicted)[::-1],
+            recall=(true / true[-1])[::-1],
+            n_predicted=n_predicted[::-1],
         )
 
     @staticmethod

@@ -1,7 +1,8 @@
-"""Simple models as plain numbers: linear ones and boosted trees, which predict with numpy alone."""
+"""Simple models as plain numbers, linear ones, splines and boosted trees, which predict alike."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from phase6c.config import Record
 
 # Values in the windows that are predicted at once, to bound the memory.
 MAX_PART_VALUES = 4_000_000
+SPLINE_DEGREE = 3
 
 Index = Annotated[int, Field(ge=0)]
 
@@ -35,7 +37,7 @@ class SimpleModel(Record):
     """A model of the values in a window.
 
     Attributes:
-        kind: `linear` or `boosting`.
+        kind: `linear`, `spline` or `boosting`.
         context_days: Days of a window.
         n_values: Number of values in a window.
     """
@@ -89,6 +91,59 @@ class LinearModel(SimpleModel):
             raise ValueError(
                 f"there must be {self.n_values} coefficients, found {len(self.coefficients)}"
             )
+        return self
+
+
+def spline_basis(
+    values: Float[np.ndarray, " window"], knots: Sequence[float]
+) -> Float64[np.ndarray, "window coefficient"]:
+    """The cubic B-splines (de Boor, 1978) of a value, constant beyond the outermost knots.
+
+    Args:
+        values: Finite values.
+        knots: Knots in rising order, each end four times; none for a value without a curve.
+    """
+    # SciPy takes as long to load as all else, and most who load this have no splines.
+    from scipy.interpolate import BSpline
+
+    if not knots:
+        return np.empty((len(values), 0))
+    inside = np.clip(values.astype(np.float64), knots[0], knots[-1])
+    basis: np.ndarray = BSpline.design_matrix(inside, np.array(knots), SPLINE_DEGREE).toarray()
+    return basis
+
+
+class SplineModel(SimpleModel):
+    """A logistic regression on a curve of each value.
+
+    Attributes:
+        intercept: Logit before the first curve.
+        knots: Knots of each value's curve, see `spline_basis`.
+        coefficients: Coefficients of each value's B-splines.
+    """
+
+    kind: Literal["spline"] = "spline"
+    intercept: float
+    knots: tuple[tuple[float, ...], ...]
+    coefficients: tuple[tuple[float, ...], ...]
+
+    def decide(self, windows: Float[np.ndarray, "window value"]) -> Float64[np.ndarray, " window"]:
+        """Logits of windows whose values are gathered already."""
+        logits = np.full(len(windows), self.intercept)
+        for values, knots, coefficients in zip(
+            windows.T, self.knots, self.coefficients, strict=True
+        ):
+            logits += spline_basis(values, knots) @ np.array(coefficients)
+        return logits
+
+    @model_validator(mode="after")
+    def _curves_are_whole(self) -> SplineModel:
+        if not len(self.knots) == len(self.coefficients) == self.n_values:
+            raise ValueError(f"there must be {self.n_values} curves")
+        for knots, coefficients in zip(self.knots, self.coefficients, strict=True):
+            n_knots = len(coefficients) + SPLINE_DEGREE + 1 if coefficients else 0
+            if len(knots) != n_knots or any(left > right for left, right in pairwise(knots)):
+                raise ValueError(f"a curve must have {n_knots} knots in rising order")
         return self
 
 
@@ -177,4 +232,4 @@ class BoostedTrees(SimpleModel):
         return self
 
 
-AnySimpleModel = Annotated[LinearModel | BoostedTrees, Field(discriminator="kind")]
+AnySimpleModel = Annotated[LinearModel | SplineModel | BoostedTrees, Field(discriminator="kind")]

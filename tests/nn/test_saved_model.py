@@ -12,7 +12,7 @@ import torch
 
 from phase6c.data.bars import Bars, load_bars
 from phase6c.errors import DataError, FolderError, StorageError
-from phase6c.evaluation.baselines import boosted_trees
+from phase6c.evaluation.baselines.boosting import boosted_trees
 from phase6c.nn.checkpoint import weights_bytes
 from phase6c.nn.saved_model import load_model
 from phase6c.statistics.logits import ensemble, sigmoid

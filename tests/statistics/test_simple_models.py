@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from scipy.interpolate import BSpline
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from phase6c.statistics.simple_models import AnySimpleModel, BoostedTrees, LinearModel, windows_of
+from phase6c.statistics.simple_models import (
+    AnySimpleModel,
+    BoostedTrees,
+    LinearModel,
+    SplineModel,
+    windows_of,
+)
 
 STORED = TypeAdapter(AnySimpleModel)
 TREES = {
@@ -78,6 +85,34 @@ def test_a_linear_model_adds_up_its_windows_day_after_day(seed, context_days):
     expected = [0.3 + (panel[end + 1 - context_days : end + 1] * days).sum() for end in ends]
     np.testing.assert_allclose(stored(model).logits(panel, ends), expected, rtol=0, atol=1e-12)
     assert stored(model) == model
+
+
+def curve(knots, coefficients):
+    """A spline of a single value."""
+    return SplineModel(
+        context_days=1, n_values=1, intercept=0.5, knots=(knots,), coefficients=(coefficients,)
+    )
+
+
+@given(seed=st.integers(0, 10_000), n_inside=st.integers(0, 4))
+def test_a_curve_is_scipy_s_between_its_ends_and_constant_beyond(seed, n_inside):
+    rng = np.random.default_rng(seed)
+    inside = np.sort(rng.normal(size=n_inside + 2))
+    knots = np.pad(inside, 3, mode="edge")
+    coefficients = rng.normal(size=n_inside + 4)
+    model = stored(curve(tuple(knots.tolist()), tuple(coefficients.tolist())))
+    values = rng.normal(scale=3, size=(200, 1)).astype(np.float32)
+    expected = BSpline(knots, coefficients, 3)(np.clip(values[:, 0], *inside[[0, -1]]))
+    np.testing.assert_allclose(model.decide(values), 0.5 + expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("knots", "coefficients"),
+    [((0.0,) * 4 + (1.0,) * 4, (1.0,) * 3), ((1.0,) * 4 + (0.0,) * 4, (1.0,) * 4), ((0.0,), ())],
+)
+def test_a_curve_that_is_not_whole_is_refused(knots, coefficients):
+    with pytest.raises(ValidationError, match="knots in rising order"):
+        curve(knots, coefficients)
 
 
 def test_parts_of_the_rows_are_predicted_like_all_of_them(monkeypatch):

@@ -13,7 +13,7 @@ from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError, StudyFailedError
-from phase6c.evaluation.baselines import OWN_SHORTCUT, SimpleFit, simple_logits
+from phase6c.evaluation.baselines.fitting import OWN_SHORTCUT, SimpleFit, simple_logits
 from phase6c.evaluation.blends import Partner, Rivals, find_rivals, simple_blends
 from phase6c.evaluation.choice import ModelChoice, form_logits
 from phase6c.evaluation.entries import Entry

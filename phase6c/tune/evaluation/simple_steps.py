@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from phase6c.data.windows import SearchData
-from phase6c.evaluation.baselines import SimpleFit, fit_simple, simple_logits
+from phase6c.evaluation.baselines.fitting import SimpleFit, fit_simple, simple_logits
 from phase6c.evaluation.outcomes import Truth
 from phase6c.tune.evaluation.plan import EvaluationPlan
 

@@ -7,7 +7,7 @@ import logging
 import ray
 
 from phase6c.config import ModelConfig, Precision
-from phase6c.evaluation.baselines import fit_baselines, write_predictions
+from phase6c.evaluation.baselines.of_search import fit_baselines, write_predictions
 from phase6c.nn.device import faster_precision, pick_device
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.validation_rows import write_validation_rows

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.market import is_market_feature
-from phase6c.evaluation.base_rates import rates_differ
+from phase6c.evaluation.baselines.base_rates import rates_differ
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.runtime.job import StudyPlan
 from phase6c.tune.search.plan import SearchPlan

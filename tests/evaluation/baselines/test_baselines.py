@@ -12,14 +12,10 @@ from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare, prepare_search_data
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
-from phase6c.evaluation.base_rates import BASE_RATES, TICKER_RATES, trailing_base_rate
-from phase6c.evaluation.baselines import (
-    boosted_trees,
-    fit_baselines,
-    fit_simple,
-    simple_logits,
-    write_predictions,
-)
+from phase6c.evaluation.baselines.base_rates import BASE_RATES, TICKER_RATES, trailing_base_rate
+from phase6c.evaluation.baselines.boosting import boosted_trees
+from phase6c.evaluation.baselines.fitting import fit_simple, simple_logits
+from phase6c.evaluation.baselines.of_search import fit_baselines, write_predictions
 from phase6c.records import Baseline
 from phase6c.statistics.logits import log_losses, sigmoid
 from phase6c.statistics.metrics import measure
@@ -95,8 +91,8 @@ def step(walk, fits):
 def test_all_baselines_of_a_step_are_there_with_a_logit_for_each_row(walk, step):
     assert set(step) == {
         *set(BASE_RATES) - set(TICKER_RATES),
-        *("volatility_logistic", "ridge_logistic", "gradient_boosting", "fading_boosting"),
-        "linear_window",
+        *("volatility_logistic", "ridge_logistic", "spline_logistic", "linear_window"),
+        *("gradient_boosting", "fading_boosting"),
     }
     for logits in step.values():
         assert logits.shape == (len(walk.outer("cal").val),)
@@ -140,9 +136,9 @@ def test_what_a_step_is_judged_on_is_not_learnt_from(walk, fits, step):
 def test_the_window_is_chosen_on_the_latest_past(walk, monkeypatch):
     """Rises that hang on a feature of five days before take a window of more than a day."""
     for name, value in (
-        ("MAX_TREES", 2),
-        ("TIER_STRENGTHS", (1e-3,)),
-        ("WINDOW_STRENGTHS", (1e-3,)),
+        ("boosting.MAX_TREES", 2),
+        ("fitting.TIER_STRENGTHS", (1e-3,)),
+        ("fitting.WINDOW_STRENGTHS", (1e-3,)),
     ):
         monkeypatch.setattr(f"phase6c.evaluation.baselines.{name}", value)
 
@@ -169,7 +165,7 @@ def test_the_trailing_base_rate_counts_what_was_known_on_the_day(walk):
 
 
 def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
-    monkeypatch.setattr("phase6c.evaluation.baselines.MAX_WINDOW_VALUES", 20_000)
+    monkeypatch.setattr("phase6c.evaluation.baselines.linear.MAX_WINDOW_VALUES", 20_000)
     data = walk.outer("cal")
     fits = fit_simple(walk.inner("cal"), data, [8], 0)
     assert np.isfinite(simple_logits(fits, data)["linear_window"]).all()
@@ -177,7 +173,9 @@ def test_a_window_model_fits_into_bounded_memory(walk, monkeypatch):
 
 def test_of_a_large_panel_a_part_is_fitted_and_told(data, fitted, monkeypatch, caplog):
     whole = [baseline.metrics.auc for baseline, _ in fitted]
-    monkeypatch.setattr("phase6c.evaluation.baselines.MAX_FITTED_WINDOWS", len(data.train) * 3 // 4)
+    monkeypatch.setattr(
+        "phase6c.evaluation.baselines.of_search.MAX_FITTED_WINDOWS", len(data.train) * 3 // 4
+    )
     with caplog.at_level("INFO"):
         part = [baseline.metrics.auc for baseline, _ in fit_baselines(data, seed=0)]
     assert part != whole

@@ -7,14 +7,14 @@ import pytest
 
 from phase6c.config import DataConfig
 from phase6c.data.preparation import prepare_search_data
-from phase6c.evaluation.base_rates import (
+from phase6c.evaluation.baselines.base_rates import (
     TICKER_RATES,
     base_rates,
     rates_differ,
     ticker_base_rate,
     ticker_trailing_rate,
 )
-from phase6c.evaluation.baselines import fit_baselines
+from phase6c.evaluation.baselines.of_search import fit_baselines
 from phase6c.statistics.logits import sigmoid
 
 
