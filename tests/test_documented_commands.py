@@ -33,9 +33,9 @@ FOREIGN_OPTIONS = {"--head", "--logdir", "--port"}
 
 
 def lines_of(kind: str) -> list[str]:
-    """Every line of such blocks, each a single time: pages repeat what README says."""
-    found = [line for language, text in BLOCKS if language == kind for line in text.splitlines()]
-    return list(dict.fromkeys(line.removesuffix(" --dry-run") for line in found))
+    """Every command of such blocks, in one line each."""
+    texts = [text.replace("\\\n", " ") for language, text in BLOCKS if language == kind]
+    return [line for text in texts for line in text.splitlines()]
 
 
 def run(line: str) -> None:
@@ -53,9 +53,8 @@ def test_every_block_says_how_it_is_tested():
 @pytest.mark.usefixtures("one_worker", "short_demo_bars", "light_evaluations")
 def test_bash_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for _, text in (block for block in BLOCKS if block[0] == "bash"):
-        for line in text.splitlines():
-            run(line)
+    for line in lines_of("bash"):
+        run(line)
 
 
 @pytest.mark.ray
@@ -69,7 +68,10 @@ def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             runpy.run_path(str(script), run_name="__main__")
 
 
-@pytest.mark.parametrize("line", lines_of("console"))
+# A command is planned a single time, where pages repeat it.
+@pytest.mark.parametrize(
+    "line", dict.fromkeys(line.removesuffix(" --dry-run") for line in lines_of("console"))
+)
 def test_console_blocks_name_real_commands_and_options(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,12 +91,14 @@ def test_shell_blocks_can_be_parsed():
         subprocess.run(["bash", "-n"], input=text, text=True, check=True)
 
 
-def options_of(command: click.Command) -> Iterator[str]:
-    for parameter in command.params:
-        yield from parameter.opts
-    if isinstance(command, click.Group):
-        for one in command.commands.values():
-            yield from options_of(one)
+def options() -> Iterator[str]:
+    """Every option of every command."""
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            yield from parameter.opts
 
 
 def test_every_option_that_a_page_names_exists():
@@ -103,4 +107,4 @@ def test_every_option_that_a_page_names_exists():
         for page in own_pages()
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text())
     }
-    assert named - {*options_of(main), "--help"} == FOREIGN_OPTIONS
+    assert named - {*options(), "--help"} == FOREIGN_OPTIONS

@@ -20,7 +20,9 @@ _INCLUDED = re.compile(r'^--8<-- "(.+)"$', re.M)
 
 def pages() -> list[Path]:
     """Every page of the site, in the order of mkdocs.yml."""
-    return [DOCS / name for name in _names(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])]
+    return [
+        DOCS / name for name in _names(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    ]
 
 
 def _names(entry: Any) -> Iterator[str]:
