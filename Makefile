@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 # Each process would compile all modules again where the shell has them kept from the disk.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint bench bench-search bench-families chaos clean
+.PHONY: demo test test-fast lint docs bench bench-search bench-families chaos clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -31,6 +31,13 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site that mkdocs.yml describes; it loads nothing from other hosts.
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/docs.stamp
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "The pages are in build/docs; to search them too:"
+	@echo "$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs"
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/reading_time.py
@@ -75,4 +82,8 @@ clean:
 
 .venv/dev.stamp: .venv/run.stamp
 	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.venv/docs.stamp: .venv/run.stamp
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[docs]'
 	@touch $@

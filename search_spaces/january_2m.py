@@ -1,4 +1,7 @@
-"""January's own axes with a free width: it called its models 2M and never counted them."""
+"""The axes of the earlier hand-run search ("January"), with a free width.
+
+It called its models 2M and never counted their parameters.
+"""
 
 from phase6c.space.axes import Grid
 from phase6c.space.references import TOKENS, WINDOW

@@ -26,7 +26,7 @@ OUT_HELP = "Folder of the report [report/ in the study; outputs/report, of a fil
 def main(
     studies: tuple[str, ...], draws: int, out: Path | None, *, as_json: bool, debug: bool
 ) -> None:
-    """Reports on each STUDY: a study's folder, or a JSON file of trials such as January's.
+    """Reports on each STUDY: a study's folder, or a JSON file of trials.
 
     Writes report.html, report.json, a CSV file for each table and a PNG file for each plot.
     """

@@ -40,7 +40,7 @@ def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Document:
     """Reads searches and reports on them; trains nothing.
 
     Args:
-        paths: Folders of studies, or JSON files of trials such as January's.
+        paths: Folders of studies, or JSON files of trials that another program left.
         draws: Number of draws of every bootstrap; 0 leaves the intervals out.
 
     Raises:
