@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from phase6c.tune.runtime.resources import local_gpu_memory_gib
+from phase6c.tune.runtime.nodes import local_node
 
 pytestmark = pytest.mark.usefixtures("short_demo_bars")
 
@@ -41,7 +41,7 @@ def test_the_plan_of_every_budget_as_json(tune, tmp_path, budget):
     assert plan["config"]["budget"] == budget
     for name in ("step_s", "epoch_s", "search_s", "memory_gib", "disk_gib"):
         assert plan["estimate"][name] > 0
-    if len(local_gpu_memory_gib()) < 4:
+    if local_node().gpus < 4:
         assert "4 asked for" in plan["missing"]
     assert not list(tmp_path.iterdir())
 
