@@ -108,7 +108,7 @@ def _memory_text(planned: Planned, estimated: SearchEstimate) -> str:
     host = f"about {estimated.memory_gib:.1f} GiB"
     if estimated.gpu_memory_gib is None:
         return f"{host}, with the activations of the largest trial"
-    assumed = " (assumed)" if planned.timed_on == "assumed" else ""
+    assumed = " (computed, on assumed machines)" if planned.timed_on == "assumed" else ""
     return (
         f"{host} of the hosts'; the largest trial takes about {estimated.gpu_memory_gib:.1f} GiB "
         f"of a GPU{assumed}"
@@ -127,7 +127,7 @@ def time_text(seconds: float | None, planned: Planned, detail: str = "") -> str:
         "worker": "from steps measured on a worker of the cluster",
         "assumed": f"assumed from published rates of {planned.resources.gpu_kind}, not measured",
     }[planned.timed_on]
-    return ", ".join(filter(None, [f"about {duration_text(seconds)}", detail, source]))
+    return ", ".join(filter(None, [f"about {duration_text(seconds)} of training", detail, source]))
 
 
 def missing_lines(planned: Planned) -> list[str]:

@@ -183,10 +183,11 @@ def _can_be_reached(path: Path) -> bool:
 def cluster_nodes() -> list[Node]:
     """The machines of the Ray that is connected."""
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return [_node(described["Resources"]) for described in alive]
+    return [node_of(described["Resources"]) for described in alive]
 
 
-def _node(there: Mapping[str, float]) -> Node:
+def node_of(there: Mapping[str, float]) -> Node:
+    """A machine from the resources that Ray counts on it."""
     gpus = int(there.get("GPU", 0))
     kinds = [
         name.removeprefix(_ACCELERATOR) for name in there if gpus and name.startswith(_ACCELERATOR)
