@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -25,8 +25,12 @@ STAND_INS = {
         [ "${HEAD_FAILS:-no}" = no ] || exit 1
         exec sleep 60
     """,
-    # The wait for nodes.
-    "python": 'echo "$@" >> python.log; exec sleep "${NODES_AFTER:-0}"',
+    # The wait for nodes: until head and workers are started, or as long as asked for.
+    "python": """
+        echo "$@" >> python.log
+        [ -z "${NODES_AFTER:-}" ] || exec sleep "$NODES_AFTER"
+        while [ "$(wc -l < ray.log)" -lt 2 ]; do sleep 0.05; done
+    """,
     "phase6c": """
         echo "$@" >> phase6c.log
         trap 'echo USR1 >> phase6c.log; exit 75' USR1
@@ -72,7 +76,7 @@ def lines(folder: Path, name: str) -> list[str]:
 def wait_for(path: Path, job: subprocess.Popen[bytes]) -> None:
     while not path.exists():
         assert job.poll() is None
-        os.sched_yield()
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 70, 75, 130])
