@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import click
 import jsonschema
 import pytest
 import ray.autoscaler

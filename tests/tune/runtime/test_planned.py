@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import ray
 
 from phase6c.config import parse
 from phase6c.data.bars import Bars
@@ -42,7 +43,12 @@ def test_gpus_that_are_asked_for_and_not_there_leave_the_time_unknown(
     assert estimated.gpu_memory_gib is not None
 
 
-def test_a_cluster_that_is_not_there_is_named_and_leaves_the_time_unknown(plan: SearchPlan) -> None:
+def test_a_cluster_that_is_not_there_is_named_and_leaves_the_time_unknown(
+    plan: SearchPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Other tests of this process may have a Ray, which is neither used nor ended here.
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
     with planned_machines(with_options(plan, address="127.0.0.1:1")) as found:
         assert found.timed_on == "nothing"
     assert "127.0.0.1:1" in str(found.missing)
