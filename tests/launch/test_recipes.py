@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 import ray.autoscaler
@@ -28,9 +29,7 @@ def check_command(text: str) -> None:
     """The words are a command of phase6c with options that it has."""
     phase6c, name, *words = shlex.split(text)
     assert phase6c == "phase6c"
-    command = main.get_command(
-        main.make_context("phase6c", ["--version"], resilient_parsing=True), name
-    )
+    command = main.get_command(click.Context(main), name)
     assert command is not None
     flags = {flag for option in command.params for flag in option.opts}
     assert {word for word in words if word.startswith("--")} <= flags
