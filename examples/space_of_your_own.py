@@ -10,7 +10,7 @@ from phase6c import Budget, Choice, Float, Grid, Int, Rule, Space
 SPACE = Space(
     name="shallow_100k",
     # The width is solved so that the exact parameter count lies within 10 % of 100,000.
-    budget=Budget(name="100k", n_params=100_000, tolerance=0.10, width_step=8, gpu_memory_gib=1.0),
+    budget=Budget(name="100k", n_params=100_000, tolerance=0.10, width_step=8),
     axes={
         "n_layers": Int.of(1, 3),
         "n_heads": Grid.of(2, 4),

@@ -6,7 +6,7 @@ from phase6c.space.references import TOKENS
 from phase6c.space.space import Space
 from search_spaces.common import SHAPE_AXES, TRAINING_AXES
 
-BUDGET = Budget(name="200m", n_params=200_000_000, gpu_memory_gib=24.0, laptop=False)
+BUDGET = Budget(name="200m", n_params=200_000_000, laptop=False)
 SPACE = Space(
     name="budget_200m",
     axes={"n_layers": Int.of(8, 24), **SHAPE_AXES, **TRAINING_AXES},

@@ -6,7 +6,7 @@ from phase6c.space.references import TOKENS
 from phase6c.space.space import Space
 from search_spaces.common import SHAPE_AXES, TRAINING_AXES
 
-BUDGET = Budget(name="20m", n_params=20_000_000, gpu_memory_gib=4.0, laptop=False)
+BUDGET = Budget(name="20m", n_params=20_000_000, laptop=False)
 SPACE = Space(
     name="budget_20m",
     axes={"n_layers": Int.of(4, 16), **SHAPE_AXES, **TRAINING_AXES},

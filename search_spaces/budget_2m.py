@@ -6,7 +6,7 @@ from phase6c.space.references import TOKENS
 from phase6c.space.space import Space
 from search_spaces.common import SHAPE_AXES, TRAINING_AXES
 
-BUDGET = Budget(name="2m", n_params=2_000_000, gpu_memory_gib=1.5)
+BUDGET = Budget(name="2m", n_params=2_000_000)
 SPACE = Space(
     name="budget_2m",
     axes={"n_layers": Int.of(1, 12), **SHAPE_AXES, **TRAINING_AXES},

@@ -117,9 +117,10 @@ def two_cpus() -> Iterator[None]:
 def one_worker(two_cpus: None) -> Iterator[None]:
     """Trials one after the other: each further worker would first load torch for seconds."""
     from phase6c.tune.runtime import session
+    from phase6c.tune.runtime.nodes import Node
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "cluster_counts", lambda: (1, 0))
+        patch.setattr(session, "cluster_nodes", lambda: [Node(cpus=1)])
         yield
 
 

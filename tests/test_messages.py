@@ -26,8 +26,8 @@ ALLOWED = {
         "Start it with 'ray start --head', or leave `address` out; where the cluster has"
         " RAY_AUTH_MODE=token, set that and RAY_AUTH_TOKEN here too.",
     ),
-    ("phase6c/tune/runtime/resources.py", "--query-gpu=memory.total"),
-    ("phase6c/tune/runtime/resources.py", "--format=csv,noheader,nounits"),
+    ("phase6c/tune/runtime/nodes.py", "--query-gpu=uuid,memory.total"),
+    ("phase6c/tune/runtime/nodes.py", "--format=csv,noheader,nounits"),
 }
 
 

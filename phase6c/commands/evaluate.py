@@ -10,9 +10,9 @@ import click
 
 from phase6c.commands.options import COUNT, choice, command, resource_options, run_options
 from phase6c.commands.running import (
+    check_assumed,
     check_gpu,
     handing_over,
-    resources_for_a_dry_run,
     run_on_terminal,
 )
 from phase6c.commands.values import parse_count
@@ -22,7 +22,7 @@ from phase6c.statistics.calibrators import CalibrationKind
 if TYPE_CHECKING:
     from phase6c.evaluation.evaluated import Evaluated
     from phase6c.tune.evaluation.plan import EvaluationPlan
-    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.runtime.planned import Planned
 
 CALIBRATIONS = choice(CalibrationKind)
 
@@ -47,10 +47,11 @@ def main(**given: Any) -> None:
     """
     from phase6c.terminal.waiting import waiting
 
+    check_assumed(given)
     with waiting("reading studies and bars", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
-        show_plan(plan, as_json=given["as_json"])
+        show_plan(plan, given)
         return
     evaluated = train(plan, given)
     with handing_over(f"All is in {evaluated.folder}."):
@@ -68,17 +69,18 @@ def make_plan(given: dict[str, Any]) -> EvaluationPlan:
     return plan_evaluation(given["studies"], parsed, keeps_cache=not given["dry_run"])
 
 
-def show_plan(plan: EvaluationPlan, *, as_json: bool) -> None:
+def show_plan(plan: EvaluationPlan, given: dict[str, Any]) -> None:
     """Prints the planned trainings and their cost; a missing resource is named, not an error."""
     from phase6c.commands.tables.evaluation import plan_document, plan_lines
     from phase6c.tune.evaluation.estimate import estimate_evaluation
+    from phase6c.tune.runtime.planned import planned_machines
 
-    resources, missing = resources_for_a_dry_run(plan.study)
-    estimated = estimate_evaluation(plan, resources)
-    if as_json:
-        click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
+    with planned_machines(plan.study, given["assume"]) as planned:
+        estimated = estimate_evaluation(plan, planned)
+    if given["as_json"]:
+        click.echo(json.dumps(plan_document(plan, planned, estimated), indent=1))
         return
-    for line in plan_lines(plan, resources, estimated, missing):
+    for line in plan_lines(plan, planned, estimated):
         click.echo(line)
 
 
@@ -94,10 +96,10 @@ def train(plan: EvaluationPlan, given: dict[str, Any]) -> Evaluated:
     return run_on_terminal(EvaluationJob(plan), given)
 
 
-def _evaluation_s(plan: EvaluationPlan, resources: Resources) -> float:
+def _evaluation_s(plan: EvaluationPlan, planned: Planned) -> float | None:
     from phase6c.tune.evaluation.estimate import estimate_evaluation
 
-    return estimate_evaluation(plan, resources).evaluation_s
+    return estimate_evaluation(plan, planned).evaluation_s
 
 
 def show_result(evaluated: Evaluated, *, as_json: bool) -> None:

@@ -18,6 +18,8 @@ def choice(words: Any) -> click.Choice[str]:
     return click.Choice(get_args(words))
 
 
+ASSUME_HELP = "With --dry-run: plan for GPUs that are not there, from published rates."
+
 COUNT = click.IntRange(min=1)
 SEED = click.IntRange(min=0)
 TIERS, LABELS, OBJECTIVES = choice(Tier), choice(Label), choice(Objective)
@@ -27,13 +29,14 @@ debug_option = click.option("--debug", is_flag=True, help="Stack traces on the t
 
 _RESOURCE_OPTIONS = (
     click.option("--gpus", default="auto", help="How many GPUs, or auto."),
-    click.option("--gpus-per-trial", type=float, help="Share of a GPU [from the budget]."),
+    click.option("--gpus-per-trial", type=float, help="Share of a GPU [from its memory]."),
     click.option("--cpus", type=COUNT, help="How many CPUs [all]."),
     click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own]."),
 )
 _RUN_OPTIONS = (
     click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same."),
     click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing."),
+    click.option("--assume", metavar="4xH200", help=ASSUME_HELP),
     json_option,
     click.option("--quiet", is_flag=True, help="Only warnings, errors and the result."),
     click.option("--debug", is_flag=True, help="Ray's messages and stack traces on the terminal."),

@@ -21,9 +21,9 @@ from phase6c.commands.options import (
     run_options,
 )
 from phase6c.commands.running import (
+    check_assumed,
     check_gpu,
     handing_over,
-    resources_for_a_dry_run,
     run_on_terminal,
 )
 from phase6c.commands.values import parse_count, parse_variations
@@ -33,7 +33,7 @@ from phase6c.errors import ConfigError
 if TYPE_CHECKING:
     from phase6c.analysis.probed import Probed
     from phase6c.tune.probe.plan import ProbePlan
-    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.runtime.planned import Planned
 
 BASE_HELP = "What to vary: best, top:K, trial:N or reference:NAME, such as reference:january_best."
 VARY_HELP = (
@@ -75,10 +75,11 @@ def main(**given: Any) -> None:
     """
     from phase6c.terminal.waiting import waiting
 
+    check_assumed(given)
     with waiting("reading studies and bars", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
-        show_plan(plan, as_json=given["as_json"])
+        show_plan(plan, given)
         return
     probed = train(plan, given)
     with handing_over(f"All is in {probed.study.folder}."):
@@ -113,18 +114,19 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
     )
 
 
-def show_plan(plan: ProbePlan, *, as_json: bool) -> None:
+def show_plan(plan: ProbePlan, given: dict[str, Any]) -> None:
     """Prints the planned trainings and their cost; a missing resource is named, not an error."""
     from phase6c.commands.tables.probe import plan_document, plan_lines
     from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials
+    from phase6c.tune.runtime.planned import planned_machines
 
-    resources, missing = resources_for_a_dry_run(plan.study)
-    estimated = estimate_probe(plan, known_trials(plan.study.folder), resources)
-    if as_json:
-        click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
+    with planned_machines(plan.study, given["assume"]) as planned:
+        estimated = estimate_probe(plan, known_trials(plan.study.folder), planned)
+    if given["as_json"]:
+        click.echo(json.dumps(plan_document(plan, planned, estimated), indent=1))
         return
-    for line in plan_lines(plan, resources, estimated, missing):
+    for line in plan_lines(plan, planned, estimated):
         click.echo(line)
 
 
@@ -140,11 +142,11 @@ def train(plan: ProbePlan, given: dict[str, Any]) -> Probed:
     return run_on_terminal(ProbeJob(plan), given, resume=False)
 
 
-def _probe_s(plan: ProbePlan, resources: Resources) -> float:
+def _probe_s(plan: ProbePlan, planned: Planned) -> float | None:
     from phase6c.tune.probe.estimate import estimate_probe
     from phase6c.tune.probe.run import known_trials
 
-    return estimate_probe(plan, known_trials(plan.study.folder), resources).probe_s
+    return estimate_probe(plan, known_trials(plan.study.folder), planned).probe_s
 
 
 def show_result(probed: Probed, *, as_json: bool) -> None:

@@ -10,35 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 from phase6c.commands.exits import leave_at_once, names_the_way_on
 from phase6c.commands.flags import translator
-from phase6c.errors import ResourceError, StorageError
+from phase6c.errors import ConfigError, ResourceError, StorageError
 from phase6c.wording import duration_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from phase6c.tune.runtime.job import Job, Result, SearcherType, StudyPlan
-    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.runtime.planned import Planned
 
 
-def resources_for_a_dry_run(plan: StudyPlan) -> tuple[Resources, str | None]:
-    """The resources of a run; or this machine's CPUs, and the message of a missing resource."""
-    from phase6c.tune.runtime.resources import Resources, local_cpus
+def check_assumed(given: dict[str, Any]) -> None:
+    """Only a dry run plans for machines that are not there, and for one plan at a time.
 
-    try:
-        return plan.resources(), None
-    except ResourceError as error:
-        missing = translator()(str(error))
-        return Resources(n_cpus=local_cpus(), n_gpus=0, gpus_per_trial=0.0), missing
+    Raises:
+        ConfigError: Machines are assumed for a run, or beside a cluster.
+    """
+    if given["assume"] is None:
+        return
+    if not given["dry_run"]:
+        rule, remedy = "`assume` plans for what is not there", "Add --dry-run, or leave it out."
+        raise ConfigError(rule, given["assume"], remedy)
+    if given["address"] is not None:
+        rule = "`assume` plans for what is not there, and `address` for a cluster that is"
+        raise ConfigError(rule, "both", "Leave one of them out.")
 
 
 def check_gpu(
     plan: StudyPlan,
     what: str,
-    needed_s: Callable[[Resources], float],
+    needed_s: Callable[[Planned], float | None],
     given: dict[str, Any],
     remedy: str = "ask for less",
 ) -> None:
-    """A large budget on a CPU is started only by someone who has seen how long it takes.
+    """A large budget on CPUs is started only by someone who has seen how long it takes.
 
     Args:
         plan: Names the budget.
@@ -50,16 +55,27 @@ def check_gpu(
     Raises:
         ResourceError: The budget needs a GPU, and there is none; or fewer than were asked for.
     """
-    if given["address"] is not None:
+    budget, address = plan.budget, given["address"]
+    if budget is None or budget.laptop or given["yes"]:
+        # A cluster is asked by the run itself.
+        if address is None:
+            plan.resources()
         return
-    resources, budget = plan.resources(), plan.budget
-    if budget is None or budget.laptop or resources.n_gpus or given["yes"]:
-        return
-    needed = duration_text(needed_s(resources))
+    from phase6c.tune.runtime.planned import planned_machines
+
+    with planned_machines(plan) as planned:
+        if planned.missing is not None:
+            raise planned.missing
+        resources = planned.resources
+        if resources.n_gpus:
+            return
+        needed = needed_s(planned)
+    here = "here" if address is None else "in the cluster"
+    longer = "an unknown time" if needed is None else f"about {duration_text(needed)}"
     raise ResourceError(
         f"{what} of the budget {budget.name} needs a GPU",
-        f"no GPU here; on these {resources.n_cpus} CPUs it would take about {needed}",
-        f"Add --yes to do it all the same, {remedy}, or use --address.",
+        f"no GPU {here}; on these {resources.n_cpus} CPUs it would take {longer}",
+        f"Add --yes to do it all the same, {remedy}, or use --address of a cluster with GPUs.",
     )
 
 

@@ -22,9 +22,9 @@ from phase6c.commands.options import (
     run_options,
 )
 from phase6c.commands.running import (
+    check_assumed,
     check_gpu,
     handing_over,
-    resources_for_a_dry_run,
     run_on_terminal,
 )
 from phase6c.commands.spaces import find_space
@@ -34,7 +34,7 @@ from phase6c.study.study_config import SamplerName, SchedulerName, SearcherName
 
 if TYPE_CHECKING:
     from phase6c.study.study import Study
-    from phase6c.tune.runtime.resources import Resources
+    from phase6c.tune.runtime.planned import Planned
     from phase6c.tune.search.plan import SearchPlan
 
 SET_HELP = (
@@ -95,10 +95,11 @@ def main(**given: Any) -> None:
     """Searches transformer configurations within a parameter budget."""
     from phase6c.terminal.waiting import waiting
 
+    check_assumed(given)
     with waiting("reading bars and making their features", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
-        show_plan(plan, as_json=given["as_json"])
+        show_plan(plan, given)
         return
     study = search(plan, given)
     with handing_over(f"The study is whole, in {study.folder}."):
@@ -130,7 +131,7 @@ def make_plan(given: dict[str, Any]) -> SearchPlan:
     return plan_study(space, bars, parse(SearchOptions, options), cache)
 
 
-def show_plan(plan: SearchPlan, *, as_json: bool) -> None:
+def show_plan(plan: SearchPlan, given: dict[str, Any]) -> None:
     """Prints the plan and its cost; a missing resource is named, not an error."""
     from rich.console import Console
 
@@ -142,13 +143,14 @@ def show_plan(plan: SearchPlan, *, as_json: bool) -> None:
         windows_text,
     )
     from phase6c.terminal.tables import data_table
+    from phase6c.tune.runtime.planned import planned_machines
     from phase6c.tune.search.estimate import estimate
     from phase6c.tune.search.remarks import remarks
 
-    resources, missing = resources_for_a_dry_run(plan)
-    estimated = estimate(plan, resources)
-    if as_json:
-        click.echo(json.dumps(plan_document(plan, resources, estimated, missing), indent=1))
+    with planned_machines(plan, given["assume"]) as planned:
+        estimated = estimate(plan, planned)
+    if given["as_json"]:
+        click.echo(json.dumps(plan_document(plan, planned, estimated), indent=1))
         return
     console = Console(highlight=False)
     data = data_table(plan.data.summary, plan.config.data)
@@ -156,7 +158,7 @@ def show_plan(plan: SearchPlan, *, as_json: bool) -> None:
         console.print(table)
     for line in (
         windows_text(plan),
-        *plan_lines(plan, resources, estimated, missing),
+        *plan_lines(plan, planned, estimated),
         *map(translator(), remarks(plan)),
     ):
         console.print(line, markup=False, soft_wrap=True)
@@ -177,10 +179,10 @@ def search(plan: SearchPlan, given: dict[str, Any]) -> Study:
     return run_on_terminal(search_job(plan), given, opening=opening)
 
 
-def _search_s(plan: SearchPlan, resources: Resources) -> float:
+def _search_s(plan: SearchPlan, planned: Planned) -> float | None:
     from phase6c.tune.search.estimate import estimate
 
-    return estimate(plan, resources).search_s
+    return estimate(plan, planned).search_s
 
 
 def show_result(study: Study, *, as_json: bool) -> None:

@@ -25,7 +25,7 @@ def attend(
     # One after another in memory: query, key and value, then window, head, token.
     by_head = qkv.view(*qkv.shape[:2], 3, n_heads, -1).permute(2, 0, 3, 1, 4)
     query, key, value = by_head.unbind(0)
-    if _suits_products(qkv, n_heads):
+    if suits_products(qkv.device.type, qkv.dtype == torch.float32, qkv.shape[1], n_heads):
         # Copied as one, since products of many small matrices are slow where these lie scattered.
         query, key, value = by_head.contiguous().unbind(0)
         scores = (query * query.shape[-1] ** -0.5) @ key.mT
@@ -51,8 +51,8 @@ def attend_once(
     return (torch.softmax(scores, dim=1) * value).sum(1).flatten(-2)
 
 
-def _suits_products(qkv: Tensor, n_heads: int) -> bool:
-    n_tokens = qkv.shape[1]
-    if qkv.device.type != "cpu" or n_tokens > _FEW_TOKENS:
+def suits_products(device_type: str, in_float32: bool, n_tokens: int, n_heads: int) -> bool:
+    """Whether `attend` computes by products of its own rather than by the generic kernel."""
+    if device_type != "cpu" or n_tokens > _FEW_TOKENS:
         return False
-    return qkv.dtype != torch.float32 or (n_tokens >= _MANY_TOKENS and n_heads >= _MANY_HEADS)
+    return not in_float32 or (n_tokens >= _MANY_TOKENS and n_heads >= _MANY_HEADS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
+from functools import cache
 
 import torch
 
@@ -14,6 +16,8 @@ from phase6c.nn.layers import LaneDropout
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.optim import LaneAdamW
 from phase6c.nn.training_step import training_step
+
+logger = logging.getLogger(__name__)
 
 # A coarser arithmetic must pay: bfloat16 only where it saves at least a tenth.
 _WORTHWHILE = 0.9
@@ -25,8 +29,27 @@ _ENOUGH_S = 0.3
 
 
 def pick_device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU if there is one, Apple's too if it can train, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if _mps_trains() else "cpu")
+
+
+@cache
+def _mps_trains() -> bool:
+    """Whether Apple's GPU is there and computes every operation of a training step."""
+    if not torch.backends.mps.is_available():
+        return False
+    # A feed-forward net, attention, dropout and every kind of head.
+    smallest = ModelConfig(
+        n_layers=2, d_model=16, n_heads=2, d_ff_ratio=2, context_days=4, patch_days=1, bins=2
+    )
+    try:
+        measure_step_s(smallest, 4, 4, "float32", torch.device("mps"))
+    except (RuntimeError, TypeError) as error:  # as torch says of what is not made for the device
+        logger.warning("Apple's GPU cannot train these models, the CPU does: %s", error)
+        return False
+    return True
 
 
 def use_one_thread() -> None:
@@ -48,6 +71,9 @@ def faster_precision(
         batch_size: Number of windows of a step.
         device: Device to be measured.
     """
+    if device.type == "mps":
+        # Autocast there knows bfloat16 from one version of macOS on and not from another.
+        return "float32"
     if _product_s(model, torch.bfloat16, device) > _HOPELESS * _product_s(
         model, torch.float32, device
     ):
@@ -104,12 +130,14 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
-    on_gpu = device.type == "cuda"
+    on_gpu = device.type != "cpu"
     # The processor's own time does not grow while another program has the processor.
     clock = time.perf_counter if on_gpu else time.process_time
     begun = clock()
     work()
     # A GPU only queues its work; without the wait nothing but the queueing would be timed.
-    if on_gpu:
+    if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return clock() - begun

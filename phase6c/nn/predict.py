@@ -8,7 +8,8 @@ from torch import Tensor
 
 from phase6c.nn.model import LaneTransformer
 
-_BATCH_SIZE = 512
+# Windows in the model at once where nothing is learnt from them.
+PREDICTED_AT_ONCE = 512
 
 
 def gather_windows(
@@ -41,7 +42,7 @@ def predict_logits(
     """
     context_days = model.config.context_days
     parts = []
-    for rows in torch.split(end_rows, _BATCH_SIZE):
+    for rows in torch.split(end_rows, PREDICTED_AT_ONCE):
         windows = gather_windows(panel, rows, context_days)
         # An expanded view: all lanes read the same windows, of which there is a single copy.
         parts.append(model(windows.expand(model.n_lanes, *windows.shape)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phase6c.config import ModelConfig, Record
 
@@ -13,14 +14,13 @@ CountParameters = Callable[[ModelConfig], int]
 
 
 class Budget(Record):
-    """The number of parameters of a model, and the memory that a trial of that size takes.
+    """The number of parameters of a model, and how far its shapes may miss it.
 
     Attributes:
         name: Name, as it is given on the command line.
         n_params: Target of the count.
         tolerance: Share by which a count may miss the target.
         width_step: Divisor of every `d_model`.
-        gpu_memory_gib: Memory of a trial on a GPU, activations included.
         laptop: Whether a search of it is sensible without a GPU.
     """
 
@@ -28,8 +28,15 @@ class Budget(Record):
     n_params: int = Field(gt=0)
     tolerance: float = Field(default=0.05, gt=0, lt=1)
     width_step: int = Field(default=16, ge=1)
-    gpu_memory_gib: float = Field(default=1.0, gt=0)
     laptop: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _memory_is_computed(cls, fields: Any) -> Any:
+        # Budgets of earlier versions, also of stored studies, say how much a trial takes.
+        if isinstance(fields, dict):
+            return {name: fields[name] for name in fields if name != "gpu_memory_gib"}
+        return fields
 
     def __repr__(self) -> str:
         return f"Budget({self.name!r}, {self.text} parameters)"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from phase6c.tune.runtime.resources import local_gpu_memory_gib
+from phase6c.tune.runtime.nodes import local_node
 
 from ..support.pace import cost
 
@@ -21,7 +21,7 @@ MAX_COST = 2_400
 
 STUDY = ("outputs", "phase6c_a100", "hpo_tiny_h1")
 
-no_gpu = pytest.mark.skipif(bool(local_gpu_memory_gib()), reason="there is a GPU here")
+no_gpu = pytest.mark.skipif(local_node().gpus > 0, reason="there is a GPU here")
 
 
 def everything_in(folder):

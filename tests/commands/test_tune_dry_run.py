@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from phase6c.tune.runtime.resources import local_gpu_memory_gib
+from phase6c.tune.runtime.nodes import local_node
 
 pytestmark = pytest.mark.usefixtures("short_demo_bars")
 
@@ -39,10 +39,13 @@ def test_the_plan_of_every_budget_as_json(tune, tmp_path, budget):
     assert [rung["epoch"] for rung in plan["rungs"]["rungs"]] == [3, 9, 27]
     assert plan["rungs"]["epochs_expected"] < plan["rungs"]["epochs_without_rungs"] == 50 * 27
     assert plan["config"]["budget"] == budget
-    for name in ("step_s", "epoch_s", "search_s", "memory_gib", "disk_gib"):
+    for name in ("memory_gib", "gpu_memory_gib", "disk_gib"):
         assert plan["estimate"][name] > 0
-    if len(local_gpu_memory_gib()) < 4:
-        assert "4 asked for" in plan["missing"]
+    there = local_node().gpus
+    assert (plan["missing"] is None) == (there >= 4)
+    # The CPU of a machine without GPUs tells nothing about four of them.
+    for name in ("step_s", "epoch_s", "search_s"):
+        assert (plan["estimate"][name] is None) == (there == 0)
     assert not list(tmp_path.iterdir())
 
 
@@ -93,6 +96,28 @@ def test_the_plan_of_a_fixed_grace_and_of_none_promise_no_other(tune):
     assert "rungs      grace until epoch 3; 0% of those below go on" in fixed
     assert "to begin with" not in fixed
     assert "every trial trains to its end" in dry_run(tune, "--scheduler", "none")
+
+
+def test_gpus_that_are_not_there_are_planned_for_and_everything_of_them_is_called_assumed(tune):
+    shown = dry_run(tune, "--assume", "4xH200")
+    assert "resources  4 H200 GPUs, 0.125 a trial; 32 trials side by side (assumed)" in shown
+    assert "assumed from published rates of H200, not measured" in shown
+    assert "of a GPU (computed, on assumed machines)" in shown
+    assert "on this machine" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--assume", "4xH200"], "--dry-run"),
+        (["--assume", "4xZX81", "--dry-run"], "known are A10"),
+        (["--assume", "4xH200", "--dry-run", "--address", "auto"], "--address"),
+    ],
+)
+def test_what_cannot_be_assumed_is_refused(tune, options, said):
+    done = tune("--budget", "tiny", *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
 
 
 @pytest.fixture(scope="module")

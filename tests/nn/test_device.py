@@ -16,6 +16,24 @@ def test_device_is_the_gpu_if_there_is_one() -> None:
     assert device.pick_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.parametrize("error", [None, NotImplementedError("aten::x"), TypeError("float64")])
+def test_apples_gpu_is_the_device_if_it_can_train(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception | None
+) -> None:
+    def step_s(*_: object) -> float:
+        if error is not None:
+            raise error
+        return 1.0
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(device, "measure_step_s", step_s)
+    device._mps_trains.cache_clear()
+    assert device.pick_device().type == ("mps" if error is None else "cpu")
+    assert ("cannot train" in caplog.text) == (error is not None)
+    device._mps_trains.cache_clear()
+
+
 def test_step_time_grows_with_the_model(trial: Build) -> None:
     small, large = trial().model, trial(n_layers=8, d_model=64, d_ff_ratio=4).model
     times = [device.measure_step_s(one, 5, 32, "float32", CPU) for one in (small, large)]

@@ -52,7 +52,7 @@ def test_predictions_do_not_depend_on_the_batches(
     model.initialise([0, 1], 0.3)
     panel, rows = torch.from_numpy(planted.features), torch.from_numpy(planted.val.end_rows)
     whole = predict_logits(model, panel, rows)
-    monkeypatch.setattr("phase6c.nn.predict._BATCH_SIZE", 7)
+    monkeypatch.setattr("phase6c.nn.predict.PREDICTED_AT_ONCE", 7)
     torch.testing.assert_close(predict_logits(model, panel, rows), whole)
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from phase6c.commands.tables.plan import resources_text
+from phase6c.commands.tables.plan import (
+    missing_lines,
+    missing_text,
+    resources_document,
+    resources_text,
+    time_text,
+)
 from phase6c.tune.evaluation.estimate import EvaluationEstimate
 from phase6c.tune.evaluation.plan import EvaluationPlan
-from phase6c.tune.runtime.resources import Resources
-from phase6c.wording import duration_text
+from phase6c.tune.runtime.planned import Planned
 
 
 def plan_document(
-    plan: EvaluationPlan, resources: Resources, estimated: EvaluationEstimate, missing: str | None
+    plan: EvaluationPlan, planned: Planned, estimated: EvaluationEstimate
 ) -> dict[str, Any]:
     """The plan that --dry-run shows, as JSON."""
     return {
@@ -21,16 +26,14 @@ def plan_document(
         **plan.config.model_dump(mode="json"),
         "seeds": plan.seeds,
         "steps": [*plan.walk.steps],
-        "resources": resources.model_dump(),
+        "resources": resources_document(planned),
         "estimate": estimated.model_dump(),
-        "missing": missing,
+        "missing": missing_text(planned),
         "opened_before": plan.opened_before(),
     }
 
 
-def plan_lines(
-    plan: EvaluationPlan, resources: Resources, estimated: EvaluationEstimate, missing: str | None
-) -> list[str]:
+def plan_lines(plan: EvaluationPlan, planned: Planned, estimated: EvaluationEstimate) -> list[str]:
     """The planned trainings and their cost, in words."""
     lines = []
     for contender in plan.contenders:
@@ -44,9 +47,8 @@ def plan_lines(
         f"model      {plan.folder}",
         f"opened     {plan.opened_before() or 'never: the test block is untouched'}",
         f"training   at most {estimated.n_fits_at_most} runs on {len(plan.seeds)} seeds",
-        f"resources  {resources_text(resources)}",
-        f"time       about {duration_text(estimated.evaluation_s)} of training if no contender "
-        "drops out",
+        f"resources  {resources_text(planned)}",
+        f"time       {time_text(estimated.evaluation_s, planned, 'if no contender drops out')}",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]
-    return [*lines, f"missing    {missing}"] if missing else lines
+    return [*lines, *missing_lines(planned)]

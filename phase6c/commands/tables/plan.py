@@ -7,19 +7,19 @@ from typing import Any
 
 from rich.table import Table
 
+from phase6c.commands.flags import translator
 from phase6c.config import ModelConfig
 from phase6c.study.study_config import StudyConfig
 from phase6c.terminal.tables import plain_table
+from phase6c.tune.runtime.planned import Planned
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.search.estimate import SearchEstimate
 from phase6c.tune.search.plan import SearchPlan
 from phase6c.tune.search.remarks import remarks
-from phase6c.wording import duration_text
+from phase6c.wording import counted, duration_text
 
 
-def plan_document(
-    plan: SearchPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
-) -> dict[str, Any]:
+def plan_document(plan: SearchPlan, planned: Planned, estimated: SearchEstimate) -> dict[str, Any]:
     """The plan that --dry-run shows, as JSON."""
     shapes = [
         {**model.model_dump(exclude={"dropout", "pooling", "n_heads"}), "n_params": count}
@@ -32,10 +32,10 @@ def plan_document(
         "references": [reference.name for reference in plan.references],
         "shapes": shapes,
         "rungs": plan.rung_plan.model_dump(mode="json"),
-        "resources": resources.model_dump(),
+        "resources": resources_document(planned),
         "estimate": estimated.model_dump(mode="json"),
         "remarks": remarks(plan),
-        "missing": missing,
+        "missing": missing_text(planned),
     }
 
 
@@ -75,12 +75,9 @@ def rungs_table(plan: SearchPlan) -> Table:
     return table
 
 
-def plan_lines(
-    plan: SearchPlan, resources: Resources, estimated: SearchEstimate, missing: str | None
-) -> list[str]:
+def plan_lines(plan: SearchPlan, planned: Planned, estimated: SearchEstimate) -> list[str]:
     """The rest of a dry run in words."""
     config = plan.config
-    shape = estimated.shape
     lines = [
         f"study      {plan.folder}",
         f"search     {config.n_trials} trials by {config.searcher}, {config.scheduler}, "
@@ -89,16 +86,69 @@ def plan_lines(
         f"training   {_training_text(plan)}",
         f"rungs      {_rungs_text(config)}",
         f"references {', '.join(one.name for one in plan.references) or 'none'}",
-        f"resources  {resources_text(resources)}",
-        f"time       about {duration_text(estimated.search_s)}: {estimated.epoch_s:.1f} s an epoch "
-        f"of {shape.n_layers} x {shape.d_model} on {shape.n_tokens} tokens "
-        f"({estimated.n_params:,} parameters), from steps measured on this machine",
-        f"memory     about {estimated.memory_gib:.1f} GiB without activations",
+        f"resources  {resources_text(planned)}",
+        f"time       {time_text(estimated.search_s, planned, _epoch_text(estimated))}",
+        f"memory     {_memory_text(planned, estimated)}",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]
-    if missing:
-        lines.append(f"missing    {missing}")
-    return lines
+    return [*lines, *missing_lines(planned)]
+
+
+def _epoch_text(estimated: SearchEstimate) -> str:
+    """What an epoch takes, and of which shape."""
+    shape, epoch_s = estimated.shape, estimated.epoch_s
+    return (
+        f"with {epoch_s or 0:.1f} s an epoch of {shape.n_layers} x {shape.d_model} on "
+        f"{shape.n_tokens} tokens ({estimated.n_params:,} parameters)"
+    )
+
+
+def _memory_text(planned: Planned, estimated: SearchEstimate) -> str:
+    """The memory of the host, and what the largest trial takes of a GPU."""
+    host = f"about {estimated.memory_gib:.1f} GiB"
+    if estimated.gpu_memory_gib is None:
+        return f"{host}, with the activations of the largest trial"
+    assumed = " (computed, on assumed machines)" if planned.timed_on == "assumed" else ""
+    return (
+        f"{host} of the hosts'; the largest trial takes about {estimated.gpu_memory_gib:.1f} GiB "
+        f"of a GPU{assumed}"
+    )
+
+
+def time_text(seconds: float | None, planned: Planned, detail: str = "") -> str:
+    """A duration and where it comes from; without one, how to get it."""
+    if seconds is None:
+        return (
+            "unknown: no step was timed on such a machine; --dry-run where its GPUs are, or with "
+            "--address of the cluster, times one, and --assume 4xH200 takes published rates"
+        )
+    source = {
+        "here": "from steps measured on this machine",
+        "worker": "from steps measured on a worker of the cluster",
+        "assumed": f"assumed from published rates of {planned.resources.gpu_kind}, not measured",
+    }[planned.timed_on]
+    return ", ".join(filter(None, [f"about {duration_text(seconds)} of training", detail, source]))
+
+
+def missing_lines(planned: Planned) -> list[str]:
+    """What is not there, in the words of the command."""
+    text = missing_text(planned)
+    return [] if text is None else [f"missing    {text}"]
+
+
+def missing_text(planned: Planned) -> str | None:
+    """What is not there, in the words of the command; None if nothing is missing."""
+    return None if planned.missing is None else translator()(str(planned.missing))
+
+
+def resources_document(planned: Planned) -> dict[str, Any]:
+    """The resources of a plan as JSON, and where the time of a step comes from."""
+    resources = planned.resources
+    return {
+        **resources.model_dump(exclude={"fitting"}),
+        "max_concurrent": resources.max_concurrent,
+        "timed_on": planned.timed_on,
+    }
 
 
 def _training_text(plan: SearchPlan) -> str:
@@ -119,14 +169,22 @@ def _training_text(plan: SearchPlan) -> str:
     return f"{train.epochs} epochs{epoch}{part}, batches of {train.batch_size}{rate}"
 
 
-def resources_text(resources: Resources) -> str:
+def resources_text(planned: Planned) -> str:
     """The resources of all trials and of each, in words."""
-    device = (
-        f"{resources.n_gpus} GPUs, {resources.gpus_per_trial:g} a trial"
-        if resources.n_gpus
-        else f"CPU only, {resources.n_cpus} of them"
-    )
-    return f"{device}; {resources.max_concurrent} trials side by side"
+    resources = planned.resources
+    device = f"CPU only, {resources.n_cpus} of them"
+    if resources.n_gpus:
+        gpus = f"{resources.gpu_kind} GPU" if resources.gpu_kind else "GPU"
+        device = f"{counted(resources.n_gpus, gpus)}, {_share_text(resources)}"
+    text = f"{device}; {counted(resources.max_concurrent, 'trial')} side by side"
+    if planned.timed_on == "assumed":
+        return f"{text} (assumed)"
+    return f"as asked for: {text}" if planned.missing else text
+
+
+def _share_text(resources: Resources) -> str:
+    each = resources.trials_per_gpu
+    return f"{resources.gpus_per_trial:.3g} a trial" if each > 1 else "each for a single trial"
 
 
 def _rungs_text(config: StudyConfig) -> str:

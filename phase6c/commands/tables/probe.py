@@ -10,28 +10,31 @@ from phase6c.analysis.contrasts import DOUBT, Contrast
 from phase6c.analysis.probed import Probed
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.winner import find_winner
-from phase6c.commands.tables.plan import resources_text
+from phase6c.commands.tables.plan import (
+    missing_lines,
+    missing_text,
+    resources_document,
+    resources_text,
+    time_text,
+)
 from phase6c.document.section import as_objects, text
 from phase6c.report.probes import repeats
 from phase6c.terminal.tables import plain_table
 from phase6c.tune.probe.estimate import ProbeEstimate
 from phase6c.tune.probe.plan import ProbePlan, Run
-from phase6c.tune.runtime.resources import Resources
-from phase6c.wording import duration_text
+from phase6c.tune.runtime.planned import Planned
 
 
-def plan_document(
-    plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
-) -> dict[str, Any]:
+def plan_document(plan: ProbePlan, planned: Planned, estimated: ProbeEstimate) -> dict[str, Any]:
     """The plan that --dry-run shows, as JSON."""
     return {
         "schema": "phase6c.probe_plan/1",
         "folder": str(plan.study.folder),
         "seeds": plan.seeds,
         "runs": [_run_document(run) for run in plan.runs],
-        "resources": resources.model_dump(),
+        "resources": resources_document(planned),
         "estimate": estimated.model_dump(),
-        "missing": missing,
+        "missing": missing_text(planned),
     }
 
 
@@ -46,9 +49,7 @@ def _run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def plan_lines(
-    plan: ProbePlan, resources: Resources, estimated: ProbeEstimate, missing: str | None
-) -> list[str]:
+def plan_lines(plan: ProbePlan, planned: Planned, estimated: ProbeEstimate) -> list[str]:
     """The planned runs and their cost, in words."""
     n_configurations = len(plan.runs) // len(plan.seeds)
     lines = [
@@ -56,11 +57,11 @@ def plan_lines(
         f"study      {plan.study.folder}",
         f"training   {len(plan.runs)} runs of {plan.study.config.train.epochs} epochs on "
         f"{len(plan.seeds)} seeds, of which {len(plan.runs) - estimated.n_runs} are there already",
-        f"resources  {resources_text(resources)}",
-        f"time       about {duration_text(estimated.probe_s)}, from measured steps",
+        f"resources  {resources_text(planned)}",
+        f"time       {time_text(estimated.probe_s, planned)}",
         f"disk       about {estimated.disk_gib:.2f} GiB at most",
     ]
-    return [*lines, f"missing    {missing}"] if missing else lines
+    return [*lines, *missing_lines(planned)]
 
 
 def _run_line(run: Run) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from phase6c.config import ModelConfig, Record, TrainConfig
 from phase6c.study.ledger import Trials
 from phase6c.tune.probe.plan import ProbePlan
-from phase6c.tune.runtime.resources import Resources
-from phase6c.tune.runtime.step_time import measured_step_s, steps_an_epoch
+from phase6c.tune.runtime.planned import Planned
+from phase6c.tune.runtime.step_time import side_by_side_s, steps_an_epoch
 
 
 class ProbeEstimate(Record):
@@ -14,30 +14,32 @@ class ProbeEstimate(Record):
 
     Attributes:
         n_runs: Number of runs to be trained, or trained on.
-        probe_s: Seconds of all these runs, side by side.
+        probe_s: Seconds of all these runs, side by side; None where nothing can tell.
         disk_gib: Size of the study's folder at its largest.
     """
 
     n_runs: int
-    probe_s: float
+    probe_s: float | None
     disk_gib: float
 
 
-def estimate_probe(plan: ProbePlan, trials: Trials, resources: Resources) -> ProbeEstimate:
-    """Measures a training step of a single layer of each shape and counts the rest."""
-    step_s: dict[tuple[ModelConfig, TrainConfig], float] = {}
-    probe_s = 0.0
+def estimate_probe(plan: ProbePlan, trials: Trials, planned: Planned) -> ProbeEstimate:
+    """Takes the time of a step of each shape from the planned machines and counts the rest."""
+    times: dict[tuple[ModelConfig, TrainConfig], float | None] = {}
+    seconds: list[float | None] = []
     missing = plan.missing(trials)
     for run in missing:
         train = run.config.train
-        # Variants of dropout alone take as long, and are measured once.
+        # Variants of dropout alone take as long, and are timed once.
         shape = run.config.model.model_copy(update={"dropout": 0.0})
-        if (shape, train) not in step_s:
-            step_s[shape, train] = measured_step_s(plan.study.data, shape, train)
-        probe_s += step_s[shape, train] * steps_an_epoch(plan.study.data, train) * train.epochs
-    side_by_side = max(1, min(resources.max_concurrent, len(missing)))
+        if (shape, train) not in times:
+            times[shape, train] = planned.step_s(shape, train)
+        step_s = times[shape, train]
+        n_steps = steps_an_epoch(plan.study.data, train) * train.epochs
+        seconds.append(None if step_s is None else step_s * n_steps)
+    side_by_side = max(1, min(planned.resources.max_concurrent, len(missing)))
     return ProbeEstimate(
         n_runs=len(missing),
-        probe_s=probe_s / side_by_side,
-        disk_gib=plan.disk_bytes(trials, resources.max_concurrent) / 2**30,
+        probe_s=side_by_side_s(seconds, side_by_side),
+        disk_gib=plan.disk_bytes(trials, planned.resources.max_concurrent) / 2**30,
     )

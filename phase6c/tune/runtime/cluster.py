@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,9 @@ from ray.exceptions import AuthenticationError
 
 from phase6c.errors import ResourceError
 from phase6c.storage.redact import RedactingFormatter
+from phase6c.tune.runtime.gpu_kinds import GPU_KINDS
 from phase6c.tune.runtime.halt import signals_held
+from phase6c.tune.runtime.nodes import Node
 from phase6c.tune.runtime.ray_places import (
     another_place,
     folder_for_ray,
@@ -29,6 +31,7 @@ from phase6c.tune.runtime.resources import Resources
 logger = logging.getLogger(__name__)
 
 _CONNECT_S = 5.0
+_ACCELERATOR = "accelerator_type:"
 
 _ENVIRONMENT = {
     # Even with verbose=0 the new output prints where results lie, and a table, on stdout.
@@ -177,7 +180,24 @@ def _can_be_reached(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o011 for folder in path.absolute().parents)
 
 
-def cluster_counts() -> tuple[int, int]:
-    """(CPUs, GPUs) of the Ray that is connected."""
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return int(there.get("CPU", 0)), int(there.get("GPU", 0))
+def cluster_nodes() -> list[Node]:
+    """The machines of the Ray that is connected."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return [node_of(described["Resources"]) for described in alive]
+
+
+def node_of(there: Mapping[str, float]) -> Node:
+    """A machine from the resources that Ray counts on it."""
+    gpus = int(there.get("GPU", 0))
+    kinds = [
+        name.removeprefix(_ACCELERATOR) for name in there if gpus and name.startswith(_ACCELERATOR)
+    ]
+    kind = kinds[0] if len(kinds) == 1 else None
+    known = GPU_KINDS.get(kind) if kind else None
+    return Node(
+        cpus=int(there.get("CPU", 0)),
+        gpus=gpus,
+        # Ray tells the kind of a node's GPUs and not their memory.
+        gpu_memory_gib=known.memory_gib if known else None,
+        gpu_kind=kind,
+    )

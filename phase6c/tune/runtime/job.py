@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from ray import tune
 from phase6c.config import (
     CROSS_SECTIONAL,
     DataConfig,
+    ModelConfig,
     Objective,
     Record,
     TrainConfig,
@@ -27,21 +28,22 @@ from phase6c.data.bars import Bars
 from phase6c.data.windows import SearchData
 from phase6c.errors import ConfigError
 from phase6c.nn.model import count_parameters
+from phase6c.nn.training_memory import training_bytes
 from phase6c.space.budget import Budget, CountParameters
+from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.space.space import Space
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
 from phase6c.terminal.progress import Goal
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.runtime.resources import (
-    Resources,
-    local_cpus,
-    local_gpu_memory_gib,
-    plan_resources,
-)
+from phase6c.tune.runtime.nodes import Node, local_node
+from phase6c.tune.runtime.resources import Resources, TrialSize, plan_resources
 from phase6c.tune.runtime.trial_searcher import TrialSearcher
 from phase6c.version import code_version
 from phase6c.wording import counted
+
+# Row, label, weight and targets of a window on the device.
+_WINDOW_BYTES = 32
 
 SearcherType = TypeVar("SearcherType", bound=TrialSearcher)
 Result = TypeVar("Result")
@@ -112,26 +114,60 @@ class StudyPlan:
         """Whether a count lies in the budget; every count does where the width is free."""
         return self.budget is None or self.budget.contains(n_params)
 
-    def resources(self, cluster: tuple[int, int] | None = None) -> Resources:
-        """The share of this machine, or of a cluster with (CPUs, GPUs), that the run uses.
+    def resources(self, nodes: Sequence[Node] | None = None) -> Resources:
+        """The share of these machines that the run uses; of this machine unless any are given.
 
         Raises:
             ConfigError: A trial is to have more than a single GPU.
             ResourceError: More is asked for than there is.
         """
-        # The driver's own machine may have no GPU, or others than the nodes: their memory is not
-        # known, and a trial gets a whole GPU.
-        memory = local_gpu_memory_gib() if cluster is None else []
-        cpus, gpus = cluster or (local_cpus(), len(memory))
+        there = (local_node(),) if nodes is None else nodes
+        # The memory of a trial decides nothing on CPUs, and takes seconds for a large space.
+        on_gpus = any(node.gpus for node in there) and self.options.gpus != 0
         return plan_resources(
-            self.budget,
+            there,
+            self.trial_size("cuda") if on_gpus else None,
             gpus=self.options.gpus,
             gpus_per_trial=self.options.gpus_per_trial,
             cpus=self.options.cpus,
-            available_gpus=gpus,
-            available_cpus=cpus,
-            gpu_memory_gib=min(memory, default=None),
         )
+
+    def models(self) -> list[ModelConfig]:
+        """Every model that a trial may train, heads and dropout aside."""
+        models = [model for model, _ in self._stored_space.shapes(self.count)]
+        # Of a stored space's rules only the names are known.
+        if TOKENS.name in rules_of_today(self.config.space["rules"]):
+            models = [model for model in models if TOKENS.allows(model.model_dump())]
+        return models
+
+    def trial_size(self, device_type: str) -> TrialSize:
+        """What the largest trial takes on a device, `cuda` or `cpu`."""
+        n_features = len(self.data.feature_names)
+        # Until the precision is measured, the one that takes more memory counts.
+        precision = self.config.train.precision if self.precision_known else "float32"
+        sizes = [
+            (training_bytes(model, n_features, self._batch_size, precision, device_type), model)
+            for model in self.models()
+        ]
+        largest_bytes, largest = max(sizes, key=lambda size: size[0])
+        n_windows = len(self.data.train) + len(self.data.val)
+        panel_bytes = self.data.features.nbytes + _WINDOW_BYTES * n_windows
+        return TrialSize(
+            n_params=self.count(largest),
+            model_gib=largest_bytes / 2**30,
+            panel_gib=panel_bytes / 2**30,
+        )
+
+    @cached_property
+    def _stored_space(self) -> Space:
+        return Space.from_description(self.config.space)
+
+    @property
+    def _batch_size(self) -> int:
+        """The largest number of windows of a step."""
+        axis = self._stored_space.axes.get("batch_size")
+        searched = () if axis is None else axis.points or axis.edges or ()
+        return max(self.config.train.batch_size, *map(int, searched), 1)
 
     def build_trial(
         self, train: TrainConfig, values: Mapping[str, Any], number: int

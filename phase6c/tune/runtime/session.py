@@ -27,7 +27,7 @@ from phase6c.study.views.json_files import Views
 from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
 from phase6c.terminal.progress import MakeDisplay
-from phase6c.tune.runtime.cluster import cluster_counts, ray_cluster
+from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
@@ -120,7 +120,7 @@ class _Session(Generic[SearcherType, Result]):
                 ray_cluster(address, planned),
                 watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
             ):
-                resources = planned or study.resources(cluster_counts())
+                resources = planned or study.resources(cluster_nodes())
                 if planned is None:
                     self._check_space(resources)
                 config = self.job.settled_config(resources)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from phase6c.config import ModelConfig, TrainConfig
 from phase6c.data.windows import SearchData
 from phase6c.nn.device import measure_step_s, pick_device
@@ -11,20 +13,19 @@ from phase6c.nn.device import measure_step_s, pick_device
 _VALIDATION_SHARE = 1 / 3
 
 
-def measured_step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
+def measured_step_s(n_features: int, shape: ModelConfig, train: TrainConfig) -> float:
     """Seconds of a training step of a shape, measured on one of its layers and on two."""
     # All layers but the last are alike, so that a large shape is measured as fast as a flat one;
     # what is before and after them is paid once, and the last may be cheaper than the others.
-    one = _step_s(data, shape.model_copy(update={"n_layers": 1}), train)
+    one = _step_s(n_features, shape.model_copy(update={"n_layers": 1}), train)
     if shape.n_layers == 1:
         return one
-    two = _step_s(data, shape.model_copy(update={"n_layers": 2}), train)
+    two = _step_s(n_features, shape.model_copy(update={"n_layers": 2}), train)
     return one + (shape.n_layers - 1) * max(two - one, 0.0)
 
 
-def _step_s(data: SearchData, shape: ModelConfig, train: TrainConfig) -> float:
-    n_features, device = len(data.feature_names), pick_device()
-    return measure_step_s(shape, n_features, train.batch_size, train.precision, device)
+def _step_s(n_features: int, shape: ModelConfig, train: TrainConfig) -> float:
+    return measure_step_s(shape, n_features, train.batch_size, train.precision, pick_device())
 
 
 def steps_an_epoch(data: SearchData, train: TrainConfig) -> float:
@@ -39,3 +40,9 @@ def steps_of_final(data: SearchData, train: TrainConfig) -> float:
     if train.val_windows is None:
         return 0.0
     return _VALIDATION_SHARE * len(data.val) / train.batch_size
+
+
+def side_by_side_s(seconds: Sequence[float | None], side_by_side: int) -> float | None:
+    """Seconds of trainings of which so many run at a time; None if one of them is not known."""
+    known = [one for one in seconds if one is not None]
+    return sum(known) / side_by_side if len(known) == len(seconds) else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from phase6c.config import TrainConfig
+from phase6c.config import ModelConfig, TrainConfig
 from phase6c.data.bars import Bars
 from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import ConfigError
@@ -52,17 +53,21 @@ class SearchPlan(StudyPlan):
             rungs = fixed_rungs(epochs, config.grace_epochs, factor)
         return plan_rungs(config.n_trials, epochs, rungs, factor, config.audit_share)
 
+    def models(self) -> list[ModelConfig]:
+        """Every model that a trial may train, those of the references among them."""
+        return [*(model for model, _ in self.space.shapes(self.count)), *self._reference_models()]
+
+    def _reference_models(self) -> Iterator[ModelConfig]:
+        for reference in self.references:
+            yield self.build_trial(self.config.train, reference.values, 0)[0].model
+
     def disk_bytes(self, max_concurrent: int) -> int:
         """The size of the study's folder at its largest, as far as its epochs can be foreseen."""
         config, n_references = self.config, len(self.references)
         n_trials = config.n_trials + n_references
-        shapes = [count for _, count in self.space.shapes(self.count)]
         # References stand outside of the budget, and may be larger than any shape of the space.
-        models = (
-            self.build_trial(config.train, reference.values, 0) for reference in self.references
-        )
         return bytes_needed(
-            n_params=max(*shapes, *(count for _, count in models), 0),
+            n_params=max(map(self.count, self.models())),
             n_trials=n_trials,
             max_concurrent=max_concurrent,
             epochs=config.train.epochs,

@@ -7,6 +7,7 @@ from typing import Any
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
+from phase6c.space.budget import Budget
 from phase6c.space.references import rules_of_today
 from phase6c.study.study_config import StudyConfig, WarmStart
 
@@ -92,7 +93,8 @@ def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
 
 def _space_differences(stored: Values, wanted: Values) -> list[str]:
     """The differences between two spaces, apart from grids that have grown."""
-    stored = {**stored, "rules": rules_of_today(stored["rules"])}
+    budget = stored["budget"] and Budget.model_validate(stored["budget"]).model_dump(mode="json")
+    stored = {**stored, "rules": rules_of_today(stored["rules"]), "budget": budget}
     differences = [
         f"space {name}: {stored[name]!r} -> {wanted[name]!r}"
         for name in ("name", "budget", "fixed", "rules")

@@ -23,7 +23,7 @@ from phase6c.tune.probe.estimate import estimate_probe
 from phase6c.tune.probe.plan import by_digest
 from phase6c.tune.probe.run import ProbeJob, ProbeSearcher, known_trials, plan_probe, run_probe
 from phase6c.tune.runtime.halt import Halt
-from phase6c.tune.runtime.resources import Resources
+from phase6c.tune.runtime.planned import planned_machines
 from phase6c.tune.search.options import SearchOptions
 from phase6c.tune.search.plan import plan_study
 from phase6c.verify.study import verify
@@ -339,8 +339,8 @@ def test_a_probe_trains_through_all_epochs_in_no_rung(rig):
 
 def test_what_a_probe_takes_is_counted_and_measured(study):
     plan = plan_probe(study, "best", {"dropout": [0.2, 0.3], "n_layers": [3]}, seeds=2)
-    resources = Resources(n_cpus=2, n_gpus=0, gpus_per_trial=0.0)
-    estimated = estimate_probe(plan, known_trials(study), resources)
+    with planned_machines(plan.study) as planned:
+        estimated = estimate_probe(plan, known_trials(study), planned)
     assert estimated.n_runs == 8
     assert estimated.probe_s > 0
     assert 0 < estimated.disk_gib < 0.1
