@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from dataclasses import dataclass
 
-# A driver that did not ask for this long was stopped, such as by Ctrl-Z or a sleeping laptop, and
-# its workers with it: the gap is no silence of theirs.
+# A driver that did not ask for this long was stopped, such as by Ctrl-Z or a sleeping laptop, or had
+# work of its own, such as the baselines of an evaluation: the gap is no silence of its workers.
 _LONGEST_GAP_S = 60.0
 # A silence is too long beyond this many times the median epoch.
 FACTOR = 10.0
@@ -58,19 +58,22 @@ class HangWatch:
 
     def overdue(self, now: float) -> dict[int, float]:
         """Seconds of silence of each hung trial, by number; each trial is told of once."""
-        self._forgive_gap(now)
+        self.forgive_gap(now)
         silent = {number: now - silence.since for number, silence in self._silences.items()}
         hung = {number: s for number, s in silent.items() if s > self._limit_s(number)}
         for number in hung:
             self.ended(number)
         return hung
 
-    def _forgive_gap(self, now: float) -> None:
+    def forgive_gap(self, now: float) -> float:
+        """Seconds in which nobody asked, if they are so many that they count for no trial; or 0."""
         gap = now - self._asked if self._asked is not None else 0.0
         self._asked = now
-        if gap > _LONGEST_GAP_S:
-            for silence in self._silences.values():
-                silence.since = min(now, silence.since + gap)
+        if gap <= _LONGEST_GAP_S:
+            return 0.0
+        for silence in self._silences.values():
+            silence.since = min(now, silence.since + gap)
+        return gap
 
     def _limit_s(self, number: int) -> float:
         if not self._paces:

@@ -210,6 +210,7 @@ class RungScheduler(FIFOScheduler):
         keep its share of the machine for ever.
         """
         now, held = time.monotonic(), workers(tune_controller)
+        self._heard_at = min(now, self._heard_at + self._watch.forgive_gap(now))
         for number in held:
             self._watch.started(number, self._ledger.trials[number].n_params, now)
         if now - self._heard_at > SILENCE_S and not (held and self._watch.knows_pace):

@@ -433,16 +433,28 @@ def test_workers_that_never_live_end_the_search_and_cost_no_trial(rig):
 
 
 def test_silence_is_told_of_where_no_epoch_is_known_yet(rig, clock, caplog):
-    clock(0)
-    one = rig()
+    one, now = rig(), 0
+    clock(now)
     one.add(0)
-    for now, controller, n_warnings in (
+    for until, controller, n_warnings in (
         (SILENCE_S, Workers(0), 0),
         (SILENCE_S + 1, Workers(0), 1),
         (2 * SILENCE_S, Workers(), 1),
         (2 * SILENCE_S + 2, Workers(), 2),
     ):
-        clock(now)
-        one.scheduler.choose_trial_to_run(controller)
+        while now < until:
+            now = min(now + 30, until)
+            clock(now)
+            one.scheduler.choose_trial_to_run(controller)
         assert caplog.text.count("No trial has ended an epoch for 10 minutes") == n_warnings
     assert caplog.text.count("Ray has no worker") == 1
+
+
+def test_time_that_the_run_itself_worked_is_no_silence_of_its_trials(rig, clock, caplog):
+    clock(0)
+    one = rig()
+    one.add(0)
+    for now in (30, SILENCE_S + 60):
+        clock(now)
+        one.scheduler.choose_trial_to_run(Workers())
+    assert "No trial has ended an epoch" not in caplog.text
