@@ -433,8 +433,9 @@ def test_workers_that_never_live_end_the_search_and_cost_no_trial(rig):
 
 
 def test_silence_is_told_of_where_no_epoch_is_known_yet(rig, clock, caplog):
-    one, now = rig(), 0
+    now = 0
     clock(now)
+    one = rig()
     one.add(0)
     for until, controller, n_warnings in (
         (SILENCE_S, Workers(0), 0),
