@@ -29,7 +29,7 @@ SCRIPTS = Path(sys.executable).parent
 BLOCKS = blocks()
 LANGUAGES = {"bash", "python", "console", "sh", "text"}
 # Options of other programs that pages name.
-FOREIGN_OPTIONS = {"--head", "--logdir", "--port"}
+FOREIGN_OPTIONS = {"--head", "--logdir", "--port", "--nodes", "--gpus-per-node"}
 
 
 def lines_of(kind: str) -> list[str]:

@@ -26,6 +26,7 @@ class Result:
         state: State, as in `Trial`.
         source: Who chose the trial.
         seconds: Seconds of training; None where a file does not say.
+        final: Score of the best epoch on all validation rows, where the curve is of a part of them.
     """
 
     number: int
@@ -34,11 +35,12 @@ class Result:
     state: State = "COMPLETE"
     source: Source = "sampled"
     seconds: float | None = None
+    final: float | None = None
 
     @property
     def score(self) -> float:
         """The score of the best epoch; minus infinity before the first epoch."""
-        return max(self.curve, default=float("-inf"))
+        return max(self.curve, default=float("-inf")) if self.final is None else self.final
 
     @property
     def chosen(self) -> bool:
@@ -135,7 +137,14 @@ def _result(trial: Trial, objective: Objective) -> Result:
         state=trial.state,
         source=trial.source,
         seconds=trial.duration_s,
+        final=_final_score(trial, objective),
     )
+
+
+def _final_score(trial: Trial, objective: Objective) -> float | None:
+    if trial.final is None or trial.final.value is None:
+        return None
+    return score(trial.final.value, objective)
 
 
 def _axes_of(params: Sequence[Values]) -> dict[str, Axis]:

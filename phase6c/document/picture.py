@@ -66,7 +66,7 @@ class Picture:
         style = "margin: 0; padding: .5em; max-width: 32em; background: #fff; color: #000"
         label, caption = escape(self.alternative), escape(self.caption)
         return (
-            f'<figure role="img" aria-label="{label}" style="{style}">{self.svg}'
+            f'<figure style="{style}"><div role="img" aria-label="{label}">{self.svg}</div>'
             f"<figcaption>{caption}</figcaption></figure>"
         )
 

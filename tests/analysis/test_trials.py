@@ -1,10 +1,11 @@
 """A report reads studies, finished or not, and files of trials such as January's."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from phase6c.analysis.trials import read_search
+from phase6c.analysis.trials import of_study, read_search
 from phase6c.errors import DataError, FolderError, StorageError
 from phase6c.space.axes import Choice, Grid
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
@@ -78,3 +79,15 @@ def test_a_study_without_its_ledger_is_refused(
     (tmp_path / LEDGER_NAME).unlink()
     with pytest.raises(StorageError, match="must have its ledger"):
         read_search(tmp_path / named)
+
+
+def test_the_score_of_a_trial_that_was_measured_in_part_is_that_on_all_rows(
+    tmp_path, write_trials, study_config, trial_of
+):
+    whole = trial_of(0, 0.7, 0.6)
+    final = whole.measurements[0].model_copy(update={"value": 0.65})
+    study = write_trials(tmp_path, study_config(), [whole])
+    part = replace(study, trials=(whole.model_copy(update={"final": final}),))
+    (result,) = of_study(part).results
+    assert result.score == 0.65
+    assert result.curve == (0.7, 0.6)

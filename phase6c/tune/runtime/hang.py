@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from dataclasses import dataclass
 
-# A driver that did not ask for this long was stopped, such as by Ctrl-Z or a sleeping laptop, or had
-# work of its own, such as the baselines of an evaluation: the gap is no silence of its workers.
+# A driver that did not ask for this long was stopped, such as by Ctrl-Z or a sleeping laptop, or
+# had work of its own, such as the baselines of an evaluation: the gap is no silence of its workers.
 _LONGEST_GAP_S = 60.0
 # A silence is too long beyond this many times the median epoch.
 FACTOR = 10.0
