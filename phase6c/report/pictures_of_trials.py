@@ -138,9 +138,7 @@ def curves(search: Search) -> Picture | None:
         words_of_it += f"; the best is trial {best.number} with {_value(best.score, search)}"
     caption = "Learning curves; the best, references and the strongest baseline are marked"
     if any(result.final is not None for result in searched):
-        caption += (
-            ". Epochs are measured on a part of the validation rows, baselines on all"
-        )
+        caption += ". Epochs are measured on a part of the validation rows, baselines on all"
     return picture("rungs", "learning_curves", caption, draw, _SIZE, alternative=words_of_it)
 
 
