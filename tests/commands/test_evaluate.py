@@ -40,16 +40,19 @@ def folder(two_cpus, made_bars, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ending(folder) -> str:
-    """What an evaluation says that is ended by a signal while the baselines are fitted.
+def endings(folder) -> list[str]:
+    """What an evaluation says that is ended twice: by a first and a second signal.
 
-    They stand between two stages of trainings, where Ray Tune asks for nothing.
+    The second comes while the baselines are fitted, between two stages of trainings.
     """
-    return interrupted(folder, signal.SIGTERM, "baselines")
+    return [
+        interrupted(folder, signal.SIGINT, "complete at epoch"),
+        interrupted(folder, signal.SIGTERM, "baselines", "--resume"),
+    ]
 
 
 @pytest.fixture(scope="module")
-def evaluated(ending, folder) -> subprocess.CompletedProcess[str]:
+def evaluated(endings, folder) -> subprocess.CompletedProcess[str]:
     """The evaluation that goes on from there to its end."""
     return run_command(folder, "evaluate", STUDY, *SMALL, "--resume")
 
@@ -127,9 +130,9 @@ def test_a_dry_run_names_contenders_steps_and_cost_and_leaves_nothing(folder, mo
     assert not (folder / "outputs/models/dry").exists()
 
 
-def interrupted(folder: Path, number: signal.Signals, after: str) -> str:
+def interrupted(folder: Path, number: signal.Signals, after: str, *options: object) -> str:
     """What an evaluation says on stderr that gets a signal once a line has said `after`."""
-    command = [sys.executable, "-m", "phase6c", "evaluate", STUDY, *SMALL]
+    command = [sys.executable, "-m", "phase6c", "evaluate", STUDY, *SMALL, *options]
     with subprocess.Popen(
         list(map(str, command)),
         cwd=folder,
@@ -149,5 +152,5 @@ def interrupted(folder: Path, number: signal.Signals, after: str) -> str:
     return told
 
 
-def test_a_signal_ends_it_with_its_code_and_the_command_that_goes_on(ending):
-    assert "--resume" in ending
+def test_signals_end_it_with_their_code_and_the_command_that_goes_on(endings):
+    assert all("--resume" in told for told in endings)
