@@ -44,7 +44,7 @@ def activation_bytes(
         precision: Precision of the products.
         device_type: `cuda`, `mps` or `cpu`; on a CPU attention may be computed by products.
     """
-    item = _BFLOAT16 if precision == "bfloat16" else _FLOAT32
+    item = _item_bytes(precision)
     rows, width = batch_size * model.n_tokens, model.d_model
     by_last = model.pooling == "last" and model.n_tokens > 1
     out_rows = batch_size if by_last else rows
@@ -58,6 +58,11 @@ def activation_bytes(
     inputs = batch_size * model.context_days * n_features * max(1, model.bins)
     kept += _inputs(model, inputs, item) + out_rows * (_FLOAT32 * width + 8)
     return model.members * kept
+
+
+def _item_bytes(precision: Precision) -> int:
+    """Bytes of a number in the products."""
+    return _BFLOAT16 if precision == "bfloat16" else _FLOAT32
 
 
 def _of_row(model: ModelConfig, item: int, device_type: str) -> int:
@@ -103,8 +108,8 @@ def training_bytes(
     Args:
         model, n_features, batch_size, precision, device_type: As of `activation_bytes`.
     """
-    item = _BFLOAT16 if precision == "bfloat16" else _FLOAT32
-    copy = _BFLOAT16 if precision == "bfloat16" else 0
+    item = _item_bytes(precision)
+    copy = item if precision == "bfloat16" else 0
     state = (_STATE_BYTES + copy) * count_parameters(model, n_features)
     # The residual stream and its norm in float32, and the feed-forward net before and after its
     # activation; as many numbers forward as their gradients are backward.

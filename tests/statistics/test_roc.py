@@ -9,17 +9,20 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from phase6c.statistics.roc import Descending
 
 
-@given(
-    seed=st.integers(0, 10_000),
-    n_rows=st.integers(2, 400),
-    n_levels=st.sampled_from([2, 7, 10_000]),
-    rate=st.sampled_from([0.02, 0.3, 0.5]),
-)
-def test_an_area_is_that_of_scikit_learn(seed, n_rows, n_levels, rate):
-    rng = np.random.default_rng(seed)
+@st.composite
+def judged(draw, least):
+    """Scores, of which many may be equal, labels, and the generator that made them."""
+    n_rows, n_levels = draw(st.integers(least, 400)), draw(st.sampled_from([2, 7, 10_000]))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     scores = rng.integers(n_levels, size=n_rows) / n_levels - 0.5
-    y = (rng.random(n_rows) < rate).astype(np.int8)
-    rows = rng.random(n_rows) < 0.7
+    rate = draw(st.sampled_from([0.02, 0.3, 0.5]))
+    return scores, (rng.random(n_rows) < rate).astype(np.int8), rng
+
+
+@given(judged(least=2))
+def test_an_area_is_that_of_scikit_learn(made):
+    scores, y, rng = made
+    rows = rng.random(len(y)) < 0.7
     ranking = Descending(scores)
     for own, expected in (
         (ranking.auc(y), (y, scores)),
@@ -41,17 +44,10 @@ def test_no_rows_have_no_area():
     assert Descending(np.zeros(3)).auc(np.ones(3), np.zeros(3, dtype=bool)) is None
 
 
-@given(
-    seed=st.integers(0, 10_000),
-    n_rows=st.integers(1, 400),
-    n_levels=st.sampled_from([2, 7, 10_000]),
-    rate=st.sampled_from([0.02, 0.3, 0.5]),
-)
-def test_a_precision_recall_curve_is_that_of_scikit_learn(seed, n_rows, n_levels, rate):
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(n_levels, size=n_rows) / n_levels
-    y = (rng.random(n_rows) < rate).astype(np.int8)
-    y[rng.integers(n_rows)] = 1
+@given(judged(least=1))
+def test_a_precision_recall_curve_is_that_of_scikit_learn(made):
+    scores, y, rng = made
+    y[rng.integers(len(y))] = 1
     curve = Descending(scores).precision_recall(y)
     precision, recall, thresholds = precision_recall_curve(y, scores)
     np.testing.assert_array_equal(curve.thresholds, thresholds)

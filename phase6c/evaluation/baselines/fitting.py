@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -24,6 +24,8 @@ from phase6c.statistics.simple_models import SimpleModel
 
 # The transformer's shortcut and bias alone; their predictions come from the transformer itself.
 OWN_SHORTCUT = "own_shortcut"
+
+Fit = TypeVar("Fit")
 
 
 class SimpleFit(NamedTuple):
@@ -62,7 +64,7 @@ def fit_simple(
         "linear_window": lambda: fit_ridge(inner, data, WINDOW_STRENGTHS, contexts),
     }
     with threadpool_limits(limits=1):
-        return {name: SimpleFit(*_timed(fit)) for name, fit in fits.items()}
+        return {name: SimpleFit(*timed(fit)) for name, fit in fits.items()}
 
 
 def simple_logits(
@@ -80,6 +82,7 @@ def simple_logits(
     }
 
 
-def _timed(fit: Callable[[], SimpleModel]) -> tuple[SimpleModel, float]:
+def timed(fit: Callable[[], Fit]) -> tuple[Fit, float]:
+    """What a fit gives, and the seconds that it took."""
     begun = time.perf_counter()
     return fit(), time.perf_counter() - begun

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from phase6c.data.windows import SearchData
 from phase6c.statistics.logits import log_losses
-from phase6c.statistics.simple_models import LinearModel, windows_of
+from phase6c.statistics.simple_models import LinearModel, SimpleModel, windows_of
 
 VOLATILITY = "rv_20"
 # Inverse strengths of the ridge penalty, stronger for the many columns of a window.
@@ -44,10 +44,15 @@ def fit_ridge(
     for days in contexts:
         tried = _fit_ridges(inner, strengths, days)
         for strength, model in zip(strengths, tried, strict=True):
-            logits = model.logits(inner.features, inner.val.end_rows)
-            losses[strength, days] = float(log_losses(logits, inner.val.y).mean())
+            losses[strength, days] = loss_on_latest(model, inner)
     strength, days = min(losses, key=losses.__getitem__)
     return _fit_ridges(data, [strength], days)[0]
+
+
+def loss_on_latest(model: SimpleModel, inner: SearchData) -> float:
+    """The log loss in nats on the latest part of the training, by which penalties are chosen."""
+    logits = model.logits(inner.features, inner.val.end_rows)
+    return float(log_losses(logits, inner.val.y).mean())
 
 
 def _fit_ridges(

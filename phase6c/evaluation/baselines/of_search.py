@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from phase6c.data.windows import SearchData
 from phase6c.evaluation.baselines.base_rates import ticker_rates
 from phase6c.evaluation.baselines.boosting import boosted_trees
+from phase6c.evaluation.baselines.fitting import timed
 from phase6c.records import Baseline, Metrics
 from phase6c.statistics.cross_section import CrossSection
 from phase6c.statistics.logits import log_losses
@@ -83,9 +84,7 @@ def _fitted_rows(n_windows: int, seed: int) -> np.ndarray:
 
 
 def _scored(name: str, fit: Callable[[], np.ndarray], data: SearchData) -> FittedBaseline:
-    started = time.perf_counter()
-    logits = fit()
-    duration_s = time.perf_counter() - started
+    logits, duration_s = timed(fit)
     baseline = Baseline(name=name, metrics=_metrics(logits, data), duration_s=duration_s)
     return FittedBaseline(baseline, logits)
 

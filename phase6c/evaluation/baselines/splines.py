@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from sklearn.linear_model import LogisticRegression
 
 from phase6c.data.windows import SearchData
-from phase6c.statistics.logits import log_losses
+from phase6c.evaluation.baselines.linear import loss_on_latest
 from phase6c.statistics.simple_models import SPLINE_DEGREE, SplineModel, spline_basis
 
 N_KNOTS = 5
@@ -27,10 +27,7 @@ def fit_splines(inner: SearchData, data: SearchData) -> SplineModel:
         inner: Training of `data`, cut in two; the strength is chosen on its latest part.
         data: Rows to be fitted.
     """
-    losses = [
-        log_losses(model.logits(inner.features, inner.val.end_rows), inner.val.y).mean()
-        for model in _fit_strengths(inner, STRENGTHS)
-    ]
+    losses = [loss_on_latest(model, inner) for model in _fit_strengths(inner, STRENGTHS)]
     (chosen,) = _fit_strengths(data, [STRENGTHS[int(np.argmin(losses))]])
     return chosen
 
