@@ -27,7 +27,7 @@ from phase6c.statistics.logits import halved
 from phase6c.study.evaluation_config import Contender
 from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
-from phase6c.tune.evaluation.simple_steps import SimplePast, fit_step, truth_in
+from phase6c.tune.evaluation.simple_steps import SimplePast, truth_in
 from phase6c.tune.evaluation.stages import Stages
 from phase6c.version import code_version
 from phase6c.wording import words
@@ -47,15 +47,16 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         StudyFailedError: A training of the final model failed.
         StorageError: A file cannot be read or written.
     """
-    plan, choice, simple = stages.plan, stages.choice, stages.simple
+    plan, choice = stages.plan, stages.choice
+    simple, fits = stages.simple, stages.simple_final
     assert choice is not None
     assert simple is not None
+    assert fits is not None
     past, partner = simple.truth, stages.partner
     rivals = _rivals(stages, choice, simple)
     alone = _entry(stages, choice, stages.chosen, past)
     blend = _blend(alone, choice, partner)
     check()
-    fits = fit_step(plan, TEST, plan.walk.outer(TEST))
     blended_with = partner.name if choice.blended else None
     model = _write_model(stages, blend if choice.blended else alone, blended_with, fits)
     predicted = model.predictions(_known_bars(plan, model))

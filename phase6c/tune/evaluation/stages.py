@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
+from phase6c.evaluation.baselines.fitting import SimpleFit
 from phase6c.evaluation.blends import Partner, partner_of
 from phase6c.evaluation.choice import ModelChoice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
@@ -20,7 +21,7 @@ from phase6c.study.evaluation_config import Contender
 from phase6c.study.ledger import Trials
 from phase6c.study.trial_folder import MODEL, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of
-from phase6c.tune.evaluation.simple_steps import SimplePast
+from phase6c.tune.evaluation.simple_steps import SimplePast, SimpleSteps
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Stages:
         draws: Bootstrap draws of the race.
         dropped: Dropped contenders by name; filled as the stages are taken.
         simple: Baselines on walk forward and cal; None before they are fitted.
+        simple_final: Baselines fitted on all dates before the test block, by name; likewise.
         choice: Choice of the cal block; None before it has chosen.
         failed: Names of the contenders that dropped out because a training failed.
     """
@@ -62,6 +64,7 @@ class Stages:
     draws: Draws
     dropped: dict[str, Dropped] = field(default_factory=dict)
     simple: SimplePast | None = None
+    simple_final: Mapping[str, SimpleFit] | None = None
     choice: ModelChoice | None = None
     failed: set[str] = field(default_factory=set)
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class Stages:
     def stages(self) -> Iterator[list[Fit]]:
         """The trainings of each stage; the next stage is asked for when all of these have ended.
 
-        A stage without trainings follows each step that the baselines were fitted for.
+        Stages without trainings come while the baselines are fitted, for signals to be heard.
 
         Raises:
             StudyFailedError: No contender that may win is left.
@@ -95,13 +98,12 @@ class Stages:
             yield [Fit(self.chosen, TEST, seed) for seed in self.final_seeds]
 
     def _fit_simple(self) -> Iterator[list[Fit]]:
-        """Fits the baselines; between the steps, which may take minutes, a signal is heard."""
+        """Fits the baselines; a stage without trainings follows each part of it."""
         logger.info("Fitting the baselines on the same rows.")
-        steps = []
-        for step in self.plan.walk.past:
-            steps.append(SimplePast.of_step(self.plan, step))
+        steps = SimpleSteps(self.plan)
+        for _ in steps.fit():
             yield []
-        self.simple = SimplePast.joined(steps)
+        self.simple, self.simple_final = steps.past, steps.final
 
     def _choose(self) -> ModelChoice:
         # The walk forward and the cal block: all that the choice may look at.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 
 import phase6c
 from phase6c.analysis.predictions import load_predictions
@@ -32,12 +33,13 @@ from phase6c.statistics.logits import sigmoid
 from phase6c.study.ledger import FILE_NAME, Ledger, read_trials
 from phase6c.study.study import load_study
 from phase6c.study.study_config import read_study_config, write_study_config
+from phase6c.tune.evaluation import simple_steps
 from phase6c.tune.evaluation.conclusion import conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
 from phase6c.tune.evaluation.run import EvaluationJob, EvaluationSearcher, run_evaluation
-from phase6c.tune.evaluation.simple_steps import SimplePast
+from phase6c.tune.evaluation.simple_steps import SimpleSteps, fit_step
 from phase6c.tune.evaluation.stages import Stages
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.session import run_job
@@ -274,20 +276,57 @@ def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
 
 
 def test_a_signal_is_heard_between_the_steps_of_the_baselines(course, monkeypatch):
-    halt, fitted, fit = Halt(), [], SimplePast.of_step
+    halt, fitted = Halt(), []
 
-    def signalled(plan, step):
+    def signalled(walk, step, contexts, seed):
         fitted.append(step)
         halt.request(signal_number=signal.SIGINT)
-        return fit(plan, step)
+        return fit_step(walk, step, contexts, seed)
 
-    monkeypatch.setattr(SimplePast, "of_step", signalled)
+    monkeypatch.setattr(simple_steps, "fit_step", signalled)
     ledger = Ledger(course.plan.study.folder / FILE_NAME)
     searcher = EvaluationSearcher(course.plan, course.draws, ledger, {}, halt)
     assert searcher._choose() is None
     assert not searcher.exhausted
     assert fitted == ["fold_1"]
     ledger.close()
+
+
+@pytest.fixture
+def fitted_here(monkeypatch) -> list[str]:
+    """The steps whose baselines this process fits, where workers are asked from the second on."""
+    fitted, fit = [], SimpleSteps._fit_here
+
+    def counted(steps, step):
+        fitted.append(step)
+        fit(steps, step)
+
+    monkeypatch.setattr(simple_steps, "WORKER_START_S", 0.0)
+    monkeypatch.setattr(SimpleSteps, "_fit_here", counted)
+    return fitted
+
+
+def test_where_a_step_takes_long_workers_fit_the_same_baselines(course, fitted_here):
+    steps = SimpleSteps(course.plan)
+    for _ in steps.fit():
+        pass
+    assert fitted_here == ["fold_1"]
+    # Workers grow all trees, which `light_evaluations` keeps this process from.
+    alike = [name for name in course.simple.logits if "boosting" not in name]
+    assert len(alike) > 5
+    for name in alike:
+        assert np.array_equal(steps.past.logits[name], course.simple.logits[name]), name
+    assert steps.final.keys() == course.simple_final.keys()
+    assert steps.final["ridge_logistic"].model == course.simple_final["ridge_logistic"].model
+
+
+def test_baselines_that_no_worker_can_fit_are_fitted_here(course, fitted_here, monkeypatch, caplog):
+    monkeypatch.setattr(ray, "put", lambda walk, put=ray.put: put(None))
+    steps = SimpleSteps(course.plan)
+    for _ in steps.fit():
+        pass
+    assert fitted_here == [*course.plan.walk.steps]
+    assert "without workers" in caplog.text
 
 
 def test_a_signal_while_it_concludes_leaves_the_test_block_closed(course):
