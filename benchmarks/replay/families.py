@@ -1,7 +1,9 @@
 """Compares searches on families of curves that share nothing, each judged where it was left out.
 
 Repeat with: make bench-families
-Finished searches are kept in parts, a file for each method, and a second run goes on from them.
+It needs Syne Tune, which is no dependency: pip install --no-deps syne-tune==0.16.0 dill
+Finished searches are kept in `parts/`, a file for each method, and a second run goes on from them;
+after a change of the search, delete the files of phase6c.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import numpy as np
 import pandas as pd
 from methods import Phase6c, PlainOptuna, random_asha, ray_optuna
 from pools import names, pool
+from rivals import SyneTune, bohb_rule
 from scipy.stats import t
 from simulate import History, Method, simulate
 from tasks import Task, generated, recorded
@@ -51,6 +54,9 @@ METHODS: dict[str, Callable[[Task, int, int], Method]] = {
     "Ray OptunaSearch + ASHA, grace 1": lambda task, seed, _: ray_optuna(task, seed, 1),
     "Ray OptunaSearch + ASHA, grace 10 %": lambda task, seed, _: ray_optuna(task, seed, 0.1),
     "Optuna TPE + successive halving": lambda task, seed, _: PlainOptuna(task, seed),
+    "Optuna GP + successive halving": lambda task, seed, _: PlainOptuna(task, seed, sampler="gp"),
+    "BOHB rule + ASHA, grace 1": lambda task, seed, _: bohb_rule(task, seed, 1),
+    "Syne Tune BOHB": lambda task, seed, _: SyneTune(task, seed),
 }
 # The settings of phase6c that are chosen among.
 SETTINGS = (OURS, "phase6c, TPE alone")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import optuna
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 N_FEATURES = 100
 REDUCTION_FACTOR = 3
+SAMPLERS = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}
 _HEALTHY = Health(verdict="healthy")
 # Linux keeps this folder in memory, where a ledger that is written row by row costs no disk.
 _MEMORY = Path("/dev/shm")  # noqa: S108
@@ -142,14 +143,16 @@ def grace_epochs(task: Task, grace: float) -> int:
 
 
 class PlainOptuna:
-    """Optuna by hand: its TPE and its successive halving."""
+    """Optuna by hand: a sampler of its own, TPE or its Gaussian process, and successive halving."""
 
-    def __init__(self, task: Task, seed: int, grace: int = 1) -> None:
+    def __init__(
+        self, task: Task, seed: int, grace: int = 1, sampler: Literal["tpe", "gp"] = "tpe"
+    ) -> None:
         self._task = task
         self._count = counter()
         self._study = optuna.create_study(
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=seed),
+            sampler=SAMPLERS[sampler](seed=seed),
             pruner=optuna.pruners.SuccessiveHalvingPruner(
                 min_resource=grace, reduction_factor=REDUCTION_FACTOR
             ),
@@ -261,7 +264,8 @@ class Phase6c:
             health=_HEALTHY,
             duration_s=0.0,
         )
-        result = {"epoch": epoch, METRIC: score, "measurement": measurement.model_dump_json()}
+        told = measurement.model_dump_json()
+        result = {"epoch": epoch, METRIC: score, "measurement": told, "final": False}
         action = self._scheduler.on_trial_result(None, handle, result)
         if action == TrialScheduler.CONTINUE:
             self._searcher.on_trial_result(handle.trial_id, result)

@@ -1,0 +1,166 @@
+"""Searches of other libraries that are compared beside Ray's and Optuna's.
+
+Syne Tune is no dependency; benchmarks/replay/families.py says how it comes to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import optuna
+from methods import REDUCTION_FACTOR, RaySearch, counter, ray_asha, suggest
+from ray.tune.search import Searcher
+from tasks import Task
+
+from phase6c.config import Value
+from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
+from phase6c.tune.runtime.trial_searcher import METRIC
+
+# Of BOHB's proposals a third are uniform draws (Falkner, Klein and Hutter 2018, section 4.1).
+RANDOM_SHARE = 1 / 3
+_NEVER = datetime(2026, 1, 1)  # noqa: DTZ001 - Syne Tune wants a time and never looks at it
+
+
+class BohbRule(Searcher):
+    """Optuna's TPE on the results of a single rung: the highest that has enough of them.
+
+    Enough is the number of axes and two (Falkner, Klein and Hutter 2018, section 4.1).
+
+    Args:
+        task: Task that is searched.
+        seed: Seed of all draws.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        self._axes = task.space.axes
+        self._rng = np.random.default_rng(seed)
+        self._rungs = rungs(task.epochs)
+        self._values: dict[str, dict[str, Any]] = {}
+        # [rung][trial], the value that a trial had reached at the rung.
+        self._results: dict[int, dict[str, float]] = {rung: {} for rung in self._rungs}
+        self._bests: dict[str, float] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """A proposal of TPE's, or a uniform draw."""
+        enough = [rung for rung in self._rungs if len(self._results[rung]) >= len(self._axes) + 2]
+        if not enough or self._rng.random() < RANDOM_SHARE:
+            values = {
+                name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()
+            }
+        else:
+            values = self._proposal(enough[-1])
+        self._values[trial_id] = values
+        return values
+
+    def _proposal(self, rung: int) -> dict[str, Any]:
+        sampler = optuna.samplers.TPESampler(seed=int(self._rng.integers(2**31)))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        domains = {name: distribution(axis) for name, axis in self._axes.items()}
+        study.add_trials(
+            optuna.create_trial(params=self._values[trial_id], distributions=domains, value=value)
+            for trial_id, value in self._results[rung].items()
+        )
+        trial = study.ask()
+        return {name: suggest(trial, name, axis) for name, axis in self._axes.items()}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Takes the value of an epoch, whose best so far counts at a rung."""
+        epoch, value = result["training_iteration"], result[METRIC]
+        if np.isfinite(value):
+            self._bests[trial_id] = max(value, self._bests.get(trial_id, value))
+        if epoch in self._results and trial_id in self._bests:
+            self._results[epoch][trial_id] = self._bests[trial_id]
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Takes the value of the last epoch."""
+        if result is not None:
+            self.on_trial_result(trial_id, result)
+
+
+def rungs(epochs: int) -> list[int]:
+    """The epochs at which ASHA compares with a grace of a single epoch, and the last."""
+    n_rungs = int(np.log(epochs) / np.log(REDUCTION_FACTOR)) + 1
+    return sorted({*(REDUCTION_FACTOR**rung for rung in range(n_rungs)), epochs})
+
+
+def distribution(axis: Axis) -> optuna.distributions.BaseDistribution:
+    """Optuna's own description of an axis, as `suggest` draws from it."""
+    match axis.domain:
+        case Steps(n):
+            return optuna.distributions.IntDistribution(0, n - 1)
+        case Continuous(low, high, log):
+            return optuna.distributions.FloatDistribution(low, high, log=log)
+        case Categories(values):
+            return optuna.distributions.CategoricalDistribution(values)
+
+
+class SyneTune:
+    """BOHB of Syne Tune's, with its defaults and a grace of a single epoch.
+
+    Args:
+        task: Task that is searched.
+        seed: Seed of all draws.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        from syne_tune.backend.trial_status import Trial
+        from syne_tune.optimizer.baselines import BOHB
+
+        self._task, self._count, self._make_trial = task, counter(), Trial
+        self._scheduler = BOHB(
+            config_space={name: syne_domain(axis) for name, axis in task.space.axes.items()},
+            metric=METRIC,
+            time_attr="epoch",
+            max_t=task.epochs,
+            do_minimize=False,
+            random_seed=seed,
+            grace_period=1,
+            reduction_factor=REDUCTION_FACTOR,
+        )
+        self._n_started = 0
+
+    def start(self) -> tuple[Any, Mapping[str, Value]] | None:
+        suggestion = self._scheduler.suggest()
+        if suggestion is None:
+            return None
+        trial = self._make_trial(self._n_started, suggestion.config, _NEVER)
+        self._n_started += 1
+        self._scheduler.on_trial_add(trial)
+        axes = self._task.space.axes
+        values = {name: axis.decode(suggestion.config[name]) for name, axis in axes.items()}
+        return trial, self._task.space.complete(values, self._count) or values
+
+    def report(self, handle: Any, epoch: int, score: float) -> bool:
+        # Syne Tune has no word for a loss that is not finite but an error of the whole trial.
+        if not np.isfinite(score):
+            self._scheduler.on_trial_error(handle)
+            return False
+        result = {METRIC: score, "epoch": epoch}
+        if epoch >= self._task.epochs:
+            self._scheduler.on_trial_complete(handle, result)
+            return False
+        return bool(self._scheduler.on_trial_result(handle, result) == "CONTINUE")
+
+
+def syne_domain(axis: Axis) -> Any:
+    """Syne Tune's own description of an axis."""
+    from syne_tune.config_space import choice, loguniform, randint, uniform
+
+    match axis.domain:
+        case Steps(n):
+            return randint(0, n - 1)
+        case Continuous(low, high, log):
+            return (loguniform if log else uniform)(low, high)
+        case Categories(values):
+            return choice(list(values))
+
+
+def bohb_rule(task: Task, seed: int, grace: float | None) -> RaySearch:
+    """BOHB's rule with Ray's ASHA."""
+    return RaySearch(task, BohbRule(task, seed), ray_asha(task, grace))
