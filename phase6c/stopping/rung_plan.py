@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from phase6c.config import Record
+from phase6c.study.study_config import StudyConfig
 
 
 class Rung(Record):
@@ -47,6 +48,20 @@ def starting_grace(n_epochs: int, reduction_factor: float) -> int:
     """The grace that an adaptive search starts with: the last rung but one of its ladder."""
     rungs = (*ladder(n_epochs, reduction_factor), n_epochs)
     return rungs[max(0, len(rungs) - 3)]
+
+
+def planned_rungs(config: StudyConfig) -> RungPlan:
+    """Number of trials that reach each epoch; with an adaptive grace, at most that number."""
+    epochs, factor = config.train.epochs, config.reduction_factor
+    if config.scheduler == "none":
+        rungs: tuple[int, ...] = ()
+    elif config.adaptive_grace:
+        # The search begins with the longest grace; earlier rungs come only once they are known to
+        # be reliable, so that the plan counts on none of them.
+        rungs = tuple(epoch for epoch in ladder(epochs, factor) if epoch >= config.grace_epochs)
+    else:
+        rungs = fixed_rungs(epochs, config.grace_epochs, factor)
+    return plan_rungs(config.n_trials, epochs, rungs, factor, config.audit_share)
 
 
 def plan_rungs(

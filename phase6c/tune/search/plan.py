@@ -14,7 +14,7 @@ from phase6c.data.preparation import prepare_search_data
 from phase6c.errors import ConfigError
 from phase6c.space.references import find_references
 from phase6c.space.space import Reference, Space
-from phase6c.stopping.rung_plan import RungPlan, fixed_rungs, ladder, plan_rungs, starting_grace
+from phase6c.stopping.rung_plan import RungPlan, planned_rungs, starting_grace
 from phase6c.storage.disk import bytes_needed
 from phase6c.study.study_config import STUDY_FILE, StudyConfig, WarmStart, read_study_config
 from phase6c.study.study_folder import check_folder, study_name, study_path
@@ -40,18 +40,8 @@ class SearchPlan(StudyPlan):
 
     @property
     def rung_plan(self) -> RungPlan:
-        """Number of trials that reach each epoch; with an adaptive grace, at most that number."""
-        config = self.config
-        epochs, factor = config.train.epochs, config.reduction_factor
-        if config.scheduler == "none":
-            rungs: tuple[int, ...] = ()
-        elif config.adaptive_grace:
-            # The search begins with the longest grace; earlier rungs come only once they are known
-            # to be reliable, so that the plan counts on none of them.
-            rungs = tuple(epoch for epoch in ladder(epochs, factor) if epoch >= config.grace_epochs)
-        else:
-            rungs = fixed_rungs(epochs, config.grace_epochs, factor)
-        return plan_rungs(config.n_trials, epochs, rungs, factor, config.audit_share)
+        """Number of trials that reach each epoch."""
+        return planned_rungs(self.config)
 
     def models(self) -> list[ModelConfig]:
         """Every model that a trial may train, those of the references among them."""
