@@ -9,6 +9,7 @@ from phase6c.data.walk import Walk
 from phase6c.data.windows import SearchData
 from phase6c.evaluation.fits import Refit
 from phase6c.nn.checkpoint import are_finite, load_state, save_state, weights_bytes
+from phase6c.nn.device import pick_device
 from phase6c.nn.lane import Weights
 from phase6c.nn.trainer import Trainer
 from phase6c.nn.trial_run import TrialRun, TrialTask
@@ -77,7 +78,7 @@ class FitRun(TrialRun):
         self.close()
         begun = time.perf_counter()
         data = self._walk.outer(self._step)
-        self._trainer = Trainer([self.trial], data)
+        self._trainer = Trainer([self.trial], data, pick_device(gpu=self._task.gpu))
         state = self.folder / REFIT_STATE_FILE
         load_state(state, self.lane)
         if halved:

@@ -28,8 +28,14 @@ _MAX_REPEATS = 5
 _ENOUGH_S = 0.3
 
 
-def pick_device() -> torch.device:
-    """The GPU if there is one, Apple's too if it can train, else the CPU."""
+def pick_device(*, gpu: bool = True) -> torch.device:
+    """The GPU if there is one, Apple's too if it can train, else the CPU.
+
+    Args:
+        gpu: Whether a GPU may be used; a run that was given none leaves it to others.
+    """
+    if not gpu:
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if _mps_trains() else "cpu")

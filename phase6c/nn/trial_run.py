@@ -16,6 +16,7 @@ from phase6c.data.rung_rows import rung_block
 from phase6c.data.windows import SearchData
 from phase6c.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
 from phase6c.nn.checkpoint_schedule import CheckpointSchedule
+from phase6c.nn.device import pick_device
 from phase6c.nn.lane import Lane, Weights
 from phase6c.nn.memory import is_out_of_memory, release_unused
 from phase6c.nn.model import count_parameters
@@ -44,6 +45,7 @@ class TrialTask:
         rungs: Epochs after which the trial may be stopped.
         kept_score: Score that the trial must reach if weights of it are to outlast it, as far as
             that is known.
+        gpu: Whether the trial may use a GPU.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class TrialTask:
     step: str | None = None
     rungs: Sequence[int] = ()
     kept_score: float = -math.inf
+    gpu: bool = True
 
     @property
     def content(self) -> Values:
@@ -167,7 +170,7 @@ class TrialRun:
         return told if all(len(one.logits) in sizes for one in told) else []
 
     def _make_trainer(self) -> Trainer:
-        trainer = Trainer([self.trial], self._data)
+        trainer = Trainer([self.trial], self._data, pick_device(gpu=self._task.gpu))
         (lane,) = trainer.lanes
         known = load_checkpoint(self.folder, lane)
         if known is not None:

@@ -16,6 +16,12 @@ def test_device_is_the_gpu_if_there_is_one() -> None:
     assert device.pick_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def test_a_run_without_gpus_leaves_the_gpu_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device.pick_device().type == "cuda"
+    assert device.pick_device(gpu=False) == CPU
+
+
 @pytest.mark.parametrize("error", [None, NotImplementedError("aten::x"), TypeError("float64")])
 def test_apples_gpu_is_the_device_if_it_can_train(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception | None

@@ -99,7 +99,7 @@ def _asked(study: StudyPlan, nodes: Sequence[Node]) -> Resources:
 def _step_time(study: StudyPlan, resources: Resources, source: TimedOn) -> StepTime:
     n_features = len(study.data.feature_names)
     if source == "here":
-        return partial(measured_step_s, n_features)
+        return partial(measured_step_s, n_features, resources.n_gpus > 0)
     if source == "worker":
         return partial(_on_worker, n_features, resources.gpus_per_trial)
     if source == "assumed":
@@ -113,7 +113,9 @@ def _on_worker(
     """Seconds of a step on a machine of the cluster that a trial could run on."""
     measure = ray.remote(num_cpus=1, num_gpus=gpus_per_trial)(measured_step_s)
     try:
-        step_s: float = ray.get(measure.remote(n_features, model, train), timeout=_WORKER_S)
+        step_s: float = ray.get(
+            measure.remote(n_features, gpus_per_trial > 0, model, train), timeout=_WORKER_S
+        )
     except RayError as error:
         logger.warning("No worker of the cluster could time a step: %s", _last_line(error))
         return None

@@ -127,7 +127,7 @@ class _Session(Generic[SearcherType, Result]):
                 # Before the first row of the ledger, which means nothing without its configuration.
                 write_study_config(study.folder, config)
                 ledger = Ledger(study.folder / LEDGER_NAME)
-                payload = self._payload(config)
+                payload = self._payload(config, resources)
                 searcher = self.job.make_searcher(config, ledger, payload, self.halt)
                 asked_again = partial(end_now, study.folder, self.leave)
                 # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
@@ -144,13 +144,14 @@ class _Session(Generic[SearcherType, Result]):
     def _check_space(self, resources: Resources) -> None:
         check_space(self.job.study.folder, self.job.disk_bytes(resources.max_concurrent))
 
-    def _payload(self, config: StudyConfig) -> Values:
+    def _payload(self, config: StudyConfig, resources: Resources) -> Values:
         """The entries of a worker's config beside its trial."""
         names = ("study_id", "data_digest", "code_version")
         return {
             "study_folder": str(self.job.study.folder),
             "study_id": config.study_id,
             "rungs": sorted(Decisions(config).rungs()),
+            "gpu": resources.n_gpus > 0,
             "provenance": {name: getattr(config, name) for name in names},
         }
 

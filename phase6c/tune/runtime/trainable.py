@@ -21,8 +21,8 @@ class TransformerTrainable(tune.Trainable):
     Its config, made by the StudySearcher: `number`, `trial` (a nested TrialConfig), `reported`
     (number of epochs that the ledger knows), `ends` (whether the best of these is to be measured on
     all validation rows, and nothing more to be trained), `rungs` (epochs after which it may be
-    stopped), `kept_score` (see TrialTask), `study_folder`, `study_id`, and `provenance` and perhaps
-    `step` for config.json.
+    stopped), `kept_score` and `gpu` (see TrialTask), `study_folder`, `study_id`, and `provenance`
+    and perhaps `step` for config.json.
 
     Attributes:
         run_type: Kind of run that does the work.
@@ -85,6 +85,7 @@ class TransformerTrainable(tune.Trainable):
             step=config.get("step"),
             rungs=config["rungs"],
             kept_score=config["kept_score"],
+            gpu=config["gpu"],
         )
         self._reported, self._ends = int(config["reported"]), bool(config["ends"])
         self._run = self.run_type(task, self._data)

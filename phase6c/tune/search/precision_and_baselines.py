@@ -52,7 +52,7 @@ def _measured_precision(plan: StudyPlan, shape: ModelConfig, resources: Resource
     """The faster precision where the trials will run: on a GPU of the cluster, or here."""
     n_features, batch_size = len(plan.data.feature_names), plan.config.train.batch_size
     if not resources.n_gpus:
-        return faster_precision(shape, n_features, batch_size, pick_device())
+        return faster_precision(shape, n_features, batch_size, pick_device(gpu=False))
 
     # A task of Ray's, since the driver's machine may have no GPU, or another kind of it.
     @ray.remote(num_cpus=1, num_gpus=resources.gpus_per_trial)

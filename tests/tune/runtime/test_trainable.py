@@ -82,7 +82,7 @@ def take_up(data: SearchData, tmp_path: Path, study_config: Any, birth: Any) -> 
 def handed_out(folder: Path, trial: dict[str, Any], reported: int) -> dict[str, Any]:
     shared = {"study_folder": str(folder), "study_id": "made-up", "provenance": {}}
     known = {"reported": reported, "ends": False, "rungs": (), "kept_score": -math.inf}
-    return {**shared, "number": 0, "trial": trial, **known}
+    return {**shared, "number": 0, "trial": trial, "gpu": False, **known}
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +110,14 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collection[int]],
 
 def n_steps(data: SearchData) -> int:
     return -(-len(data.train) // (2 * HALF_BATCH))
+
+
+def test_a_trial_of_a_run_without_gpus_leaves_the_gpu_to_others(
+    take_up: TakeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The GPU that torch says to have is none: a trial that would use it ends with an error.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert measured(take_up().step())["epoch"] == 1
 
 
 @pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow)])
