@@ -53,3 +53,11 @@ def test_a_search_that_still_improved_had_not_settled(
 
     assert "had not settled" in says([0.6, 0.61, 0.62, 0.63, 0.64, 0.7])
     assert "had not settled" not in says([0.7, 0.61, 0.62, 0.63, 0.64, 0.6])
+
+
+def test_where_only_references_ran_the_search_has_chosen_nothing(
+    tmp_path, write_trials, study_config, trial_of
+):
+    trials = [trial_of(0, 0.7, source="reference", name="january_best")]
+    section = convergence(of_study(write_trials(tmp_path, study_config(), trials)))
+    assert section.says == ("The search itself has chosen no trial.",)

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from phase6c.analysis.trials import read_search
-from phase6c.report.direction import direction
+from phase6c.report.direction import _verdict, direction
 from phase6c.report.reading import read
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.study.trial_folder import PREDICTIONS_FILE
 
 
@@ -51,3 +52,17 @@ def test_older_studies_have_no_falls_and_it_says_so(tmp_path, small_study):
     section = direction(study, read(read_search(tmp_path), draws=10).validation)
     (said,) = section.says
     assert said.startswith("It cannot be said")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.51, 0.6, "The scores are directional"),
+        (0.4, 0.49, "Given a move, the scores rank down above up"),
+        (0.45, 0.55, "Whether the scores tell up from down, given a move, cannot be said"),
+    ],
+)
+def test_a_direction_needs_an_interval_on_one_side_of_a_half(low, high, said):
+    told = _verdict(Estimate(value=(low + high) / 2, low=low, high=high))
+    assert told.startswith(said)
+    assert f"AUC {(low + high) / 2:.3f}" in told

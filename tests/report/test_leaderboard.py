@@ -89,3 +89,15 @@ def test_of_a_file_the_highest_values_are_shown_and_no_more_is_claimed(tmp_path)
     section = best_of_file(read_search(path), None)
     assert section.tables[0].rows[0][:3] == (7, 0.8, "8")
     assert "cannot tell" in section.says[0]
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, True), (0.99, False)])
+def test_a_rival_that_other_dates_would_have_chosen_is_told(study, share, said):
+    reading = read(read_search(study.folder), draws=20)
+    corrected = reading.corrected.model_copy(update={"shares": {3: share, 4: 1 - share}})
+    lines = leaderboard(study, reading.validation, corrected, None).says
+    told = [line for line in lines if "another trial could have won" in line]
+    assert bool(told) == said
+    if said:
+        assert "2 trials" in told[0]
+        assert "50%" in told[0]

@@ -122,3 +122,28 @@ def test_of_a_file_the_steps_that_decay_needs_are_told(tmp_path):
     (said,), tables = decay(read_search(path))
     assert "1,005,034 steps are needed" in said
     assert tables == ()
+
+
+def test_a_decay_of_which_one_value_could_not_act_is_told_by_that_value(search_of):
+    (said,), (table,) = decay(search_of(rates=(1e-3, 1e-3), decays=(1e-6, 10.0)))
+    assert said.startswith("Weight decay of 1e-06 had no effect")
+    assert "less than 1%" in said
+    assert table.rows[0][2] < 0.01 < table.rows[1][2]
+
+
+def test_before_any_trial_has_a_score_nothing_is_said_of_parameters(
+    tmp_path, write_trials, study_config, trial_of
+):
+    search = of_study(write_trials(tmp_path, study_config(), [trial_of(0, state="RUNNING")]))
+    assert parameters(search, effects(search), 0).says == (
+        "No trial of the search has a score yet.",
+    )
+
+
+def test_of_a_file_it_is_said_that_nobody_knows_who_chose(tmp_path):
+    trials = [{"params": {"dropout": n / 10}, "auc": 0.7 + n / 100} for n in (0, 1, 2) * 4]
+    path = tmp_path / "january.json"
+    path.write_text(json.dumps(trials))
+    search = read_search(path)
+    said = parameters(search, effects(search), 0).says[0]
+    assert said.startswith("12 values of a file, which does not say who chose")

@@ -73,3 +73,10 @@ def test_the_grace_that_a_search_settled_on_is_given_its_reason(
     config = study_config(epochs=27, adaptive_grace=True, patience_epochs=27)
     says = rungs(write_trials(tmp_path, config, trials)).says
     assert any(said in sentence for sentence in says)
+
+
+def test_before_any_trial_has_ended_nothing_is_said_of_epochs(
+    tmp_path, write_trials, study_config, trial_of
+):
+    section = rungs(write_trials(tmp_path, study_config(), [trial_of(0, 0.7, state="RUNNING")]))
+    assert section.says[0] == "No trial has ended yet."

@@ -1,5 +1,7 @@
 """Studies are put side by side only where their rows are the same."""
 
+from dataclasses import replace
+
 import pytest
 
 from phase6c.analysis.trials import read_search
@@ -8,6 +10,7 @@ from phase6c.errors import DataError
 from phase6c.report.reading import read
 from phase6c.report.report import make_report
 from phase6c.report.scaling import scaling
+from phase6c.statistics.bootstrap import Estimate
 from phase6c.study.study import load_study
 from phase6c.study.study_config import write_study_config
 
@@ -73,3 +76,21 @@ def test_the_last_days_of_a_longer_horizon_are_no_other_blocks(studies, study_co
 def test_intervals_that_overlap_rank_nothing(studies):
     (said,) = scaling([read(read_search(one), draws=100) for one in studies({}, {})]).says
     assert "no difference that these studies can show" in said
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (Estimate(value=0.60, low=0.58, high=0.62), "intervals, study_0 above study_1."),
+        (Estimate(value=0.80, low=0.78, high=0.82), "intervals, study_1 above study_0."),
+        (Estimate(value=0.71, low=0.69, high=0.73), "lie within 0.0100 of each other"),
+    ],
+)
+def test_studies_are_ranked_only_where_their_intervals_do_not_overlap(studies, second, said):
+    first = Estimate(value=0.70, low=0.68, high=0.72)
+    readings = [read(read_search(one), draws=50) for one in studies({}, {})]
+    told = [
+        replace(reading, corrected=reading.corrected.model_copy(update={"value": value}))
+        for reading, value in zip(readings, (first, second), strict=True)
+    ]
+    assert said in " ".join(scaling(told).says)

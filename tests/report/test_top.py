@@ -60,3 +60,15 @@ def test_where_no_trial_is_the_best_there_is_no_figure(
     failed = read(read_search(tmp_path), draws=0)
     assert key_figures(failed) == ()
     assert "No trial may be called the best" in verdicts(failed)[0]
+
+
+def test_of_a_search_that_goes_on_it_is_said_first(reading):
+    study = reading.search.study
+    going_on = replace(study, config=study.config.model_copy(update={"complete": False}))
+    said = verdicts(replace(reading, search=replace(reading.search, study=going_on)))
+    assert said[0] == "The search is not complete: this is what its trials say so far."
+
+
+def test_without_a_baseline_only_the_expected_value_is_said(reading):
+    alone = replace(reading, corrected=reading.corrected.model_copy(update={"gains": {}}))
+    assert verdicts(alone)[-1].startswith("Expect AUC ")
