@@ -28,6 +28,7 @@ from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
+from phase6c.tune.runtime.elastic import LiveLimit
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
@@ -129,6 +130,8 @@ class _Session(Generic[SearcherType, Result]):
                 ledger = Ledger(study.folder / LEDGER_NAME)
                 payload = self._payload(config, resources)
                 searcher = self.job.make_searcher(config, ledger, payload, self.halt)
+                if planned is None:
+                    searcher.max_concurrent = LiveLimit(resources, study.options, cluster_nodes)
                 asked_again = partial(end_now, study.folder, self.leave)
                 # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
                 listen = signals.enter_context(signals_request(self.halt, asked_again))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from phase6c.config import ModelConfig, TrainConfig
 from phase6c.data.windows import SearchData
 from phase6c.nn.device import measure_step_s, pick_device
@@ -24,17 +22,17 @@ def measured_step_s(n_features: int, gpu: bool, shape: ModelConfig, train: Train
         shape: Shape of the model.
         train: Training of a trial.
     """
-    device = pick_device(gpu=gpu)
     # All layers but the last are alike, so that a large shape is measured as fast as a flat one;
     # what is before and after them is paid once, and the last may be cheaper than the others.
-    one = _step_s(n_features, device, shape.model_copy(update={"n_layers": 1}), train)
+    one = _step_s(n_features, gpu, shape.model_copy(update={"n_layers": 1}), train)
     if shape.n_layers == 1:
         return one
-    two = _step_s(n_features, device, shape.model_copy(update={"n_layers": 2}), train)
+    two = _step_s(n_features, gpu, shape.model_copy(update={"n_layers": 2}), train)
     return one + (shape.n_layers - 1) * max(two - one, 0.0)
 
 
-def _step_s(n_features: int, device: torch.device, shape: ModelConfig, train: TrainConfig) -> float:
+def _step_s(n_features: int, gpu: bool, shape: ModelConfig, train: TrainConfig) -> float:
+    device = pick_device(gpu=gpu)
     return measure_step_s(shape, n_features, train.batch_size, train.precision, device)
 
 

@@ -31,6 +31,7 @@ class TrialSearcher(Searcher, ABC):
     Attributes:
         exhausted: Whether nothing new is left to try, however many trials were asked for.
         kept_score: Asked for the score that a trial must reach for its weights to be kept.
+        max_concurrent: Asked for the number of trials that may run at a time.
     """
 
     def __init__(self, ledger: Ledger, waiting: Iterable[int], payload: Values, halt: Halt) -> None:
@@ -39,7 +40,8 @@ class TrialSearcher(Searcher, ABC):
         self._waiting = deque(waiting)
         self._payload = payload
         self._halt = halt
-        self._max_concurrent = 1
+        self.max_concurrent: Callable[[], int] | None = None
+        self._most = 1
         self._live: dict[str, int] = {}
         self._next_number = max(ledger.trials, default=-1) + 1
         self.exhausted = False
@@ -62,12 +64,12 @@ class TrialSearcher(Searcher, ABC):
 
         Ray's own limiter then steps aside.
         """
-        self._max_concurrent = max_concurrent
+        self._most = max_concurrent
         return True
 
     def suggest(self, trial_id: str) -> Any:
         """The config of the next trial; None for "not now"; FINISHED when all is done."""
-        if self._halt.requested or len(self._live) >= self._max_concurrent:
+        if self._halt.requested or len(self._live) >= self._limit():
             return None
         number = self._waiting.popleft() if self._waiting else self._choose()
         if number is None:
@@ -85,6 +87,9 @@ class TrialSearcher(Searcher, ABC):
             "ends": trial.ending is not None,
             "kept_score": self.kept_score(),
         }
+
+    def _limit(self) -> int:
+        return self._most if self.max_concurrent is None else self.max_concurrent()
 
     def on_trial_result(self, trial_id: str, result: Values) -> None:
         """Nothing: the scheduler has told the ledger."""
