@@ -24,8 +24,8 @@ from phase6c.evaluation.card_lines import (
 from phase6c.evaluation.choice import CalScore, ModelChoice
 from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.evidence import Evidence
+from phase6c.evaluation.gains_by_part import Compared, parts_tables, rates_sentences
 from phase6c.evaluation.judgement import TRANSFORMER, Gain, Judgement, judge
-from phase6c.evaluation.parts import Compared, parts_tables, rates_sentences
 from phase6c.evaluation.questions import Questions, ask_added, ask_alone
 from phase6c.evaluation.race import BEHIND
 from phase6c.evaluation.tables import steps_table

@@ -118,7 +118,7 @@ class LaneDropout:
         return [(level >= self._first_kept) * self._scale for level in levels.unbind(1)]
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Bidirectional attention, then a feed-forward net, each on a normed residual branch.
 
     Args:

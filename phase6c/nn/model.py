@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from phase6c.config import ModelConfig, Precision
 from phase6c.data.labels import N_TARGETS
 from phase6c.nn.encoding import PiecewiseLinear
-from phase6c.nn.layers import Block, LaneDropout, LaneLinear, lane_generator, norm
+from phase6c.nn.layers import LaneDropout, LaneLinear, TransformerBlock, lane_generator, norm
 
 # Standard deviation of GPT-2's positions, small beside the embedded days.
 _POSITION_STD = 0.02
@@ -65,7 +65,7 @@ class LaneTransformer(nn.Module):
         self.positions = nn.Parameter(torch.empty(places, 1, config.n_tokens, config.d_model))
         pools_last, last = config.pooling == "last", config.n_layers - 1
         self.blocks = nn.ModuleList(
-            Block(config, places, last_only=pools_last and layer == last)
+            TransformerBlock(config, places, last_only=pools_last and layer == last)
             for layer in range(config.n_layers)
         )
         self.head = LaneLinear(places, config.d_model, 1)

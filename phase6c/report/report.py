@@ -18,7 +18,6 @@ from phase6c.report.direction import direction
 from phase6c.report.gaps import gaps
 from phase6c.report.leaderboard import best_of_file, leaderboard
 from phase6c.report.parameters import parameters
-from phase6c.report.parts import parts
 from phase6c.report.pictures import across, pictures
 from phase6c.report.probabilities import probabilities
 from phase6c.report.probes import probes
@@ -26,6 +25,7 @@ from phase6c.report.reading import Reading, read
 from phase6c.report.rungs import rungs
 from phase6c.report.scaling import check_comparable, scaling
 from phase6c.report.top import about, key_figures, verdicts
+from phase6c.report.where_it_gains import parts
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.storage.files import make_folder, remove, write_json, write_whole
 from phase6c.study.study_folder import distinct_names, not_writable

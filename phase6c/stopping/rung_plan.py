@@ -9,7 +9,7 @@ from phase6c.config import Record
 from phase6c.study.study_config import StudyConfig
 
 
-class Rung(Record):
+class PlannedRung(Record):
     """How many trials are expected to train up to this epoch."""
 
     epoch: int
@@ -19,7 +19,7 @@ class Rung(Record):
 class RungPlan(Record):
     """The rungs of a search, lowest first, and the epochs that they will cost."""
 
-    rungs: tuple[Rung, ...]
+    rungs: tuple[PlannedRung, ...]
     epochs_expected: float
     epochs_without_rungs: int
 
@@ -79,7 +79,7 @@ def plan_rungs(
     judged, audited, start, expected = float(n_trials), 0.0, 0, 0.0
     planned = []
     for end in (*rungs, n_epochs):
-        planned.append(Rung(epoch=end, n_trials=round(judged + audited, 1)))
+        planned.append(PlannedRung(epoch=end, n_trials=round(judged + audited, 1)))
         expected += (judged + audited) * (end - start)
         passed = max(1.0, judged / reduction_factor)
         audited += audit_share * (judged - passed)

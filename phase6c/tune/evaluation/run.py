@@ -168,7 +168,7 @@ class EvaluationJob(Job["EvaluationSearcher", Evaluated]):
         write_views(folder, config, ledger.trials)
         raise_early_end(folder, halt, done=searcher.exhausted)
         check = partial(raise_early_end, folder, halt, done=False)
-        evidence = conclude(searcher.course, check)
+        evidence = conclude(searcher.stages, check)
         # Only with the card is the study complete: killed before, a resume concludes again.
         write_card(plan.folder, make_card(evidence), evidence)
         config = config.model_copy(update={"complete": True})
@@ -202,7 +202,7 @@ class EvaluationSearcher(TrialSearcher):
         ledger, payload, halt: See `TrialSearcher`.
 
     Attributes:
-        course: Stages of the evaluation so far.
+        stages: Stages of the evaluation so far.
     """
 
     def __init__(
@@ -219,8 +219,8 @@ class EvaluationSearcher(TrialSearcher):
         if has_opened(plan.openings, plan.study.config.study_id):
             # The choice was made before the test block was opened, and stays.
             self._again = set()
-        self.course = Stages(plan, ledger.trials, draws)
-        self._stages = self.course.stages()
+        self.stages = Stages(plan, ledger.trials, draws)
+        self._to_come = self.stages.in_order()
         self._left: deque[Fit] = deque()
         self._stage: list[Fit] = []
 
@@ -236,20 +236,20 @@ class EvaluationSearcher(TrialSearcher):
         return None
 
     def _next_stage(self) -> None:
-        stage = next(self._stages, None)
+        stage = next(self._to_come, None)
         self._stage = stage or []
         self.exhausted = stage is None
         self._left = deque(fit for fit in self._stage if self._is_missing(fit))
 
     def _has_ended(self, fit: Fit) -> bool:
-        trial = self.course.trial(fit)
+        trial = self.stages.trial(fit)
         return trial is not None and trial.finished
 
     def _is_missing(self, fit: Fit) -> bool:
         if fit.key in self._again:
             self._again.remove(fit.key)
             return True
-        return self.course.trial(fit) is None
+        return self.stages.trial(fit) is None
 
     def _begin(self, fit: Fit) -> int:
         contender = fit.contender
@@ -264,7 +264,7 @@ class EvaluationSearcher(TrialSearcher):
         )
 
     def _learn(self, trial: Trial) -> None:
-        """Nothing here: the course reads the predictions of the trainings."""
+        """Nothing here: the stages read the predictions of the trainings."""
 
 
 def _may_go_well(trial: Trial) -> bool:

@@ -1,4 +1,4 @@
-"""The course of an evaluation: the next trainings, given the predictions of earlier trainings."""
+"""The stages of an evaluation: the next trainings, given the predictions of earlier trainings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Dropped:
+class DroppedContender:
     """A contender that gets no more trainings.
 
     Attributes:
@@ -62,14 +62,14 @@ class Stages:
     plan: EvaluationPlan
     trials: Trials
     draws: Draws
-    dropped: dict[str, Dropped] = field(default_factory=dict)
+    dropped: dict[str, DroppedContender] = field(default_factory=dict)
     simple: SimplePast | None = None
     simple_final: Mapping[str, SimpleFit] | None = None
     choice: ModelChoice | None = None
     failed: set[str] = field(default_factory=set)
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
 
-    def stages(self) -> Iterator[list[Fit]]:
+    def in_order(self) -> Iterator[list[Fit]]:
         """The trainings of each stage; the next stage is asked for when all of these have ended.
 
         Stages without trainings come while the baselines are fitted, for signals to be heard.
@@ -190,7 +190,7 @@ class Stages:
                 error = trial.error.message if trial and trial.error else "it diverged"
                 why = f"its training for {failed.step} failed: {error}"
                 self.failed.add(contender.name)
-                self._drop(contender.name, Dropped(n_seeds, why))
+                self._drop(contender.name, DroppedContender(n_seeds, why))
         self._check_left()
 
     def _check_left(self) -> None:
@@ -213,7 +213,7 @@ class Stages:
             return False
         self.failed.add(self.chosen.name)
         why = "its training on all dates before the test block diverged"
-        self._drop(self.chosen.name, Dropped(len(self.plan.seeds), why))
+        self._drop(self.chosen.name, DroppedContender(len(self.plan.seeds), why))
         self._check_left()
         return True
 
@@ -224,8 +224,8 @@ class Stages:
         behind = cannot_win(candidates, self.truth(folds), self.draws)
         for name, interval in behind.items():
             why = f"{BEHIND} in log loss by {interval.low:.4f} to {interval.high:.4f}"
-            self._drop(name, Dropped(n_seeds, why))
+            self._drop(name, DroppedContender(n_seeds, why))
 
-    def _drop(self, name: str, why: Dropped) -> None:
+    def _drop(self, name: str, why: DroppedContender) -> None:
         self.dropped[name] = why
         logger.info("%s gets no more seeds after %d: %s.", name, why.after_seeds, why.why)

@@ -83,16 +83,16 @@ def done(studies, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def course(done, studies, tmp_path_factory) -> Stages:
+def stages(done, studies, tmp_path_factory) -> Stages:
     """The trainings of a finished evaluation, as one has them whose conclusion is cut short."""
     out = tmp_path_factory.mktemp("cut_short")
     shutil.copytree(done[1] / "models", out / "models")
     (out / "models" / "best" / "card.json").unlink()
     plan = plan_evaluation(studies, EvaluationOptions(**SMALL, out=out, resume=True))
-    course = Stages(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1, n=200))
-    for _ in course.stages():
+    stages = Stages(plan, read_trials(plan.study.folder / FILE_NAME), Draws(1, n=200))
+    for _ in stages.in_order():
         pass
-    return course
+    return stages
 
 
 def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
@@ -158,37 +158,37 @@ def test_its_predictions_can_be_audited(done):
     assert card["log loss"]["value"] == pytest.approx(loss)
 
 
-def test_the_choice_is_that_of_the_cal_block_alone(done, course):
+def test_the_choice_is_that_of_the_cal_block_alone(done, stages):
     """Made again from what the trainings stored, without any test row."""
-    steps, seeds = course.plan.walk.past, course.plan.seeds
+    steps, seeds = stages.plan.walk.past, stages.plan.seeds
     candidates = [
-        replace(course.candidate(one, steps, seeds), partner=course.partner.logits)
-        for one in course.left
+        replace(stages.candidate(one, steps, seeds), partner=stages.partner.logits)
+        for one in stages.left
     ]
-    choice = choose(candidates, course.truth(steps))
+    choice = choose(candidates, stages.truth(steps))
     assert choice.model_dump(exclude={"scores"}) == done[0].card["choice"]
 
 
 @pytest.mark.parametrize("blended", [False, True])
-def test_what_was_judged_is_what_the_folder_serves(course, bars_file, tmp_path, blended):
+def test_what_was_judged_is_what_the_folder_serves(stages, bars_file, tmp_path, blended):
     """Alone and as a blend, whichever of them was chosen."""
-    choice = course.choice.model_copy(
-        update={"blended": blended, "kind": course.choice.kind_of(blended=blended)}
+    choice = stages.choice.model_copy(
+        update={"blended": blended, "kind": stages.choice.kind_of(blended=blended)}
     )
-    plan = replace(course.plan, folder=tmp_path, openings=tmp_path / OPENINGS_FILE)
-    evidence = conclude(replace(course, plan=plan, choice=choice), lambda: None)
+    plan = replace(stages.plan, folder=tmp_path, openings=tmp_path / OPENINGS_FILE)
+    evidence = conclude(replace(stages, plan=plan, choice=choice), lambda: None)
     model = load_model(tmp_path)
     assert (tmp_path / "blend.json").exists() == blended
-    assert model.info.blended_with == (course.partner.name if blended else None)
+    assert model.info.blended_with == (stages.partner.name if blended else None)
     served = model.predict(bars_file).set_index("date")["p"][evidence.test.dates]
     np.testing.assert_allclose(served, sigmoid(evidence.chosen.calibrated_test), atol=1e-9)
     (opening,) = read_openings(plan.openings)
-    assert (f" with {words(course.partner.name)}," in opening.chosen) == blended
+    assert (f" with {words(stages.partner.name)}," in opening.chosen) == blended
 
 
-def test_an_evaluation_from_before_blends_is_gone_on_with_as_it_began(course, studies):
+def test_an_evaluation_from_before_blends_is_gone_on_with_as_it_began(stages, studies):
     """Its configuration says nothing of blends."""
-    plan = course.plan
+    plan = stages.plan
     stored = read_study_config(plan.study.folder)
     assert stored.evaluation.blends
     values = stored.evaluation.model_dump(exclude={"blends"})
@@ -275,7 +275,7 @@ def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
     assert len(set(names)) == len(names) > 2
 
 
-def test_a_signal_is_heard_between_the_steps_of_the_baselines(course, monkeypatch):
+def test_a_signal_is_heard_between_the_steps_of_the_baselines(stages, monkeypatch):
     halt, fitted = Halt(), []
 
     def signalled(walk, step, contexts, seed):
@@ -284,8 +284,8 @@ def test_a_signal_is_heard_between_the_steps_of_the_baselines(course, monkeypatc
         return fit_step(walk, step, contexts, seed)
 
     monkeypatch.setattr(simple_steps, "fit_step", signalled)
-    ledger = Ledger(course.plan.study.folder / FILE_NAME)
-    searcher = EvaluationSearcher(course.plan, course.draws, ledger, {}, halt)
+    ledger = Ledger(stages.plan.study.folder / FILE_NAME)
+    searcher = EvaluationSearcher(stages.plan, stages.draws, ledger, {}, halt)
     assert searcher._choose() is None
     assert not searcher.exhausted
     assert fitted == ["fold_1"]
@@ -306,36 +306,36 @@ def fitted_here(monkeypatch) -> list[str]:
     return fitted
 
 
-def test_where_a_step_takes_long_workers_fit_the_same_baselines(course, fitted_here):
-    steps = SimpleSteps(course.plan)
+def test_where_a_step_takes_long_workers_fit_the_same_baselines(stages, fitted_here):
+    steps = SimpleSteps(stages.plan)
     for _ in steps.fit():
         pass
     assert fitted_here == ["fold_1"]
     # Workers grow all trees, which `light_evaluations` keeps this process from.
-    alike = [name for name in course.simple.logits if "boosting" not in name]
+    alike = [name for name in stages.simple.logits if "boosting" not in name]
     assert len(alike) > 5
     for name in alike:
-        assert np.array_equal(steps.past.logits[name], course.simple.logits[name]), name
-    assert steps.final.keys() == course.simple_final.keys()
-    assert steps.final["ridge_logistic"].model == course.simple_final["ridge_logistic"].model
+        assert np.array_equal(steps.past.logits[name], stages.simple.logits[name]), name
+    assert steps.final.keys() == stages.simple_final.keys()
+    assert steps.final["ridge_logistic"].model == stages.simple_final["ridge_logistic"].model
 
 
-def test_baselines_that_no_worker_can_fit_are_fitted_here(course, fitted_here, monkeypatch, caplog):
+def test_baselines_that_no_worker_can_fit_are_fitted_here(stages, fitted_here, monkeypatch, caplog):
     monkeypatch.setattr(ray, "put", lambda walk, put=ray.put: put(None))
-    steps = SimpleSteps(course.plan)
+    steps = SimpleSteps(stages.plan)
     for _ in steps.fit():
         pass
-    assert fitted_here == [*course.plan.walk.steps]
+    assert fitted_here == [*stages.plan.walk.steps]
     assert "without workers" in caplog.text
 
 
-def test_a_signal_while_it_concludes_leaves_the_test_block_closed(course):
+def test_a_signal_while_it_concludes_leaves_the_test_block_closed(stages):
     def signalled():
         raise InterruptedStudyError("rule", "value", "remedy", 130)
 
     with pytest.raises(InterruptedStudyError):
-        conclude(course, signalled)
-    assert not course.plan.openings.exists()
+        conclude(stages, signalled)
+    assert not stages.plan.openings.exists()
 
 
 def test_a_change_of_the_stored_predictions_is_found_by_verify(done, tmp_path):

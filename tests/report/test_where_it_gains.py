@@ -6,7 +6,7 @@ import pytest
 
 from phase6c.analysis.validation import read_validation
 from phase6c.report.leaderboard import leaderboard, shown_trials
-from phase6c.report.parts import parts
+from phase6c.report.where_it_gains import parts
 from phase6c.study.study_config import BASELINES_FILE
 from phase6c.study.validation_rows import VALIDATION_FILE
 

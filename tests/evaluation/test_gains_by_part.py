@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from phase6c.evaluation.gains_by_part import THIRDS, Compared, parts_tables, rates_sentences
 from phase6c.evaluation.outcomes import Draws, Truth
-from phase6c.evaluation.parts import THIRDS, Compared, parts_tables, rates_sentences
 from phase6c.statistics.logits import log_losses, logit, sigmoid
 
 

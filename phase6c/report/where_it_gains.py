@@ -6,9 +6,9 @@ import numpy as np
 
 from phase6c.analysis.validation import Validation, best_logits
 from phase6c.document.section import Section
+from phase6c.evaluation.gains_by_part import Compared, parts_tables, rates_sentences
 from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.outcomes import Draws, Truth
-from phase6c.evaluation.parts import Compared, parts_tables, rates_sentences
 from phase6c.study.study import Study
 from phase6c.study.validation_rows import ValidationRows
 from phase6c.wording import words
