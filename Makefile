@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 # Each process would compile all modules again where the shell has them kept from the disk.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint docs bench bench-search bench-families chaos clean
+.PHONY: demo test test-fast lint docs accessibility bench bench-search bench-families chaos clean
 
 demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
@@ -38,6 +38,18 @@ docs: .venv/docs.stamp
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "The pages are in build/docs; to search them too:"
 	@echo "$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs"
+
+# What axe-core finds in the pages of small real searches, in Chromium, which must be there, as must
+# npm; some minutes.
+AXE := build/axe/package/axe.min.js
+accessibility: .venv/run.stamp $(AXE)
+	$(BIN)/python benchmarks/page_accessibility.py $(AXE)
+
+$(AXE):
+	@command -v npm > /dev/null || { echo "axe-core comes with npm: install npm, or put axe.min.js at $@"; exit 2; }
+	mkdir -p build/axe
+	cd build/axe && npm pack --silent axe-core@4 && tar -xzf axe-core-4*.tgz
+	@touch $@
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/reading_time.py

@@ -89,13 +89,13 @@ def _says(measured: Measurement) -> Iterator[str]:
 
 def _parts(log_loss: float, refinement: float) -> str:
     """Refinement and calibration, the two parts of the log loss."""
-    begun = f"The log loss is {number(log_loss)}. After an affine map of the logit, cross-fitted in"
+    begun = (
+        f"The log loss is {number(log_loss)}. An affine map of the logit, fitted on each half of "
+        f"the rows and judged on the other, makes it {number(refinement)}:"
+    )
     if refinement < log_loss:
-        return (
-            f"{begun} halves, {number(refinement)} remains: the rest, "
-            f"{number(log_loss - refinement)}, is calibration."
-        )
-    return f"{begun} halves, it is {number(refinement)}: there is no calibration to repair."
+        return f"{begun} the difference, {number(log_loss - refinement)}, is calibration."
+    return f"{begun} no such map holds for both halves, so none is advised."
 
 
 def _verdicts(study: Study) -> Table:

@@ -120,7 +120,8 @@ class _Maps:
         return (self.unchanged - self.mapped) / self.n_rows
 
     def __str__(self) -> str:
-        text = f"The map {self.intercept:+.2f} {self.slope:+.2f} x logit"
+        sign = "-" if self.slope < 0 else "+"
+        text = f"The map {self.intercept:.2f} {sign} {abs(self.slope):.2f} x logit"
         return f"{text} would save {self.saved:.3f} of log loss on these very rows."
 
 

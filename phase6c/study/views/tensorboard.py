@@ -30,6 +30,13 @@ HPARAM_METRICS = ("auc", "log_loss", "refinement", "brier", "average_precision",
 PANEL_METRICS = ("auc_within_day", "auc_per_ticker", "rank_ic", "rank_ic_t")
 # Behind each event of a file stands its checksum.
 _CHECKSUM_BYTES = 4
+# TensorBoard orders groups of tags by the alphabet: the figures by which a search is followed stand
+# once more in a group that comes first, and the columns of its table in one that comes last.
+_FIRST_GROUP = "first"
+_FIRST = ("auc", "log_loss")
+_HPARAMS = "with_hparams"
+# Files of earlier tags are made again: a resumed study has the same tags in all.
+_TAGS = "tags2"
 _STATUS = {"FAILED": "STATUS_FAILURE", "INFEASIBLE": "STATUS_FAILURE"}
 
 
@@ -92,7 +99,7 @@ class Board:
     def _is_whole(self, trial: Trial) -> bool:
         """Whether an ended trial has a single file with its end behind all else."""
         found = _event_files(self._folder, trial)
-        if not trial.finished or len(found) != 1:
+        if not trial.finished or len(found) != 1 or not found[0].name.endswith(_TAGS):
             return False
         end = _end(trial).SerializeToString()
         with found[0].open("rb") as stream:
@@ -113,14 +120,14 @@ class Board:
 
     def _write_epoch(self, trial: Trial) -> None:
         latest = trial.measurements[-1]
-        told = scalars(latest) | {"hparam/epochs": trial.epochs}
+        told = scalars(latest) | {f"{_HPARAMS}/epochs": trial.epochs}
         # The HParams table shows the last value of a tag, which must be that of the best epoch.
         if latest is trial.best(self._config.objective):
             told |= _hparam_metrics(latest, self._metrics)
         self._write(trial, _summary(told), latest.epoch)
 
     def _finish(self, trial: Trial) -> None:
-        told = _summary({"hparam/pruned": trial.state == "PRUNED"})
+        told = _summary({f"{_HPARAMS}/pruned": trial.state == "PRUNED"})
         if trial.final is not None:
             told.MergeFrom(_summary(_hparam_metrics(trial.final, self._metrics)))
         if trial.number not in self._lossy:
@@ -139,12 +146,13 @@ class Board:
     def _begin(self, trial: Trial) -> None:
         folder = trial_folder(self._folder, trial.number)
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{trial.number}"
+        made = f"{time.time():.0f}.{socket.gethostname()}.{trial.number}"
+        name = f"events.out.tfevents.{made}.{_TAGS}"
         self._writers[trial.number] = RecordWriter(str(folder / name))
         self._write_event(trial, file_version="brain.Event:2")
         # TensorBoard takes the columns of its table from a trial of its choice: all name the same.
         columns, beginning, _ = hparams(_hparams(trial), dict.fromkeys(_hparam_tags(self._metrics)))
-        nothing_yet = _summary({"hparam/epochs": 0, "hparam/pruned": 0})
+        nothing_yet = _summary({f"{_HPARAMS}/epochs": 0, f"{_HPARAMS}/pruned": 0})
         for summary in (columns, beginning, nothing_yet):
             self._write_event(trial, summary=summary)
 
@@ -158,9 +166,10 @@ def _event_files(folder: Path, trial: Trial) -> list[Path]:
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:
-    """The points of an epoch on the curves: `train/loss`, `val/...`, `prob/...`."""
+    """The points of an epoch on the curves: `train/loss`, `val/...`, `prob/...`, and the first."""
     metrics = measurement.metrics.model_dump()
-    tags: dict[str, Any] = {"train/loss": metrics.pop("loss_train")}
+    tags: dict[str, Any] = {f"{_FIRST_GROUP}/val_{name}": metrics[name] for name in _FIRST}
+    tags["train/loss"] = metrics.pop("loss_train")
     for name, value in metrics.items():
         group = "prob" if name.startswith("pred_") else "val"
         tags[f"{group}/{name.removeprefix('pred_')}"] = value
@@ -187,12 +196,12 @@ def _hparam_tags(metrics: Sequence[str]) -> list[str]:
     """The columns of TensorBoard's table, which shows the first five unasked."""
     first, second, *others = metrics
     # `pruned` is 1 for a trial that a rung ended.
-    return [f"hparam/{name}" for name in (first, second, "epochs", "pruned", *others)]
+    return [f"{_HPARAMS}/{name}" for name in (first, second, "epochs", "pruned", *others)]
 
 
 def _hparam_metrics(best: Measurement, metrics: Sequence[str]) -> dict[str, float]:
     known = {name: getattr(best.metrics, name) for name in metrics}
-    return {f"hparam/{name}": value for name, value in known.items() if value is not None}
+    return {f"{_HPARAMS}/{name}": value for name, value in known.items() if value is not None}
 
 
 def _end(trial: Trial) -> Summary:

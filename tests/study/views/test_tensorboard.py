@@ -53,7 +53,7 @@ def status(accumulator):
 
 def final(accumulator, name):
     """What the table of HParams shows: the last value; None where there is none."""
-    tag = f"hparam/{name}"
+    tag = f"with_hparams/{name}"
     is_there = tag in accumulator.Tags()["scalars"]
     return accumulator.Scalars(tag)[-1].value if is_there else None
 
@@ -164,7 +164,12 @@ def test_every_trial_names_the_columns_of_all(tmp_path, play):
     play()
     first_names, first_tags = columns(read(tmp_path, 0))
     assert first_names == hparams(read(tmp_path, 0)).keys()
-    assert first_tags[:4] == ["hparam/auc", "hparam/log_loss", "hparam/epochs", "hparam/pruned"]
+    assert first_tags[:4] == [
+        "with_hparams/auc",
+        "with_hparams/log_loss",
+        "with_hparams/epochs",
+        "with_hparams/pruned",
+    ]
     for number in range(1, 6):
         assert columns(read(tmp_path, number)) == (first_names, first_tags)
 
@@ -174,16 +179,45 @@ def test_a_figure_of_zero_is_a_figure(tmp_path, ledger, birth, measured):
     ledger.append("trial", 0, **birth())
     measurement = measured(1, 0.0).model_dump(mode="json")
     ledger.append("result", 0, measurement=measurement, decision="complete")
-    assert curve(read(tmp_path, 0), "hparam/auc") == [(1, 0.0)]
+    assert curve(read(tmp_path, 0), "with_hparams/auc") == [(1, 0.0)]
+
+
+@pytest.mark.usefixtures("board")
+def test_tensorboard_opens_on_auc_and_log_loss(tmp_path, play, measured):
+    play()
+    metrics = Metrics(**dict.fromkeys(Metrics.model_fields, 0.5))
+    tags = {*scalars(measured(1, 0.7).model_copy(update={"metrics": metrics}))}
+    tags |= {*read(tmp_path, 0).Tags()["scalars"], *columns(read(tmp_path, 0))[1]}
+    # It orders groups, and the tags of each, by the alphabet.
+    ordered = sorted(tags, key=lambda tag: tag.split("/"))
+    assert ordered[:2] == ["first/val_auc", "first/val_log_loss"]
+    assert not ordered[2].startswith("first/")
+    assert ordered[-1].startswith("with_hparams/")
+    assert {"train/loss", "val/auc", "val/log_loss", "prob/min", "prob/max"} <= tags
+
+
+def test_files_with_the_tags_of_an_earlier_version_are_made_again(
+    tmp_path, ledger, play, study_config
+):
+    play()
+    Board(tmp_path, study_config(), ledger.trials).close()
+    (new,) = files(tmp_path, 0)
+    new.rename(new.with_name(new.name.rpartition(".")[0]))
+    Board(tmp_path, study_config(), ledger.trials).close()
+    assert [path.name.rpartition(".")[2] for path in files(tmp_path, 0)] == ["tags2"]
+    check(tmp_path)
 
 
 def test_scalars_are_grouped_and_never_null(measured):
-    metrics = Metrics(auc=0.7, log_loss=0.5, pred_min=0.0, pred_p99=0.9, loss_train=0.4, f1=None)
+    metrics = Metrics(auc=0.7, log_loss=0.5, pred_min=0.0, pred_p99=0.9, loss_train=0.4, brier=0.2)
     tags = scalars(measured(1, 0.7).model_copy(update={"metrics": metrics}))
     assert tags == {
+        "first/val_auc": 0.7,
+        "first/val_log_loss": 0.5,
         "train/loss": 0.4,
         "val/auc": 0.7,
         "val/log_loss": 0.5,
+        "val/brier": 0.2,
         "prob/min": 0.0,
         "prob/p99": 0.9,
     }
@@ -212,5 +246,10 @@ def test_the_table_of_a_panel_has_its_figures_too(tmp_path, ledger, birth, study
     ledger.append("trial", 0, **birth(seed=0))
     board.close()
     _, tags = columns(read(tmp_path, 0))
-    assert tags[:4] == ["hparam/auc", "hparam/log_loss", "hparam/epochs", "hparam/pruned"]
-    assert ("hparam/rank_ic" in tags) == (n_tickers > 1)
+    assert tags[:4] == [
+        "with_hparams/auc",
+        "with_hparams/log_loss",
+        "with_hparams/epochs",
+        "with_hparams/pruned",
+    ]
+    assert ("with_hparams/rank_ic" in tags) == (n_tickers > 1)
