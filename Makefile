@@ -1,4 +1,4 @@
-# demo and test do everything on a fresh machine with Python 3.11-3.14; a second call installs nothing.
+# demo and test do everything on a fresh machine with Python 3.11 to 3.13; a second call installs nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -82,8 +82,8 @@ clean:
 	rm -rf .venv build dist *.egg-info
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
-		|| { echo "phase6c needs Python 3.11 to 3.14; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "phase6c needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv .venv
 
 .venv/run.stamp: setup.cfg constraints.txt | .venv/bin/python
