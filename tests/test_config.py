@@ -128,9 +128,11 @@ def test_an_unknown_field_is_told_with_the_nearest(data, said):
         parse(TrialConfig, {"data": data, "model": {}, "optim": {}})
 
 
-def test_a_whole_record_that_is_wrong_is_named():
-    with pytest.raises(ConfigError, match=r"together: .*test included"):
+def test_what_is_wrong_with_a_whole_record_is_told_without_a_place():
+    with pytest.raises(ConfigError, match=r"found: every block, test included"):
         parse(DataConfig, {"train_fraction": 0.9})
+    with pytest.raises(ConfigError, match=r"found: it must be a dictionary"):
+        parse(DataConfig, 3)
 
 
 def test_training_is_fitted_to_a_large_panel_and_not_to_a_small_one():

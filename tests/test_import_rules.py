@@ -27,6 +27,7 @@ ROOMS = (
     "phase6c.notebook",
     "phase6c.faults",
     "phase6c.config",
+    "phase6c.arguments",
     "phase6c.records",
     "phase6c.storage",
     "phase6c.space",
