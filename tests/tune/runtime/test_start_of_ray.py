@@ -16,7 +16,8 @@ def silent(**given: object) -> None:
 
 
 def test_processes_of_ray_that_do_not_answer_may_be_on_a_busy_machine(monkeypatch):
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # so that none is made, which would outlast the test
+    # So that none is made, which would outlast the test.
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     monkeypatch.setattr(ray, "init", silent)
     # Not by `ray_cluster`, which would end a Ray that this process has already.
     with pytest.raises(ResourceError, match="timed out during startup") as caught:
