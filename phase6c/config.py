@@ -409,7 +409,7 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = sorted(known)
     for name in names:
         if name not in known:
-            near = nearest(name, known)
+            near = nearest(str(name), known)
             remedy = f"Did you mean {near}?" if near else f"Known: {', '.join(known)}."
             raise ConfigError(f"Every {what} must be a known one", name, remedy)
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from phase6c.config import DataConfig, TrainConfig, TrialConfig, digest_of, field_sections, parse
+from phase6c.config import (
+    DataConfig,
+    TrainConfig,
+    TrialConfig,
+    check_names,
+    digest_of,
+    field_sections,
+    parse,
+)
 from phase6c.errors import ConfigError
 
 FLAT = {
@@ -126,6 +134,11 @@ def test_an_unknown_field_is_told_with_the_nearest(data, said):
         parse(DataConfig, data)
     with pytest.raises(ConfigError, match=f"data.{said}"):
         parse(TrialConfig, {"data": data, "model": {}, "optim": {}})
+
+
+def test_a_name_that_is_no_text_is_refused_like_any_other():
+    with pytest.raises(ConfigError, match=r"known one; found: 3\. Known: a, b\."):
+        check_names([3], ["b", "a"], "letter")
 
 
 def test_what_is_wrong_with_a_whole_record_is_told_without_a_place():
