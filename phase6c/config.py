@@ -369,9 +369,13 @@ def parse(kind: type[RecordType], data: Mapping[str, Any]) -> RecordType:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(faults_of(kind, error))
-        rule, remedy = "The configuration must be valid", "Correct the named values."
-        raise ConfigError(rule, faults, remedy) from error
+        raise invalid(kind, error) from error
+
+
+def invalid(kind: type[Record], error: ValidationError) -> ConfigError:
+    """An error that names all that pydantic finds wrong with a record."""
+    faults = "; ".join(faults_of(kind, error))
+    return ConfigError("The configuration must be valid", faults, "Correct the named values.")
 
 
 def parse_stored(kind: type[RecordType], data: Any, path: Path) -> RecordType:
@@ -405,7 +409,7 @@ def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     known = sorted(known)
     for name in names:
         if name not in known:
-            near = nearest(name, known)
+            near = nearest(str(name), known)
             remedy = f"Did you mean {near}?" if near else f"Known: {', '.join(known)}."
             raise ConfigError(f"Every {what} must be a known one", name, remedy)
 

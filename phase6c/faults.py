@@ -19,7 +19,10 @@ _WORDS = (
     (r"(?:, unable to parse|, got a number|, unable to interpret).*", ""),
     (r"^Input should be ", "must be "),
     (r"^Input is not a valid path for .*", "must be a path"),
+    (r"^Field required$", "must be given"),
+    (r"^(?:Tuple|List) should have at least 1 item .*", "must not be empty"),
     (r"an instance of Searcher", "a searcher of Ray Tune"),
+    (r" or instance of (\w+)", r" or a \1"),
     (r"a valid (integer|string|number|tuple|list|boolean|dictionary)", r"\1"),
     (r"\binteger\b", "a whole number"),
     (r"\bstring\b", "a text"),
@@ -40,13 +43,23 @@ def faults_of(kind: type[BaseModel], error: ValidationError) -> list[str]:
     by_place: dict[str, list[ErrorDetails]] = {}
     for item in error.errors():
         by_place.setdefault(_place(item["loc"]), []).append(item)
-    return [_told(kind, place, items) for place, items in by_place.items()]
+    return [
+        _told(kind, place, items)
+        for place, items in by_place.items()
+        if not _is_short_of_wrong_items(place, items, by_place)
+    ]
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is likely meant, if any is near."""
     # A low cutoff: a wrong guess costs the reader a glance, no guess a search through all names.
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), None)
+
+
+def _is_short_of_wrong_items(place: str, items: list[ErrorDetails], places: Iterable[str]) -> bool:
+    """Whether a list has too few items because pydantic leaves out those that are told anyway."""
+    inside = any(other.startswith(f"{place}.") for other in places)
+    return inside and items[0]["type"] == "too_short"
 
 
 def _told(kind: type[BaseModel], place: str, items: list[ErrorDetails]) -> str:
@@ -60,7 +73,9 @@ def _told(kind: type[BaseModel], place: str, items: list[ErrorDetails]) -> str:
     told = " or ".join([words[0], *(each.removeprefix("must be ") for each in words[1:])])
     given = item["input"]
     found = f" (found {given!r})" if isinstance(given, bool | int | float | str) else ""
-    return f"{place} {told}{found}" if told.startswith("must ") else f"{place}: {told}{found}"
+    if told.startswith("must "):
+        return f"{place or 'it'} {told}{found}"
+    return f"{place}: {told}{found}" if place else f"{told}{found}"
 
 
 def _in_words(message: str) -> str:
@@ -70,8 +85,11 @@ def _in_words(message: str) -> str:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Where a value stands, without the names that pydantic gives to kinds of values."""
-    return ".".join(str(part) for part in location if not _KIND.search(str(part))) or "together"
+    """Where a value stands, without the names that pydantic gives to kinds of values.
+
+    Empty where the fault is in the record as a whole.
+    """
+    return ".".join(str(part) for part in location if not _KIND.search(str(part)))
 
 
 def _fields_of(kind: type[BaseModel], place: Iterable[int | str]) -> Iterable[str]:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from phase6c.config import DataConfig, TrainConfig, TrialConfig, digest_of, field_sections, parse
+from phase6c.config import (
+    DataConfig,
+    TrainConfig,
+    TrialConfig,
+    check_names,
+    digest_of,
+    field_sections,
+    parse,
+)
 from phase6c.errors import ConfigError
 
 FLAT = {
@@ -128,9 +136,16 @@ def test_an_unknown_field_is_told_with_the_nearest(data, said):
         parse(TrialConfig, {"data": data, "model": {}, "optim": {}})
 
 
-def test_a_whole_record_that_is_wrong_is_named():
-    with pytest.raises(ConfigError, match=r"together: .*test included"):
+def test_a_name_that_is_no_text_is_refused_like_any_other():
+    with pytest.raises(ConfigError, match=r"known one; found: 3\. Known: a, b\."):
+        check_names([3], ["b", "a"], "letter")
+
+
+def test_what_is_wrong_with_a_whole_record_is_told_without_a_place():
+    with pytest.raises(ConfigError, match=r"found: every block, test included"):
         parse(DataConfig, {"train_fraction": 0.9})
+    with pytest.raises(ConfigError, match=r"found: it must be a dictionary"):
+        parse(DataConfig, 3)
 
 
 def test_training_is_fitted_to_a_large_panel_and_not_to_a_small_one():

@@ -56,6 +56,15 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         assert not anchor or anchor in anchors_of(target), link
 
 
+def test_files_that_typical_changes_touch_are_there():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    table = contributing.partition("| change | files |")[2].partition("\n\n")[0]
+    files = re.findall(r"`([a-z_/]+(?:\.py|/))`", table)
+    assert len(files) > 20
+    folders = (ROOT, ROOT / "phase6c", ROOT / "phase6c/tune/proposals")
+    assert [file for file in files if not any((one / file).exists() for one in folders)] == []
+
+
 def test_every_public_name_has_its_api_entry():
     entries = {entry for page in PAGES for entry in API_ENTRY.findall(page.read_text())}
     names = {entry.rpartition(".")[2] for entry in entries}

@@ -12,6 +12,9 @@ from phase6c.tune.search.options import SearchOptions
     [
         ({"n_trials": 0}, "n_trials must be at least 1 (found 0)"),
         ({"n_trials": "five"}, "n_trials must be a whole number (found 'five')"),
+        ({"n_trials": "5"}, "n_trials must be a whole number (found '5')"),
+        ({"gpus": "1"}, "gpus must be a whole number (found '1')"),
+        ({"grace_period": "3"}, "grace_period must be a whole number or 'auto' (found '3')"),
         ({"epochs": 1.5}, "epochs must be a whole number (found 1.5)"),
         ({"grace_period": "x"}, "grace_period must be a whole number or 'auto' (found 'x')"),
         ({"searcher": 3}, "searcher must be 'optuna', 'hyperopt' or 'random' or a searcher of Ray"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +28,7 @@ ROOMS = (
     "phase6c.notebook",
     "phase6c.faults",
     "phase6c.config",
+    "phase6c.arguments",
     "phase6c.records",
     "phase6c.storage",
     "phase6c.space",
@@ -162,6 +164,15 @@ def test_heavy_libraries_are_imported_at_home_alone():
     for name, imports in IMPORTS.items():
         for library in {imported.split(".")[0] for imported in imports} & set(HOMES):
             assert any(belongs(name, home) for home in HOMES[library]), f"{name} imports {library}"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_pages_name_all_homes_of_a_library(page):
+    text = " ".join((ROOT / page).read_text().replace("PyTorch", "torch").split())
+    told = dict(re.findall(r"(\w+) in ((?:`\w+/`(?: and )?)+)", text.partition("have homes:")[2]))
+    for library in ("torch", "Ray", "click", "rich"):
+        homes = {f"phase6c.{name}" for name in re.findall(r"`(\w+)/`", told[library])}
+        assert homes == set(HOMES[library.lower()]), library
 
 
 def test_nothing_imports_launch():

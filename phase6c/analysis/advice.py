@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from phase6c.config import Record
 from phase6c.records import Verdict
 from phase6c.statistics.bootstrap import Estimate
-from phase6c.statistics.calibrators import CalibratorKind
+from phase6c.statistics.calibrators import ABOUT, CalibratorKind
 from phase6c.statistics.health import MISCALIBRATED_NATS
 
 # Said whatever the calibrators do, for it is about the next training.
@@ -18,12 +18,6 @@ _TRAINING: dict[Verdict, str] = {
     "saturated": "Train with a lower learning rate or stop earlier.",
     "constant": "Train again: no calibrator tells apart what has one probability.",
     "one_class": "Take rows of both classes.",
-}
-_NAMES: dict[CalibratorKind, str] = {
-    "intercept": "A constant added to every logit (intercept)",
-    "temperature": "A temperature of the logit",
-    "platt": "An affine map of the logit (platt)",
-    "isotonic": "A step-wise map (isotonic)",
 }
 
 
@@ -98,7 +92,7 @@ def _loss(calibration: Calibration, kind: CalibratorKind) -> str:
 
 def _gain(kind: CalibratorKind, calibration: Calibration) -> str:
     before, after = _loss(calibration, "none"), _loss(calibration, kind)
-    return f"{_NAMES[kind]} lowers the log loss on the later half from {before} to {after}."
+    return f"{ABOUT[kind].words} lowers the log loss on the later half from {before} to {after}."
 
 
 def _against_temperature(verdict: Verdict, calibration: Calibration) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
+from phase6c.arguments import folder_of
 from phase6c.config import Objective, Value, Values, digest_of
 from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.space.axes import Axis, Choice, Grid, parse_axes
@@ -71,7 +73,7 @@ class Search:
     study: Study | None = None
 
 
-def read_search(path: str | Path) -> Search:
+def read_search(path: str | PathLike[str]) -> Search:
     """Reads a study's folder, or a JSON file of trials such as January's.
 
     Raises:
@@ -79,7 +81,7 @@ def read_search(path: str | Path) -> Search:
         DataError: The file does not hold trials.
         StorageError: A file of the study is damaged, or its ledger is gone.
     """
-    path = Path(path)
+    path = folder_of(path, "study")
     # Whoever names our own all_trials.json means the study around it, which tells far more.
     if path.name == TRIALS_FILE and path.with_name(STUDY_FILE).is_file():
         path = path.parent

@@ -30,10 +30,8 @@ P = ParamSpec("P")
 INTERNAL_ERROR, STORAGE_ERROR, PREEMPTED, INTERRUPTED, TERMINATED = 1, 74, 75, 130, 143
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-_INTERRUPTED = (
-    "Interrupted while no trial was running; nothing is lost. The same command goes on, with "
-    "--resume where the study is there already."
-)
+_INTERRUPTED = "Interrupted while no trial was running; nothing is lost. The same command goes on"
+_BY_RESUME = ", with --resume where the study is there already"
 
 
 def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
@@ -42,6 +40,7 @@ def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **options: P.kwargs) -> None:
         debug = bool(options.get("debug"))
+        interrupted = f"{_INTERRUPTED}{_BY_RESUME if 'resume' in options else ''}."
         _open_standard_streams()
         try:
             _check_current_folder()
@@ -50,9 +49,9 @@ def exits_with_code(command: Callable[P, None]) -> Callable[P, None]:
         except Phase6cError as error:
             _fail(error, f"Error: {error}", error.exit_code, debug)
         except _Signal as received:
-            _fail(received, _INTERRUPTED, received.exit_code, debug)
+            _fail(received, interrupted, received.exit_code, debug)
         except KeyboardInterrupt as received:
-            _fail(received, _INTERRUPTED, INTERRUPTED, debug)
+            _fail(received, interrupted, INTERRUPTED, debug)
         except OSError as error:
             _fail(error, f"Error: reading or writing failed; found: {error}.", STORAGE_ERROR, debug)
         except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):

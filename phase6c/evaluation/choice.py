@@ -13,16 +13,10 @@ from phase6c.config import Record
 from phase6c.data.splits import CAL
 from phase6c.errors import StudyFailedError
 from phase6c.evaluation.outcomes import CandidatePredictions, Truth, calibrated_forward
-from phase6c.statistics.calibrators import KINDS, CalibrationKind, CalibratorKind
+from phase6c.statistics.calibrators import ABOUT, KINDS, CalibrationKind, CalibratorKind
 from phase6c.statistics.logits import ensemble, halved, log_losses
 
 Form = Literal["ensemble", "single"]
-
-# Rises in the rows that a calibrator is fitted on. With fewer, a step-wise map follows their noise,
-# and with very few even the slope of an affine map does.
-MIN_ISOTONIC_RISES = 1000
-MIN_SLOPE_RISES = 100
-
 
 # Reason of evaluations that began before blends could be chosen.
 NO_BLENDS = "this evaluation began without blends"
@@ -166,10 +160,9 @@ def _fault(
     """The reason why a kind may not be chosen; `walk` and `raw`: log losses with and without it."""
     if calibration != "auto":
         return None if kind == calibration else f"{calibration} was asked for"
-    if kind == "isotonic" and n_rises < MIN_ISOTONIC_RISES:
-        return f"fitted on {n_rises:,} rises, fewer than {MIN_ISOTONIC_RISES:,}: it follows noise"
-    if kind in ("temperature", "platt") and n_rises < MIN_SLOPE_RISES:
-        return f"fitted on {n_rises:,} rises, fewer than {MIN_SLOPE_RISES}: its slope is noise"
+    about = ABOUT[kind]
+    if n_rises < about.least_rises:
+        return f"fitted on {n_rises:,} rises, fewer than {about.least_rises:,}: {about.noise}"
     if walk > raw:
         return f"in the walk forward it cost {walk - raw:.4f}"
     return None

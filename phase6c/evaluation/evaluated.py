@@ -37,6 +37,10 @@ class Evaluated:
             f"{text(over.log_loss)}, {self.folder})"
         )
 
+    def __fspath__(self) -> str:
+        """The folder, so that an evaluation will do where its model's folder is asked for."""
+        return str(self.folder)
+
     def _repr_html_(self) -> str:
         """The evaluation in a notebook: its verdict, and model and baselines on the test block."""
         lines = self.card["sections"]["test"]["tables"]["test"]

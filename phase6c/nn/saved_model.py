@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from phase6c.arguments import folder_of
 from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
@@ -265,19 +267,20 @@ def bar_days(frames: Mapping[str, pd.DataFrame]) -> float:
     return float(np.median([np.median(own) for own in gaps if len(own)]))
 
 
-def load_model(folder: str | Path) -> Model:
+def load_model(folder: str | PathLike[str]) -> Model:
     """Reads a model from its folder; no code in it is executed.
 
     A warning says where features are computed by other code than when the model was fitted.
 
     Args:
-        folder: Folder of the model.
+        folder: Folder of the model, or the evaluation that made it.
 
     Raises:
+        ConfigError: `folder` is no path.
         FolderError: There is no model in the folder.
         StorageError: A file of the model is damaged.
     """
-    folder = Path(folder)
+    folder = folder_of(folder, "model")
     if not (folder / CONFIG_FILE).is_file():
         raise FolderError(
             f"A model's folder must hold {CONFIG_FILE}",

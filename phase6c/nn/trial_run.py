@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from phase6c.arguments import check_kinds
 from phase6c.config import TrialConfig, Values, parse
 from phase6c.data.rung_rows import rung_block
 from phase6c.data.windows import SearchData
@@ -283,9 +284,14 @@ def run_trial(
         device: Device of the model; by default the GPU if there is one, else the CPU.
 
     Raises:
-        ConfigError: The trial is not about this data.
+        ConfigError: An argument is of another kind, or the trial is not about this data.
         DataError: The context is longer than the bars allow.
     """
+    check_kinds(
+        run_trial,
+        (config, TrialConfig, "study.config_of(study.best)"),
+        (data, SearchData, "phase6c.data.preparation.prepare_search_data(bars, config.data)"),
+    )
     trainer = Trainer([config], data, device)
     measurements: list[Measurement] = []
     best: EpochResult | None = None

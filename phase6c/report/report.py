@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 from phase6c.analysis.contrasts import contrasts
@@ -36,11 +37,11 @@ PAGE_FILE, JSON_FILE = "report.html", "report.json"
 _OPENED = ("parameters",)
 
 
-def make_report(paths: Sequence[str | Path], draws: int = 2000) -> Document:
+def make_report(paths: Sequence[str | PathLike[str]], draws: int = 2000) -> Document:
     """Reads searches and reports on them; trains nothing.
 
     Args:
-        paths: Folders of studies, or JSON files of trials that another program left.
+        paths: Studies or their folders, or JSON files of trials that another program left.
         draws: Number of draws of every bootstrap; 0 leaves the intervals out.
 
     Raises:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from phase6c.config import ModelConfig, Record
+from phase6c.config import ModelConfig, Record, invalid
 
 # The exact number of parameters of a shape, for the features at hand; hashable.
 CountParameters = Callable[[ModelConfig], int]
@@ -22,6 +22,9 @@ class Budget(Record):
         tolerance: Share by which a count may miss the target.
         width_step: Divisor of every `d_model`.
         laptop: Whether a search of it is sensible without a GPU.
+
+    Raises:
+        ConfigError: A field is unknown or its value out of range.
     """
 
     name: str
@@ -29,6 +32,12 @@ class Budget(Record):
     tolerance: float = Field(default=0.05, gt=0, lt=1)
     width_step: int = Field(default=16, ge=1)
     laptop: bool = True
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise invalid(Budget, error) from error
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Real
@@ -18,7 +18,32 @@ CalibratorKind = Literal[AffineKind, "isotonic"]
 # A kind, or the choice among all kinds.
 CalibrationKind = Literal["auto", CalibratorKind]
 
-KINDS: tuple[CalibratorKind, ...] = (*get_args(AffineKind), "isotonic")
+
+class KindOfMap(NamedTuple):
+    """What people are told of a kind, and what it needs.
+
+    Attributes:
+        words: The map, as a sentence begins with it.
+        least_rises: Number of rises in the rows that it is fitted on, for it to be chosen.
+        noise: What fewer rises do to it.
+    """
+
+    words: str
+    least_rises: int = 0
+    noise: str = ""
+
+
+_SLOPE = (100, "its slope is noise")
+
+# From the simplest to the freest.
+ABOUT: dict[CalibratorKind, KindOfMap] = {
+    "none": KindOfMap("The logit as it is"),
+    "intercept": KindOfMap("A constant added to every logit (intercept)"),
+    "temperature": KindOfMap("A temperature of the logit", *_SLOPE),
+    "platt": KindOfMap("An affine map of the logit (platt)", *_SLOPE),
+    "isotonic": KindOfMap("A step-wise map (isotonic)", 1000, "it follows noise"),
+}
+KINDS = tuple(ABOUT)
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from phase6c.arguments import folder_of
 from phase6c.config import TrialConfig, Values, parse_stored
-from phase6c.errors import ConfigError, DataError, StorageError
+from phase6c.errors import DataError, StorageError
 from phase6c.notebook import as_html
 from phase6c.records import Metrics, State, Trial
 from phase6c.study.ledger import FILE_NAME as LEDGER_NAME
@@ -65,6 +67,10 @@ class Study(WithPictures):
             f"Study({self.config.name!r}, {n_trials}{states and f': {states}'}, {reached}, "
             f"{self.folder})"
         )
+
+    def __fspath__(self) -> str:
+        """The folder, so that a study will do wherever a study's folder is asked for."""
+        return str(self.folder)
 
     def _repr_html_(self) -> str:
         """The study in a notebook: its ten best trials, with the fields that were searched."""
@@ -178,7 +184,7 @@ class Study(WithPictures):
         return frame.astype({"number": "int64", "epoch": "int64"} | figures)
 
 
-def load_study(folder: str | Path) -> Study:
+def load_study(folder: str | PathLike[str]) -> Study:
     """Reads a study from its folder; nothing of it is executed.
 
     Raises:
@@ -186,11 +192,7 @@ def load_study(folder: str | Path) -> Study:
         FolderError: There is no study in the folder; those below it are named.
         StorageError: A file of it is damaged, or its ledger is gone.
     """
-    try:
-        folder = Path(folder)
-    except TypeError:
-        rule, remedy = "A study is read from its folder", "Name the folder."
-        raise ConfigError(rule, type(folder).__name__, remedy) from None
+    folder = folder_of(folder, "study")
     config = read_study_config(folder)
     ledger = folder / LEDGER_NAME
     if not ledger.exists():

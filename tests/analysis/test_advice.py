@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from phase6c.analysis.advice import Judged, advice, recommended
 from phase6c.records import Verdict
 from phase6c.statistics.bootstrap import Estimate
-from phase6c.statistics.calibrators import KINDS, CalibratorKind
+from phase6c.statistics.calibrators import ABOUT, KINDS, CalibratorKind
 
 PLAIN = 0.4321
 VERDICTS = get_args(Verdict)
@@ -45,6 +45,12 @@ def table(**saved: tuple[float, float] | None) -> Table:
 def named(text: str) -> set[str]:
     """The kinds that the text speaks of as a remedy."""
     return {kind for kind, word in WORDS.items() if word in text}
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_every_kind_that_helps_is_named_in_its_own_words(kind):
+    says = advice("miscalibrated", table(**{kind: (0.05, 0.01)}), tells=True)
+    assert says.startswith(f"{ABOUT[kind].words} lowers the log loss")
 
 
 @pytest.mark.parametrize("kind", WORDS)

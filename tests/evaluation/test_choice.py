@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from phase6c.errors import StudyFailedError
-from phase6c.evaluation.choice import choose
+from phase6c.evaluation.choice import _fault, choose
 from phase6c.evaluation.entries import Entry
 from phase6c.evaluation.outcomes import CandidatePredictions
-from phase6c.statistics.calibrators import KINDS, Calibrator
+from phase6c.statistics.calibrators import ABOUT, KINDS, Calibrator
 from phase6c.statistics.logits import log_losses
 
 
@@ -46,6 +46,14 @@ def test_few_rises_leave_step_wise_maps_and_slopes_alone(world, make_world):
     assert 20 < rare.truth.y[:-350].sum() < 100
     choice = choose([CandidatePredictions("one", rare.seeds(1, 0.5, scale=3.0))], rare.truth)
     assert choice.kind in ("none", "intercept")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_may_be_chosen_from_its_least_number_of_rises_on(kind):
+    least = ABOUT[kind].least_rises
+    assert _fault(kind, "auto", least, walk=0.5, raw=0.6) is None
+    if least:
+        assert f"fewer than {least:,}" in _fault(kind, "auto", least - 1, walk=0.5, raw=0.6)
 
 
 def test_enough_rises_allow_them(make_world):

@@ -146,16 +146,17 @@ def test_what_an_axis_cannot_take_is_not_in_it(axis, outside):
     ("make", "rule"),
     [
         (lambda: Int.of(3, 2), "low must not be above high"),
-        (lambda: Float.of(2, 2), "low must be below high"),
+        (lambda: Float.of(2, 2), "found: low must be below high"),
         (lambda: Float.of(0, 2, log=True), "positive if log"),
         (lambda: Float.of(0, math.inf), "finite"),
         (lambda: Int.of(1, 2.5), "whole number"),
         (lambda: ZeroOr.of(Float.of(0, 1)), "must lie above zero"),
-        (Grid.of, "at least 1 item"),
-        (Choice.of, "at least 1 item"),
+        (Grid.of, r"found: values must not be empty\. "),
+        (Choice.of, r"found: values must not be empty\. "),
         (lambda: Grid.of(0.1, 0.2, 0.1), "named once"),
         (lambda: Choice.of(True, 1), "named once"),
-        (lambda: Grid.of([0.1, 0.2]), "values.0"),
+        (lambda: Grid.of([0.1, 0.2]), r"found: values\.0 must be [^;]* or a text\. "),
+        (lambda: ZeroOr.of(0.1), "values must be a dictionary or a Float"),
     ],
 )
 def test_what_cannot_be_an_axis_is_refused(make, rule):

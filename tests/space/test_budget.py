@@ -4,6 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from phase6c.errors import ConfigError
 from phase6c.space.budget import Budget
 
 WIDEST = 400
@@ -18,6 +19,27 @@ def budget(n_params=1000, **fields):
 )
 def test_the_tolerance_includes_its_ends(n_params, inside):
     assert budget(tolerance=0.05).contains(n_params) is inside
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"n_params": "2M"}, "n_params must be a whole number (found '2M')"),
+        ({"n_params": -3}, "n_params must be greater than 0 (found -3)"),
+        ({"n_params": 1000, "tolerence": 0.1}, "did you mean tolerance?"),
+        ({}, "n_params must be given"),
+    ],
+)
+def test_what_cannot_be_a_budget_is_refused_in_plain_words(fields, said):
+    with pytest.raises(ConfigError) as caught:
+        Budget(name="some", **fields)
+    assert said in str(caught.value)
+    assert "http" not in str(caught.value)
+
+
+def test_a_budget_is_the_same_after_json():
+    some = budget(tolerance=0.1)
+    assert Budget.model_validate_json(some.model_dump_json()) == some
 
 
 @given(

@@ -1,6 +1,7 @@
 """What every calibrator keeps to, on whatever rows it is fitted."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 import phase6c
 from phase6c.errors import DataError, StorageError
-from phase6c.statistics.calibrators import KINDS, Calibrator
+from phase6c.statistics.calibrators import ABOUT, KINDS, CalibrationKind, Calibrator
 from phase6c.statistics.logits import EPSILON, log_losses, logit, sigmoid
 
 KNOTS = {"kind": "isotonic", "logits": [0.0, 1.0], "probabilities": [0.2, 0.4]}
@@ -75,6 +76,15 @@ class TestEveryCalibrator:
         beyond = logit(np.array([0.0, EPSILON, 1 - EPSILON, 1.0]))
         calibrated = Calibrator.fit(kind, logits, y).apply(beyond)
         assert np.isfinite(log_losses(calibrated, np.array([1.0, 1, 0, 0]))).all()
+
+    def test_is_told_in_words_and_says_why_it_needs_rises(self, kind):
+        about = ABOUT[kind]
+        assert about.words[0].isupper()
+        assert (about.least_rises > 0) == bool(about.noise)
+
+
+def test_every_kind_that_can_be_asked_for_is_described():
+    assert set(get_args(CalibrationKind)) == {"auto", *ABOUT}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "none"])

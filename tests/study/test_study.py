@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from phase6c.analysis.trials import read_search
 from phase6c.errors import ConfigError, FolderError, StorageError
 from phase6c.records import Metrics
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
@@ -345,6 +346,12 @@ def test_a_folder_above_studies_names_them(small_study, tmp_path):
     small_study(tmp_path / "two")
     with pytest.raises(FolderError, match=r"such as .*/one, .*/two\."):
         load_study(tmp_path)
+
+
+def test_a_study_stands_for_its_folder(small_study, tmp_path):
+    study = small_study(tmp_path)
+    assert load_study(study) == load_study(tmp_path)
+    assert read_search(study).path == tmp_path
 
 
 @pytest.mark.parametrize("nothing", [None, 3])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from phase6c.arguments import folder_of
 from phase6c.config import TrialConfig, parse
 from phase6c.data.bars import Bars, load_bars
 from phase6c.data.history import History
@@ -175,7 +177,7 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    studies: str | Path | Sequence[str | Path],
+    studies: str | PathLike[str] | Iterable[str | PathLike[str]],
     options: EvaluationOptions,
     *,
     keeps_cache: bool = True,
@@ -183,7 +185,7 @@ def plan_evaluation(
     """Settles everything that can be settled without starting anything.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier, or a single folder.
+        studies: See `run_evaluation`.
         options: Options of the evaluation.
         keeps_cache: Whether computed features may be kept beside the studies.
 
@@ -288,9 +290,10 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
     check_folder(folder / FITS, resume=resume, overwrite=False)
 
 
-def _each_once(studies: str | Path | Sequence[str | Path]) -> list[Path]:
-    given = [studies] if isinstance(studies, str | Path) else studies
-    places = [Path(study).absolute() for study in given]
+def _each_once(studies: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[Path]:
+    if isinstance(studies, str | PathLike) or not isinstance(studies, Iterable):
+        studies = [studies]
+    places = [folder_of(study, "study").absolute() for study in studies]
     twice = sorted({str(place) for place in places if places.count(place) > 1})
     if twice:
         raise ConfigError("An evaluation takes each study once", ", ".join(twice), "Name it once.")

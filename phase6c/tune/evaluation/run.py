@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, Never
 
 from ray import tune
 
+from phase6c.arguments import check_keywords
 from phase6c.config import Values, parse
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError
@@ -44,8 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
-    studies: str | Path | Sequence[str | Path],
-    /,
+    studies: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
     top: int = 3,
     seeds: int = 5,
@@ -65,7 +66,7 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
     """Trains the best of searches anew, chooses a model, and judges it on the test block.
 
     Args:
-        studies: Folders of studies of the same bars, blocks, label and tier, or a single folder.
+        studies: Studies of the same bars, blocks, label and tier, or their folders; or just one.
         top: Number of the best trials of each study that are compared.
         seeds: Largest number of trainings of each configuration in each step.
         folds: Number of folds of the walk forward.
@@ -90,7 +91,8 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
     # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in EvaluationOptions.model_fields}
-    plan = plan_evaluation(studies, parse(EvaluationOptions, {**named, **unknown}))
+    check_keywords(run_evaluation, unknown)
+    plan = plan_evaluation(studies, parse(EvaluationOptions, named))
     with progress_display(shown=progress) as display:
         return run_job(EvaluationJob(plan), listeners, display)
 

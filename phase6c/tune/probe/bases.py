@@ -93,11 +93,10 @@ def find_bases(base: str, plan: StudyPlan, trials: Trials) -> tuple[Base, ...]:
 
 
 def _read(base: str) -> dict[str, str | None]:
-    form = _FORM.fullmatch(base)
+    form = _FORM.fullmatch(base) if isinstance(base, str) else None
     if form is None:
-        raise ConfigError(
-            "`base` must be best, top:K, trial:N or reference:NAME", base, "Use `base=best`."
-        )
+        rule = "`base` must be best, top:K, trial:N or reference:NAME"
+        raise ConfigError(rule, base, "Use `base='best'`.")
     return form.groupdict()
 
 

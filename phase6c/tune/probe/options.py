@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from phase6c.arguments import WholeNumber
 from phase6c.config import DataConfig, Objective
 from phase6c.tune.runtime.job import RunOptions
 
@@ -14,9 +15,9 @@ class ProbeStudyOptions(RunOptions):
     """The keywords of `run_probe` for a study of its own; RunOptions has the machines."""
 
     data: DataConfig = DataConfig()
-    epochs: int = Field(default=27, ge=1)
+    epochs: WholeNumber = Field(default=27, ge=1)
     objective: Objective = "auc"
-    seed: int = Field(default=0, ge=0)
+    seed: WholeNumber = Field(default=0, ge=0)
     out: str | Path = "outputs"
     name: str | None = None
-    keep: int = Field(default=10, ge=1)
+    keep: WholeNumber = Field(default=10, ge=1)

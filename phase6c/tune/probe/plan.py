@@ -37,6 +37,7 @@ VARIABLE = (*ModelConfig.model_fields, *OptimConfig.model_fields, *SEARCHED_TRAI
 _PROBE = 2
 # Largest whole number that is looked at for a message with the values that would do.
 _LARGEST_WHOLE = 256
+_EXAMPLE = "Use `vary={'n_heads': [2, 4]}`."
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,18 @@ class ProbePlan:
         return f"against the rule that {TOKENS.name}" if kept and not holds else None
 
 
+def values_to_try(vary: Mapping[str, Sequence[Value]]) -> dict[str, tuple[Value, ...]]:
+    """The values of each field.
+
+    Raises:
+        ConfigError: They are not told as lists, by the names of the fields.
+    """
+    by_field = isinstance(vary, Mapping)
+    if not by_field or not all(isinstance(values, list | tuple) for values in vary.values()):
+        raise ConfigError("`vary` must have a list of values for each field", repr(vary), _EXAMPLE)
+    return {name: tuple(values) for name, values in vary.items()}
+
+
 def by_digest(trials: Trials) -> dict[str, Trial]:
     """The probes by the digest of their configuration; of repeated probes the last."""
     probes = (trial for _, trial in sorted(trials.items()) if trial.source == "probe")
@@ -231,5 +244,4 @@ def _check_fields(vary: Mapping[str, Sequence[Value]]) -> None:
         )
     empty = [name for name, values in vary.items() if not values]
     if empty:
-        rule, remedy = "A varied field needs values", "Use `vary={'n_heads': [2, 4]}`."
-        raise ConfigError(rule, ", ".join(empty), remedy)
+        raise ConfigError("A varied field needs values", ", ".join(empty), _EXAMPLE)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any, Never
 
@@ -14,7 +15,8 @@ from ray import tune
 
 from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.probed import Probed
-from phase6c.config import DataConfig, Objective, Value, Values, check_names, parse
+from phase6c.arguments import check_keywords, folder_of
+from phase6c.config import DataConfig, Objective, Value, Values, parse
 from phase6c.data.bars import Bars
 from phase6c.errors import ConfigError, StudyFailedError
 from phase6c.records import Trial
@@ -27,7 +29,7 @@ from phase6c.study.views.optuna import write_optuna
 from phase6c.terminal.progress import Goal, progress_display
 from phase6c.tune.probe.bases import find_bases, reference_name
 from phase6c.tune.probe.options import ProbeStudyOptions
-from phase6c.tune.probe.plan import ProbePlan, by_digest
+from phase6c.tune.probe.plan import ProbePlan, by_digest, values_to_try
 from phase6c.tune.probe.study import own_study, stored_study
 from phase6c.tune.runtime.ending import raise_early_end
 from phase6c.tune.runtime.halt import Halt
@@ -45,8 +47,7 @@ N_SEEDS = 3
 
 
 def run_probe(  # noqa: PLR0913 - every keyword is named and typed
-    source: str | Path | Bars,
-    /,
+    source: str | PathLike[str] | Bars,
     base: str,
     vary: Mapping[str, Sequence[Value]],
     *,
@@ -73,7 +74,7 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
     are not repeated, so the same call goes on where it was interrupted.
 
     Args:
-        source: Folder of a study; or bars, for a study of the probe's own.
+        source: Study or its folder; or bars, for a study of the probe's own.
         base: `best`, `top:K`, `trial:N` or `reference:NAME`; with bars a reference.
         vary: Values to try of each field, a field at a time; empty to repeat the base alone.
         seeds: Number of seeds of every configuration; a larger number begins with the same seeds.
@@ -95,15 +96,15 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
     # First of all, while the only local names are the keywords as they were given.
     given: Values = locals()
     named = {field: given[field] for field in ProbeStudyOptions.model_fields}
-    options = {field: value for field, value in named.items() if value is not None} | unknown
+    check_keywords(run_probe, unknown)
+    options = {field: value for field, value in named.items() if value is not None}
     plan = plan_probe(source, base, vary, seeds=seeds, **options)
     with progress_display(shown=progress) as display:
         return run_job(ProbeJob(plan), listeners, display)
 
 
 def plan_probe(
-    source: str | Path | Bars,
-    /,
+    source: str | PathLike[str] | Bars,
     base: str,
     vary: Mapping[str, Sequence[Value]],
     *,
@@ -117,22 +118,24 @@ def plan_probe(
         source, base, vary, seeds, **options: See `run_probe`.
         keeps_cache: Whether computed features may be kept beside the studies.
     """
-    if seeds < 2:
-        raise ConfigError("A probe needs two seeds at least, to tell luck apart", seeds, "Use 3.")
+    if not isinstance(seeds, int) or seeds < 2:
+        rule = "A probe needs two seeds at least, to tell luck apart"
+        raise ConfigError(rule, repr(seeds), "Use `seeds=3`.")
+    values = values_to_try(vary)
     name = reference_name(base)
     if not isinstance(source, Bars):
         _check_settled_by_study(options)
-        study = stored_study(Path(source), parse(RunOptions, options), keeps_cache=keeps_cache)
+        folder = folder_of(source, "study")
+        study = stored_study(folder, parse(RunOptions, options), keeps_cache=keeps_cache)
     elif name is None:
         raise ConfigError(
             "Without a study, only a reference can be probed",
             base,
-            "Name a study's folder, or use `base=reference:january_best`.",
+            "Name a study's folder, or use `base='reference:january_best'`.",
         )
     else:
         asked = parse(ProbeStudyOptions, options)
         study = own_study(source, name, asked, keeps_cache=keeps_cache)
-    values = {field: tuple(listed) for field, listed in vary.items()}
     plan = ProbePlan(study, find_bases(base, study, known_trials(study.folder)), values, seeds)
     plan.check()
     return plan
@@ -284,7 +287,6 @@ def _check_settled_by_study(options: Mapping[str, Any]) -> None:
     """
     others = sorted(options.keys() - set(RunOptions.model_fields))
     if others:
-        check_names(others, ProbeStudyOptions.model_fields, "option")
         raise ConfigError(
             "A probe takes its data, epochs and seed from its study",
             ", ".join(others),

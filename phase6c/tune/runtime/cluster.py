@@ -123,7 +123,11 @@ def _start_own(resources: Resources) -> None:
     except UnicodeError as error:  # of an argument or a path, where PYTHONUTF8=0 forbids UTF-8
         raise _not_started(error, "Set PYTHONUTF8=1, or use names in ASCII alone.") from error
     except Exception as error:  # Ray raises bare ones, as when its processes do not answer
-        raise _not_started(error, f"Ray's logs are in {folder / 'session_latest/logs'}.") from error
+        remedy = (
+            "A busy machine may be why, so try again; Ray's logs are in "
+            f"{folder / 'session_latest/logs'}."
+        )
+        raise _not_started(error, remedy) from error
 
 
 def _not_started(error: Exception, remedy: str) -> ResourceError:

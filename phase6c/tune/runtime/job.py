@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 from ray import tune
 
+from phase6c.arguments import WholeNumber
 from phase6c.config import (
     CROSS_SECTIONAL,
     DataConfig,
@@ -60,9 +61,9 @@ class RunOptions(Record):
         address: Address of a running Ray cluster; None for a Ray of our own.
     """
 
-    gpus: int | None = Field(default=None, ge=0)
+    gpus: WholeNumber | None = Field(default=None, ge=0)
     gpus_per_trial: float | None = None
-    cpus: int | None = Field(default=None, ge=1)
+    cpus: WholeNumber | None = Field(default=None, ge=1)
     address: str | None = None
 
 

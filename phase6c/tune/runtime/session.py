@@ -68,10 +68,7 @@ def run_job(
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the run early.
     """
-    wrong = [listener for listener in listeners if not callable(listener)]
-    if wrong:
-        remedy = "Give functions that take a row and a trial."
-        raise ConfigError("Listeners must be callable", wrong[0], remedy)
+    _check_listeners(listeners)
     halt = Halt(job.time_budget_s)
     folder = job.study.folder
     with open_folder(folder, resume=job.resume, overwrite=job.overwrite) as is_there:
@@ -84,6 +81,18 @@ def run_job(
             _warn_of_other_code(stored, job.study.config)
         job.prepare(is_there=is_there)
         return _Session(job, halt, leave).run(listeners, display)
+
+
+def _check_listeners(listeners: Sequence[Listener]) -> None:
+    """Checks that the listeners can be called.
+
+    Raises:
+        ConfigError: They are no list of functions.
+    """
+    # An iterator would be read up by the check, and tell nobody of anything.
+    if not isinstance(listeners, Sequence) or not all(map(callable, listeners)):
+        remedy = "Give functions that take a row and a trial, as `listeners=[print]`."
+        raise ConfigError("Listeners must be a list of functions", repr(listeners), remedy)
 
 
 def _warn_of_other_code(stored: StudyConfig, config: StudyConfig) -> None:

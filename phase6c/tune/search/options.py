@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, InstanceOf
+from pydantic import Field, InstanceOf, field_validator
 from ray.tune.search import Searcher
 
+from phase6c.arguments import WholeNumber
 from phase6c.config import (
     DataConfig,
     Objective,
@@ -32,9 +34,9 @@ class SearchOptions(RunOptions):
     """The keywords of `run_study`, which documents them; RunOptions has those of the machines."""
 
     data: DataConfig = DataConfig()
-    n_trials: int = Field(default=50, ge=1)
-    epochs: int = Field(default=27, ge=1)
-    grace_period: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    n_trials: WholeNumber = Field(default=50, ge=1)
+    epochs: WholeNumber = Field(default=27, ge=1)
+    grace_period: Annotated[WholeNumber, Field(ge=1)] | Literal["auto"] = "auto"
     audit_share: float = Field(default=0.05, ge=0, le=1)
     reduction_factor: float = Field(default=3.0, gt=1)
     objective: Objective = "auc"
@@ -46,12 +48,17 @@ class SearchOptions(RunOptions):
     pins: Mapping[str, Any] = {}
     references: tuple[str, ...] = ()
     warm_start: str | Path | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: WholeNumber = Field(default=0, ge=0)
     out: str | Path = "outputs"
     name: str | None = Field(default=None, min_length=1)
-    keep: int = Field(default=10, ge=1)
+    keep: WholeNumber = Field(default=10, ge=1)
     resume: bool = False
     overwrite: bool = False
+
+    @field_validator("warm_start", mode="before")
+    @classmethod
+    def _of_study(cls, value: Any) -> Any:
+        return Path(value) if isinstance(value, PathLike) else value
 
     @property
     def searcher_name(self) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Never
 
@@ -14,9 +15,10 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from phase6c.analysis.correction import correct_best
+from phase6c.arguments import check_keywords, check_kinds
 from phase6c.config import DataConfig, Objective, Values, parse
 from phase6c.data.bars import Bars
-from phase6c.errors import ConfigError, StudyFailedError
+from phase6c.errors import StudyFailedError
 from phase6c.space.shapes import model_of
 from phase6c.space.space import Space
 from phase6c.study.ledger import Ledger, Listener, Trials
@@ -53,7 +55,6 @@ logger = logging.getLogger(__name__)
 def run_study(  # noqa: PLR0913 - every keyword is named and typed
     space: Space,
     bars: Bars,
-    /,
     *,
     data: DataConfig | Mapping[str, Any] | None = None,
     n_trials: int = 50,
@@ -69,7 +70,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     ranges: bool = False,
     pins: Mapping[str, Any] = {},
     references: Sequence[str] = (),
-    warm_start: str | Path | None = None,
+    warm_start: str | PathLike[str] | None = None,
     gpus: int | None = None,
     gpus_per_trial: float | None = None,
     cpus: int | None = None,
@@ -106,7 +107,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         ranges: Whether the grids of the training axes become ranges.
         pins: Fixed values of configuration fields, by their flat names.
         references: Names of references that run first, beside the references of the space.
-        warm_start: Folder of an earlier study, or a file of trials, to take over from.
+        warm_start: Earlier study or its folder, or a file of trials, to take over from.
         gpus: Number of GPUs; None for all there are.
         gpus_per_trial: Share of a GPU for each trial; None for the need of the budget's memory.
         cpus: Number of CPUs; None for all there are.
@@ -135,19 +136,13 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     # First of all, while the only local names are the keywords as they were given.
     given: Values = locals() | {"data": data or {}}
     named = {field: given[field] for field in SearchOptions.model_fields}
-    misplaced = sorted(unknown.keys() & DataConfig.model_fields.keys())
-    if misplaced:
-        rule = "Features, label and horizon are given together, as `data`"
-        remedy = f'Use `data={{"{misplaced[0]}": ...}}`.'
-        raise ConfigError(rule, ", ".join(misplaced), remedy)
-    asked = parse(SearchOptions, {**named, **unknown})
-    for value, kind, example in (
+    check_keywords(run_study, unknown)
+    asked = parse(SearchOptions, named)
+    check_kinds(
+        run_study,
         (space, Space, "search_spaces.tiny.SPACE"),
         (bars, Bars, 'phase6c.load_bars("sp500")'),
-    ):
-        if not isinstance(value, kind):
-            rule = f"run_study takes a Space and Bars; {kind.__name__} is missing"
-            raise ConfigError(rule, type(value).__name__, f"Give it {example}.")
+    )
     job = search_job(plan_study(space, bars, asked, cache_path(asked.out)))
     with progress_display(shown=progress) as display:
         return run_job(job, listeners, display)

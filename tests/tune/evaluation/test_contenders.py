@@ -109,5 +109,5 @@ def test_a_study_without_its_ledger_is_refused_with_the_ledgers_path(searched):
 def test_a_study_of_made_up_json_is_damaged(searched):
     study, out = searched
     (study / STUDY_FILE).write_text(json.dumps({}))
-    with pytest.raises(StorageError, match=f"{study}/{STUDY_FILE}: study_id: Field required"):
+    with pytest.raises(StorageError, match=f"{study}/{STUDY_FILE}: study_id must be given"):
         plan_evaluation(study, EvaluationOptions(out=out))

@@ -179,7 +179,7 @@ def test_data_epochs_and_seed_are_the_studys(study):
     with pytest.raises(ConfigError, match="takes its data, epochs and seed from its study"):
         plan_probe(study, "best", {"dropout": [0.2]}, epochs=5)
     with pytest.raises(ConfigError, match="Did you mean gpus"):
-        plan_probe(study, "best", {"dropout": [0.2]}, gpu=5)
+        run_probe(study, "best", {"dropout": [0.2]}, gpu=5)
 
 
 def test_changed_bars_are_refused(study):
