@@ -29,7 +29,7 @@ def plan(sp500, tmp_path, computed):
 
 @pytest.mark.parametrize("given", [(tiny, None), (tiny.SPACE, "bars.csv"), (tiny.SPACE, None)])
 def test_what_is_no_space_or_no_bars_is_refused_by_name(given):
-    with pytest.raises(ConfigError, match="run_study takes a Space and Bars"):
+    with pytest.raises(ConfigError, match="run_study takes Space and Bars"):
         run_study(*given)
 
 
