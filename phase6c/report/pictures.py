@@ -159,7 +159,7 @@ def _of_probabilities(reading: Reading) -> list[Picture]:
 
 
 def across(panels: Sequence[Table]) -> list[Picture]:
-    """The best AUC of each study against its true parameter count, if any has both.
+    """The best AUC of each study with its true parameter count, the smallest first.
 
     Args:
         panels: The tables of `scaling`.
@@ -169,15 +169,19 @@ def across(panels: Sequence[Table]) -> list[Picture]:
     if not known:
         return []
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.8, 3.0 * len(known)), layout="constrained")
-        places = figure.subplots(len(known), squeeze=False)[:, 0]
+        heights = [0.7 + 0.35 * len(studies) for studies in known.values()]
+        figure = Figure(figsize=(6.4, sum(heights)), layout="constrained")
+        places = figure.subplots(len(known), squeeze=False, height_ratios=heights)[:, 0]
         for (title, studies), axes in zip(known.items(), places, strict=True):
-            for name, n_params, auc in studies:
+            ordered = sorted(studies, key=lambda study: study[1])
+            for place, (_, _, auc) in enumerate(ordered):
                 value, ends = _with_ends(auc) if isinstance(auc, Estimate) else (auc, None)
-                axes.errorbar([n_params], [value], yerr=ends, fmt="o", capsize=3, label=name)
-            axes.set(xscale="log", xlabel="parameters", ylabel="validation AUC", title=title)
-            axes.legend()
-        caption = "The best of each study against its size"
+                axes.errorbar([value], [place], xerr=ends, fmt="o", capsize=3, color=BLUE)
+            names = [f"{name}, {n_params:,} parameters" for name, n_params, _ in ordered]
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.set(xlabel="validation AUC", title=title)
+        caption = "The best of each study, the smallest first"
         return [rendered("scaling", "scaling", caption, figure)]
 
 

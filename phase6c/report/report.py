@@ -202,4 +202,4 @@ def _across(readings: Sequence[Reading]) -> Part:
     drawn = across(section.tables)
     names = ", ".join(reading.search.name for reading in readings)
     facts = (("studies", names),)
-    return Part("across", facts, (section,), tuple(drawn), opened=(section.name,))
+    return Part("across", facts, (section,), tuple(drawn), (names,), opened=(section.name,))
