@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial, partialmethod
 from typing import Any
 
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray._private.parameter import RayParams
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
@@ -56,13 +56,19 @@ def small_and_local() -> Iterator[None]:
     all interfaces; the switch that spares macOS and Windows this is read when ray is imported.
     The autoscaler's monitor has nothing to scale on one machine, and the log monitor no driver that
     shows its lines: both cost a second of a processor at the start, and a second's wait at the end.
+    Without its dashboard nobody asks the dashboard's server anything, which Ray starts all the same
+    and waits a second for.
     """
     before, init = ray_constants.ENABLE_RAY_CLUSTER, RayParams.__init__
+    start_api_server = services.start_api_server
     small = partialmethod(init, no_monitor=True, include_log_monitor=False)
     ray_constants.ENABLE_RAY_CLUSTER = False
     RayParams.__init__ = small  # type: ignore[method-assign, assignment]
+    # Ray's own answer where it has no such server: no address, and no process.
+    services.start_api_server = lambda *_, **__: ("", None)
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
         RayParams.__init__ = init  # type: ignore[method-assign]
+        services.start_api_server = start_api_server

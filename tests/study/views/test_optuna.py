@@ -2,6 +2,7 @@
 
 import errno
 import math
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -28,15 +29,22 @@ def play(play_search):
     return partial(play_search, 6)
 
 
-def read(folder):
+@contextmanager
+def reading(folder):
+    """Optuna's study, its trials and its best, as long as the file is open."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder / OPTUNA_FILE}")
     try:
         study = optuna.load_study(study_name=None, storage=storage)
-        return study, study.trials, study.best_trial
+        yield study, study.trials, study.best_trial
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def n_trials(folder):
+    with reading(folder) as (_, trials, _):
+        return len(trials)
 
 
 @pytest.fixture
@@ -44,7 +52,8 @@ def opened(tmp_path, ledger, play, study_config):
     play()
     baseline = Baseline(name="logistic regression", metrics=Metrics(auc=0.74), duration_s=1)
     write_optuna(tmp_path, study_config(baselines=(baseline,)), ledger.trials)
-    return read(tmp_path)
+    with reading(tmp_path) as found:
+        yield found
 
 
 def test_every_trial_has_its_number_and_state(opened):
@@ -174,7 +183,7 @@ def test_what_was_there_is_replaced(tmp_path, ledger, play, study_config):
     play()
     for _ in range(2):
         write_optuna(tmp_path, study_config(), ledger.trials)
-        assert len(read(tmp_path)[1]) == 6
+        assert n_trials(tmp_path) == 6
     assert not journal.exists()
 
 
