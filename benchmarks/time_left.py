@@ -22,6 +22,7 @@ import numpy as np
 
 from phase6c.records import Trial
 from phase6c.stopping.rung_plan import planned_rungs
+from phase6c.storage.files import read_lines
 from phase6c.study.ledger import FILE_NAME, apply
 from phase6c.study.study_config import read_study_config
 from phase6c.terminal.time_left import TimeLeft
@@ -55,8 +56,7 @@ class Course:
     def of_study(cls, folder: Path) -> Course:
         """The course of a study that was run without a break."""
         config = read_study_config(folder)
-        lines = (folder / FILE_NAME).read_text().splitlines()
-        rows = [_without_metrics(json.loads(line)) for line in lines]
+        rows = [_without_metrics(row) for row in read_lines(folder / FILE_NAME)]
         return cls(
             name=config.name,
             n_trials=config.n_trials,
@@ -82,12 +82,9 @@ class Course:
     def moments(self) -> Iterator[tuple[float, float]]:
         """The time at the end of each epoch, and the seconds that were foreseen then."""
         now, finished = 0.0, 0
-        trials: dict[int, Trial] = {}
         time_left = TimeLeft(self.epochs, self.planned_epochs, self.side_by_side, clock=lambda: now)
-        for row in self.rows:
+        for row, trial in _with_trials(self.rows):
             now = row["at"]
-            trial = apply(trials.get(row["number"]), row)
-            trials[row["number"]] = trial
             time_left(row, trial)
             finished += trial.finished and trial.chosen
             left_s = time_left.seconds(self.n_trials - finished)
@@ -102,14 +99,20 @@ def _without_metrics(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def _with_trials(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Trial]]:
+    """Each row with its trial as it then was."""
+    trials: dict[int, Trial] = {}
+    for row in rows:
+        trial = apply(trials.get(row["number"]), row)
+        trials[trial.number] = trial
+        yield row, trial
+
+
 def _most_at_a_time(rows: Sequence[dict[str, Any]]) -> int:
     running: set[int] = set()
-    trials: dict[int, Trial] = {}
     most = 0
-    for row in rows:
-        number = row["number"]
-        trials[number] = apply(trials.get(number), row)
-        (running.discard if trials[number].finished else running.add)(number)
+    for _, trial in _with_trials(rows):
+        (running.discard if trial.finished else running.add)(trial.number)
         most = max(most, len(running))
     return most
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
@@ -19,13 +20,13 @@ from tasks import Task
 from phase6c.config import DataConfig, TrainConfig, TrialConfig, Value
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
-from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
+from phase6c.space.axes import Axis, sample
 from phase6c.space.budget import CountParameters
 from phase6c.stopping.rung_plan import starting_grace
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
-from phase6c.tune.proposals.samplers import make_sampler, ray_domain
+from phase6c.tune.proposals.samplers import make_sampler, ray_domains
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.scheduler import RungScheduler
 from phase6c.tune.runtime.trial_searcher import METRIC
@@ -62,7 +63,7 @@ class RandomSearch(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """A uniform draw."""
-        return {name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()}
+        return uniform_draw(self._axes, self._rng)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -113,9 +114,7 @@ class RaySearch:
 
 def ray_optuna(task: Task, seed: int, grace: float | None) -> RaySearch:
     """OptunaSearch with its own defaults; `grace` in epochs, or below 1 a share of all epochs."""
-    domains = {name: ray_domain(axis) for name, axis in task.space.axes.items()}
-    space = OptunaSearch.convert_search_space(domains)
-    searcher = OptunaSearch(space, metric=METRIC, mode="max", seed=seed)
+    searcher = OptunaSearch(optuna_space(task), metric=METRIC, mode="max", seed=seed)
     return RaySearch(task, searcher, ray_asha(task, grace))
 
 
@@ -149,7 +148,7 @@ class PlainOptuna:
         self, task: Task, seed: int, grace: int = 1, sampler: Literal["tpe", "gp"] = "tpe"
     ) -> None:
         self._task = task
-        self._count = counter()
+        self._count, self._space = counter(), optuna_space(task)
         self._study = optuna.create_study(
             direction="maximize",
             sampler=SAMPLERS[sampler](seed=seed),
@@ -159,9 +158,9 @@ class PlainOptuna:
         )
 
     def start(self) -> tuple[Any, Mapping[str, Any]] | None:
-        trial = self._study.ask()
-        raw = {name: suggest(trial, name, axis) for name, axis in self._task.space.axes.items()}
-        values = {name: axis.decode(raw[name]) for name, axis in self._task.space.axes.items()}
+        trial = self._study.ask(self._space)
+        axes = self._task.space.axes
+        values = {name: axis.decode(trial.params[name]) for name, axis in axes.items()}
         return trial, self._task.space.complete(values, self._count) or values
 
     def report(self, handle: Any, epoch: int, score: float) -> bool:
@@ -176,16 +175,17 @@ class PlainOptuna:
         return False
 
 
-def suggest(trial: optuna.Trial, name: str, axis: Axis) -> Value:
-    """Draws an axis in Optuna's own way."""
-    match axis.domain:
-        case Steps(n):
-            return trial.suggest_int(name, 0, n - 1)
-        case Continuous(low, high, log):
-            return trial.suggest_float(name, low, high, log=log)
-        case Categories(values):
-            # Optuna allows for None among the values, an axis does not.
-            return cast("Value", trial.suggest_categorical(name, values))
+def optuna_space(task: Task) -> dict[str, BaseDistribution]:
+    """Optuna's own description of a task's axes, as OptunaSearch makes it."""
+    space: dict[str, BaseDistribution] = OptunaSearch.convert_search_space(
+        ray_domains(task.space.axes)
+    )
+    return space
+
+
+def uniform_draw(axes: Mapping[str, Axis], rng: np.random.Generator) -> dict[str, Value]:
+    """Raw values, each drawn uniformly from its axis."""
+    return {name: axis.encode(sample(axis, rng)) for name, axis in axes.items()}
 
 
 class Phase6c:

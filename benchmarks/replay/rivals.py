@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import optuna
-from methods import REDUCTION_FACTOR, RaySearch, counter, ray_asha, suggest
+from methods import REDUCTION_FACTOR, RaySearch, counter, optuna_space, ray_asha, uniform_draw
+from optuna.trial import create_trial
 from ray.tune.search import Searcher
 from tasks import Task
 
 from phase6c.config import Value
-from phase6c.space.axes import Axis, Categories, Continuous, Steps, sample
+from phase6c.space.axes import Axis, Categories, Continuous, Steps
+from phase6c.stopping.rung_plan import fixed_rungs
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 # Of BOHB's proposals a third are uniform draws (Falkner, Klein and Hutter 2018, section 4.1).
@@ -36,9 +38,10 @@ class BohbRule(Searcher):
 
     def __init__(self, task: Task, seed: int) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._axes = task.space.axes
+        self._axes, self._space = task.space.axes, optuna_space(task)
         self._rng = np.random.default_rng(seed)
-        self._rungs = rungs(task.epochs)
+        # Those of ASHA with a grace of a single epoch, and the end.
+        self._rungs = (*fixed_rungs(task.epochs, 1, REDUCTION_FACTOR), task.epochs)
         self._values: dict[str, dict[str, Any]] = {}
         # [rung][trial], the value that a trial had reached at the rung.
         self._results: dict[int, dict[str, float]] = {rung: {} for rung in self._rungs}
@@ -48,9 +51,7 @@ class BohbRule(Searcher):
         """A proposal of TPE's, or a uniform draw."""
         enough = [rung for rung in self._rungs if len(self._results[rung]) >= len(self._axes) + 2]
         if not enough or self._rng.random() < RANDOM_SHARE:
-            values = {
-                name: axis.encode(sample(axis, self._rng)) for name, axis in self._axes.items()
-            }
+            values = uniform_draw(self._axes, self._rng)
         else:
             values = self._proposal(enough[-1])
         self._values[trial_id] = values
@@ -59,13 +60,11 @@ class BohbRule(Searcher):
     def _proposal(self, rung: int) -> dict[str, Any]:
         sampler = optuna.samplers.TPESampler(seed=int(self._rng.integers(2**31)))
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        domains = {name: distribution(axis) for name, axis in self._axes.items()}
         study.add_trials(
-            optuna.create_trial(params=self._values[trial_id], distributions=domains, value=value)
+            create_trial(params=self._values[trial_id], distributions=self._space, value=value)
             for trial_id, value in self._results[rung].items()
         )
-        trial = study.ask()
-        return {name: suggest(trial, name, axis) for name, axis in self._axes.items()}
+        return study.ask(self._space).params
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Takes the value of an epoch, whose best so far counts at a rung."""
@@ -81,23 +80,6 @@ class BohbRule(Searcher):
         """Takes the value of the last epoch."""
         if result is not None:
             self.on_trial_result(trial_id, result)
-
-
-def rungs(epochs: int) -> list[int]:
-    """The epochs at which ASHA compares with a grace of a single epoch, and the last."""
-    n_rungs = int(np.log(epochs) / np.log(REDUCTION_FACTOR)) + 1
-    return sorted({*(REDUCTION_FACTOR**rung for rung in range(n_rungs)), epochs})
-
-
-def distribution(axis: Axis) -> optuna.distributions.BaseDistribution:
-    """Optuna's own description of an axis, as `suggest` draws from it."""
-    match axis.domain:
-        case Steps(n):
-            return optuna.distributions.IntDistribution(0, n - 1)
-        case Continuous(low, high, log):
-            return optuna.distributions.FloatDistribution(low, high, log=log)
-        case Categories(values):
-            return optuna.distributions.CategoricalDistribution(values)
 
 
 class SyneTune:
