@@ -48,10 +48,9 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         StorageError: A file cannot be read or written.
     """
     plan, choice = stages.plan, stages.choice
-    simple, fits = stages.simple, stages.simple_final
     assert choice is not None
-    assert simple is not None
-    assert fits is not None
+    assert stages.simple is not None
+    simple, fits = stages.simple.past, stages.simple.final
     past, partner = simple.truth, stages.partner
     rivals = _rivals(stages, choice, simple)
     alone = _entry(stages, choice, stages.chosen, past)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import ray
@@ -99,7 +100,7 @@ class SimpleSteps:
     plan: EvaluationPlan
     done: dict[str, FittedStep] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def past(self) -> SimplePast:
         """The predictions for walk forward and cal, once all steps are fitted."""
         steps = [self.done[step].past for step in self.plan.walk.past]

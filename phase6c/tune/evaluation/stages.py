@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
-from phase6c.evaluation.baselines.fitting import SimpleFit
 from phase6c.evaluation.blends import Partner, partner_of
 from phase6c.evaluation.choice import ModelChoice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
@@ -21,7 +20,7 @@ from phase6c.study.evaluation_config import Contender
 from phase6c.study.ledger import Trials
 from phase6c.study.trial_folder import MODEL, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit, key_of
-from phase6c.tune.evaluation.simple_steps import SimplePast, SimpleSteps
+from phase6c.tune.evaluation.simple_steps import SimpleSteps
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +52,7 @@ class Stages:
         trials: Trainings so far, as the ledger has them.
         draws: Bootstrap draws of the race.
         dropped: Dropped contenders by name; filled as the stages are taken.
-        simple: Baselines on walk forward and cal; None before they are fitted.
-        simple_final: Baselines fitted on all dates before the test block, by name; likewise.
+        simple: Baselines of all steps; None before they are fitted.
         choice: Choice of the cal block; None before it has chosen.
         failed: Names of the contenders that dropped out because a training failed.
     """
@@ -63,8 +61,7 @@ class Stages:
     trials: Trials
     draws: Draws
     dropped: dict[str, DroppedContender] = field(default_factory=dict)
-    simple: SimplePast | None = None
-    simple_final: Mapping[str, SimpleFit] | None = None
+    simple: SimpleSteps | None = None
     choice: ModelChoice | None = None
     failed: set[str] = field(default_factory=set)
     _keys: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -103,7 +100,7 @@ class Stages:
         steps = SimpleSteps(self.plan)
         for _ in steps.fit():
             yield []
-        self.simple, self.simple_final = steps.past, steps.final
+        self.simple = steps
 
     def _choose(self) -> ModelChoice:
         # The walk forward and the cal block: all that the choice may look at.
@@ -119,7 +116,8 @@ class Stages:
     def partner(self) -> Partner:
         """The baseline that every contender is blended with."""
         assert self.simple is not None
-        return partner_of(self.simple.logits, self.simple.truth)
+        past = self.simple.past
+        return partner_of(past.logits, past.truth)
 
     @property
     def left(self) -> list[Contender]:

@@ -312,12 +312,12 @@ def test_where_a_step_takes_long_workers_fit_the_same_baselines(stages, fitted_h
         pass
     assert fitted_here == ["fold_1"]
     # Workers grow all trees, which `light_evaluations` keeps this process from.
-    alike = [name for name in stages.simple.logits if "boosting" not in name]
+    alike = [name for name in stages.simple.past.logits if "boosting" not in name]
     assert len(alike) > 5
     for name in alike:
-        assert np.array_equal(steps.past.logits[name], stages.simple.logits[name]), name
-    assert steps.final.keys() == stages.simple_final.keys()
-    assert steps.final["ridge_logistic"].model == stages.simple_final["ridge_logistic"].model
+        assert np.array_equal(steps.past.logits[name], stages.simple.past.logits[name]), name
+    assert steps.final.keys() == stages.simple.final.keys()
+    assert steps.final["ridge_logistic"].model == stages.simple.final["ridge_logistic"].model
 
 
 def test_baselines_that_no_worker_can_fit_are_fitted_here(stages, fitted_here, monkeypatch, caplog):
