@@ -38,6 +38,7 @@ from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
 from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.stopping.decisions import Decisions
+from phase6c.stopping.rung_plan import compared_epochs
 from phase6c.study.ledger import Ledger
 from phase6c.study.retention import Retention
 from phase6c.study.study_config import StudyConfig, write_study_config
@@ -90,7 +91,7 @@ class Driver:
         self.ledger = Ledger(folder / "ledger.jsonl")
         halt = Halt()
         trials = [self.ledger.trials[number] for number in sorted(self.ledger.trials)]
-        sampler = make_sampler("optuna", SPACE, "tpe")
+        sampler = make_sampler("optuna", SPACE, compared_epochs(config), config.objective, "tpe")
         proposals = SparseProposals(SPACE, counted, sampler, "auc", 0, trials)
 
         def build(values: Values, number: int) -> tuple[TrialConfig, int]:

@@ -64,7 +64,8 @@ def timed(space: Space, searcher: str, sampler: SamplerName, n_told: int) -> lis
     """CPU milliseconds of each proposal after `n_told` trials; its result is told at once."""
     drawn = Proposals(space, count, None, "auc", seed=1)
     told = [ended(number, drawn) for number in range(n_told)]
-    proposals = Proposals(space, count, make_sampler(searcher, space, sampler), "auc", 1, told)
+    asked = make_sampler(searcher, space, (1,), "auc", sampler)
+    proposals = Proposals(space, count, asked, "auc", 1, told)
     times = []
     for number in range(n_told, n_told + REPEATS):
         begun = time.process_time()

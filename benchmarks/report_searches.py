@@ -14,7 +14,7 @@ from phase6c.config import DataConfig, TrainConfig, TrialConfig, Values
 from phase6c.records import Health, Measurement, Metrics, Trial
 from phase6c.space.space import Space
 from phase6c.stopping.decisions import Decisions
-from phase6c.stopping.rung_plan import starting_grace
+from phase6c.stopping.rung_plan import compared_epochs, starting_grace
 from phase6c.study.study import Study
 from phase6c.study.study_config import SamplerName, StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
@@ -41,7 +41,9 @@ UNIFORM = Design("random", "none")
 def searched(truth: Truth, n_trials: int, seed: int, design: Design = DEFAULT) -> Search:
     """Runs a search of `n_trials`, four side by side, and reads it as a report does."""
     space, config = truth.space, _config(truth.space, n_trials, seed, design)
-    sampler = make_sampler(design.searcher, space, design.sampler)
+    sampler = make_sampler(
+        design.searcher, space, compared_epochs(config), config.objective, design.sampler
+    )
     proposals = Proposals(space, count, sampler, "auc", seed)
     decisions, rng = Decisions(config), np.random.default_rng([seed, 2])
     trials: dict[int, Trial] = {}
@@ -52,8 +54,7 @@ def searched(truth: Truth, n_trials: int, seed: int, design: Design = DEFAULT) -
         clock, number = heapq.heappop(events)
         if number >= 0:
             trials[number] = _after_epoch(trials[number], curves[number], decisions)
-            if trials[number].finished:
-                proposals.learn(trials[number])
+            proposals.learn(trials[number])
         if number < 0 or trials[number].finished:
             number = len(trials)
             values = proposals.next(number) if number < n_trials else None

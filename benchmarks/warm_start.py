@@ -109,7 +109,7 @@ def search(
 ) -> list[tuple[Values, float, float]]:
     """(values, true score, measured score) of every trial of a search."""
     space = score.space
-    sampler = make_sampler("optuna", space)
+    sampler = make_sampler("optuna", space, (1,), "auc")
     proposals = Proposals(space, count, sampler, "auc", seed, (), warm_start)
     rng = np.random.default_rng([seed, 1])
     trials = []

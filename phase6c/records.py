@@ -127,12 +127,15 @@ class Stopped(Record):
             forecast of the value at the last epoch.
         cutoff: Value to be reached.
         forecast: Value to expect, had the trial trained to the end.
+        audit_chance: Chance that the trial had of being finished all the same; None in studies that
+            gave each trial the same.
     """
 
     epoch: int
     value: float
     cutoff: float
     forecast: float | None = None
+    audit_chance: float | None = None
 
 
 class TrialError(Record):

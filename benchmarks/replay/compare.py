@@ -51,7 +51,9 @@ METHODS: dict[str, Make] = {
 }
 # Without patience, so that a rung alone can stop a trial early.
 KEEPING: dict[str, Make] = {
-    OURS: lambda task, seed, workers: Phase6c(task, seed, workers, patience=task.epochs),
+    OURS: lambda task, seed, workers: Phase6c(
+        task, seed, workers, n_trials=N_KEEP_TRIALS, patience=task.epochs
+    ),
     **{name: make for name, make in METHODS.items() if name.startswith("Ray")},
 }
 

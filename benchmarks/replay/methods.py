@@ -22,7 +22,7 @@ from phase6c.nn.model import count_parameters
 from phase6c.records import Health, Measurement, Metrics
 from phase6c.space.axes import Axis, sample
 from phase6c.space.budget import CountParameters
-from phase6c.stopping.rung_plan import starting_grace
+from phase6c.stopping.rung_plan import compared_epochs, starting_grace
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
 from phase6c.tune.proposals.proposals import Proposals
@@ -232,7 +232,9 @@ class Phase6c:
             Proposals(
                 task.space,
                 count,
-                make_sampler(searcher, task.space, sampler),
+                make_sampler(
+                    searcher, task.space, compared_epochs(config), train.objective, sampler
+                ),
                 train.objective,
                 seed,
             ),

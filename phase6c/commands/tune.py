@@ -47,7 +47,7 @@ GRACE_HELP = (
     "search's own early epochs rank trials well."
 )
 SAMPLER_HELP = "What optuna carries: a Gaussian process, TPE, or the one and then the other."
-AUDIT_HELP = "Of the trials a rung would stop, how many are finished to show what rungs cost."
+AUDIT_HELP = "To show what rungs cost, finish some stopped trials, for this share of their epochs."
 WARM_START_HELP = (
     "Take over from an earlier study: its folder, or a JSON file of trials. Its best run first, up "
     "to three while they lead; the rest guides proposals as far as this search's results agree."
@@ -72,7 +72,7 @@ LABEL_HELP = (
 @click.option("--trials", "n_trials", default=50, type=COUNT, help="In all, warm starts included.")
 @click.option("--epochs", default=27, type=COUNT, help="Epochs of a trial that is never stopped.")
 @click.option("--grace-period", default="auto", metavar="N|auto", help=GRACE_HELP)
-@click.option("--audit-share", default=0.05, type=click.FloatRange(0, 1), help=AUDIT_HELP)
+@click.option("--audit-share", default=0.05, type=click.FloatRange(0), help=AUDIT_HELP)
 @click.option("--reduction-factor", default=3.0, help="A rung passes one trial in this many.")
 @click.option("--time-budget", "time_budget_s", help="End after this long, such as 30m or 8h.")
 @click.option("--objective", default="auc", type=OBJECTIVES, help="What is optimised.")

@@ -9,6 +9,7 @@ import numpy as np
 from phase6c.records import Measurement, Stopped, Trial, is_complete, score
 from phase6c.stopping.grace import Grace
 from phase6c.stopping.pruning_rules import AdaptiveRungs, BestSoFarRungs, Cut, Rungs
+from phase6c.stopping.rung_plan import audit_chance, presumed_rungs
 from phase6c.study.ledger import Decision
 from phase6c.study.study_config import StudyConfig
 
@@ -20,8 +21,8 @@ class Decisions:
     """Decides after each epoch, from the curves known then, not from their order.
 
     References and probes are never stopped and never counted; a probe trains through all epochs,
-    whatever its curve. A trial that diverges ends at once. A share of the trials that a rung would
-    stop is finished all the same, to show what the rungs cost.
+    whatever its curve. A trial that diverges ends at once. Some of the trials that a rung would
+    stop are finished all the same, to show what the rungs cost.
 
     Args:
         config: The study's rungs, epochs and objective.
@@ -45,7 +46,7 @@ class Decisions:
         if cut is None:
             return "continue", None
         stopped = self._stopped(known.number, measurement.epoch, cut)
-        return ("audit" if self._is_audited(known.number) else "stop"), stopped
+        return ("audit" if self._is_audited(known.number, stopped) else "stop"), stopped
 
     def grace(self) -> Grace | None:
         """The adaptive grace as it is now; None where it is fixed or nobody is stopped."""
@@ -97,19 +98,20 @@ class Decisions:
         return np.array([score(epoch.value, objective) for epoch in measurements])
 
     def _stopped(self, number: int, epoch: int, cut: Cut) -> Stopped:
-        objective = self._config.objective
+        objective, share = self._config.objective, self._config.audit_share
         return Stopped(
             epoch=epoch,
             value=score(cut.score, objective),
             cutoff=score(cut.cutoff, objective),
             forecast=score(self._rungs.forecast(number), objective) if self._rungs else None,
+            audit_chance=audit_chance(share, epoch, self._config.train.epochs),
         )
 
-    def _is_audited(self, number: int) -> bool:
+    def _is_audited(self, number: int, stopped: Stopped) -> bool:
         # A generator of the trial's own: whether it is audited must not depend on who came before
         # it.
         rng = np.random.default_rng([self._config.seed, number, _AUDIT])
-        return bool(rng.random() < self._config.audit_share)
+        return bool(rng.random() < (stopped.audit_chance or 0.0))
 
 
 def _make_rungs(config: StudyConfig) -> Rungs | None:
@@ -117,5 +119,5 @@ def _make_rungs(config: StudyConfig) -> Rungs | None:
     if config.scheduler == "none":
         return None
     if config.adaptive_grace:
-        return AdaptiveRungs(config.train.epochs, config.reduction_factor)
+        return AdaptiveRungs(config.train.epochs, config.reduction_factor, presumed_rungs(config))
     return BestSoFarRungs(config.train.epochs, config.grace_epochs, config.reduction_factor)

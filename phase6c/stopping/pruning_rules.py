@@ -115,12 +115,21 @@ class AdaptiveRungs(Rungs):
 
     Neither of the two ranks trials better on every kind of curves: the best so far stops slow
     learners, a forecast errs about fast ones. The first rung follows from the search's own trials,
-    see `settle_grace`.
+    see `settle_grace`; where it is one that a search of many trials can afford, the best so far
+    decides alone.
+
+    Args:
+        n_epochs: Number of epochs of a whole training.
+        reduction_factor: A rung passes a trial in so many.
+        presumed: Rungs that are trusted as long as nothing speaks against them.
     """
 
-    def __init__(self, n_epochs: int, reduction_factor: float) -> None:
+    def __init__(
+        self, n_epochs: int, reduction_factor: float, presumed: Sequence[int] = ()
+    ) -> None:
         super().__init__(ladder(n_epochs, reduction_factor), reduction_factor, n_epochs)
         self._start = starting_grace(n_epochs, reduction_factor)
+        self._presumed = presumed
         # The lowest numbers that have come to the grace that the search starts with.
         self._settling: list[int] = []
 
@@ -137,12 +146,18 @@ class AdaptiveRungs(Rungs):
             return Grace(self._start, self._start)
         first = [self._curves[number] for number in self._settling]
         ends = self._model().forecast(first).expected
-        return settle_grace(first, ends, tuple(self._rungs), self._start)
+        return settle_grace(first, ends, tuple(self._rungs), self._start, self._presumed)
 
     def _compare(self, number: int, rung: Rung, epoch: int) -> Cut | None:
         # The cheap question first: only a trial that fails it needs the model.
-        if self._compare_best(number, rung) is None or epoch < self.grace().epochs:
+        cut = self._compare_best(number, rung)
+        if cut is None:
             return None
+        grace = self.grace()
+        if epoch < grace.epochs:
+            return None
+        if grace.is_presumed:
+            return cut
         # All at the age that they came with, so that nobody is judged by a longer curve.
         curves = np.vstack([rung.curves_of_others(number), self._curves[number]])
         *others, own = self._model().forecast(curves).expected

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from phase6c.records import Trial
 from phase6c.study.ranking import value_of
 from phase6c.study.study_config import StudyConfig
 
-_CONFIDENCE = 0.95
+_Z = NormalDist().inv_cdf(0.975)
 
 
 class RungAudit(Record):
@@ -25,7 +27,8 @@ class RungAudit(Record):
         n_audited: Stopped trials that were finished all the same.
         n_good: Audited trials that were good.
         good_share: Lower and upper end of the 95% interval of the share of good trials among all
-            stopped trials (Wilson, 1927).
+            stopped trials (Wilson, 1927), each audited trial weighed by the inverse of its chance
+            to be audited, with the effective number of trials of such weights (Kish, 1965).
     """
 
     n_stopped: int
@@ -51,24 +54,36 @@ def audit_rungs(trials: Iterable[Trial], config: StudyConfig) -> RungAudit | Non
     if not audited or not passed:
         return None
     cutoff = float(np.quantile(passed, 1 - 1 / config.reduction_factor))
-    n_good = sum(
+    is_good = [
         trial.state == "COMPLETE" and value_of(trial, config.objective) >= cutoff
         for trial in audited
-    )
+    ]
+    weights = np.array([_weight(trial) for trial in audited])
+    n_effective = float(weights.sum() ** 2 / (weights**2).sum())
+    share = float(weights @ is_good / weights.sum())
     return RungAudit(
         n_stopped=len(stopped),
         n_audited=len(audited),
-        n_good=n_good,
-        good_share=share_interval(n_good, len(audited)),
+        n_good=sum(is_good),
+        good_share=share_interval(share * n_effective, n_effective),
     )
 
 
-def share_interval(n_found: int, n_tried: int) -> tuple[float, float]:
-    """Lower and upper end of the Wilson interval of a share, of 95% confidence."""
-    from scipy.stats import binomtest
+def share_interval(n_found: float, n_tried: float) -> tuple[float, float]:
+    """Lower and upper end of the Wilson interval of a share, of 95% confidence.
 
-    interval = binomtest(n_found, n_tried).proportion_ci(_CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+    Both numbers may be effective ones, that is, no whole numbers.
+    """
+    share, z2 = n_found / n_tried, _Z**2 / n_tried
+    middle = share + z2 / 2
+    half = math.sqrt(z2 * (share * (1 - share) + z2 / 4))
+    return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+
+
+def _weight(trial: Trial) -> float:
+    """Number of stopped trials that an audited one stands for: few of those stopped early are."""
+    chance = trial.stopped.audit_chance if trial.stopped else None
+    return 1.0 if chance is None else 1.0 / chance
 
 
 def _has_ended(trial: Trial) -> bool:

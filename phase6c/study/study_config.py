@@ -83,7 +83,8 @@ class StudyConfig(Record):
         grace_epochs: Epochs that every trial gets; where the grace is adaptive, to begin with.
         adaptive_grace: Whether the search settles the first rung by its own trials, and stops
             where both the best values so far and the forecasts say so.
-        audit_share: Share of the trials to be stopped that are finished all the same.
+        audit_share: Epochs spent on finishing some of the trials to be stopped, as a share of the
+            epochs that stopped trials had.
         keep: Number of trials that keep their best weights.
         warm_start: Start from an earlier search; a resume does not read that search again.
         value_corrected: The best value corrected for choosing, once the search is complete.
@@ -110,7 +111,7 @@ class StudyConfig(Record):
     scheduler: SchedulerName = "asha"
     grace_epochs: int = Field(default=3, ge=1)
     adaptive_grace: bool = False
-    audit_share: float = Field(default=0.0, ge=0, le=1)
+    audit_share: float = Field(default=0.0, ge=0)
     reduction_factor: float = Field(default=3.0, gt=1)
     time_budget_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0)

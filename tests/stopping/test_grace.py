@@ -35,6 +35,24 @@ def test_the_grace_rises_where_its_last_epoch_ranks_against_the_end():
     assert "epoch 3 puts only 8% of the pairs" in grace.reason()
 
 
+def test_a_search_of_many_trials_falls_to_the_lowest_rung_that_does_not_surely_mislead():
+    trials, ends = curves(MIXED, 1 + RISING), 2 + RISING
+    grace = settle_grace(trials, ends, RUNGS, START, presumed=(1, 3))
+    assert (grace.epochs, grace.is_presumed) == (1, True)
+    assert grace.reason().startswith(
+        "The grace fell to 1 epoch, as a search of so many trials can afford it: of the first 10 "
+        "trials, epoch 1 puts no fewer than"
+    )
+    against = settle_grace(curves(1 - RISING, 1 + RISING), ends, RUNGS, START, presumed=(1, 3))
+    assert (against.epochs, against.is_presumed) == (START, False)
+    assert "stays at 3 epochs" in against.reason()
+
+
+def test_what_a_search_can_afford_does_not_keep_its_grace_from_rising():
+    grace = settle_grace(curves(MIXED, 1 + RISING), 3 - RISING, RUNGS, START, presumed=(1, 3))
+    assert (grace.epochs, grace.is_presumed) == (9, False)
+
+
 def test_the_grace_stays_where_the_first_epoch_tells_nothing():
     grace = settle_grace(curves(MIXED, 1 + RISING), 2 + RISING, RUNGS, START)
     assert grace.epochs == START

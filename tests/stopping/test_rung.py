@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from phase6c.stopping import rung as rung_module
 from phase6c.stopping.forecast import CurveModel
-from phase6c.stopping.grace import N_SETTLING, settle_grace
+from phase6c.stopping.grace import N_SETTLING, Grace, settle_grace
 from phase6c.stopping.pruning_rules import MAX_CURVES, AdaptiveRungs, BestSoFarRungs, Cut
 from phase6c.stopping.rung import Rung
 from phase6c.stopping.rung_plan import fixed_rungs, ladder, starting_grace
@@ -42,9 +42,9 @@ class PlainRungs:
         come = [self.curves[number] for number in sorted(self.curves)]
         first = [curve for curve in come if len(curve) >= self.start][:N_SETTLING]
         if len(first) < N_SETTLING:
-            return self.start
+            return Grace(self.start, self.start)
         ends = self.model().forecast(first).expected
-        return settle_grace(first, ends, tuple(self.rungs), self.start).epochs
+        return settle_grace(first, ends, tuple(self.rungs), self.start)
 
     def judge(self, number):
         epoch = len(self.curves[number])
@@ -55,8 +55,11 @@ class PlainRungs:
         cut = self.below([curve.max() for curve in curves])
         if cut is None or self.start is None:
             return cut
-        if epoch < self.grace():
+        grace = self.grace()
+        if epoch < grace.epochs:
             return None
+        if grace.is_presumed:
+            return cut
         return self.below(self.model().forecast(curves).expected)
 
     def below(self, scores):

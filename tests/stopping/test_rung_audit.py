@@ -42,6 +42,21 @@ def test_the_good_are_as_good_as_the_best_third_of_those_let_through(below, pass
     assert found.good_share == share_interval(2, 3)
 
 
+def test_those_audited_by_a_small_chance_stand_for_more_of_the_stopped(below, passed, study_config):
+    def found(*chances):
+        stops = [{"epoch": 1, "value": 0.5, "cutoff": 0.9, "audit_chance": one} for one in chances]
+        audited = [
+            below(number, 0.5, value, **FINISHED | {"stopped": stop})
+            for number, (value, stop) in enumerate(zip((0.9, 0.5, 0.5), stops, strict=True))
+        ]
+        return audit_rungs([*passed(0.6, 0.7), *audited], study_config())
+
+    assert found(0.2, 0.2, 0.2).good_share == share_interval(1, 3)
+    # The good one stands for 50 stopped trials, the others for 25 each: as 8/3 trials would.
+    assert found(0.02, 0.04, 0.04).good_share == pytest.approx(share_interval(4 / 3, 8 / 3))
+    assert found(0.02, 0.04, 0.04).n_good == 1
+
+
 def test_of_losses_the_lower_are_the_good(trial_of, below, passed, study_config):
     trials = [
         *passed(0.60, 0.62, 0.64),

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase6c.stopping.rung_plan import fixed_rungs, ladder, plan_rungs, starting_grace
+from phase6c.stopping.rung_plan import (
+    compared_epochs,
+    fixed_rungs,
+    ladder,
+    plan_rungs,
+    presumed_rungs,
+    starting_grace,
+)
 
 FACTORS = st.floats(1.5, 5)
 EPOCHS = st.integers(1, 100)
@@ -36,11 +43,13 @@ def test_fixed_rungs_rise_from_the_grace(n_epochs, grace, factor, rungs):
         (2, 3, (), 2),
         (1, 3, (), 1),
         (16, 4, (1, 4), 1),
-        (2, 1.5, (), 2),
-        (27, 2.5, (2, 5, 11), 5),
+        (2, 1.5, (1,), 1),
+        (27, 2.5, (1, 3, 7, 16), 3),
+        (50, 3, (1, 3, 9, 27), 3),
+        (100, 3, (1, 3, 9, 27, 81), 9),
     ],
 )
-def test_a_ladder_falls_from_the_last_epoch_and_the_starting_grace_is_its_last_but_one(
+def test_a_ladder_climbs_by_the_factor_and_the_grace_starts_at_a_ninth_of_the_epochs_or_below(
     n_epochs, factor, rungs, grace
 ):
     assert ladder(n_epochs, factor) == rungs
@@ -62,6 +71,32 @@ def test_a_ladder_ascends_within_the_epochs_and_holds_the_starting_grace(n_epoch
     assert starting_grace(n_epochs, factor) in (*rungs, n_epochs)
 
 
+@pytest.mark.parametrize(
+    ("n_trials", "presumed"), [(14, ()), (44, (9,)), (45, (3, 9)), (134, (3, 9)), (135, (1, 3, 9))]
+)
+def test_a_rung_is_afforded_where_five_trials_are_left_to_be_trained_whole(
+    study_config, n_trials, presumed
+):
+    config = study_config(n_trials=n_trials, epochs=27, reduction_factor=3.0)
+    assert presumed_rungs(config) == presumed
+
+
+def test_trials_compare_at_the_rungs_and_at_the_end(study_config):
+    kinds = {
+        (3, 9, 27): {"grace_epochs": 3},
+        (1, 3, 9, 27): {"adaptive_grace": True},
+        (5, 15, 27): {"grace_epochs": 5},
+    }
+    for epochs, fields in kinds.items():
+        assert compared_epochs(study_config(epochs=27, reduction_factor=3.0, **fields)) == epochs
+    assert compared_epochs(study_config(epochs=27, reduction_factor=3.0, scheduler="none")) == (
+        1,
+        3,
+        9,
+        27,
+    )
+
+
 def test_fifty_trials_cost_a_quarter_of_their_epochs():
     plan = plan_rungs(50, 27, (3, 9), 3)
     assert [(rung.epoch, rung.n_trials) for rung in plan.rungs] == [(3, 50), (9, 16.7), (27, 5.6)]
@@ -69,14 +104,16 @@ def test_fifty_trials_cost_a_quarter_of_their_epochs():
     assert plan.epochs_without_rungs == 50 * 27
 
 
-def test_of_those_that_a_rung_would_stop_a_share_goes_on_to_the_end():
-    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=0.1)
-    assert [(rung.epoch, rung.n_trials) for rung in plan.rungs] == [(3, 90), (9, 36), (27, 18)]
-    assert plan.epochs_expected == 90 * 3 + (30 + 6) * 6 + (10 + 6 + 2) * 18
+def test_the_audit_costs_its_share_of_the_epochs_that_stopped_trials_had():
+    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=0.4)
+    # Of 60 stopped at epoch 3 a twentieth goes on, of 20 stopped at epoch 9 a fifth.
+    assert [(rung.epoch, rung.n_trials) for rung in plan.rungs] == [(3, 90), (9, 33), (27, 17)]
+    without = plan_rungs(90, 27, (3, 9), 3).epochs_expected
+    assert plan.epochs_expected - without == pytest.approx(0.4 * (60 * 3 + 20 * 9))
 
 
 def test_with_all_audited_nothing_is_saved():
-    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=1.0)
+    plan = plan_rungs(90, 27, (3, 9), 3, audit_share=8.0)
     assert plan.epochs_expected == plan.epochs_without_rungs
 
 

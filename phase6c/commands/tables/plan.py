@@ -197,7 +197,14 @@ def _rungs_text(config: StudyConfig) -> str:
             f"grace until epoch {config.grace_epochs} to begin with, less where the search's own "
             "early epochs rank trials well, more where they mislead"
         )
-    return f"{grace}; {100 * config.audit_share:g}% of those below go on to the end, as an audit"
+    return f"{grace}; {_audit_text(config)}"
+
+
+def _audit_text(config: StudyConfig) -> str:
+    if not config.audit_share:
+        return "those below are stopped without an audit"
+    share = f"{100 * config.audit_share:g}%"
+    return f"a few of those below go on to the end, as an audit for {share} of their epochs"
 
 
 def windows_text(plan: SearchPlan) -> str:

@@ -112,13 +112,22 @@ class Proposals:
         self._seen.add(config.identity(self._space.axes))
 
     def learn(self, trial: Trial) -> None:
-        """Tells the sampler how a trial ended; a lost worker or a bug teaches nothing."""
-        asked = self._open.pop(trial.number, None)
+        """Takes a trial in as it is now, running or ended.
+
+        A trial that was lost with its worker or ended by a bug teaches nothing.
+        """
         # References and probes are no choice of the search; their shapes may lie outside its space.
         if not trial.chosen:
             return
+        if self._sampler is not None and self._holds(trial.params):
+            self._sampler.observe(trial, self._raw(trial.params))
+        if trial.finished:
+            self._learn_end(trial)
+
+    def _learn_end(self, trial: Trial) -> None:
+        asked = self._open.pop(trial.number, None)
         lesson = self._lesson(trial)
-        if trial.source == "warm_start" and trial.finished:
+        if trial.source == "warm_start":
             self._starts.judge(lesson)
         elif lesson is not None:
             self._starts.compare_with(lesson)
@@ -173,19 +182,13 @@ class Proposals:
     def _lesson(self, trial: Trial) -> float | None:
         """The score to learn from; for divergence and lack of memory the worst known score."""
         if trial.state in ("COMPLETE", "PRUNED"):
-            lesson = self._reached(trial)
+            lesson = reached(trial, self._objective)
             known = self._worst != _FAR_BELOW
             self._worst = min(self._worst, lesson) if known else lesson
             return lesson
         if trial.error is not None and trial.error.kind in ("diverged", "oom"):
             return self._worst
         return None
-
-    def _reached(self, trial: Trial) -> float:
-        """The score that the sampler is told of an ended trial."""
-        if self._sampler is not None and not self._sampler.learns_forecasts:
-            return rung_value_of(trial, self._objective)
-        return reached(trial, self._objective)
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether each axis can take its value; a grid may have changed since the trial."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,16 +15,21 @@ from ray.tune.search import Searcher
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
-from phase6c.config import Values
+from phase6c.config import Objective, Values
 from phase6c.errors import ConfigError
+from phase6c.records import Trial
 from phase6c.space.axes import Axis, Categories, Continuous, Steps
 from phase6c.space.space import Space
 from phase6c.study.study_config import SamplerName
+from phase6c.tune.proposals.lessons import RungLessons
 from phase6c.tune.proposals.optuna_samplers import N_STARTUP, SeededSampler, n_candidates
-from phase6c.tune.proposals.window import N_NEWEST, WindowStorage, in_window
+from phase6c.tune.proposals.window import N_NEWEST, LessonStorage, in_window
 from phase6c.tune.runtime.trial_searcher import METRIC
 
 logger = logging.getLogger(__name__)
+
+# A rung is taught once it has so many trials more than the space has axes, as BOHB has it.
+_N_MORE = 2
 
 
 class RaySampler:
@@ -32,13 +37,7 @@ class RaySampler:
 
     Args:
         searcher: Searcher that maximises METRIC over the raw values that `ray_domains` describes.
-
-    Attributes:
-        learns_forecasts: Whether it is told the forecasts of stopped trials rather than the values
-            that they reached.
     """
-
-    learns_forecasts = True
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
@@ -55,6 +54,16 @@ class RaySampler:
         # None and FINISHED both mean that the searcher has no suggestion now.
         raw: Values | str | None = self._searcher.suggest(key)
         return raw if isinstance(raw, dict) else None
+
+    def observe(self, trial: Trial, raw: Values) -> None:
+        """Hears of a trial when it starts and after each of its epochs.
+
+        Nothing is done: Ray's searchers take a single score, when a trial has ended.
+
+        Args:
+            trial: The trial as it is now.
+            raw: Its raw values.
+        """
 
     def tell(self, key: str, raw: Values, score: float) -> None:
         """Tells the score that a suggestion reached.
@@ -85,32 +94,52 @@ class RaySampler:
 
 
 class OptunaSampler(RaySampler):
-    """One of Optuna's samplers through OptunaSearch; each draw depends on its own seed alone."""
+    """One of Optuna's samplers through OptunaSearch; each draw depends on its own seed alone.
 
-    def __init__(self, axes: Mapping[str, Axis], name: SamplerName = "auto") -> None:
+    Args:
+        axes: Axes of the search.
+        rungs: Epochs at which trials compare, ascending, the last of all epochs included.
+        objective: Metric that is optimised.
+        name: Which of Optuna's samplers draws.
+    """
+
+    def __init__(
+        self,
+        axes: Mapping[str, Axis],
+        rungs: Sequence[int],
+        objective: Objective,
+        name: SamplerName = "auto",
+    ) -> None:
         # Optuna would tell the user of the study that OptunaSearch makes in memory, and of each
         # local search that a Gaussian process could spare.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         space = OptunaSearch.convert_search_space(ray_domains(axes))
-        self.learns_forecasts = name == "tpe"
+        self._lessons = RungLessons(rungs, objective, max(N_STARTUP, len(axes) + _N_MORE))
+        self._storage = LessonStorage(space)
         self._sampler = SeededSampler(space, name)
         super().__init__(
             OptunaSearch(
-                space, metric=METRIC, mode="max", sampler=self._sampler, storage=WindowStorage()
+                space, metric=METRIC, mode="max", sampler=self._sampler, storage=self._storage
             )
         )
 
+    def observe(self, trial: Trial, raw: Values) -> None:
+        """Takes a trial in as it is now."""
+        self._lessons.observe(trial, raw)
+
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
         """Suggests a point; each attempt looks elsewhere, or among fewer candidates."""
+        if attempt == 0:
+            self._storage.show(self._lessons.current())
         self._sampler.reseed(seed, attempt)
         return super().ask(key, seed, attempt)
 
     def tell(self, key: str, raw: Values, score: float) -> None:
-        """Learns a value; what is learned is the point itself, as after a resume."""
-        # Values are rounded and completed after they were suggested, and a resumed search has only
-        # these: the suggestion is closed without a lesson, and the trained point is added instead.
+        """Closes a suggestion; what became of it was observed."""
         self.withdraw(key)
-        self.add(raw, score)
+
+    def add(self, raw: Values, score: float) -> None:
+        """Nothing; what became of the trial was observed."""
 
 
 class HyperOptSampler(RaySampler):
@@ -187,7 +216,11 @@ def ray_domain(axis: Axis) -> Any:
 
 
 def make_sampler(
-    searcher: str | Searcher, space: Space, name: SamplerName = "auto"
+    searcher: str | Searcher,
+    space: Space,
+    rungs: Sequence[int],
+    objective: Objective,
+    name: SamplerName = "auto",
 ) -> RaySampler | None:
     """The sampler over a space that a searcher stands for, or around one of the user's own.
 
@@ -196,6 +229,8 @@ def make_sampler(
     Args:
         searcher: Name of the searcher, or a searcher of the user's own.
         space: Space that is searched.
+        rungs: Epochs at which trials compare, ascending, the last of all epochs included.
+        objective: Metric that is optimised.
         name: Which of Optuna's samplers `optuna` carries.
 
     Raises:
@@ -212,5 +247,5 @@ def make_sampler(
             )
         return RaySampler(searcher)
     if searcher == "optuna":
-        return OptunaSampler(space.axes, name)
+        return OptunaSampler(space.axes, rungs, objective, name)
     return HyperOptSampler(space.axes) if searcher == "hyperopt" else None

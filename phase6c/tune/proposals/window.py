@@ -1,17 +1,18 @@
-"""A bounded window on the results of a long search, so that a proposal costs no more with each."""
+"""What samplers see of a long search: its lessons, of many the best and the newest."""
 
 from __future__ import annotations
 
 import copy
 import heapq
-from bisect import insort
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from phase6c.config import Values
+from phase6c.tune.proposals.lessons import Lessons
 
 # Results that a sampler sees: the best of all, and the newest. TPE calls at most 25 results good,
 # which are among the best, so that the window only bounds what it calls bad.
@@ -28,35 +29,44 @@ def in_window(told: Sequence[tuple[Values, float]]) -> list[tuple[Values, float]
     return [told[place] for place in sorted({*best, *range(first_new, len(told))})]
 
 
-class WindowStorage(InMemoryStorage):
-    """Optuna's storage in memory, which shows the running trials and a window of the results.
+class LessonStorage(InMemoryStorage):
+    """Optuna's storage in memory, which shows the lessons of a search in place of its own results.
 
-    Up to N_NEWEST results all are shown. Beyond them the best N_BEST of all and the newest are,
-    in the order of their numbers. Of the failed trials, which are suggestions that were taken back,
-    the newest are shown.
+    Optuna itself knows a single value of a trial; lessons move from rung to rung. What it asked
+    and took back is shown as it is.
+
+    Args:
+        space: Distributions of every trial.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
         super().__init__()
-        self._running: set[int] = set()
+        self._space = dict(space)
         self._failed: deque[int] = deque(maxlen=_N_FAILED)
-        self._newest: deque[int] = deque(maxlen=N_NEWEST)
-        # Ascending values, each with the negative of its trial: the earlier of equals is better.
-        self._best: list[tuple[float, int]] = []
+        self._asked: int | None = None
+        self._lessons: list[FrozenTrial] = []
+
+    def show(self, lessons: Lessons) -> None:
+        """Sets the lessons that are shown from now on."""
+        told = in_window(lessons.told)
+        self._lessons = [self._shown(raw, TrialState.COMPLETE, score) for raw, score in told]
+        self._lessons += [self._shown(raw, TrialState.RUNNING) for raw in lessons.running]
+        # Below the numbers of whatever Optuna asks itself, and in their order.
+        for place, trial in enumerate(self._lessons):
+            trial.number = place - len(self._lessons)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Adds a trial, and puts it in its window."""
-        trial_id = super().create_new_trial(study_id, template_trial)
-        self._place(trial_id)
-        return trial_id
+        """Adds a trial that is asked for."""
+        self._asked = super().create_new_trial(study_id, template_trial)
+        return self._asked
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Changes a trial's state, and puts it in its window."""
-        done = super().set_trial_state_values(trial_id, state, values)
-        self._place(trial_id)
-        return done
+        """Changes a trial's state; one that was taken back is shown so."""
+        if state == TrialState.FAIL:
+            self._failed.append(trial_id)
+        return super().set_trial_state_values(trial_id, state, values)
 
     def get_all_trials(
         self,
@@ -64,22 +74,13 @@ class WindowStorage(InMemoryStorage):
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """The trials in the windows, in the order of their numbers."""
-        best = {-place for _, place in self._best}
-        shown = sorted({*self._running, *self._failed, *self._newest, *best})
-        trials = [self.get_trial(trial_id) for trial_id in shown]
+        """The lessons, what was taken back of late, and the trial that was asked for last."""
+        own = dict.fromkeys((*self._failed, self._asked))
+        trials = [*self._lessons, *(self.get_trial(one) for one in own if one is not None)]
         if states is not None:
             trials = [trial for trial in trials if trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
-    def _place(self, trial_id: int) -> None:
-        trial = self.get_trial(trial_id)
-        self._running.discard(trial_id)
-        if trial.state == TrialState.RUNNING:
-            self._running.add(trial_id)
-        elif trial.state == TrialState.FAIL:
-            self._failed.append(trial_id)
-        elif trial.value is not None:
-            self._newest.append(trial_id)
-            insort(self._best, (trial.value, -trial_id))
-            del self._best[:-N_BEST]
+    def _shown(self, raw: Values, state: TrialState, value: float | None = None) -> FrozenTrial:
+        params = {name: raw[name] for name in self._space}
+        return create_trial(state=state, value=value, params=params, distributions=self._space)

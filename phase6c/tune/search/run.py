@@ -21,6 +21,7 @@ from phase6c.data.bars import Bars
 from phase6c.errors import StudyFailedError
 from phase6c.space.shapes import model_of
 from phase6c.space.space import Space
+from phase6c.stopping.rung_plan import compared_epochs
 from phase6c.study.ledger import Ledger, Listener, Trials
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import (
@@ -95,7 +96,8 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         n_trials: Number of sampled and warm-started trials in all.
         epochs: Number of epochs of a trial that is never stopped.
         grace_period: Number of epochs that every trial gets; `auto` has the search settle it.
-        audit_share: Share of the trials that a rung would stop and that are finished all the same.
+        audit_share: Epochs spent on finishing some of the trials that a rung would stop, to show
+            what rungs cost, as a share of the epochs that stopped trials had.
         reduction_factor: Number of trials at a rung of which a single trial goes on.
         objective: Metric of the validation block that is optimised.
         searcher: Name of the searcher, or a searcher of Ray Tune's that was made without a space;
@@ -256,7 +258,14 @@ def search_job(
     Raises:
         ConfigError: The searcher does not take the space.
     """
-    sampler = make_sampler(plan.options.searcher, plan.space, plan.config.sampler)
+    config = plan.config
+    sampler = make_sampler(
+        plan.options.searcher,
+        plan.space,
+        compared_epochs(config),
+        config.objective,
+        config.sampler,
+    )
     return SearchJob(plan, trainable, sampler)
 
 

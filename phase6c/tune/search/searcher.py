@@ -68,6 +68,12 @@ class StudySearcher(TrialSearcher):
             return None
         return self._try(values, "sampled", None)
 
+    def on_trial_result(self, trial_id: str, result: Values) -> None:
+        """Shows the proposals what a trial has reached, which the scheduler has told the ledger."""
+        number = self._live.get(trial_id)
+        if number is not None:
+            self._proposals.learn(self._ledger.trials[number])
+
     def _learn(self, trial: Trial) -> None:
         self._proposals.learn(trial)
 
@@ -76,7 +82,7 @@ class StudySearcher(TrialSearcher):
         # A reference too, so that the search does not propose it again.
         self._proposals.reserve(config)
         self._n_left -= source != "reference"
-        return self._record(
+        number = self._record(
             config,
             source=source,
             name=name,
@@ -84,3 +90,5 @@ class StudySearcher(TrialSearcher):
             n_params=n_params,
             in_budget=source != "reference" and self._in_budget(n_params),
         )
+        self._proposals.learn(self._ledger.trials[number])
+        return number

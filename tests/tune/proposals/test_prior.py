@@ -98,7 +98,7 @@ def test_a_prior_or_results_without_an_order_are_not_trusted():
 
 def searched(ended_of, searcher, warm_start, n=14):
     """The scores of a search; `ended_of` makes a trial of number, values and value."""
-    sampler = make_sampler(searcher, tiny.SPACE)
+    sampler = make_sampler(searcher, tiny.SPACE, (1,), "auc")
     proposals = Proposals(tiny.SPACE, count, sampler, "auc", 5, (), warm_start)
     found = []
     for number in range(n):

@@ -113,7 +113,7 @@ def propose(
     seed: int = 1,
     name: SamplerName = "auto",
 ) -> Proposals:
-    sampler = make_sampler(MAKERS[searcher](), space, name)
+    sampler = make_sampler(MAKERS[searcher](), space, (1,), "auc", name)
     return Proposals(space, count, sampler, "auc", seed, list(trials))
 
 
@@ -477,7 +477,7 @@ def test_a_proposal_is_cheap_after_500_trials() -> None:
 def test_a_space_of_one_configuration_is_used_up_by_it(searcher):
     fixed = {**SMALL.fixed, "n_layers": 1, "n_heads": 2, "learning_rate": 1e-3}
     one = replace(SMALL, axes={}, fixed=fixed)
-    proposals = Proposals(one, count, make_sampler(searcher, one), "auc", seed=1)
+    proposals = Proposals(one, count, make_sampler(searcher, one, (1,), "auc"), "auc", seed=1)
     values = proposals.next(0)
     assert values is not None
     proposals.reserve(TrialConfig.from_flat(values))

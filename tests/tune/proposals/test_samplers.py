@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
+from phase6c.config import Values
 from phase6c.errors import ConfigError
+from phase6c.nn.model import count_parameters
 from phase6c.space.axes import Choice, Float, Grid, Int, ZeroOr
 from phase6c.study.study_config import MAX_BY_GP, SamplerName
 from phase6c.tune.proposals.samplers import (
@@ -23,6 +26,8 @@ from phase6c.tune.proposals.samplers import (
 )
 from phase6c.tune.runtime.trial_searcher import METRIC
 from search_spaces import tiny
+
+from ..rig import ended
 
 GRIDS = {
     "depth": Int.of(1, 6),
@@ -36,10 +41,12 @@ RANGES = {
     "decay": ZeroOr.of(Float.of(1e-5, 1e-1, log=True)),
 }
 MAKERS = {
-    "gp": partial(OptunaSampler, name="gp"),
-    "tpe": partial(OptunaSampler, name="tpe"),
+    "gp": partial(OptunaSampler, rungs=(1,), objective="auc", name="gp"),
+    "tpe": partial(OptunaSampler, rungs=(1,), objective="auc", name="tpe"),
     "hyperopt": HyperOptSampler,
 }
+# Any trial of the search; what a sampler hears of is its raw point.
+VALUES = tiny.SPACE.sample(np.random.default_rng(0), partial(count_parameters, n_features=30))
 every_sampler = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
@@ -73,12 +80,19 @@ def told_points(axes: Any, n: int) -> list[tuple[dict[str, Any], float]]:
     return points
 
 
-def asked(sampler: RaySampler, n: int = 3) -> list[Any]:
+def teach(sampler: RaySampler, points: Iterable[tuple[Values, float]], first: int = 0) -> None:
+    """Shows a sampler ended trials of these points, numbered from `first`."""
+    for number, (raw, score) in enumerate(points, start=first):
+        sampler.observe(ended(number, VALUES, score), raw)
+        sampler.add(raw, score)
+
+
+def asked(sampler: RaySampler, n: int = 3, name: str = "asked") -> list[Any]:
     """Suggestions that are withdrawn at once."""
     found = []
     for seed in range(n):
-        found.append(sampler.ask(f"asked.{seed}", seed, 0))
-        sampler.withdraw(f"asked.{seed}")
+        found.append(sampler.ask(f"{name}.{seed}", seed, 0))
+        sampler.withdraw(f"{name}.{seed}")
     return found
 
 
@@ -86,9 +100,8 @@ def asked(sampler: RaySampler, n: int = 3) -> list[Any]:
 @pytest.mark.parametrize("n", [0, 5, 40])
 def test_a_draw_follows_from_its_seed_and_what_was_told(make: Any, n: int) -> None:
     samplers = make(GRIDS), make(GRIDS)
-    for raw, score in told_points(GRIDS, n):
-        for sampler in samplers:
-            sampler.add(raw, score)
+    for sampler in samplers:
+        teach(sampler, told_points(GRIDS, n))
     samplers[1].ask("another", 99, 0)
     samplers[1].withdraw("another")
     first, second = (asked(sampler) for sampler in samplers)
@@ -107,27 +120,16 @@ def test_a_result_teaches_the_same_whoever_suggested_the_point(make: Any) -> Non
     for number in range(35):
         raw = asking.ask(f"{number}", number, 0)
         score = raw["depth"] - 2 * abs(raw["rate"] - 2)
+        asking.observe(ended(number, VALUES, score), raw)
         asking.tell(f"{number}", raw, score)
-        adding.add(raw, score)
-    assert asked(asking, 5) == asked(adding, 5)
-
-
-def test_optuna_learns_the_rounded_point_of_a_range() -> None:
-    asking, adding = OptunaSampler(RANGES), OptunaSampler(RANGES)
-    for number in range(20):
-        raw = asking.ask(f"{number}", number, 0)
-        assert raw is not None
-        rounded = {name: axis.encode(axis.decode(raw[name])) for name, axis in RANGES.items()}
-        asking.tell(f"{number}", rounded, rounded["dropout"])
-        adding.add(rounded, rounded["dropout"])
+        teach(adding, [(raw, score)], number)
     assert asked(asking, 5) == asked(adding, 5)
 
 
 @every_sampler
 def test_higher_scores_are_sought(make: Any) -> None:
     sampler = make(GRIDS)
-    for raw, _ in told_points(GRIDS, 40):
-        sampler.add(raw, raw["depth"])
+    teach(sampler, [(raw, raw["depth"]) for raw, _ in told_points(GRIDS, 40)])
     depths = [raw["depth"] for raw in asked(sampler, 20)]
     assert np.mean(depths) > 3.5  # of uniform draws it is 2.5
 
@@ -135,8 +137,7 @@ def test_higher_scores_are_sought(make: Any) -> None:
 @every_sampler
 def test_asking_again_finds_something_else(make: Any) -> None:
     sampler = make(GRIDS)
-    for raw, score in told_points(GRIDS, 40):
-        sampler.add(raw, score)
+    teach(sampler, told_points(GRIDS, 40))
     again = set()
     for attempt in range(8):
         raw = sampler.ask(f"{attempt}", attempt, attempt)
@@ -150,12 +151,12 @@ def test_a_result_of_a_suggestion_from_before_foreign_points_is_learned(make: An
     sampler, other = make(GRIDS), make(GRIDS)
     points = told_points(GRIDS, 20)
     raw = sampler.ask("early", 1, 0)
-    for point, score in points:
-        sampler.add(point, score)
-        other.add(point, score)
-    asked(sampler)
+    teach(sampler, points)
+    teach(other, points)
+    asked(sampler, name="before")
+    sampler.observe(ended(20, VALUES, 0.5), raw)
     sampler.tell("early", raw, 0.5)
-    other.add(raw, 0.5)
+    teach(other, [(raw, 0.5)], 20)
     assert asked(sampler, 5) == asked(other, 5)
 
 
@@ -163,7 +164,7 @@ def test_a_searcher_of_rays_hears_of_results_and_of_what_is_withdrawn(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     searcher = Told()
-    sampler = make_sampler(searcher, tiny.SPACE)
+    sampler = make_sampler(searcher, tiny.SPACE, (1,), "auc")
     assert sampler is not None
     assert searcher.properties == (METRIC, "max", set(tiny.SPACE.axes))
     assert sampler.ask("open", 0, 0) == {"dropout": 0}
@@ -184,7 +185,7 @@ def test_a_searcher_with_a_space_of_its_own_is_refused() -> None:
         OptunaSearch.convert_search_space(ray_domains(GRIDS)), metric=METRIC, mode="max"
     )
     with pytest.raises(ConfigError, match="OptunaSearch refuses them"):
-        make_sampler(own, tiny.SPACE)
+        make_sampler(own, tiny.SPACE, (1,), "auc")
 
 
 @pytest.mark.parametrize("axes", [GRIDS, RANGES], ids=["grids", "ranges"])
@@ -199,9 +200,8 @@ def test_what_ray_draws_decodes_to_a_value_of_the_axis(axes: Any) -> None:
 
 
 def of(name: SamplerName, points: Any) -> OptunaSampler:
-    sampler = OptunaSampler(RANGES, name)
-    for raw, score in points:
-        sampler.add(raw, score)
+    sampler = OptunaSampler(RANGES, (1,), "auc", name)
+    teach(sampler, points)
     return sampler
 
 
@@ -222,15 +222,15 @@ def test_the_order_of_results_changes_no_draw_of_a_gaussian_process(n: int) -> N
 def test_the_points_that_still_run_are_kept_away_from() -> None:
     points = told_points(RANGES, 20)
     crowded, alone = of("auto", points), of("auto", points)
-    beside = [crowded.ask(f"{number}", number, 0) for number in range(12)]
+    beside = []
+    for number in range(12):
+        raw = crowded.ask(f"{number}", number, 0)
+        assert raw is not None
+        crowded.observe(ended(20 + number, VALUES, None, state="RUNNING", measurements=()), raw)
+        beside.append(raw)
     apart = []
     for number in range(12):
         apart.append(alone.ask(f"{number}", number, 0))
         alone.withdraw(f"{number}")
     spreads = [np.std([raw["dropout"] for raw in raws if raw]) for raws in (beside, apart)]
     assert spreads[0] > spreads[1]
-
-
-def test_only_tpe_alone_is_told_forecasts_since_they_mislead_a_gaussian_process() -> None:
-    names: tuple[SamplerName, ...] = ("auto", "gp", "tpe")
-    assert [OptunaSampler(GRIDS, name).learns_forecasts for name in names] == [False, False, True]

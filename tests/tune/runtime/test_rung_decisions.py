@@ -106,16 +106,16 @@ def play(one, n_trials=16, n_side_by_side=4):
 
 SEARCHES = [
     {"grace_epochs": 1, "epochs": 9},
-    {"grace_epochs": 1, "epochs": 9, "audit_share": 0.5},
+    {"grace_epochs": 1, "epochs": 9, "audit_share": 2.0},
     {"grace_epochs": 3, "epochs": 27, "adaptive_grace": True, "patience_epochs": 27},
     {
         "grace_epochs": 3,
         "epochs": 27,
         "adaptive_grace": True,
         "patience_epochs": 27,
-        "audit_share": 0.5,
+        "audit_share": 2.0,
     },
-    {"grace_epochs": 1, "epochs": 9, "objective": "log_loss", "audit_share": 0.5},
+    {"grace_epochs": 1, "epochs": 9, "objective": "log_loss", "audit_share": 2.0},
 ]
 
 
@@ -162,7 +162,8 @@ def test_decisions_are_the_same_every_time(rig, tmp_path, fields):
     assert decisions(first.path) == decisions(second.path)
 
 
-AUDITED = {"audit_share": 1.0, "patience_epochs": 9}
+# Eight times the single epoch that they had, which takes each to its end.
+AUDITED = {"audit_share": 8.0, "patience_epochs": 9}
 
 
 def test_an_audited_trial_goes_on_to_its_end_and_is_never_judged_again(rig):
@@ -197,11 +198,11 @@ def audited(one, numbers):
     return [number for number in numbers[1:] if one.report(number, 0.5 - number / 1e4) == CONTINUE]
 
 
-def test_about_the_share_is_audited_and_the_same_ones_whenever_it_is_asked(rig, tmp_path):
+def test_the_audit_takes_its_share_of_epochs_and_the_same_trials_whenever_asked(rig, tmp_path):
     numbers = range(80)
     found = [
         audited(rig(tmp_path / name, audit_share=share, seed=seed), numbers)
-        for name, share, seed in (("a", 0.2, 0), ("b", 0.2, 0), ("c", 0.2, 1), ("d", 0.5, 0))
+        for name, share, seed in (("a", 1.6, 0), ("b", 1.6, 0), ("c", 1.6, 1), ("d", 4.0, 0))
     ]
     assert found[0] == found[1] != found[2]
     assert set(found[0]) < set(found[3])
@@ -213,7 +214,7 @@ def test_what_an_audited_trial_reaches_is_learned_from(rig, tmp_path):
     """The forecast of a stopped trial differs with what an audited one did after its rung."""
     forecasts = []
     for name, n_more in (("before", 0), ("after", 6)):
-        one = rig(tmp_path / name, adaptive_grace=True, audit_share=0.3, epochs=9)
+        one = rig(tmp_path / name, adaptive_grace=True, audit_share=2.4, epochs=9)
         going_on = audited(one, range(12))
         assert going_on
         for epoch in range(n_more):
