@@ -111,7 +111,7 @@ class StudyConfig(Record):
     scheduler: SchedulerName = "asha"
     grace_epochs: int = Field(default=3, ge=1)
     adaptive_grace: bool = False
-    audit_share: float = Field(default=0.0, ge=0)
+    audit_share: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     reduction_factor: float = Field(default=3.0, gt=1)
     time_budget_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0)

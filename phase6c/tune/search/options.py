@@ -37,7 +37,7 @@ class SearchOptions(RunOptions):
     n_trials: WholeNumber = Field(default=50, ge=1)
     epochs: WholeNumber = Field(default=27, ge=1)
     grace_period: Annotated[WholeNumber, Field(ge=1)] | Literal["auto"] = "auto"
-    audit_share: float = Field(default=0.05, ge=0)
+    audit_share: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     reduction_factor: float = Field(default=3.0, gt=1)
     objective: Objective = "auc"
     searcher: SearcherName | InstanceOf[Searcher] = "optuna"
