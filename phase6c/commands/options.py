@@ -33,6 +33,10 @@ _RESOURCE_OPTIONS = (
     click.option("--cpus", type=COUNT, help="How many CPUs [all]."),
     click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own]."),
 )
+_TRACKER_OPTIONS = (
+    click.option("--mlflow", metavar="URI", help="Tell MLflow there of every trial."),
+    click.option("--wandb", metavar="PROJECT", help="Tell W&B of every trial, in this project."),
+)
 _RUN_OPTIONS = (
     click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same."),
     click.option("--dry-run", is_flag=True, help="Show what would be trained; start nothing."),
@@ -52,6 +56,11 @@ def command(function: Callable[..., None]) -> click.Command:
 def resource_options(function: Function) -> Function:
     """Adds the options of GPUs, CPUs and a cluster."""
     return with_options(function, _RESOURCE_OPTIONS)
+
+
+def tracker_options(function: Function) -> Function:
+    """Adds the options of trackers."""
+    return with_options(function, _TRACKER_OPTIONS)
 
 
 def run_options(function: Function) -> Function:

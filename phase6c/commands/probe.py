@@ -19,10 +19,12 @@ from phase6c.commands.options import (
     command,
     resource_options,
     run_options,
+    tracker_options,
 )
 from phase6c.commands.running import (
     check_assumed,
     check_gpu,
+    check_trackers,
     handing_over,
     run_on_terminal,
 )
@@ -40,7 +42,7 @@ VARY_HELP = (
     "A field and its values, one field at a time; again for another field. Without it the base is "
     "repeated alone, which tells how much of a lead is luck."
 )
-RESOURCES = ("gpus_per_trial", "cpus", "address")
+RESOURCES = ("gpus_per_trial", "cpus", "address", "mlflow", "wandb")
 # Options of a study that a probe makes for itself, beside the fields of its DataConfig.
 OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 
@@ -65,6 +67,7 @@ OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 @click.option("--out", help="Without STUDY: output root [outputs].")
 @click.option("--name", help="Without STUDY: of the study [probe_REFERENCE_hHORIZON].")
 @resource_options
+@tracker_options
 @run_options
 def main(**given: Any) -> None:
     """Trains the configurations of --base in STUDY again, and each with one field changed.
@@ -76,6 +79,7 @@ def main(**given: Any) -> None:
     from phase6c.terminal.waiting import waiting
 
     check_assumed(given)
+    check_trackers(given)
     with waiting("reading studies and bars", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:

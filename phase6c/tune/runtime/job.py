@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 
 class RunOptions(Record):
-    """The machines that a job may use.
+    """The machines that a job may use, and the trackers that are told of it.
 
     Attributes:
         gpus: Number of GPUs; None for all there are.
@@ -59,12 +59,16 @@ class RunOptions(Record):
             needs.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
+        mlflow: Address of MLflow, which is told of every trial; None to tell it nothing.
+        wandb: Name of a project of W&B's, which is told of every trial; None to tell it nothing.
     """
 
     gpus: WholeNumber | None = Field(default=None, ge=0)
     gpus_per_trial: float | None = None
     cpus: WholeNumber | None = Field(default=None, ge=1)
     address: str | None = None
+    mlflow: str | None = None
+    wandb: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,7 @@ class StudyPlan:
         folder: Folder of the study.
         config: Content of study.json, apart from the fields that only the run can know.
         data: Windows that the trials train on and are measured on.
-        options: Machines that the run may use.
+        options: Machines that the run may use, and trackers.
         precision_known: Whether the precision is given or stored, rather than to be measured.
     """
 

@@ -26,6 +26,8 @@ from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import Views
 from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
+from phase6c.study.views.trackers.destination import Destination, destinations
+from phase6c.study.views.trackers.followers import told_to
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
 from phase6c.tune.runtime.elastic import LiveLimit
@@ -63,12 +65,14 @@ def run_job(
         FolderError: The study's folder may not be used.
         ConfigError: Another study than the job's is stored.
         DataError: The bars of a stored study have changed.
-        ResourceError: A GPU or cluster is not there.
+        ResourceError: A GPU, a cluster or a tracker's package is not there.
         StorageError: A file cannot be read or written.
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the run early.
     """
     _check_listeners(listeners)
+    options = job.study.options
+    trackers = destinations(options.mlflow, options.wandb)
     halt = Halt(job.time_budget_s)
     folder = job.study.folder
     with open_folder(folder, resume=job.resume, overwrite=job.overwrite) as is_there:
@@ -80,7 +84,7 @@ def run_job(
                 return known
             _warn_of_other_code(stored, job.study.config)
         job.prepare(is_there=is_there)
-        return _Session(job, halt, leave).run(listeners, display)
+        return _Session(job, halt, leave, trackers).run(listeners, display)
 
 
 def _check_listeners(listeners: Sequence[Listener]) -> None:
@@ -113,6 +117,7 @@ class _Session(Generic[SearcherType, Result]):
     job: Job[SearcherType, Result]
     halt: Halt
     leave: Leave | None
+    trackers: Sequence[Destination]
 
     def run(self, listeners: Iterable[Listener], display: MakeDisplay | None) -> Result:
         """Runs trials until there are no more or the end is asked for, and concludes."""
@@ -125,7 +130,7 @@ class _Session(Generic[SearcherType, Result]):
             self._check_space(planned)
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         # Signals are heard until the end of the conclusion, which may take minutes.
-        with ExitStack() as signals:
+        with ExitStack() as around:
             with (
                 ray_cluster(address, planned),
                 watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
@@ -143,11 +148,13 @@ class _Session(Generic[SearcherType, Result]):
                     searcher.max_concurrent = LiveLimit(resources, study.options, cluster_nodes)
                 asked_again = partial(end_now, study.folder, self.leave)
                 # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
-                listen = signals.enter_context(signals_request(self.halt, asked_again))
+                listen = around.enter_context(signals_request(self.halt, asked_again))
                 told = list(listeners)
                 if display is not None:
                     counts = resources.n_gpus, resources.max_concurrent
                     told.append(display(config, ledger, *counts, self.job.goal))
+                # Until after the conclusion, which settles the best.
+                around.enter_context(told_to(self.trackers, study.folder, ledger))
                 self._train(config, ledger, searcher, resources, told, listen)
             listen()  # Ray's end takes the handlers away
             # Without Ray, which could end this process while the final files are written.
