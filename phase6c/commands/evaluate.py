@@ -23,7 +23,7 @@ from phase6c.commands.running import (
     handing_over,
     run_on_terminal,
 )
-from phase6c.commands.values import parse_count
+from phase6c.commands.values import parse_count, parse_duration
 from phase6c.config import parse
 from phase6c.statistics.calibrators import CalibrationKind
 
@@ -73,7 +73,11 @@ def make_plan(given: dict[str, Any]) -> EvaluationPlan:
     from phase6c.tune.evaluation.options import EvaluationOptions
     from phase6c.tune.evaluation.plan import plan_evaluation
 
-    asked = {**given, "gpus": parse_count("--gpus", given["gpus"], least=0)}
+    asked = {
+        **given,
+        "gpus": parse_count("--gpus", given["gpus"], least=0),
+        "wait_s": parse_duration(given["wait_s"]),
+    }
     options = {name: asked[name] for name in EvaluationOptions.model_fields if name in asked}
     parsed = parse(EvaluationOptions, options)
     return plan_evaluation(given["studies"], parsed, keeps_cache=not given["dry_run"])

@@ -28,7 +28,7 @@ from phase6c.commands.running import (
     handing_over,
     run_on_terminal,
 )
-from phase6c.commands.values import parse_count, parse_variations
+from phase6c.commands.values import parse_count, parse_duration, parse_variations
 from phase6c.config import DataConfig, parse
 from phase6c.errors import ConfigError
 
@@ -42,7 +42,7 @@ VARY_HELP = (
     "A field and its values, one field at a time; again for another field. Without it the base is "
     "repeated alone, which tells how much of a lead is luck."
 )
-RESOURCES = ("gpus_per_trial", "cpus", "address", "mlflow", "wandb")
+RESOURCES = ("gpus_per_trial", "cpus", "address", "wait_for", "mlflow", "wandb")
 # Options of a study that a probe makes for itself, beside the fields of its DataConfig.
 OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 
@@ -94,7 +94,8 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
     """Checks every option, then the bars, before anything is started."""
     vary = parse_variations(given["vary"])
     gpus = parse_count("--gpus", given["gpus"], least=0)
-    options = {"gpus": gpus, **{name: given[name] for name in RESOURCES}}
+    options: dict[str, Any] = {"gpus": gpus, "wait_s": parse_duration(given["wait_s"])}
+    options |= {name: given[name] for name in RESOURCES}
     data_fields = [name for name in DataConfig.model_fields if name in given]
     own = {name: given[name] for name in (*OWN_STUDY, *data_fields) if given[name] is not None}
     handling = changed_handling(given)

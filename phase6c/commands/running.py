@@ -80,6 +80,11 @@ def check_gpu(
         if address is None:
             plan.resources()
         return
+    from phase6c.tune.runtime.elastic import waits_for_gpus
+
+    # The run itself waits for GPUs, and does not begin without them.
+    if waits_for_gpus(plan.options):
+        return
     from phase6c.tune.runtime.planned import planned_machines
 
     with planned_machines(plan) as planned:

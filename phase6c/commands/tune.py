@@ -119,6 +119,7 @@ def make_plan(given: dict[str, Any]) -> SearchPlan:
         "data": parse(DataConfig, data),
         "gpus": parse_count("--gpus", given["gpus"], least=0),
         "grace_period": parse_count("--grace-period", given["grace_period"], least=1) or "auto",
+        "wait_s": parse_duration(given["wait_s"]),
         "time_budget_s": parse_duration(given["time_budget_s"]),
         "pins": parse_settings(given["pins"]),
     }

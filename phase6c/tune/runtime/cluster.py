@@ -7,7 +7,7 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -158,6 +158,16 @@ def _first_sentence(error: Exception) -> str:
     return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
+def answers(address: str | None) -> bool:
+    """Whether something listens at HOST:PORT; of anything else only Ray can tell."""
+    try:
+        with suppress(ValueError):
+            _check_listening(address)
+    except OSError:
+        return False
+    return True
+
+
 def _check_listening(address: str | None) -> None:
     """Ray would try for minutes where nothing listens.
 
@@ -187,11 +197,11 @@ def _can_be_reached(path: Path) -> bool:
 def cluster_nodes() -> list[Node]:
     """The machines of the Ray that is connected."""
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return [node_of(described["Resources"]) for described in alive]
+    return [node_of(one["Resources"], one["NodeManagerHostname"]) for one in alive]
 
 
-def node_of(there: Mapping[str, float]) -> Node:
-    """A machine from the resources that Ray counts on it."""
+def node_of(there: Mapping[str, float], name: str | None = None) -> Node:
+    """A machine from the resources that Ray counts on it, and its name."""
     gpus = int(there.get("GPU", 0))
     kinds = [
         name.removeprefix(_ACCELERATOR) for name in there if gpus and name.startswith(_ACCELERATOR)
@@ -204,4 +214,5 @@ def node_of(there: Mapping[str, float]) -> Node:
         # Ray tells the kind of a node's GPUs and not their memory.
         gpu_memory_gib=known.memory_gib if known else None,
         gpu_kind=kind,
+        name=name,
     )

@@ -28,12 +28,14 @@ class Node(Record):
         cpus, gpus: Numbers that trials may use; a part of a GPU that is divided counts as a GPU.
         gpu_memory_gib: Memory of the smallest of its GPUs; None where it is not known.
         gpu_kind: Name of their kind, such as H200; None where there is none, or it is not known.
+        name: Name in its network; None where it is not asked for.
     """
 
     cpus: int
     gpus: int = 0
     gpu_memory_gib: float | None = None
     gpu_kind: str | None = None
+    name: str | None = None
 
 
 class Gpu(NamedTuple):

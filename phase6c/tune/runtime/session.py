@@ -30,7 +30,7 @@ from phase6c.study.views.trackers.destination import Destination, destinations
 from phase6c.study.views.trackers.followers import told_to
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
-from phase6c.tune.runtime.elastic import LiveLimit
+from phase6c.tune.runtime.elastic import Arrival, LiveLimit
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
@@ -128,6 +128,8 @@ class _Session(Generic[SearcherType, Result]):
         # Ray takes seconds to start; a machine or a disk that does not suffice is told before.
         if planned is not None:
             self._check_space(planned)
+        arrival = Arrival(study.options)
+        arrival.of_head()
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         # Signals are heard until the end of the conclusion, which may take minutes.
         with ExitStack() as around:
@@ -135,6 +137,7 @@ class _Session(Generic[SearcherType, Result]):
                 ray_cluster(address, planned),
                 watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
             ):
+                arrival.of_machines()
                 resources = planned or study.resources(cluster_nodes())
                 if planned is None:
                     self._check_space(resources)
