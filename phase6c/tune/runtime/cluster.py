@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import AuthenticationError
 
 from phase6c.errors import ResourceError
-from phase6c.storage.redact import RedactingFormatter
+from phase6c.storage.redact import RedactingFormatter, redact
 from phase6c.tune.runtime.gpu_kinds import GPU_KINDS
 from phase6c.tune.runtime.halt import signals_held
 from phase6c.tune.runtime.nodes import Node
@@ -25,7 +25,7 @@ from phase6c.tune.runtime.ray_places import (
     provide_token,
     token_path,
 )
-from phase6c.tune.runtime.ray_private import small_and_local
+from phase6c.tune.runtime.ray_private import small_and_local, started_head
 from phase6c.tune.runtime.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,26 @@ def _show_errors_of_ray() -> None:
         logger.addHandler(handler)
 
 
+def remark_on_other_ray() -> None:
+    """Warns of a Ray that the user may mean, since a Ray of our own leaves it alone."""
+    # Ray's own word for no other Ray.
+    named = os.environ.get("RAY_ADDRESS") or "local"
+    if named != "local":
+        found, way = f"RAY_ADDRESS names a Ray at {redact(named)}", "auto"
+    else:
+        head = started_head()
+        if head is None or not answers(head):
+            return
+        found, way = f"A Ray runs on this machine at {head}", head
+    logger.warning(
+        "%s, which is not used: this run starts a Ray of its own; `address=%r` would use it.",
+        found,
+        way,
+    )
+
+
 def _start_own(resources: Resources) -> None:
+    remark_on_other_ray()
     folder = folder_for_ray()
     provide_token()
     try:
