@@ -80,7 +80,7 @@ def check_gpu(
         if address is None:
             plan.resources()
         return
-    from phase6c.tune.runtime.elastic import waits_for_gpus
+    from phase6c.tune.runtime.joining.arrival import waits_for_gpus
 
     # The run itself waits for GPUs, and does not begin without them.
     if waits_for_gpus(plan.options):

@@ -216,11 +216,14 @@ def _can_be_reached(path: Path) -> bool:
 def cluster_nodes() -> list[Node]:
     """The machines of the Ray that is connected."""
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return [node_of(one["Resources"], one["NodeManagerHostname"]) for one in alive]
+    return [
+        node_of(one["Resources"], name=one["NodeManagerHostname"], node_id=one["NodeID"])
+        for one in alive
+    ]
 
 
-def node_of(there: Mapping[str, float], name: str | None = None) -> Node:
-    """A machine from the resources that Ray counts on it, and its name."""
+def node_of(there: Mapping[str, float], **names: str) -> Node:
+    """A machine from the resources that Ray counts on it, and its names."""
     gpus = int(there.get("GPU", 0))
     kinds = [
         name.removeprefix(_ACCELERATOR) for name in there if gpus and name.startswith(_ACCELERATOR)
@@ -233,5 +236,5 @@ def node_of(there: Mapping[str, float], name: str | None = None) -> Node:
         # Ray tells the kind of a node's GPUs and not their memory.
         gpu_memory_gib=known.memory_gib if known else None,
         gpu_kind=kind,
-        name=name,
+        **names,
     )

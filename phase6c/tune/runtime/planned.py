@@ -15,9 +15,10 @@ from ray.exceptions import RayError
 from phase6c.config import ModelConfig, TrainConfig
 from phase6c.errors import ResourceError
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
-from phase6c.tune.runtime.elastic import missing_machines
+from phase6c.tune.runtime.faults import last_line
 from phase6c.tune.runtime.gpu_kinds import GPU_KINDS, assumed_node, assumed_step_s
 from phase6c.tune.runtime.job import StudyPlan
+from phase6c.tune.runtime.joining.arrival import missing_machines
 from phase6c.tune.runtime.nodes import Node, local_node
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.step_time import measured_step_s
@@ -122,14 +123,9 @@ def _on_worker(
             measure.remote(n_features, gpus_per_trial > 0, model, train), timeout=_WORKER_S
         )
     except RayError as error:
-        logger.warning("No worker of the cluster could time a step: %s", _last_line(error))
+        logger.warning("No worker of the cluster could time a step: %s", last_line(error))
         return None
     return step_s
-
-
-def _last_line(error: Exception) -> str:
-    """A worker's error ends with its own message, after the traces of its calls."""
-    return str(error).strip().rpartition("\n")[2]
 
 
 def _assumed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic
@@ -30,10 +30,12 @@ from phase6c.study.views.trackers.destination import Destination, destinations
 from phase6c.study.views.trackers.followers import told_to
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
-from phase6c.tune.runtime.elastic import Arrival, LiveLimit
+from phase6c.tune.runtime.elastic import LiveLimit
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
+from phase6c.tune.runtime.joining.arrival import Arrival
+from phase6c.tune.runtime.joining.checks import CheckedNodes
 from phase6c.tune.runtime.ray_places import another_place
 from phase6c.tune.runtime.ray_watch import watched_ray
 from phase6c.tune.runtime.resources import Resources
@@ -138,7 +140,8 @@ class _Session(Generic[SearcherType, Result]):
                 watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
             ):
                 arrival.of_machines()
-                resources = planned or study.resources(cluster_nodes())
+                nodes = around.enter_context(closing(CheckedNodes(study.folder, cluster_nodes)))
+                resources = planned or study.resources(nodes.first())
                 if planned is None:
                     self._check_space(resources)
                 config = self.job.settled_config(resources)
@@ -148,7 +151,7 @@ class _Session(Generic[SearcherType, Result]):
                 payload = self._payload(config, resources)
                 searcher = self.job.make_searcher(config, ledger, payload, self.halt)
                 if planned is None:
-                    searcher.max_concurrent = LiveLimit(resources, study.options, cluster_nodes)
+                    searcher.max_concurrent = LiveLimit(resources, study.options, nodes)
                 asked_again = partial(end_now, study.folder, self.leave)
                 # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
                 listen = around.enter_context(signals_request(self.halt, asked_again))
@@ -158,7 +161,9 @@ class _Session(Generic[SearcherType, Result]):
                     told.append(display(config, ledger, *counts, self.job.goal))
                 # Until after the conclusion, which settles the best.
                 around.enter_context(told_to(self.trackers, study.folder, ledger))
-                self._train(config, ledger, searcher, resources, told, listen)
+                scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
+                scheduler.before_placing = nodes.keep_away
+                self._train(config, ledger, searcher, scheduler, resources, told, listen)
             listen()  # Ray's end takes the handlers away
             # Without Ray, which could end this process while the final files are written.
             return self.job.conclude(config, ledger, searcher, self.halt)
@@ -182,6 +187,7 @@ class _Session(Generic[SearcherType, Result]):
         config: StudyConfig,
         ledger: Ledger,
         searcher: TrialSearcher,
+        scheduler: RungScheduler,
         resources: Resources,
         listeners: Iterable[Listener],
         listen: Callable[[], None],
@@ -201,7 +207,6 @@ class _Session(Generic[SearcherType, Result]):
         for listener in (*own, *listeners):
             ledger.listen(listener)
         stopper = HaltStopper(self.halt, searcher, listen)
-        scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
         try:
             # Ray's own files are of no use after the run: the ledger is the truth.
             with tempfile.TemporaryDirectory() as staging:

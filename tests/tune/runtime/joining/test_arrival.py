@@ -12,11 +12,11 @@ import pytest
 
 from phase6c.config import parse
 from phase6c.errors import ConfigError
-from phase6c.tune.runtime.elastic import missing_machines, waits_for_gpus
 from phase6c.tune.runtime.job import RunOptions
+from phase6c.tune.runtime.joining.arrival import missing_machines, waits_for_gpus
 from phase6c.tune.runtime.nodes import Node
 
-from ...support.ports import free_port
+from ....support.ports import free_port
 
 HEAD = Node(cpus=8, name="head")
 WORKER = Node(cpus=32, gpus=4, name="worker")
@@ -64,7 +64,7 @@ from click.testing import CliRunner
 from phase6c.commands.tune import main
 from phase6c.config import parse
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
-from phase6c.tune.runtime.elastic import Arrival
+from phase6c.tune.runtime.joining.arrival import Arrival
 from phase6c.tune.runtime.job import RunOptions
 
 address, folder = sys.argv[1:]
