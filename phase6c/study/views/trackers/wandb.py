@@ -105,18 +105,25 @@ class WandbTracker:
         self, number: int | None, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
     ) -> Any:
         config = self._config
-        return self._wandb.init(
-            project=self._project,
-            id=self._run_id(number),
-            resume="allow",
-            name=name,
-            group=f"{config.name} {config.study_id[:8]}",
-            job_type="study" if number is None else "trial",
-            tags=[config.budget, config.data.label, tags.get("source", "study")],
-            config={**params, **tags},
-            dir=self._root,
-            settings=self._wandb.Settings(**_SETTINGS),
-        )
+        try:
+            return self._wandb.init(
+                project=self._project,
+                id=self._run_id(number),
+                resume="allow",
+                name=name,
+                group=f"{config.name} {config.study_id[:8]}",
+                job_type="study" if number is None else "trial",
+                tags=[config.budget, config.data.label, tags.get("source", "study")],
+                config={**params, **tags},
+                dir=self._root,
+                settings=self._wandb.Settings(**_SETTINGS),
+            )
+        except Exception:
+            # W&B's own process would hold the identity, and refuse it from then on; what it has not
+            # sent of other runs is told again when they are begun again.
+            self._open.clear()
+            self._wandb.teardown()
+            raise
 
     def _run_id(self, number: int | None) -> str:
         return self._config.study_id + ("" if number is None else f"-{number}")

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from phase6c.study.study_config import read_study_config
-from phase6c.study.views.trackers.replay import track_study
+from phase6c.study.views.trackers import wandb as ours
+from phase6c.study.views.trackers.destination import Destination
+from phase6c.study.views.trackers.replay import Replay, track_study
+
+from ....support.ports import free_port
 
 if find_spec("wandb") is None:
     pytest.skip("wandb is not installed: make test-trackers", allow_module_level=True)
@@ -27,8 +31,16 @@ _LAST = (1, 4)
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.delenv("WANDB_DIR", raising=False)
+    set_mode("offline", monkeypatch)
+
+
+def set_mode(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    monkeypatch.setenv("WANDB_MODE", mode)
+    # It reads the environment a single time otherwise.
+    wandb.teardown()
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -119,3 +131,16 @@ def test_another_project_has_nothing_yet(played):
     track_study(played, wandb="project")
     track_study(played, wandb="other")
     assert len(kept(played)[1]) == 2
+
+
+def test_a_server_that_did_not_answer_is_asked_anew(played, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{free_port()}")
+    set_mode("online", monkeypatch)
+    monkeypatch.setitem(ours._SETTINGS, "init_timeout", 1.0)
+    replay = Replay(played, Destination("wandb", "project"))
+    replay.read()
+    # Two trials are tried in each turn, and those of the first come again in the third.
+    faults = [replay.tell() for _ in range(3)]
+    assert all(fault is not None and fault.startswith("CommError: ") for fault in faults)
+    assert replay.n_waiting == 5
