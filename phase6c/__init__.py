@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from phase6c.statistics.calibrators import Calibrator
     from phase6c.study.ledger import Listener
     from phase6c.study.study import Study, load_study
+    from phase6c.study.views.trackers.replay import track_study
     from phase6c.tune.evaluation.run import run_evaluation
     from phase6c.tune.probe.run import run_probe
     from phase6c.tune.runtime.trainable import TransformerTrainable
@@ -46,6 +47,7 @@ _HOMES = {
     "run_probe": "phase6c.tune.probe.run",
     "run_study": "phase6c.tune.search.run",
     "run_trial": "phase6c.nn.trial_run",
+    "track_study": "phase6c.study.views.trackers.replay",
 }
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "run_probe",
     "run_study",
     "run_trial",
+    "track_study",
 ]
 
 

@@ -70,6 +70,8 @@ HOMES = {
     "ray": ("phase6c.tune",),
     "optuna": ("phase6c.tune.proposals", "phase6c.analysis", "phase6c.study.views"),
     "hyperopt": ("phase6c.tune.proposals",),
+    "mlflow": ("phase6c.study.views.trackers",),
+    "wandb": ("phase6c.study.views.trackers",),
     "jinja2": ("phase6c.document",),
     "matplotlib": ("phase6c.document", "phase6c.report"),
     "click": ("phase6c.commands",),

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phase6c.commands.options import COUNT, choice, command, resource_options, run_options
+from phase6c.commands.options import (
+    COUNT,
+    choice,
+    command,
+    resource_options,
+    run_options,
+    tracker_options,
+)
 from phase6c.commands.running import (
     check_assumed,
     check_gpu,
+    check_trackers,
     handing_over,
     run_on_terminal,
 )
-from phase6c.commands.values import parse_count
+from phase6c.commands.values import parse_count, parse_duration
 from phase6c.config import parse
 from phase6c.statistics.calibrators import CalibrationKind
 
@@ -37,6 +45,7 @@ CALIBRATIONS = choice(CalibrationKind)
 @click.option("--out", default="outputs", help="Output root.")
 @click.option("--resume", is_flag=True, help="Go on with an evaluation that is there.")
 @resource_options
+@tracker_options
 @run_options
 def main(**given: Any) -> None:
     """Evaluates the best trials of each STUDY, and the references that it has tried.
@@ -48,6 +57,7 @@ def main(**given: Any) -> None:
     from phase6c.terminal.waiting import waiting
 
     check_assumed(given)
+    check_trackers(given)
     with waiting("reading studies and bars", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
@@ -63,7 +73,11 @@ def make_plan(given: dict[str, Any]) -> EvaluationPlan:
     from phase6c.tune.evaluation.options import EvaluationOptions
     from phase6c.tune.evaluation.plan import plan_evaluation
 
-    asked = {**given, "gpus": parse_count("--gpus", given["gpus"], least=0)}
+    asked = {
+        **given,
+        "gpus": parse_count("--gpus", given["gpus"], least=0),
+        "wait_s": parse_duration(given["wait_s"]),
+    }
     options = {name: asked[name] for name in EvaluationOptions.model_fields if name in asked}
     parsed = parse(EvaluationOptions, options)
     return plan_evaluation(given["studies"], parsed, keeps_cache=not given["dry_run"])

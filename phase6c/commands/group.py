@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "Train the best anew, walk forward; choose and judge a model.",
     "predict": "Write a model's probabilities for new bars.",
     "audit": "Name the fault of probabilities, and what mends it.",
+    "track": "Send a study to MLflow or W&B.",
     "verify": "Check a study's files against its ledger.",
     "features": "Print the catalogue of features.",
 }

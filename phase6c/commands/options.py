@@ -18,6 +18,9 @@ def choice(words: Any) -> click.Choice[str]:
     return click.Choice(get_args(words))
 
 
+WAIT_FOR_HELP = (
+    "With --address: GPUs, or CPUs with --gpus 0, that must have joined before it begins [any]."
+)
 ASSUME_HELP = "With --dry-run: plan for GPUs that are not there, from published rates."
 
 COUNT = click.IntRange(min=1)
@@ -32,6 +35,12 @@ _RESOURCE_OPTIONS = (
     click.option("--gpus-per-trial", type=float, help="Share of a GPU [from its memory]."),
     click.option("--cpus", type=COUNT, help="How many CPUs [all]."),
     click.option("--address", help="Running Ray cluster: auto or HOST:PORT [one of our own]."),
+    click.option("--wait-for", type=COUNT, help=WAIT_FOR_HELP),
+    click.option("--wait", "wait_s", default="10m", help="How long at most, such as 30m."),
+)
+_TRACKER_OPTIONS = (
+    click.option("--mlflow", metavar="URI", help="Tell MLflow there of every trial."),
+    click.option("--wandb", metavar="PROJECT", help="Tell W&B of every trial, in this project."),
 )
 _RUN_OPTIONS = (
     click.option("--yes", is_flag=True, help="Train a large budget without a GPU all the same."),
@@ -52,6 +61,11 @@ def command(function: Callable[..., None]) -> click.Command:
 def resource_options(function: Function) -> Function:
     """Adds the options of GPUs, CPUs and a cluster."""
     return with_options(function, _RESOURCE_OPTIONS)
+
+
+def tracker_options(function: Function) -> Function:
+    """Adds the options of trackers."""
+    return with_options(function, _TRACKER_OPTIONS)
 
 
 def run_options(function: Function) -> Function:

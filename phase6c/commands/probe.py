@@ -19,14 +19,16 @@ from phase6c.commands.options import (
     command,
     resource_options,
     run_options,
+    tracker_options,
 )
 from phase6c.commands.running import (
     check_assumed,
     check_gpu,
+    check_trackers,
     handing_over,
     run_on_terminal,
 )
-from phase6c.commands.values import parse_count, parse_variations
+from phase6c.commands.values import parse_count, parse_duration, parse_variations
 from phase6c.config import DataConfig, parse
 from phase6c.errors import ConfigError
 
@@ -40,7 +42,7 @@ VARY_HELP = (
     "A field and its values, one field at a time; again for another field. Without it the base is "
     "repeated alone, which tells how much of a lead is luck."
 )
-RESOURCES = ("gpus_per_trial", "cpus", "address")
+RESOURCES = ("gpus_per_trial", "cpus", "address", "wait_for", "mlflow", "wandb")
 # Options of a study that a probe makes for itself, beside the fields of its DataConfig.
 OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 
@@ -65,6 +67,7 @@ OWN_STUDY = ("bars", "epochs", "objective", "seed", "out", "name")
 @click.option("--out", help="Without STUDY: output root [outputs].")
 @click.option("--name", help="Without STUDY: of the study [probe_REFERENCE_hHORIZON].")
 @resource_options
+@tracker_options
 @run_options
 def main(**given: Any) -> None:
     """Trains the configurations of --base in STUDY again, and each with one field changed.
@@ -76,6 +79,7 @@ def main(**given: Any) -> None:
     from phase6c.terminal.waiting import waiting
 
     check_assumed(given)
+    check_trackers(given)
     with waiting("reading studies and bars", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
@@ -90,7 +94,8 @@ def make_plan(given: dict[str, Any]) -> ProbePlan:
     """Checks every option, then the bars, before anything is started."""
     vary = parse_variations(given["vary"])
     gpus = parse_count("--gpus", given["gpus"], least=0)
-    options = {"gpus": gpus, **{name: given[name] for name in RESOURCES}}
+    options: dict[str, Any] = {"gpus": gpus, "wait_s": parse_duration(given["wait_s"])}
+    options |= {name: given[name] for name in RESOURCES}
     data_fields = [name for name in DataConfig.model_fields if name in given]
     own = {name: given[name] for name in (*OWN_STUDY, *data_fields) if given[name] is not None}
     handling = changed_handling(given)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from phase6c.commands.exits import leave_at_once, names_the_way_on
 from phase6c.commands.flags import translator
 from phase6c.errors import ConfigError, ResourceError, StorageError
@@ -36,6 +38,23 @@ def check_assumed(given: dict[str, Any]) -> None:
         raise ConfigError(rule, "both", "Leave one of them out.")
 
 
+def check_trackers(given: dict[str, Any]) -> None:
+    """Says what a tracker lacks before anything is read; in a dry run that is no error.
+
+    Raises:
+        ConfigError: A tracker is not named as it must be, or has no key.
+        ResourceError: Its package is not installed, and a run is asked for.
+    """
+    from phase6c.study.views.trackers.destination import destinations
+
+    try:
+        destinations(given["mlflow"], given["wandb"])
+    except ResourceError as error:
+        if not given["dry_run"]:
+            raise
+        click.echo(translator()(f"Missing: {error}"), err=True)
+
+
 def check_gpu(
     plan: StudyPlan,
     what: str,
@@ -60,6 +79,11 @@ def check_gpu(
         # A cluster is asked by the run itself.
         if address is None:
             plan.resources()
+        return
+    from phase6c.tune.runtime.joining.arrival import waits_for_gpus
+
+    # The run itself waits for GPUs, and does not begin without them.
+    if waits_for_gpus(plan.options):
         return
     from phase6c.tune.runtime.planned import planned_machines
 

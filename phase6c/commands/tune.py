@@ -20,10 +20,12 @@ from phase6c.commands.options import (
     command,
     resource_options,
     run_options,
+    tracker_options,
 )
 from phase6c.commands.running import (
     check_assumed,
     check_gpu,
+    check_trackers,
     handing_over,
     run_on_terminal,
 )
@@ -90,12 +92,14 @@ LABEL_HELP = (
 @click.option("--keep", default=10, type=COUNT, help="Trials whose best weights are kept.")
 @click.option("--resume", is_flag=True, help="Go on with an existing study.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing study.")
+@tracker_options
 @run_options
 def main(**given: Any) -> None:
     """Searches transformer configurations within a parameter budget."""
     from phase6c.terminal.waiting import waiting
 
     check_assumed(given)
+    check_trackers(given)
     with waiting("reading bars and making their features", quiet=given["quiet"]):
         plan = make_plan(given)
     if given["dry_run"]:
@@ -115,6 +119,7 @@ def make_plan(given: dict[str, Any]) -> SearchPlan:
         "data": parse(DataConfig, data),
         "gpus": parse_count("--gpus", given["gpus"], least=0),
         "grace_period": parse_count("--grace-period", given["grace_period"], least=1) or "auto",
+        "wait_s": parse_duration(given["wait_s"]),
         "time_budget_s": parse_duration(given["time_budget_s"]),
         "pins": parse_settings(given["pins"]),
     }

@@ -157,14 +157,19 @@ class AppendOnlyFile:
             self._torn_at = None
 
 
-def whole_lines(path: Path) -> list[bytes]:
+def whole_lines(path: Path, begin: int = 0) -> list[bytes]:
     """The lines of a file that only grows; a torn last line is left out.
+
+    Args:
+        path: The file.
+        begin: Number of bytes that are passed over, which must be whole lines.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    with _storage_errors(path):
-        content = path.read_bytes()
+    with _storage_errors(path), path.open("rb") as stream:
+        stream.seek(begin)
+        content = stream.read()
     return content[: _whole_bytes(content)].splitlines()
 
 

@@ -59,6 +59,10 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
     gpus_per_trial: float | None = None,
     cpus: int | None = None,
     address: str | None = None,
+    wait_for: int | None = None,
+    wait_s: float = 600.0,
+    mlflow: str | None = None,
+    wandb: str | None = None,
     listeners: Sequence[Listener] = (),
     progress: bool = True,
     **unknown: Never,
@@ -74,7 +78,8 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
         name: Name of the model's folder, `{out}/models/{name}`.
         out: Root folder of all outputs.
         resume: Whether an evaluation that is there is gone on with.
-        gpus, gpus_per_trial, cpus, address: Machines, as in `run_study`.
+        gpus, gpus_per_trial, cpus, address, wait_for, wait_s: Machines, as in `run_study`.
+        mlflow, wandb: Trackers, as in `run_study`.
         listeners: Functions that are called with every new row of the ledger and its training.
         progress: Whether the progress is shown on stderr, or in the notebook's cell.
         **unknown: Refused; the message names the nearest keyword.
@@ -83,7 +88,7 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
         ConfigError: An option cannot be used.
         DataError: The studies cannot be compared, or their bars have changed.
         FolderError: There is no study, or the model's folder may not be used.
-        ResourceError: A GPU or cluster is not there.
+        ResourceError: A GPU, a cluster or a tracker's package is not there.
         StorageError: A stored file is damaged or gone, or a file cannot be written.
         StudyFailedError: No configuration could be trained.
         InterruptedStudyError: A signal ended it early.

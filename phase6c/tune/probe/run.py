@@ -56,6 +56,10 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
     gpus_per_trial: float | None = None,
     cpus: int | None = None,
     address: str | None = None,
+    wait_for: int | None = None,
+    wait_s: float = 600.0,
+    mlflow: str | None = None,
+    wandb: str | None = None,
     data: DataConfig | Mapping[str, Any] | None = None,
     epochs: int | None = None,
     objective: Objective | None = None,
@@ -78,7 +82,8 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
         base: `best`, `top:K`, `trial:N` or `reference:NAME`; with bars a reference.
         vary: Values to try of each field, a field at a time; empty to repeat the base alone.
         seeds: Number of seeds of every configuration; a larger number begins with the same seeds.
-        gpus, gpus_per_trial, cpus, address: Machines, as in `run_study`.
+        gpus, gpus_per_trial, cpus, address, wait_for, wait_s: Machines, as in `run_study`.
+        mlflow, wandb: Trackers, as in `run_study`.
         data, epochs, objective, seed, out, name, keep: With bars only, as in `run_study`; a
             study that is there has settled them.
         listeners: Functions that are called with every new row of the ledger and its trial.
@@ -89,7 +94,7 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
         ConfigError: An option, the base or a value cannot be used.
         DataError: The bars have changed, or do not suffice.
         FolderError: There is no study, or it is in use.
-        ResourceError: A GPU or cluster is not there.
+        ResourceError: A GPU, a cluster or a tracker's package is not there.
         StudyFailedError: No probe reached a value.
         InterruptedStudyError: A signal ended it early.
     """

@@ -7,7 +7,7 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import AuthenticationError
 
 from phase6c.errors import ResourceError
-from phase6c.storage.redact import RedactingFormatter
+from phase6c.storage.redact import RedactingFormatter, redact
 from phase6c.tune.runtime.gpu_kinds import GPU_KINDS
 from phase6c.tune.runtime.halt import signals_held
 from phase6c.tune.runtime.nodes import Node
@@ -25,7 +25,7 @@ from phase6c.tune.runtime.ray_places import (
     provide_token,
     token_path,
 )
-from phase6c.tune.runtime.ray_private import small_and_local
+from phase6c.tune.runtime.ray_private import small_and_local, started_head
 from phase6c.tune.runtime.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,26 @@ def _show_errors_of_ray() -> None:
         logger.addHandler(handler)
 
 
+def remark_on_other_ray() -> None:
+    """Warns of a Ray that the user may mean, since a Ray of our own leaves it alone."""
+    # Ray's own word for no other Ray.
+    named = os.environ.get("RAY_ADDRESS") or "local"
+    if named != "local":
+        found, way = f"RAY_ADDRESS names a Ray at {redact(named)}", "auto"
+    else:
+        head = started_head()
+        if head is None or not answers(head):
+            return
+        found, way = f"A Ray runs on this machine at {head}", head
+    logger.warning(
+        "%s, which is not used: this run starts a Ray of its own; `address=%r` would use it.",
+        found,
+        way,
+    )
+
+
 def _start_own(resources: Resources) -> None:
+    remark_on_other_ray()
     folder = folder_for_ray()
     provide_token()
     try:
@@ -158,6 +177,16 @@ def _first_sentence(error: Exception) -> str:
     return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
+def answers(address: str | None) -> bool:
+    """Whether something listens at HOST:PORT; of anything else only Ray can tell."""
+    try:
+        with suppress(ValueError):
+            _check_listening(address)
+    except OSError:
+        return False
+    return True
+
+
 def _check_listening(address: str | None) -> None:
     """Ray would try for minutes where nothing listens.
 
@@ -187,11 +216,14 @@ def _can_be_reached(path: Path) -> bool:
 def cluster_nodes() -> list[Node]:
     """The machines of the Ray that is connected."""
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return [node_of(described["Resources"]) for described in alive]
+    return [
+        node_of(one["Resources"], name=one["NodeManagerHostname"], node_id=one["NodeID"])
+        for one in alive
+    ]
 
 
-def node_of(there: Mapping[str, float]) -> Node:
-    """A machine from the resources that Ray counts on it."""
+def node_of(there: Mapping[str, float], **names: str) -> Node:
+    """A machine from the resources that Ray counts on it, and its names."""
     gpus = int(there.get("GPU", 0))
     kinds = [
         name.removeprefix(_ACCELERATOR) for name in there if gpus and name.startswith(_ACCELERATOR)
@@ -204,4 +236,5 @@ def node_of(there: Mapping[str, float]) -> Node:
         # Ray tells the kind of a node's GPUs and not their memory.
         gpu_memory_gib=known.memory_gib if known else None,
         gpu_kind=kind,
+        **names,
     )

@@ -85,6 +85,11 @@ def hung(seconds: float) -> Fault:
     return Fault("worker_lost", f"hung: no epoch within {seconds:.0f} s", lost=True)
 
 
+def last_line(error: Exception) -> str:
+    """A worker's error ends with its own message, after the traces of its calls."""
+    return redact(str(error).strip().rpartition("\n")[2])
+
+
 def _read(trial: RayTrial) -> BaseException:
     # `trial.get_pickled_error()` reads Ray's storage, which is not synchronised yet.
     path = trial.pickled_error_file

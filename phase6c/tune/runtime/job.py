@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from ray import tune
 
 from phase6c.arguments import WholeNumber
@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 
 class RunOptions(Record):
-    """The machines that a job may use.
+    """The machines that a job may use, and the trackers that are told of it.
 
     Attributes:
         gpus: Number of GPUs; None for all there are.
@@ -59,12 +59,27 @@ class RunOptions(Record):
             needs.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
+        wait_for: Number of GPUs, or of CPUs where `gpus` is 0, that must have joined the cluster
+            before the run is planned; None to plan with those that are there.
+        wait_s: Seconds for which they are waited for at most.
+        mlflow: Address of MLflow, which is told of every trial; None to tell it nothing.
+        wandb: Name of a project of W&B's, which is told of every trial; None to tell it nothing.
     """
 
     gpus: WholeNumber | None = Field(default=None, ge=0)
     gpus_per_trial: float | None = None
     cpus: WholeNumber | None = Field(default=None, ge=1)
     address: str | None = None
+    wait_for: WholeNumber | None = Field(default=None, ge=1)
+    wait_s: float = Field(default=600.0, gt=0)
+    mlflow: str | None = None
+    wandb: str | None = None
+
+    @model_validator(mode="after")
+    def _machines_are_waited_for_in_a_cluster(self) -> Self:
+        if self.wait_for is not None and self.address is None:
+            raise ValueError("wait_for waits for machines of a cluster, which address names")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +90,7 @@ class StudyPlan:
         folder: Folder of the study.
         config: Content of study.json, apart from the fields that only the run can know.
         data: Windows that the trials train on and are measured on.
-        options: Machines that the run may use.
+        options: Machines that the run may use, and trackers.
         precision_known: Whether the precision is given or stored, rather than to be measured.
     """
 

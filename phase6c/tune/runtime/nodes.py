@@ -28,12 +28,16 @@ class Node(Record):
         cpus, gpus: Numbers that trials may use; a part of a GPU that is divided counts as a GPU.
         gpu_memory_gib: Memory of the smallest of its GPUs; None where it is not known.
         gpu_kind: Name of their kind, such as H200; None where there is none, or it is not known.
+        name: Name in its network; None where it is not asked for.
+        node_id: Identity in its cluster; None outside of one.
     """
 
     cpus: int
     gpus: int = 0
     gpu_memory_gib: float | None = None
     gpu_kind: str | None = None
+    name: str | None = None
+    node_id: str | None = None
 
 
 class Gpu(NamedTuple):
@@ -154,6 +158,11 @@ def _all_gpus() -> list[Gpu]:
     return read_gpus(
         _answer("-L"), _answer("--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits")
     )
+
+
+def has_silent_driver() -> bool:
+    """Whether this machine has a driver of GPUs that names none."""
+    return shutil.which("nvidia-smi") is not None and not _all_gpus()
 
 
 def _answer(*query: str) -> str:

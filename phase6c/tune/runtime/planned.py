@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -15,8 +15,10 @@ from ray.exceptions import RayError
 from phase6c.config import ModelConfig, TrainConfig
 from phase6c.errors import ResourceError
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
+from phase6c.tune.runtime.faults import last_line
 from phase6c.tune.runtime.gpu_kinds import GPU_KINDS, assumed_node, assumed_step_s
 from phase6c.tune.runtime.job import StudyPlan
+from phase6c.tune.runtime.joining.arrival import missing_machines
 from phase6c.tune.runtime.nodes import Node, local_node
 from phase6c.tune.runtime.resources import Resources
 from phase6c.tune.runtime.step_time import measured_step_s
@@ -72,7 +74,11 @@ def planned_machines(study: StudyPlan, assume: str | None = None) -> Iterator[Pl
             except ResourceError as error:
                 yield Planned(_asked(study, [local_node()]), error, "nothing", _unknown)
                 return
-            yield _plan(study, cluster_nodes(), "worker")
+            nodes = cluster_nodes()
+            planned = _plan(study, nodes, "worker")
+            # A plan alone waits for nothing.
+            missing = planned.missing or missing_machines(study.options, nodes)
+            yield replace(planned, missing=missing)
 
 
 def _plan(study: StudyPlan, nodes: Sequence[Node], source: TimedOn) -> Planned:
@@ -117,14 +123,9 @@ def _on_worker(
             measure.remote(n_features, gpus_per_trial > 0, model, train), timeout=_WORKER_S
         )
     except RayError as error:
-        logger.warning("No worker of the cluster could time a step: %s", _last_line(error))
+        logger.warning("No worker of the cluster could time a step: %s", last_line(error))
         return None
     return step_s
-
-
-def _last_line(error: Exception) -> str:
-    """A worker's error ends with its own message, after the traces of its calls."""
-    return str(error).strip().rpartition("\n")[2]
 
 
 def _assumed(

@@ -1,4 +1,4 @@
-"""What Ray has no public call for: a small Ray of our own, and the ends of its workers."""
+"""What Ray has no public call for: a small Ray of our own, others here, and workers' ends."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def _tell(tell: Callable[..., None], *, exception: Exception, **whose: Any) -> N
         cause = RayTaskError("worker", str(exception), exception)  # type: ignore[no-untyped-call]
         exception = ActorDiedError.from_task_error(cause)
     tell(exception=exception, **whose)
+
+
+def started_head() -> str | None:
+    """Address of the head that `ray start` has last started on this machine, alive or not."""
+    address: str | None = services.find_bootstrap_address(None)
+    return address or None
 
 
 @contextmanager

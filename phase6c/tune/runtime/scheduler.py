@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -44,6 +45,9 @@ class RungScheduler(FIFOScheduler):
         config: Configuration with the rungs, epochs and objective.
         halt: Request of the end; once made, each trial ends with its epoch and stays unfinished.
         silent_epochs: Number of epochs whose time a healthy worker may need for a single report.
+
+    Attributes:
+        before_placing: Called with each of Ray's trials before it is given a place.
     """
 
     def __init__(
@@ -66,10 +70,15 @@ class RungScheduler(FIFOScheduler):
                 self._watch.learn(measurement.duration_s, trial.n_params)
         self._survives = False
         self._heard_at = time.monotonic()
+        self.before_placing: Callable[[RayTrial], None] = lambda _: None
 
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
         return {}
+
+    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Lets the trial's place be chosen."""
+        self.before_placing(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> RayTrial | None:
         """Looks after the workers, since Ray asks in each turn of its loop; the choice is Ray's."""

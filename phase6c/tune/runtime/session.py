@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic
@@ -26,12 +26,16 @@ from phase6c.study.study_folder import open_folder
 from phase6c.study.views.json_files import Views
 from phase6c.study.views.optuna_journal import OptunaJournal
 from phase6c.study.views.tensorboard import Board
+from phase6c.study.views.trackers.destination import Destination, destinations
+from phase6c.study.views.trackers.followers import told_to
 from phase6c.terminal.progress import MakeDisplay
 from phase6c.tune.runtime.cluster import cluster_nodes, ray_cluster
 from phase6c.tune.runtime.elastic import LiveLimit
 from phase6c.tune.runtime.ending import HaltStopper, Leave, end_now, end_without_ray
 from phase6c.tune.runtime.halt import Halt, signals_request
 from phase6c.tune.runtime.job import Job, Result, SearcherType
+from phase6c.tune.runtime.joining.arrival import Arrival
+from phase6c.tune.runtime.joining.checks import CheckedNodes
 from phase6c.tune.runtime.ray_places import another_place
 from phase6c.tune.runtime.ray_watch import watched_ray
 from phase6c.tune.runtime.resources import Resources
@@ -63,12 +67,14 @@ def run_job(
         FolderError: The study's folder may not be used.
         ConfigError: Another study than the job's is stored.
         DataError: The bars of a stored study have changed.
-        ResourceError: A GPU or cluster is not there.
+        ResourceError: A GPU, a cluster or a tracker's package is not there.
         StorageError: A file cannot be read or written.
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the run early.
     """
     _check_listeners(listeners)
+    options = job.study.options
+    trackers = destinations(options.mlflow, options.wandb)
     halt = Halt(job.time_budget_s)
     folder = job.study.folder
     with open_folder(folder, resume=job.resume, overwrite=job.overwrite) as is_there:
@@ -80,7 +86,7 @@ def run_job(
                 return known
             _warn_of_other_code(stored, job.study.config)
         job.prepare(is_there=is_there)
-        return _Session(job, halt, leave).run(listeners, display)
+        return _Session(job, halt, leave, trackers).run(listeners, display)
 
 
 def _check_listeners(listeners: Sequence[Listener]) -> None:
@@ -113,6 +119,7 @@ class _Session(Generic[SearcherType, Result]):
     job: Job[SearcherType, Result]
     halt: Halt
     leave: Leave | None
+    trackers: Sequence[Destination]
 
     def run(self, listeners: Iterable[Listener], display: MakeDisplay | None) -> Result:
         """Runs trials until there are no more or the end is asked for, and concludes."""
@@ -123,14 +130,18 @@ class _Session(Generic[SearcherType, Result]):
         # Ray takes seconds to start; a machine or a disk that does not suffice is told before.
         if planned is not None:
             self._check_space(planned)
+        arrival = Arrival(study.options)
+        arrival.of_head()
         logger.info("Starting Ray." if own_ray else "Connecting to Ray.")
         # Signals are heard until the end of the conclusion, which may take minutes.
-        with ExitStack() as signals:
+        with ExitStack() as around:
             with (
                 ray_cluster(address, planned),
                 watched_ray(partial(end_without_ray, study.folder, self.halt, self.leave)),
             ):
-                resources = planned or study.resources(cluster_nodes())
+                arrival.of_machines()
+                nodes = around.enter_context(closing(CheckedNodes(study.folder, cluster_nodes)))
+                resources = planned or study.resources(nodes.first())
                 if planned is None:
                     self._check_space(resources)
                 config = self.job.settled_config(resources)
@@ -140,15 +151,19 @@ class _Session(Generic[SearcherType, Result]):
                 payload = self._payload(config, resources)
                 searcher = self.job.make_searcher(config, ledger, payload, self.halt)
                 if planned is None:
-                    searcher.max_concurrent = LiveLimit(resources, study.options, cluster_nodes)
+                    searcher.max_concurrent = LiveLimit(resources, study.options, nodes)
                 asked_again = partial(end_now, study.folder, self.leave)
                 # Only now, since `ray.init` sets handlers; its SIGTERM exits with code 15.
-                listen = signals.enter_context(signals_request(self.halt, asked_again))
+                listen = around.enter_context(signals_request(self.halt, asked_again))
                 told = list(listeners)
                 if display is not None:
                     counts = resources.n_gpus, resources.max_concurrent
                     told.append(display(config, ledger, *counts, self.job.goal))
-                self._train(config, ledger, searcher, resources, told, listen)
+                # Until after the conclusion, which settles the best.
+                around.enter_context(told_to(self.trackers, study.folder, ledger))
+                scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
+                scheduler.before_placing = nodes.keep_away
+                self._train(config, ledger, searcher, scheduler, resources, told, listen)
             listen()  # Ray's end takes the handlers away
             # Without Ray, which could end this process while the final files are written.
             return self.job.conclude(config, ledger, searcher, self.halt)
@@ -172,6 +187,7 @@ class _Session(Generic[SearcherType, Result]):
         config: StudyConfig,
         ledger: Ledger,
         searcher: TrialSearcher,
+        scheduler: RungScheduler,
         resources: Resources,
         listeners: Iterable[Listener],
         listen: Callable[[], None],
@@ -191,7 +207,6 @@ class _Session(Generic[SearcherType, Result]):
         for listener in (*own, *listeners):
             ledger.listen(listener)
         stopper = HaltStopper(self.halt, searcher, listen)
-        scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
         try:
             # Ray's own files are of no use after the run: the ledger is the truth.
             with tempfile.TemporaryDirectory() as staging:

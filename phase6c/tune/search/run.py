@@ -76,6 +76,10 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     gpus_per_trial: float | None = None,
     cpus: int | None = None,
     address: str | None = None,
+    wait_for: int | None = None,
+    wait_s: float = 600.0,
+    mlflow: str | None = None,
+    wandb: str | None = None,
     seed: int = 0,
     out: str | Path = "outputs",
     name: str | None = None,
@@ -114,6 +118,12 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         gpus_per_trial: Share of a GPU for each trial; None for the need of the budget's memory.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
+        wait_for: Number of GPUs, or of CPUs with `gpus=0`, that must have joined the cluster before
+            the search is planned; None to plan with those that are there.
+        wait_s: Seconds for which they are waited for at most.
+        mlflow: Address of MLflow, such as `http://127.0.0.1:5000` or `sqlite:///mlflow.db`, which
+            is told of every trial while the search runs; None to tell it nothing.
+        wandb: Name of a project of W&B's, which is told of every trial; None to tell it nothing.
         seed: Seed of the search; all others follow from it.
         out: Root folder of all outputs.
         name: Name of the study; None for a name made from budget, horizon and data.
@@ -130,7 +140,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
     Raises:
         ConfigError: An option or the space cannot be used.
         DataError: The bars do not suffice.
-        ResourceError: A GPU or cluster is not there.
+        ResourceError: A GPU, a cluster or a tracker's package is not there.
         FolderError: The output folder may not be used.
         StudyFailedError: No trial reached a value.
         InterruptedStudyError: A signal ended the search early.

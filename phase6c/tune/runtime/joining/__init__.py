@@ -1,0 +1,1 @@
+"""Machines that join a cluster: waiting for them, and what each must have."""

@@ -1,0 +1,193 @@
+"""A machine that lacks what a trial needs gets none, by name, from the start or when it joins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from phase6c.errors import ResourceError
+from phase6c.tune.runtime.cluster import cluster_nodes
+from phase6c.tune.runtime.joining.checks import CheckedNodes, examine, fault_in, versions
+from phase6c.tune.runtime.nodes import Node
+
+NODE = Node(cpus=8, gpus=2, name="worker")
+
+
+@pytest.fixture
+def answer(tmp_path):
+    """What this machine answers, of which parts can be set by name."""
+    marker = tmp_path / "marker"
+    marker.write_text("shown")
+    return lambda **others: examine(str(marker), "shown") | {"has_silent_driver": False} | others
+
+
+def test_a_machine_like_this_lacks_nothing(answer):
+    assert fault_in(answer(), NODE) is None
+
+
+@pytest.mark.parametrize(("other", "fault"), [
+    ({"versions": versions() | {"torch": "1.0"}}, "torch 1.0 in place of "),
+    ({"versions": {}}, "Python None in place of "),
+    ({"sees_folder": False}, "it does not see the study's folder"),
+    ({"can_write": False}, "it must not write into the study's folder"),
+    ({"free_bytes": 2**20}, "only 1 MiB are free for temporary files"),
+    ({"has_silent_driver": True}, "its driver names none of its 2 GPUs"),
+])  # fmt: skip
+def test_each_lack_is_named(answer, other, fault):
+    assert str(fault_in(answer(**other), NODE)).startswith(fault)
+
+
+def test_a_driver_that_names_no_gpu_is_no_matter_where_none_is_used(answer):
+    assert fault_in(answer(has_silent_driver=True), Node(cpus=8)) is None
+
+
+def test_another_folder_at_the_same_path_is_not_the_studys(tmp_path):
+    marker = tmp_path / "marker"
+    marker.write_text("of another machine")
+    assert not examine(str(marker), "shown")["sees_folder"]
+
+
+# The folder of the machines without phase6c stands in place of BARE.
+SCRIPT = """
+import json, logging, sys, time
+from dataclasses import replace
+from pathlib import Path
+
+import ray
+from ray.cluster_utils import Cluster
+
+import phase6c
+from phase6c.nn.trial_run import TrialRun
+from phase6c.records import Health, Measurement, Metrics
+from phase6c.tune.runtime.session import run_job
+from phase6c.tune.runtime.trainable import TransformerTrainable
+from phase6c.tune.search.options import SearchOptions
+from phase6c.tune.search.plan import plan_study
+from phase6c.tune.search.run import search_job
+from search_spaces import tiny
+
+logging.basicConfig(level="INFO", stream=sys.stdout)
+
+
+class Notes(logging.Handler):
+    n_left_out = 0
+
+    def emit(self, record):
+        self.n_left_out += "gets no trial" in record.getMessage()
+        if self.n_left_out == 2:
+            Path(BARE, "noticed").touch()
+
+
+class PlacedRun(TrialRun):
+    def _make_trainer(self):
+        pass
+
+    def _train_epoch(self):
+        # The others are placed once the second machine has been looked at.
+        while int(self.folder.name.partition("_")[2]) > 3 and not Path(BARE, "noticed").exists():
+            time.sleep(0.1)
+        node = ray.get_runtime_context().get_node_id()
+        (self.folder / "node.json").write_text(json.dumps(node))
+        healthy = Health(verdict="healthy")
+        self.measurements.append(
+            Measurement(
+                epoch=1, value=0.6, metrics=Metrics(auc=0.6), health=healthy, duration_s=1.0
+            )
+        )
+        return self.measurements[-1]
+
+
+class Placed(TransformerTrainable):
+    run_type = PlacedRun
+
+
+if __name__ == "__main__":
+    logging.getLogger("phase6c").addHandler(Notes())
+    without = {"PYTHONPATH": BARE}
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
+    bad = [cluster.add_node(num_cpus=8, env_vars=without)]
+
+    def join(row, trial):
+        if row["kind"] == "result" and trial.number == 2:
+            bad.append(cluster.add_node(num_cpus=8, env_vars=without))
+
+    options = SearchOptions(
+        n_trials=8, epochs=1, address=cluster.address, out=sys.argv[1],
+        pins={"precision": "float32"}, scheduler="none", searcher="random",
+    )
+    space = replace(tiny.SPACE, references=())
+    job = search_job(plan_study(space, phase6c.load_bars("sp500"), options), Placed)
+    study = run_job(job, [join])
+    cluster.shutdown()
+    print(json.dumps([[node.node_id for node in bad], len(study.trials), str(study.folder)]))
+"""
+
+# A machine on which phase6c is not installed, as its Python sees it.
+WITHOUT_PHASE6C = """
+import sys
+
+
+class Missing:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] == "phase6c":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+
+sys.meta_path.insert(0, Missing)
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_machines_without_phase6c_get_no_trial_and_the_search_goes_on_with_the_others(tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/sitecustomize.py").write_text(WITHOUT_PHASE6C)
+    script = tmp_path / "search.py"
+    script.write_text(SCRIPT.replace("BARE", repr(str(tmp_path / "bare"))))
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    *_, last = done.stdout.splitlines()
+    bad, n_trials, folder = json.loads(last)
+    placed = [json.loads(path.read_text()) for path in Path(folder).glob("trial_*/node.json")]
+    assert len(placed) == n_trials == 8
+    assert len(bad) == 2
+    assert not set(placed) & set(bad)
+    said = [line for line in done.stdout.splitlines() if "gets no trial: " in line]
+    assert len(said) == 2
+    assert all("No module named 'phase6c" in line for line in said)
+    assert not list(Path(folder).glob(".node_check*"))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
+def test_without_a_machine_that_can_train_a_run_does_not_begin(tmp_path, caplog):
+    gone = Node(cpus=8, name="gone", node_id="a" * 56)
+    nodes = CheckedNodes(tmp_path, lambda: [gone])
+    with closing(nodes), pytest.raises(ResourceError, match="found: gone: "):
+        nodes.first()
+    assert caplog.text.count("gone gets no trial: ") == 1
+    # Asked a single time, and nothing is left in the study's folder.
+    assert nodes() == []
+    assert caplog.text.count("gone gets no trial: ") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
+def test_the_machine_of_the_run_itself_is_not_asked(tmp_path):
+    nodes = CheckedNodes(tmp_path, cluster_nodes)
+    assert [node.cpus for node in nodes.first()] == [2]
+    assert not list(tmp_path.iterdir())
