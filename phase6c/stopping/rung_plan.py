@@ -83,10 +83,13 @@ def presumed_rungs(config: StudyConfig) -> tuple[int, ...]:
 
 
 def planned_rungs(config: StudyConfig) -> RungPlan:
-    """Number of trials that reach each epoch; with an adaptive grace, at most that number."""
-    # The search begins with the longest grace; earlier rungs come only once they are known to be
-    # reliable, so that the plan counts on none of them.
-    rungs = [epoch for epoch in rungs_of(config) if epoch >= config.grace_epochs]
+    """Number of trials that reach each epoch; with an adaptive grace, hardly more than that."""
+    # Rungs below the starting grace come only once they are known to be reliable, so that the plan
+    # counts on none of them but those that the search can afford.
+    counted = presumed_rungs(config) if config.adaptive_grace else ()
+    rungs = [
+        epoch for epoch in rungs_of(config) if epoch >= config.grace_epochs or epoch in counted
+    ]
     return plan_rungs(
         config.n_trials, config.train.epochs, rungs, config.reduction_factor, config.audit_share
     )

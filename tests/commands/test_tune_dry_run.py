@@ -78,7 +78,7 @@ def dry_run(tune, *options):
 
 def test_the_plan_says_who_proposes_and_that_a_grace_left_to_the_search_moves(tune):
     shown = dry_run(tune)
-    assert "Rungs: 400 of 1,350 epochs" in shown
+    assert "Rungs: 360 of 1,350 epochs" in shown
     said = (
         "rungs      grace until epoch 3 to begin with, less where the search's own early epochs "
         "rank trials well, more where they mislead"
@@ -87,13 +87,14 @@ def test_the_plan_says_who_proposes_and_that_a_grace_left_to_the_search_moves(tu
     assert "sampler    A Gaussian process proposes, which is affordable up to 120" in shown
     asked = dry_run(tune, "--sampler", "tpe", "--trials", "500")
     assert "sampler    TPE proposes, which was asked for" in asked
-    assert "5% of those below go on to the end" in shown
+    assert "a few of those below go on to the end, as an audit for 5% of their epochs" in shown
+    assert "then until epoch 1, which so many trials can afford, unless early" in asked
 
 
 def test_the_plan_of_a_fixed_grace_and_of_none_promise_no_other(tune):
     fixed = dry_run(tune, "--grace-period", "3", "--audit-share", "0")
     assert "Rungs: 350 of 1,350 epochs" in fixed
-    assert "rungs      grace until epoch 3; 0% of those below go on" in fixed
+    assert "rungs      grace until epoch 3; those below are stopped without an audit" in fixed
     assert "to begin with" not in fixed
     assert "every trial trains to its end" in dry_run(tune, "--scheduler", "none")
 
@@ -154,4 +155,4 @@ def test_help_is_shown(tune):
     shown = " ".join(done.stdout.split())
     assert "--grace-period N|auto" in shown
     assert "early epochs rank trials well. [default: auto]" in shown
-    assert "what rungs cost. [default: 0.05; 0<=x<=1]" in shown
+    assert "what rungs cost. [default: 0.05; x>=0]" in shown

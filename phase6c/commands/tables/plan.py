@@ -9,6 +9,7 @@ from rich.table import Table
 
 from phase6c.commands.flags import translator
 from phase6c.config import ModelConfig
+from phase6c.stopping.rung_plan import presumed_rungs
 from phase6c.study.study_config import StudyConfig
 from phase6c.terminal.tables import plain_table
 from phase6c.tune.runtime.planned import Planned
@@ -192,7 +193,13 @@ def _rungs_text(config: StudyConfig) -> str:
     if config.scheduler == "none":
         return "none, every trial trains to its end"
     grace = f"grace until epoch {config.grace_epochs}"
-    if config.adaptive_grace:
+    afforded = [epoch for epoch in presumed_rungs(config) if epoch < config.grace_epochs]
+    if config.adaptive_grace and afforded:
+        grace = (
+            f"grace until epoch {config.grace_epochs} to begin with, then until epoch "
+            f"{afforded[0]}, which so many trials can afford, unless early epochs mislead"
+        )
+    elif config.adaptive_grace:
         grace = (
             f"grace until epoch {config.grace_epochs} to begin with, less where the search's own "
             "early epochs rank trials well, more where they mislead"

@@ -16,10 +16,12 @@ class Lessons(NamedTuple):
         told: Raw values of trials and their scores, larger is better, in the order of their
             numbers.
         running: Raw values of the trials that run and are not among them.
+        n_ended: Number of trials that have ended, at whatever age.
     """
 
     told: list[tuple[Values, float]]
     running: list[Values]
+    n_ended: int = 0
 
 
 class RungLessons:
@@ -76,7 +78,7 @@ class RungLessons:
         # By number: a resumed search comes to know its trials in another order.
         told = [(self._raw[number], scores[number]) for number in sorted(scores)]
         running = [self._raw[number] for number in sorted(self._running - scores.keys())]
-        return Lessons(told, running)
+        return Lessons(told, running, len(self._raw) - len(self._running))
 
     def _best(self, trial: Trial, epoch: int) -> float:
         best = best_measurement(trial.measurements[:epoch], self._objective)

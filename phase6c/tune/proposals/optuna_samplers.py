@@ -36,8 +36,8 @@ class SeededSampler(BaseSampler):
     Args:
         space: Distributions of every trial; TPE itself would look them up in all trials at each
             draw.
-        name: Which of Optuna's samplers draws; `auto` is the Gaussian process for the first
-            MAX_BY_GP results, and TPE from then on.
+        name: Which of Optuna's samplers draws; `auto` is the Gaussian process until MAX_BY_GP
+            trials have ended, and TPE from then on.
     """
 
     def __init__(self, space: Mapping[str, BaseDistribution], name: SamplerName) -> None:
@@ -48,7 +48,12 @@ class SeededSampler(BaseSampler):
             if not distribution.single()
         }
         self._name = name
+        self.choose(0)
         self.reseed(0, 0)
+
+    def choose(self, n_ended: int) -> None:
+        """Settles who draws next, by the number of trials that have ended."""
+        self._by_process = self._name == "gp" or (self._name == "auto" and n_ended <= MAX_BY_GP)
 
     def reseed(self, seed: int, attempt: int) -> None:
         """Sets the seed of the next draw.
@@ -78,9 +83,9 @@ class SeededSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Draws all parameters together."""
-        if self._name != "tpe" and self._attempt < _MAX_GP_ATTEMPTS:
+        if self._by_process and self._attempt < _MAX_GP_ATTEMPTS:
             told = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            if len(told) >= N_STARTUP and (self._name == "gp" or len(told) <= MAX_BY_GP):
+            if len(told) >= N_STARTUP:
                 return self._by_gp(told, self._elsewhere(study, trial), search_space)
         return self._tpe.sample_relative(study, trial, search_space)
 

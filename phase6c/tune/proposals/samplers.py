@@ -130,7 +130,9 @@ class OptunaSampler(RaySampler):
     def ask(self, key: str, seed: int, attempt: int) -> Values | None:
         """Suggests a point; each attempt looks elsewhere, or among fewer candidates."""
         if attempt == 0:
-            self._storage.show(self._lessons.current())
+            lessons = self._lessons.current()
+            self._storage.show(lessons)
+            self._sampler.choose(lessons.n_ended)
         self._sampler.reseed(seed, attempt)
         return super().ask(key, seed, attempt)
 

@@ -45,7 +45,7 @@ def lessons(trials: Iterable[Trial], objective: Any = "auc") -> tuple[Any, Any]:
     kept = RungLessons(RUNGS, objective, N_ENOUGH)
     for one in trials:
         kept.observe(one, raw(one.number))
-    told, running = kept.current()
+    told, running, _ = kept.current()
     return {point["x"]: score for point, score in told}, [point["x"] for point in running]
 
 

@@ -81,6 +81,7 @@ def test_a_grace_of_so_many_epochs_is_fixed(plan):
         ({"grace_period": 27}, [27]),
         ({"scheduler": "none"}, [27]),
         ({"reduction_factor": 4}, [1, 4, 16, 27]),
+        ({"n_trials": 135}, [1, 3, 9, 27]),
     ],
 )
 def test_rungs_are_planned_where_trials_will_be_compared(plan, options, epochs):
