@@ -155,4 +155,4 @@ def test_help_is_shown(tune):
     shown = " ".join(done.stdout.split())
     assert "--grace-period N|auto" in shown
     assert "early epochs rank trials well. [default: auto]" in shown
-    assert "what rungs cost. [default: 0.05; x>=0]" in shown
+    assert "for this share of their epochs. [default: 0.05; x>=0]" in shown
