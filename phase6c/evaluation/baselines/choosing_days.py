@@ -1,4 +1,4 @@
-"""The days of a large panel's training on which the settings of its baselines are chosen."""
+"""The days of a large panel's training on which the settings of boosting are chosen."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def to_choose_on(inner: SearchData, seed: int) -> SearchData:
 
 
 def choice_in_words(walk: Walk, seed: int) -> str | None:
-    """What part of the rows the settings of an evaluation's baselines are chosen on.
+    """What part of the rows the settings of an evaluation's boosting are chosen on.
 
     Args:
         walk: Steps of the evaluation.
@@ -67,7 +67,7 @@ def choice_in_words(walk: Walk, seed: int) -> str | None:
     if kept.all():
         return None
     return (
-        f"Of more than {MAX_CHOOSING_ROWS:,} training rows, the settings of the baselines are "
-        f"chosen on whole days drawn evenly over time (in the last step {kept.sum():,} of "
-        f"{len(kept):,} rows), and fitted once on all rows."
+        f"Of more than {MAX_CHOOSING_ROWS:,} training rows, the half-life and the number of trees "
+        "of boosting are chosen on whole days drawn evenly over time (in the last step on "
+        f"{kept.sum():,} of {len(kept):,} rows), and fitted once on all rows."
     )

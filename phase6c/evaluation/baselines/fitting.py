@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 from phase6c.data.windows import SearchData
 from phase6c.evaluation.baselines.base_rates import base_rates
 from phase6c.evaluation.baselines.boosting import HALF_LIVES, fit_boosting
-from phase6c.evaluation.baselines.choosing_days import to_choose_on
 from phase6c.evaluation.baselines.linear import (
     TIER_STRENGTHS,
     WINDOW_STRENGTHS,
@@ -48,16 +47,14 @@ def fit_simple(
 
     Penalties, the number of trees, the half-life of weights and the days of the window are chosen
     by the log loss on the latest part of the training, `inner.val`, as the transformers' epochs
-    are; then all of the training is fitted. Of a large panel the fits that are chosen from see a
-    part of the days, see `choosing_rows`.
+    are; then all of the training is fitted.
 
     Args:
         inner: Training of `data`, cut in two.
         data: Rows to be fitted.
         contexts: Numbers of days that the window of the linear model may have.
-        seed: Seed of gradient boosting, and of the days of a large panel.
+        seed: Seed of gradient boosting, and of the days that it is chosen on in a large panel.
     """
-    inner = to_choose_on(inner, seed)
     fits: dict[str, Callable[[], SimpleModel]] = {
         "volatility_logistic": lambda: fit_volatility(data),
         "ridge_logistic": lambda: fit_ridge(inner, data, TIER_STRENGTHS, [1]),

@@ -1,4 +1,4 @@
-"""Settings of a large panel's baselines are chosen on whole days, and fitted on all rows."""
+"""Boosting of a large panel is chosen on whole days, and fitted on all rows."""
 
 import dataclasses
 
@@ -7,19 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from phase6c.config import DataConfig
 from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
 from phase6c.evaluation.baselines import boosting, choosing_days
+from phase6c.evaluation.baselines.boosting import HALF_LIVES, fit_boosting
 from phase6c.evaluation.baselines.choosing_days import (
     choice_in_words,
     choosing_rows,
     to_choose_on,
 )
-from phase6c.evaluation.baselines.fitting import fit_simple
 
 BOUND = 600
 
@@ -110,43 +109,53 @@ def test_only_the_earlier_part_of_the_training_is_thinned(walk, bounded):
 
 
 @pytest.fixture
-def fitted_rows(monkeypatch) -> list[tuple[str, int]]:
-    """The kind of each model that is fitted, and the number of its rows."""
-    fitted = []
-    for kind in (HistGradientBoostingClassifier, LogisticRegression):
+def fitted_rows(monkeypatch) -> list[int]:
+    """The number of rows of each boosting that is fitted."""
+    fitted, fit = [], HistGradientBoostingClassifier.fit
 
-        def counted(model, rows, *args, kind=kind, fit=kind.fit, **kwargs):
-            fitted.append((kind.__name__, len(rows)))
-            return fit(model, rows, *args, **kwargs)
+    def counted(model, rows, *args):
+        fitted.append(len(rows))
+        return fit(model, rows, *args)
 
-        monkeypatch.setattr(kind, "fit", counted)
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", counted)
     monkeypatch.setattr(boosting, "MAX_TREES", 10)
     return fitted
 
 
-def test_what_is_chosen_from_costs_no_more_than_the_bound_and_the_rest_is_fitted_once(
+def test_fits_that_are_chosen_from_have_no_more_rows_than_the_bound_and_one_has_all(
     walk, bounded, fitted_rows
 ):
     inner, data = walk.inner("cal"), walk.outer("cal")
-    fit_simple(inner, data, [1, 4], 0)
-    trees = [n for kind, n in fitted_rows if kind == "HistGradientBoostingClassifier"]
-    # Without weights, then with those of three half-lives.
-    assert [n == len(data.train) for n in trees] == [False, True, False, False, False, True]
-    lines = [n for kind, n in fitted_rows if kind == "LogisticRegression"]
-    # One on volatility, which has nothing to choose, two ridges and the splines.
-    assert lines.count(len(data.train)) == 4
     assert len(inner.train) > 2 * BOUND
-    assert all(n <= BOUND or n == len(data.train) for n in trees + lines)
+    fit_boosting(inner, data, 0, HALF_LIVES)
+    *choosing, final = fitted_rows
+    assert len(choosing) == len(HALF_LIVES)
+    assert all(n <= BOUND for n in choosing)
+    assert final == len(data.train)
+
+
+def test_all_rows_get_more_trees_than_were_the_best_on_a_part_of_them(walk, bounded, monkeypatch):
+    inner, data = walk.inner("cal"), walk.outer("cal")
+    part = to_choose_on(inner, 0)
+
+    def n_trees(chosen_on):
+        return len(fit_boosting(chosen_on, data, 0, ("none",)).roots)
+
+    # The part is small enough to be chosen on as it is.
+    best = n_trees(part)
+    more = round(best * (len(inner.train) / len(part.train)) ** 0.5)
+    assert best < more < boosting.MAX_TREES
+    assert n_trees(inner) == more
+    monkeypatch.setattr(boosting, "MAX_TREES", more - 1)
+    assert n_trees(inner) == more - 1
 
 
 def test_nothing_of_what_a_step_is_judged_on_chooses(walk, bounded, monkeypatch):
     monkeypatch.setattr(boosting, "MAX_TREES", 10)
     inner, data = walk.inner("cal"), walk.outer("cal")
     other = dataclasses.replace(data, val=dataclasses.replace(data.val, y=1 - data.val.y))
-    fits, again = (fit_simple(inner, one, [1], 0) for one in (data, other))
-    assert {name: fit.model for name, fit in fits.items()} == {
-        name: fit.model for name, fit in again.items()
-    }
+    found, again = (fit_boosting(inner, one, 0, HALF_LIVES) for one in (data, other))
+    assert found == again
     assert to_choose_on(inner, 0).train.label_ends.max() < inner.val.dates.min()
 
 
