@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from phase6c.config import HalfLife
 from phase6c.data.recency import recency_weights
 from phase6c.data.windows import Block, SearchData
+from phase6c.evaluation.baselines.choosing_days import to_choose_on
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.simple_models import BoostedTrees
 
@@ -56,17 +58,31 @@ def fit_boosting(
 ) -> BoostedTrees:
     """Trees of which number and half-life are chosen on the latest part of the training.
 
+    Of a large panel the fits that are chosen from see a part of the days; see `choosing_rows`.
+
     Args:
         inner: Training of `data`, cut in two.
         data: Rows to be fitted.
-        seed: Seed of scikit-learn's draws.
+        seed: Seed of scikit-learn's draws, and of the days of a large panel.
         half_lives: Half-lives of the rows' weights, in calendar days, to choose from.
     """
-    losses = {half_life: _losses_by_trees(inner, half_life, seed) for half_life in half_lives}
+    part = to_choose_on(inner, seed)
+    losses = {half_life: _losses_by_trees(part, half_life, seed) for half_life in half_lives}
     half_life = min(half_lives, key=lambda own: losses[own].min())
-    fitted = boosted_trees(int(np.argmin(losses[half_life])) + 1, seed)
+    share = len(part.train) / len(inner.train)
+    n_trees = _for_all_rows(int(np.argmin(losses[half_life])) + 1, share)
+    fitted = boosted_trees(n_trees, seed)
     fitted.fit(_last_days(data, data.train), data.train.y, _weights(data.train, half_life))
     return BoostedTrees.of(fitted)
+
+
+def _for_all_rows(n_trees: int, share: float) -> int:
+    """The number of trees for all rows, given the best number on a share of them.
+
+    More rows bear more trees before they are overfitted. The square root lies between none more
+    and as many more as there are rows; a few trees too many cost less than a few too few.
+    """
+    return min(MAX_TREES, round(n_trees / math.sqrt(share)))
 
 
 def _losses_by_trees(inner: SearchData, half_life: HalfLife, seed: int) -> np.ndarray:

@@ -53,7 +53,7 @@ def fit_simple(
         inner: Training of `data`, cut in two.
         data: Rows to be fitted.
         contexts: Numbers of days that the window of the linear model may have.
-        seed: Seed of gradient boosting.
+        seed: Seed of gradient boosting, and of the days that it is chosen on in a large panel.
     """
     fits: dict[str, Callable[[], SimpleModel]] = {
         "volatility_logistic": lambda: fit_volatility(data),

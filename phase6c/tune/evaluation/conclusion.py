@@ -13,6 +13,7 @@ from phase6c.data.bars import Bars, ticker_frames
 from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
 from phase6c.errors import StorageError, StudyFailedError
+from phase6c.evaluation.baselines.choosing_days import choice_in_words
 from phase6c.evaluation.baselines.fitting import OWN_SHORTCUT, SimpleFit, simple_logits
 from phase6c.evaluation.blends import Partner, Rivals, find_rivals, simple_blends
 from phase6c.evaluation.choice import ModelChoice, form_logits
@@ -236,6 +237,7 @@ def _periods(plan: EvaluationPlan, past: Truth) -> tuple[Period, ...]:
 def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
     data = plan.study.config.data
     studies = dict.fromkeys(contender.study for contender in plan.contenders)
+    on_a_part = choice_in_words(plan.walk, plan.study.config.seed)
     return (
         ("studies", ", ".join(studies)),
         ("label", f"{data.target}, tier {data.tier}"),
@@ -244,6 +246,7 @@ def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
         ("seeds", str(plan.config.n_seeds)),
         ("model", str(plan.folder)),
         ("code", code_version()),
+        *([] if on_a_part is None else [("baselines", on_a_part)]),
     )
 
 

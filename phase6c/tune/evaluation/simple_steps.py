@@ -78,7 +78,7 @@ def fit_step(walk: Walk, step: str, contexts: Sequence[int], seed: int) -> Fitte
         walk: Steps of the evaluation without the test block.
         step: Name of the step.
         contexts: Numbers of days that the window of the linear model may have.
-        seed: Seed of gradient boosting.
+        seed: Seed of gradient boosting, and of the days that it is chosen on in a large panel.
     """
     data = walk.outer(step)
     fits = fit_simple(walk.inner(step), data, contexts, seed)

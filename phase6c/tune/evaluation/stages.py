@@ -10,6 +10,7 @@ import numpy as np
 
 from phase6c.data.splits import CAL, TEST
 from phase6c.errors import StudyFailedError
+from phase6c.evaluation.baselines.choosing_days import choice_in_words
 from phase6c.evaluation.blends import Partner, partner_of
 from phase6c.evaluation.choice import ModelChoice, choose
 from phase6c.evaluation.fits import Fitted, read_fitted
@@ -97,6 +98,9 @@ class Stages:
     def _fit_simple(self) -> Iterator[list[Fit]]:
         """Fits the baselines; a stage without trainings follows each part of it."""
         logger.info("Fitting the baselines on the same rows.")
+        on_a_part = choice_in_words(self.plan.walk, self.plan.study.config.seed)
+        if on_a_part is not None:
+            logger.info(on_a_part)
         steps = SimpleSteps(self.plan)
         for _ in steps.fit():
             yield []

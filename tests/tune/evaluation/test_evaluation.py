@@ -25,6 +25,8 @@ from phase6c.errors import (
     InterruptedStudyError,
     StorageError,
 )
+from phase6c.evaluation.baselines import choosing_days
+from phase6c.evaluation.baselines.choosing_days import choice_in_words
 from phase6c.evaluation.choice import choose
 from phase6c.evaluation.openings import OPENINGS_FILE, read_openings
 from phase6c.evaluation.outcomes import Draws
@@ -34,7 +36,7 @@ from phase6c.study.ledger import FILE_NAME, Ledger, read_trials
 from phase6c.study.study import load_study
 from phase6c.study.study_config import read_study_config, write_study_config
 from phase6c.tune.evaluation import simple_steps
-from phase6c.tune.evaluation.conclusion import conclude
+from phase6c.tune.evaluation.conclusion import _facts, conclude
 from phase6c.tune.evaluation.fit_trainable import FitTrainable
 from phase6c.tune.evaluation.options import EvaluationOptions
 from phase6c.tune.evaluation.plan import FITS, plan_evaluation
@@ -327,6 +329,18 @@ def test_baselines_that_no_worker_can_fit_are_fitted_here(stages, fitted_here, m
         pass
     assert fitted_here == [*stages.plan.walk.steps]
     assert "without workers" in caplog.text
+
+
+def test_log_and_card_tell_where_baselines_were_chosen_on_a_part_of_the_days(
+    stages, monkeypatch, caplog
+):
+    assert "baselines" not in dict(_facts(stages.plan))
+    monkeypatch.setattr(choosing_days, "MAX_CHOOSING_ROWS", 300)
+    said = choice_in_words(stages.plan.walk, stages.plan.study.config.seed)
+    assert dict(_facts(stages.plan))["baselines"] == said
+    with caplog.at_level("INFO"):
+        next(replace(stages, simple=None)._fit_simple())
+    assert said in caplog.messages
 
 
 def test_a_signal_while_it_concludes_leaves_the_test_block_closed(stages):
