@@ -19,6 +19,7 @@ from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.evaluation.card_files import read_card
 from phase6c.report.report import make_report, write_report
 from phase6c.space.references import TOKENS, rules_of_today
+from phase6c.tune.proposals.optuna_samplers import N_STARTUP
 from phase6c.verify.study import verify
 
 from ..support.old import unpack_old_outputs
@@ -160,12 +161,12 @@ def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
-def test_a_search_decides_and_proposes_as_before(unpacked, bars, tmp_path):
-    """With one worker, one seed and TPE, the only sampler there was."""
+def test_a_search_decides_as_before_and_draws_as_before_until_it_learns(unpacked, bars, tmp_path):
+    """With one worker and one seed; what its samplers learn from has changed since."""
     stored = unpacked / SEARCHED
-    options = {**SMALL, **SEARCH, "sampler": "tpe", "pins": PRECISION, "out": str(tmp_path)}
+    options = {**SMALL, **SEARCH, "n_trials": N_STARTUP, "pins": PRECISION, "out": str(tmp_path)}
     made = phase6c.run_study(space_of(stored), bars, **options).folder
-    before = [row for row in rows_of(stored) if row["number"] < SEARCH["n_trials"]]
+    before = [row for row in rows_of(stored) if row["number"] < N_STARTUP]
     after = rows_of(made)
     assert [choices(row) for row in after] == [choices(row) for row in before]
     for one, other in zip(results_of(after), results_of(before), strict=True):
