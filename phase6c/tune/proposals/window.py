@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from phase6c.config import Values
 from phase6c.tune.proposals.lessons import Lessons
@@ -49,11 +49,16 @@ class LessonStorage(InMemoryStorage):
     def show(self, lessons: Lessons) -> None:
         """Sets the lessons that are shown from now on."""
         told = in_window(lessons.told)
-        self._lessons = [self._shown(raw, TrialState.COMPLETE, score) for raw, score in told]
-        self._lessons += [self._shown(raw, TrialState.RUNNING) for raw in lessons.running]
         # Below the numbers of whatever Optuna asks itself, and in their order.
-        for place, trial in enumerate(self._lessons):
-            trial.number = place - len(self._lessons)
+        first = -len(told) - len(lessons.running)
+        self._lessons = [
+            self._shown(first + place, raw, TrialState.COMPLETE, score)
+            for place, (raw, score) in enumerate(told)
+        ]
+        self._lessons += [
+            self._shown(place - len(lessons.running), raw, TrialState.RUNNING)
+            for place, raw in enumerate(lessons.running)
+        ]
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Adds a trial that is asked for."""
@@ -81,6 +86,21 @@ class LessonStorage(InMemoryStorage):
             trials = [trial for trial in trials if trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
-    def _shown(self, raw: Values, state: TrialState, value: float | None = None) -> FrozenTrial:
-        params = {name: raw[name] for name in self._space}
-        return create_trial(state=state, value=value, params=params, distributions=self._space)
+    def _shown(
+        self, number: int, raw: Values, state: TrialState, value: float | None = None
+    ) -> FrozenTrial:
+        # Optuna's create_trial would check each value against its distribution, 460 times for each
+        # proposal of a long search, which is a third of the proposal's time.
+        return FrozenTrial(
+            number=number,
+            trial_id=number,
+            state=state,
+            value=value,
+            params={name: raw[name] for name in self._space},
+            distributions=self._space,
+            datetime_start=None,
+            datetime_complete=None,
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
