@@ -1,4 +1,4 @@
-"""The doubt about a share of rows that come in days."""
+"""The doubt about a share, of independent cases or of rows that come in days."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from jaxtyping import Real
 from phase6c.statistics.days import Days
 
 _QUANTILE = 1.959964  # of the standard normal, for 95%
+
+
+def share_interval(n_found: float, n_tried: float) -> tuple[float, float]:
+    """Lower and upper end of the 95% interval of a share (Wilson, 1927).
+
+    Both numbers may be effective ones, that is, no whole numbers.
+    """
+    share, squared = n_found / n_tried, _QUANTILE**2 / n_tried
+    middle = (share + squared / 2) / (1 + squared)
+    half = (squared * share * (1 - share) + squared**2 / 4) ** 0.5 / (1 + squared)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def share_of_days(
@@ -31,7 +42,4 @@ def share_of_days(
     variance += 2 * sum(daily[lag:] @ daily[: days.n - lag] for lag in range(1, horizon_days))
     independent = n * share * (1 - share)
     worth = n / max(1.0, variance / independent) if independent > 0 else n
-    squared = _QUANTILE**2 / worth
-    middle = (share + squared / 2) / (1 + squared)
-    half = (squared * share * (1 - share) + squared**2 / 4) ** 0.5 / (1 + squared)
-    return middle - half, middle + half
+    return share_interval(share * worth, worth)

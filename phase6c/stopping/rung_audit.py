@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from statistics import NormalDist
 
 import numpy as np
 
 from phase6c.config import Record
 from phase6c.records import Trial
+from phase6c.statistics.shares import share_interval
 from phase6c.study.ranking import value_of
 from phase6c.study.study_config import StudyConfig
-
-_Z = NormalDist().inv_cdf(0.975)
 
 
 class RungAudit(Record):
@@ -67,17 +64,6 @@ def audit_rungs(trials: Iterable[Trial], config: StudyConfig) -> RungAudit | Non
         n_good=sum(is_good),
         good_share=share_interval(share * n_effective, n_effective),
     )
-
-
-def share_interval(n_found: float, n_tried: float) -> tuple[float, float]:
-    """Lower and upper end of the Wilson interval of a share, of 95% confidence.
-
-    Both numbers may be effective ones, that is, no whole numbers.
-    """
-    share, z2 = n_found / n_tried, _Z**2 / n_tried
-    middle = share + z2 / 2
-    half = math.sqrt(z2 * (share * (1 - share) + z2 / 4))
-    return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
 
 
 def _weight(trial: Trial) -> float:

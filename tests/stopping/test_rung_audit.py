@@ -1,12 +1,9 @@
 """Audited trials tell how many of those that the rungs stop would have been good, how surely."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binom
 
-from phase6c.stopping.rung_audit import audit_rungs, share_interval
+from phase6c.statistics.shares import share_interval
+from phase6c.stopping.rung_audit import audit_rungs
 
 
 @pytest.fixture
@@ -92,38 +89,6 @@ def test_there_is_no_audit_before_there_is_something_to_compare(below, trial_of,
     running = trial_of(2, 0.6, state="RUNNING")
     assert audit_rungs([audited, reference, running], study_config()) is None
     assert audit_rungs([], study_config()) is None
-
-
-@pytest.mark.parametrize(
-    ("n_found", "n_tried", "low", "high"),
-    # Newcombe (1998), table I, method 3: the score method without continuity correction.
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_the_interval_is_that_of_wilson(n_found, n_tried, low, high):
-    assert share_interval(n_found, n_tried) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(n_tried=st.integers(1, 200), share=st.floats(0, 1))
-def test_the_interval_holds_the_share_and_more_audits_make_it_narrower(n_tried, share):
-    n_found = round(share * n_tried)
-    low, high = share_interval(n_found, n_tried)
-    assert 0 <= low <= n_found / n_tried + 1e-12
-    assert n_found / n_tried - 1e-12 <= high <= 1
-    more = share_interval(10 * n_found, 10 * n_tried)
-    assert more[1] - more[0] < high - low
-
-
-def test_nineteen_intervals_in_twenty_hold_the_truth():
-    n_tried, shares = 20, np.linspace(0.02, 0.98, 97)
-    intervals = np.array([share_interval(n_found, n_tried) for n_found in range(n_tried + 1)])
-    holds = (intervals[:, :1] <= shares) & (shares <= intervals[:, 1:])
-    likely = binom.pmf(np.arange(n_tried + 1)[:, None], n_tried, shares)
-    assert (holds * likely).sum(axis=0).mean() == pytest.approx(0.95, abs=0.01)
 
 
 def test_probes_and_references_say_nothing_of_the_rungs(below, passed, trial_of, study_config):
