@@ -68,7 +68,7 @@ def compared_epochs(config: StudyConfig) -> tuple[int, ...]:
 
 
 def presumed_rungs(config: StudyConfig) -> tuple[int, ...]:
-    """Rungs below the starting grace that a search can afford to trust unless they mislead.
+    """Rungs that a search can afford to trust unless they mislead, also below its starting grace.
 
     Where so many trials come to a rung that `LEAST_WHOLE` of them are trained whole after it and
     all rungs above it, losing some good trials costs less than the time that the rung saves. With

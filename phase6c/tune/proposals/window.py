@@ -48,16 +48,12 @@ class LessonStorage(InMemoryStorage):
 
     def show(self, lessons: Lessons) -> None:
         """Sets the lessons that are shown from now on."""
-        told = in_window(lessons.told)
+        told = [(raw, TrialState.COMPLETE, score) for raw, score in in_window(lessons.told)]
+        shown = [*told, *((raw, TrialState.RUNNING, None) for raw in lessons.running)]
         # Below the numbers of whatever Optuna asks itself, and in their order.
-        first = -len(told) - len(lessons.running)
+        numbers = range(-len(shown), 0)
         self._lessons = [
-            self._shown(first + place, raw, TrialState.COMPLETE, score)
-            for place, (raw, score) in enumerate(told)
-        ]
-        self._lessons += [
-            self._shown(place - len(lessons.running), raw, TrialState.RUNNING)
-            for place, raw in enumerate(lessons.running)
+            self._shown(number, *what) for number, what in zip(numbers, shown, strict=True)
         ]
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -87,7 +83,7 @@ class LessonStorage(InMemoryStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def _shown(
-        self, number: int, raw: Values, state: TrialState, value: float | None = None
+        self, number: int, raw: Values, state: TrialState, value: float | None
     ) -> FrozenTrial:
         # Optuna's create_trial would check each value against its distribution, 460 times for each
         # proposal of a long search, which is a third of the proposal's time.
