@@ -3,14 +3,29 @@
 #
 #     launch/cluster/ray_job.sh http://HEAD:8265 tune --budget 200m --out /shared/outputs
 #
-# Here and on the cluster phase6c has to be installed with the extra `jobs`, which brings Ray's
-# client of jobs and the head's dashboard. The output folder is one that all nodes see. With
-# RAY_AUTH_MODE=token the cluster asks for the token in RAY_AUTH_TOKEN.
+# Here phase6c has to be installed with the extra `jobs`, which brings Ray's client of jobs; on the
+# cluster its dependencies, and on the head that extra's dashboard. The code goes with the job:
+# phase6c, its spaces, and the module of --space from this folder. The output folder is one that all
+# nodes see. With RAY_AUTH_MODE=token the cluster asks for the token in RAY_AUTH_TOKEN.
 set -u
 dashboard=$1
 shift
+code=$(python - "$@" <<'PYTHON'
+import json, pathlib, sys
+import phase6c, search_spaces
+
+modules = [phase6c.__path__[0], search_spaces.__path__[0]]
+for option, value in zip(sys.argv, sys.argv[1:]):
+    own = pathlib.Path(value.partition(".")[0]).absolute()
+    for path in (own, own.with_suffix(".py")):
+        if option == "--space" and path.exists():
+            modules.append(str(path))
+print(json.dumps({"py_modules": modules, "excludes": ["__pycache__"]}))
+PYTHON
+) || exit
 # The same job, submitted again, goes on.
 case ${1:-} in
     tune | evaluate) set -- "$@" --resume ;;
 esac
-exec ray job submit --address "$dashboard" -- phase6c "$@" --address auto
+exec ray job submit --address "$dashboard" --runtime-env-json "$code" -- \
+    python -m phase6c "$@" --address auto

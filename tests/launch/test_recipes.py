@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 import ray.autoscaler
 import yaml
 
+import phase6c
+import search_spaces
 from phase6c.commands.group import main
 
 FOLDER = Path(__file__).parents[2] / "launch" / "cluster"
@@ -60,32 +63,43 @@ def test_the_job_of_kuberay_has_token_volume_and_a_way_on() -> None:
         assert mount["name"] in [volume["name"] for volume in pod["volumes"]]
 
 
-@pytest.mark.parametrize(
-    ("script", "runner", "words", "expected"),
-    [
-        (
-            "ray_job.sh",
-            "ray",
-            ["http://head:8265", "tune", "--budget", "2m"],
-            "job submit --address http://head:8265 -- "
-            "phase6c tune --budget 2m --resume --address auto",
-        ),
-        (
-            "mac_overnight.sh",
-            "caffeinate",
-            ["--budget", "2m"],
-            "-ims phase6c tune --time-budget 9h --budget 2m --resume",
-        ),
-    ],
-)
-def test_a_script_hands_on_its_words_and_the_exit_code(
-    script: str, runner: str, words: list[str], expected: str, tmp_path: Path
-) -> None:
-    stand_in = tmp_path / runner
-    stand_in.write_text('#!/bin/bash\necho "$@"\nexit 75\n')
+def run_with_stand_in(script: str, runner: str, words: list[str], folder: Path) -> str:
+    """What a script runs in place of itself; its exit code is that of what it runs."""
+    stand_in = folder / runner
+    stand_in.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\nexit 75\n')
     stand_in.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}/usr/bin:/bin"
-    command = ["/bin/bash", FOLDER / script, *words]
-    done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (75, expected)
-    check_command(expected[expected.index("phase6c") :])
+    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    done = subprocess.run(
+        ["/bin/bash", FOLDER / script, *words],
+        env={**os.environ, "PATH": path},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 75, done.stderr
+    return done.stdout
+
+
+def test_a_night_on_a_mac_runs_a_real_command_and_hands_on_its_exit_code(tmp_path: Path) -> None:
+    told = run_with_stand_in("mac_overnight.sh", "caffeinate", ["--budget", "2m"], tmp_path)
+    keeps_awake, *words = told.split()
+    assert keeps_awake == "-ims"
+    assert words == ["phase6c", "tune", "--time-budget", "9h", "--budget", "2m", "--resume"]
+    check_command(shlex.join(words))
+
+
+@pytest.mark.parametrize("space", [None, "own_space"])
+def test_a_job_takes_the_code_along_and_hands_on_words_and_exit_code(
+    space: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "own_space.py").touch()
+    asked = ["tune", *(["--space", space] if space else ["--budget", "2m"])]
+    told = run_with_stand_in("ray_job.sh", "ray", ["http://head:8265", *asked], tmp_path)
+    submit, code, ran = told.splitlines()[:5], told.splitlines()[5], told.splitlines()[7:]
+    assert submit == ["job", "submit", "--address", "http://head:8265", "--runtime-env-json"]
+    own = [str(tmp_path / "own_space.py")] if space else []
+    modules = [str(Path(one.__file__).parent) for one in (phase6c, search_spaces)]
+    assert json.loads(code) == {"py_modules": modules + own, "excludes": ["__pycache__"]}
+    assert ran == ["python", "-m", "phase6c", *asked, "--resume", "--address", "auto"]
+    check_command(shlex.join(ran[2:]))

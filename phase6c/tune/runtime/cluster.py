@@ -18,6 +18,7 @@ from phase6c.errors import ResourceError
 from phase6c.storage.redact import RedactingFormatter, redact
 from phase6c.tune.runtime.gpu_kinds import GPU_KINDS
 from phase6c.tune.runtime.halt import signals_held
+from phase6c.tune.runtime.joining.code import travelling_code
 from phase6c.tune.runtime.nodes import Node
 from phase6c.tune.runtime.ray_places import (
     another_place,
@@ -156,7 +157,12 @@ def _not_started(error: Exception, remedy: str) -> ResourceError:
 def _connect(address: str | None) -> None:
     try:
         _check_listening(address)
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            configure_logging=False,
+            runtime_env=travelling_code(),
+        )
     except AuthenticationError as error:
         raise ResourceError(
             "The token must be that of the Ray cluster at the address",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ray.exceptions import (
@@ -83,6 +83,12 @@ def fault_of(trial: RayTrial) -> Fault:
 def hung(seconds: float) -> Fault:
     """The fault of a trial whose worker was ended after a silence of so many seconds."""
     return Fault("worker_lost", f"hung: no epoch within {seconds:.0f} s", lost=True)
+
+
+def misplaced(fault: Fault) -> Fault:
+    """The fault of a trial that failed on a machine that may lack something; others may have it."""
+    message = f"its machine may lack something: {fault.message}"
+    return replace(fault, kind="worker_lost", message=message, lost=True, ours=None)
 
 
 def last_line(error: Exception) -> str:

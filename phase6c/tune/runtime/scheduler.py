@@ -18,7 +18,7 @@ from phase6c.records import Measurement, Trial
 from phase6c.stopping.decisions import Decisions
 from phase6c.study.ledger import Ledger
 from phase6c.study.study_config import StudyConfig
-from phase6c.tune.runtime.faults import Fault, fault_of, hung
+from phase6c.tune.runtime.faults import Fault, fault_of, hung, misplaced
 from phase6c.tune.runtime.halt import Halt
 from phase6c.tune.runtime.hang import FACTOR, HangWatch
 from phase6c.tune.runtime.ray_private import save_before_stop, survive_any_error, workers
@@ -48,6 +48,8 @@ class RungScheduler(FIFOScheduler):
 
     Attributes:
         before_placing: Called with each of Ray's trials before it is given a place.
+        may_be_misplaced: Tells of each of Ray's trials that failed whether its machine may be at
+            fault.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class RungScheduler(FIFOScheduler):
         self._survives = False
         self._heard_at = time.monotonic()
         self.before_placing: Callable[[RayTrial], None] = lambda _: None
+        self.may_be_misplaced: Callable[[RayTrial], bool] = lambda _: False
 
     def __getstate__(self) -> Values:
         """Ray pickles the scheduler for a restore that is never done."""
@@ -142,6 +145,8 @@ class RungScheduler(FIFOScheduler):
         if self._ledger.trials[number].finished:
             return
         fault = self._hung.pop(number, None) or fault_of(trial)
+        if fault.kind == "bug" and self.may_be_misplaced(trial):
+            fault = misplaced(fault)
         if fault.ours is not None:
             # A full disk or an unshared folder is not this trial's fault: it goes on later.
             self._ledger.append("retry", number, message=fault.message)

@@ -163,6 +163,7 @@ class _Session(Generic[SearcherType, Result]):
                 around.enter_context(told_to(self.trackers, study.folder, ledger))
                 scheduler = RungScheduler(ledger, config, self.halt, self.job.silent_epochs)
                 scheduler.before_placing = nodes.keep_away
+                scheduler.may_be_misplaced = nodes.may_have_misplaced
                 self._train(config, ledger, searcher, scheduler, resources, told, listen)
             listen()  # Ray's end takes the handlers away
             # Without Ray, which could end this process while the final files are written.

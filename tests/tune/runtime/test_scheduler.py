@@ -285,6 +285,19 @@ def test_other_bugs_do_not_add_up(rig, errors):
     assert not one.halt.requested
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), StudyFailedError("It must hold", "it", "Do.")])
+def test_a_failure_on_a_machine_that_may_lack_something_is_tried_elsewhere(rig, error):
+    one = rig()
+    one.add(0)
+    one.scheduler.may_be_misplaced = lambda trial: True
+    one.fail(0, error)
+    assert one.state(0) == "RUNNING"
+    assert not one.halt.requested
+    one.scheduler.may_be_misplaced = lambda trial: False
+    one.fail(0, KeyError("x"))
+    assert one.ledger.trials[0].error.kind == "bug"
+
+
 def test_an_error_of_ours_ends_the_search_at_once(rig):
     one = rig()
     one.add(0)

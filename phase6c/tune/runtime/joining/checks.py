@@ -64,6 +64,8 @@ class CheckedNodes:
             None: None,
             ray.get_runtime_context().get_node_id(): None,
         }
+        # The machines that each of Ray's trials was kept from.
+        self._kept_from: dict[str, frozenset[str | None]] = {}
 
     def __call__(self) -> list[Node]:
         """The machines that have answered and lack nothing; waits for none."""
@@ -101,6 +103,7 @@ class CheckedNodes:
     def keep_away(self, trial: RayTrial) -> None:
         """Has Ray place the trial on none of the machines that lack something."""
         bad = sorted(str(node_id) for node_id, fault in self._faults.items() if fault is not None)
+        self._kept_from[trial.trial_id] = frozenset(bad)
         if not bad:
             return
         factory: Any = trial.placement_group_factory
@@ -109,6 +112,16 @@ class CheckedNodes:
         trial.update_resources(
             tune.PlacementGroupFactory(bundles, bundle_label_selector=[selector] * len(bundles))
         )
+
+    def may_have_misplaced(self, trial: RayTrial) -> bool:
+        """Whether Ray may have placed the trial on a machine that lacks something.
+
+        A trial that waits for its place may get it on a machine that joins meanwhile, before that
+        machine has answered.
+        """
+        good = {node.node_id for node in self()}
+        doubtful = {node.node_id for node in self._there()} - good
+        return not doubtful <= self._kept_from.get(trial.trial_id, frozenset())
 
     def close(self) -> None:
         """Removes what the machines are shown."""

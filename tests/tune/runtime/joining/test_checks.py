@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ray import tune
+from ray.tune.experiment import Trial as RayTrial
 
 from phase6c.errors import ResourceError
 from phase6c.tune.runtime.cluster import cluster_nodes
@@ -52,7 +54,7 @@ def test_another_folder_at_the_same_path_is_not_the_studys(tmp_path):
     assert not examine(str(marker), "shown")["sees_folder"]
 
 
-# The folder of the machines without phase6c stands in place of BARE.
+# The folder of what the other machines lack stands in place of LACKS.
 SCRIPT = """
 import json, logging, sys, time
 from dataclasses import replace
@@ -80,7 +82,7 @@ class Notes(logging.Handler):
     def emit(self, record):
         self.n_left_out += "gets no trial" in record.getMessage()
         if self.n_left_out == 2:
-            Path(BARE, "noticed").touch()
+            Path(LACKS, "noticed").touch()
 
 
 class PlacedRun(TrialRun):
@@ -89,7 +91,7 @@ class PlacedRun(TrialRun):
 
     def _train_epoch(self):
         # The others are placed once the second machine has been looked at.
-        while int(self.folder.name.partition("_")[2]) > 3 and not Path(BARE, "noticed").exists():
+        while int(self.folder.name.partition("_")[2]) > 3 and not Path(LACKS, "noticed").exists():
             time.sleep(0.1)
         node = ray.get_runtime_context().get_node_id()
         (self.folder / "node.json").write_text(json.dumps(node))
@@ -108,15 +110,18 @@ class Placed(TransformerTrainable):
 
 if __name__ == "__main__":
     logging.getLogger("phase6c").addHandler(Notes())
-    without = {"PYTHONPATH": BARE}
+    def without(name):
+        return {"PYTHONPATH": LACKS, "LACKS": name}
+
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
-    bad = [cluster.add_node(num_cpus=8, env_vars=without)]
+    bare = cluster.add_node(num_cpus=1, env_vars=without("phase6c"))
+    bad = [cluster.add_node(num_cpus=8, env_vars=without("pydantic"))]
 
     def join(row, trial):
         if row["kind"] == "result" and trial.number == 2:
-            bad.append(cluster.add_node(num_cpus=8, env_vars=without))
+            bad.append(cluster.add_node(num_cpus=8, env_vars=without("pydantic")))
 
     options = SearchOptions(
         n_trials=8, epochs=1, address=cluster.address, out=sys.argv[1],
@@ -126,19 +131,26 @@ if __name__ == "__main__":
     job = search_job(plan_study(space, phase6c.load_bars("sp500"), options), Placed)
     study = run_job(job, [join])
     cluster.shutdown()
-    print(json.dumps([[node.node_id for node in bad], len(study.trials), str(study.folder)]))
+    bad_ids = [node.node_id for node in bad]
+    print(json.dumps([bare.node_id, bad_ids, len(study.trials), str(study.folder)]))
 """
 
-# A machine on which phase6c is not installed, as its Python sees it.
-WITHOUT_PHASE6C = """
-import sys
+# A machine on which a package is not installed, as its Python sees it: nowhere but where Ray has
+# unpacked what travelled.
+LACKING = """
+import os, sys
+from importlib.machinery import PathFinder
 
 
 class Missing:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name.partition(".")[0] == "phase6c":
+        if name != os.environ.get("LACKS"):
+            return None
+        found = PathFinder.find_spec(name, [one for one in sys.path if "py_modules_files" in one])
+        if found is None:
             raise ModuleNotFoundError(f"No module named {name!r}")
+        return found
 
 
 sys.meta_path.insert(0, Missing)
@@ -147,11 +159,11 @@ sys.meta_path.insert(0, Missing)
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_machines_without_phase6c_get_no_trial_and_the_search_goes_on_with_the_others(tmp_path):
-    (tmp_path / "bare").mkdir()
-    (tmp_path / "bare/sitecustomize.py").write_text(WITHOUT_PHASE6C)
+def test_a_machine_needs_the_dependencies_and_not_phase6c_to_get_trials(tmp_path):
+    (tmp_path / "lacks").mkdir()
+    (tmp_path / "lacks/sitecustomize.py").write_text(LACKING)
     script = tmp_path / "search.py"
-    script.write_text(SCRIPT.replace("BARE", repr(str(tmp_path / "bare"))))
+    script.write_text(SCRIPT.replace("LACKS,", f"{str(tmp_path / 'lacks')!r},"))
     done = subprocess.run(
         [sys.executable, script, tmp_path / "out"],
         capture_output=True,
@@ -160,14 +172,15 @@ def test_machines_without_phase6c_get_no_trial_and_the_search_goes_on_with_the_o
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     *_, last = done.stdout.splitlines()
-    bad, n_trials, folder = json.loads(last)
+    bare, bad, n_trials, folder = json.loads(last)
     placed = [json.loads(path.read_text()) for path in Path(folder).glob("trial_*/node.json")]
     assert len(placed) == n_trials == 8
+    assert bare in placed
     assert len(bad) == 2
     assert not set(placed) & set(bad)
     said = [line for line in done.stdout.splitlines() if "gets no trial: " in line]
     assert len(said) == 2
-    assert all("No module named 'phase6c" in line for line in said)
+    assert all("pydantic" in line for line in said)
     assert not list(Path(folder).glob(".node_check*"))
 
 
@@ -183,6 +196,24 @@ def test_without_a_machine_that_can_train_a_run_does_not_begin(tmp_path, caplog)
     assert nodes() == []
     assert caplog.text.count("gone gets no trial: ") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("two_cpus")
+def test_only_a_machine_that_came_after_a_trial_may_have_it_without_having_answered(tmp_path):
+    there = cluster_nodes()
+    with closing(CheckedNodes(tmp_path, lambda: there)) as nodes:
+        share = tune.PlacementGroupFactory([{"CPU": 1}])
+        early, late = (RayTrial("trainable", stub=True) for _ in range(2))
+        late.placement_group_factory = share
+        nodes.keep_away(early)
+        assert not nodes.may_have_misplaced(early)
+        there.append(Node(cpus=8, name="gone", node_id="a" * 56))
+        assert nodes.may_have_misplaced(early)
+        nodes.first()
+        nodes.keep_away(late)
+        assert nodes.may_have_misplaced(early)
+        assert not nodes.may_have_misplaced(late)
 
 
 @pytest.mark.ray
