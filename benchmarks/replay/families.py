@@ -1,7 +1,9 @@
 """Compares searches on families of curves that share nothing, each judged where it was left out.
 
 Repeat with: make bench-families
-It needs Syne Tune, which is no dependency: pip install --no-deps syne-tune==0.16.0 dill
+It needs Syne Tune and SMAC, which are no dependencies:
+    pip install --no-deps syne-tune==0.16.0 dill
+    pip install smac==2.4.1
 Finished searches are kept in `parts/`, a file for each method, and a second run goes on from them;
 after a change of the search, delete the files of phase6c.
 """
@@ -27,7 +29,7 @@ import numpy as np
 import pandas as pd
 from methods import Phase6c, PlainOptuna, random_asha, ray_optuna
 from pools import names, pool
-from rivals import SyneTune, bohb_rule
+from rivals import SyneTune, bohb_rule, smac_asha
 from scipy.stats import t
 from simulate import History, Method, simulate
 from tasks import Task, generated, recorded
@@ -57,6 +59,8 @@ METHODS: dict[str, Callable[[Task, int, int], Method]] = {
     "Optuna GP + successive halving": lambda task, seed, _: PlainOptuna(task, seed, sampler="gp"),
     "BOHB rule + ASHA, grace 1": lambda task, seed, _: bohb_rule(task, seed, 1),
     "Syne Tune BOHB": lambda task, seed, _: SyneTune(task, seed),
+    "Syne Tune CQR + ASHA": lambda task, seed, _: SyneTune(task, seed, "ASHACQR"),
+    "SMAC + ASHA, grace 1": lambda task, seed, _: smac_asha(task, seed, 1),
 }
 # The settings of phase6c that are chosen among.
 SETTINGS = (OURS, "phase6c, TPE alone")

@@ -1,13 +1,17 @@
 """Searches of other libraries that are compared beside Ray's and Optuna's.
 
-Syne Tune is no dependency; benchmarks/replay/families.py says how it comes to be there.
+Syne Tune and SMAC are no dependencies; benchmarks/replay/families.py says how they come to be
+there.
 """
 
 from __future__ import annotations
 
+import logging
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -23,6 +27,8 @@ from phase6c.tune.runtime.trial_searcher import METRIC
 
 # Of BOHB's proposals a third are uniform draws (Falkner, Klein and Hutter 2018, section 4.1).
 RANDOM_SHARE = 1 / 3
+# More than any search of the bench starts.
+_MOST_TRIALS = 10_000
 _NEVER = datetime(2026, 1, 1)  # noqa: DTZ001 - Syne Tune wants a time and never looks at it
 
 
@@ -83,19 +89,20 @@ class BohbRule(Searcher):
 
 
 class SyneTune:
-    """BOHB of Syne Tune's, with its defaults and a grace of a single epoch.
+    """A search of Syne Tune's, with its defaults and a grace of a single epoch.
 
     Args:
         task: Task that is searched.
         seed: Seed of all draws.
+        name: BOHB, or ASHACQR: conformalised quantile regression on all epochs (Salinas 2023).
     """
 
-    def __init__(self, task: Task, seed: int) -> None:
+    def __init__(self, task: Task, seed: int, name: Literal["BOHB", "ASHACQR"] = "BOHB") -> None:
         from syne_tune.backend.trial_status import Trial
-        from syne_tune.optimizer.baselines import BOHB
+        from syne_tune.optimizer import baselines
 
         self._task, self._count, self._make_trial = task, counter(), Trial
-        self._scheduler = BOHB(
+        self._scheduler = getattr(baselines, name)(
             config_space={name: syne_domain(axis) for name, axis in task.space.axes.items()},
             metric=METRIC,
             time_attr="epoch",
@@ -141,6 +148,79 @@ def syne_domain(axis: Axis) -> Any:
             return (loguniform if log else uniform)(low, high)
         case Categories(values):
             return choice(list(values))
+
+
+class Smac(Searcher):
+    """SMAC's random forest with its defaults, told what each trial came to.
+
+    Args:
+        task: Task that is searched.
+        seed: Seed of all draws.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        import ConfigSpace
+        from smac import HyperparameterOptimizationFacade, Scenario
+
+        super().__init__(metric=METRIC, mode="max")
+        space = ConfigSpace.ConfigurationSpace(seed=seed % 2**31)
+        space.add([smac_parameter(name, axis) for name, axis in task.space.axes.items()])
+        self._folder = tempfile.TemporaryDirectory()
+        scenario = Scenario(
+            space,
+            deterministic=True,
+            n_trials=_MOST_TRIALS,
+            seed=seed % 2**31,
+            output_directory=Path(self._folder.name),
+        )
+        self._facade = HyperparameterOptimizationFacade(
+            scenario, _never_called, overwrite=True, logging_level=logging.ERROR
+        )
+        self._asked: dict[str, Any] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """A proposal of the forest's, or a point of the first design."""
+        self._asked[trial_id] = self._facade.ask()
+        return {name: _plain(value) for name, value in self._asked[trial_id].config.items()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Takes the value of the last epoch, whichever that was."""
+        from smac.runhistory import StatusType, TrialValue
+
+        value = result[METRIC] if result is not None else float("nan")
+        ended = np.isfinite(value)
+        status = StatusType.SUCCESS if ended else StatusType.CRASHED
+        told = TrialValue(cost=-value if ended else float("inf"), status=status)
+        self._facade.tell(self._asked.pop(trial_id), told, save=False)
+
+
+def _never_called(config: Any, seed: int = 0) -> float:
+    raise AssertionError("the trials are told")
+
+
+def _plain(value: Any) -> Any:
+    """A value of Python's own in place of numpy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def smac_parameter(name: str, axis: Axis) -> Any:
+    """ConfigSpace's description of an axis, whose values are raw."""
+    from ConfigSpace import Categorical, Float, Integer
+
+    match axis.domain:
+        case Steps(n):
+            return Integer(name, (0, n - 1))
+        case Continuous(low, high, log):
+            return Float(name, (low, high), log=log)
+        case Categories(values):
+            return Categorical(name, list(values))
+
+
+def smac_asha(task: Task, seed: int, grace: float | None) -> RaySearch:
+    """SMAC with Ray's ASHA."""
+    return RaySearch(task, Smac(task, seed), ray_asha(task, grace))
 
 
 def bohb_rule(task: Task, seed: int, grace: float | None) -> RaySearch:

@@ -6,16 +6,22 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
 
-from phase6c.config import Record, TrialConfig
+from phase6c.config import Record, RecordType, TrialConfig, parse
+from phase6c.data.catalogue import FEATURES
+from phase6c.data.market import is_market_feature
 from phase6c.data.scaling import bin_edges
 from phase6c.data.windows import SearchData
-from phase6c.errors import StorageError
+from phase6c.errors import ConfigError, StorageError
+from phase6c.nn.checkpoint import are_finite
 from phase6c.statistics.calibrators import Calibrator
-from phase6c.statistics.simple_models import AnySimpleModel
+from phase6c.statistics.simple_models import AnySimpleModel, SimpleModel
 from phase6c.storage.files import write_json, write_whole
 from phase6c.study.trial_folder import CHECKSUMS_FILE, sha256_of
 from phase6c.wording import counted, words
@@ -161,6 +167,38 @@ def write_model(
     write_json(folder / CHECKSUMS_FILE, {name: sha256_of(folder / name) for name in files})
 
 
+class ModelFiles(NamedTuple):
+    """The content of a model's files, which fit each other.
+
+    Attributes:
+        info, scaler, calibrator: Records of the model.
+        weights: Weights of each training, in the order of the seeds.
+        partner: Simple model of the blend; None for the model alone.
+    """
+
+    info: ModelInfo
+    scaler: StoredScaler
+    calibrator: Calibrator
+    weights: list[dict[str, Tensor]]
+    partner: SimpleModel | None
+
+
+def read_model(folder: Path) -> ModelFiles:
+    """Reads the files of a model; whether the weights fit its shape, loading them tells.
+
+    Raises:
+        StorageError: A file is missing, damaged, or of another model or version.
+    """
+    check_whole(folder)
+    info = _record(ModelInfo, folder / CONFIG_FILE)
+    scaler = _record(StoredScaler, folder / SCALER_FILE)
+    calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
+    _check_features(info, scaler, folder)
+    partner = None if info.blended_with is None else _partner(info, folder / BLEND_FILE)
+    paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
+    return ModelFiles(info, scaler, calibrator, [_weights(path) for path in paths], partner)
+
+
 def check_whole(folder: Path) -> None:
     """Checks that the files of a model are to the bit what was written.
 
@@ -187,3 +225,52 @@ def damaged(path: Path, found: str) -> StorageError:
         f"{path}: {found}",
         "Restore it from a copy, or resume its evaluation, which writes it anew.",
     )
+
+
+def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None:
+    own = {name for name in info.feature_names if not is_market_feature(name)}
+    unknown = sorted(own - FEATURES.keys())
+    if unknown:
+        raise damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
+    n_rows = len(scaler.tickers) if info.trial.data.scaling == "per_ticker" else 1
+    shape = [len(info.feature_names)] * n_rows
+    if scaler.feature_names != info.feature_names or any(
+        [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
+    ):
+        raise damaged(folder / SCALER_FILE, "moments of other features than the model's")
+    bins = info.trial.model.bins
+    if [len(row) for row in scaler.edges] != ([bins + 1] * len(info.feature_names) if bins else []):
+        raise damaged(folder / SCALER_FILE, "edges of other bins than the model's")
+
+
+def _partner(info: ModelInfo, path: Path) -> SimpleModel:
+    partner = _record(StoredBlend, path).model
+    if partner.n_values != partner.context_days * len(info.feature_names):
+        raise damaged(path, "a simple model of other features than the model's")
+    return partner
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = load(_bytes(path))
+    except SafetensorError as error:
+        raise damaged(path, str(error)) from error
+    if not are_finite(weights):
+        raise damaged(path, "weights that are not finite")
+    return weights
+
+
+def _record(kind: type[RecordType], path: Path) -> RecordType:
+    try:
+        return parse(kind, json.loads(_bytes(path)))
+    except ConfigError as error:
+        raise damaged(path, str(error.value)) from error
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,32 +12,24 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float64, Shaped
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor
 
 from phase6c.arguments import folder_of
-from phase6c.config import RecordType, parse
 from phase6c.data.bars import Bars, dates_of, days_before, load_bars, ticker_frames
 from phase6c.data.catalogue import FEATURES
 from phase6c.data.indicators.feature import Feature
 from phase6c.data.market import cross_sectional, is_cross_sectional, is_market_feature
 from phase6c.data.panel import feature_code_digest, feature_panel
 from phase6c.data.scaling import Scaler, log_in_place
-from phase6c.errors import ConfigError, DataError, FolderError
-from phase6c.nn.checkpoint import are_finite
+from phase6c.errors import DataError, FolderError
 from phase6c.nn.device import pick_device
 from phase6c.nn.model import LaneTransformer
 from phase6c.nn.model_folder import (
-    BLEND_FILE,
-    CALIBRATOR_FILE,
     CONFIG_FILE,
-    SCALER_FILE,
     ModelInfo,
-    StoredBlend,
     StoredScaler,
-    check_whole,
     damaged,
+    read_model,
     weights_file,
 )
 from phase6c.nn.predict import predict_logits
@@ -287,11 +278,8 @@ def load_model(folder: str | PathLike[str]) -> Model:
             folder,
             "Name the folder of a model, such as outputs/models/best.",
         )
-    check_whole(folder)
-    info = _record(ModelInfo, folder / CONFIG_FILE)
-    scaler = _record(StoredScaler, folder / SCALER_FILE)
-    calibrator = Calibrator.from_json(_bytes(folder / CALIBRATOR_FILE))
-    _check_features(info, scaler, folder)
+    files = read_model(folder)
+    info = files.info
     if info.feature_code_digest != feature_code_digest():
         logger.warning(
             "The features of the model in %s were computed by other code or other versions of "
@@ -300,61 +288,11 @@ def load_model(folder: str | PathLike[str]) -> Model:
             folder,
             info.code_version,
         )
-    partner = None if info.blended_with is None else _partner(info, folder / BLEND_FILE)
-    paths = [folder / weights_file(seed, len(info.seeds)) for seed in info.seeds]
     try:
-        return Model(info, scaler, calibrator, [_weights(path) for path in paths], partner)
+        return Model(*files)
     except (ValueError, RuntimeError) as error:  # names or shapes of other weights
-        raise damaged(folder / paths[0].name, str(error)) from error
-
-
-def _check_features(info: ModelInfo, scaler: StoredScaler, folder: Path) -> None:
-    own = {name for name in info.feature_names if not is_market_feature(name)}
-    unknown = sorted(own - FEATURES.keys())
-    if unknown:
-        raise damaged(folder / CONFIG_FILE, f"features of another version: {', '.join(unknown)}")
-    n_rows = len(scaler.tickers) if info.trial.data.scaling == "per_ticker" else 1
-    shape = [len(info.feature_names)] * n_rows
-    if scaler.feature_names != info.feature_names or any(
-        [len(row) for row in rows] != shape for rows in (scaler.mean, scaler.scale)
-    ):
-        raise damaged(folder / SCALER_FILE, "moments of other features than the model's")
-    bins = info.trial.model.bins
-    if [len(row) for row in scaler.edges] != ([bins + 1] * len(info.feature_names) if bins else []):
-        raise damaged(folder / SCALER_FILE, "edges of other bins than the model's")
-
-
-def _partner(info: ModelInfo, path: Path) -> SimpleModel:
-    partner = _record(StoredBlend, path).model
-    if partner.n_values != partner.context_days * len(info.feature_names):
-        raise damaged(path, "a simple model of other features than the model's")
-    return partner
-
-
-def _weights(path: Path) -> dict[str, Tensor]:
-    try:
-        weights: dict[str, Tensor] = load(_bytes(path))
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
-    if not are_finite(weights):
-        raise damaged(path, "weights that are not finite")
-    return weights
-
-
-def _record(kind: type[RecordType], path: Path) -> RecordType:
-    try:
-        return parse(kind, json.loads(_bytes(path)))
-    except ConfigError as error:
-        raise damaged(path, str(error.value)) from error
-    except ValueError as error:
-        raise damaged(path, str(error)) from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise damaged(path, error.strerror or str(error)) from error
+        first = weights_file(info.seeds[0], len(info.seeds))
+        raise damaged(folder / first, str(error)) from error
 
 
 def _float64(logits: Tensor) -> np.ndarray:
