@@ -27,6 +27,7 @@ from phase6c.data.bars import load_bars
 from phase6c.data.preparation import prepare
 from phase6c.data.splits import evaluation_steps
 from phase6c.data.walk import Walk
+from phase6c.data.windows import SearchData
 from phase6c.evaluation.baselines.fitting import fit_simple, simple_logits
 from phase6c.nn.model import count_parameters
 from phase6c.nn.trainer import Trainer
@@ -141,17 +142,20 @@ def trained(variant: Values, fold: str) -> np.ndarray:
     inner, outer = walk.inner(fold), walk.outer(fold)
     values = {**BASE, **variant, "tier": "a20"}
     count = partial(count_parameters, n_features=len(inner.feature_names))
-    width = fitting_width(values, BUDGET, count)
-    logits = []
-    for seed in SEEDS:
-        config = TrialConfig.from_flat({**values, "d_model": width, "seed": seed})
-        best = run_trial(config, inner).best
-        assert best is not None
-        trainer = Trainer([config], outer)
-        for _ in range(best.epoch):
-            trainer.train_only()
-        logits.append(trainer.val_logits()[0])
-    return np.array(logits)
+    values["d_model"] = fitting_width(values, BUDGET, count)
+    return np.array([trained_anew(values | {"seed": seed}, inner, outer) for seed in SEEDS])
+
+
+def trained_anew(values: Values, inner: SearchData, outer: SearchData) -> np.ndarray:
+    """The logits of a training whose epochs were chosen on the latest part of its past."""
+    config = TrialConfig.from_flat(values)
+    best = run_trial(config, inner).best
+    assert best is not None
+    trainer = Trainer([config], outer)
+    for _ in range(best.epoch):
+        trainer.train_only()
+    logits: np.ndarray = trainer.val_logits()[0]
+    return logits
 
 
 def kept(path: Path, make: Any) -> np.ndarray:

@@ -1,0 +1,102 @@
+"""Whether a search finds better models where its space has short contexts, bins and the rest.
+
+S&P 500 and NASDAQ together, a20, tomorrow's high, 50,000 parameters. A real search of each space
+and seed chooses on the validation block. Its best configuration is trained anew under three seeds
+for the five folds before the cal block, some of which hold rows that the search chose by, and for
+cal, which no search has seen; epochs are chosen in each fold's past. Gains are in 1e-4 of log loss,
+over gradient boosting and of the wider space over the space as it is, with 95% intervals over days.
+Studies and predictions are kept in a folder, so that a run that was broken off goes on.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/wider_space.py FOLDER [N_SEARCHES]
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from model_parts import SEEDS, boosted, gain, interval, kept, trained_anew, walk_of
+
+import phase6c
+from phase6c.config import Values
+from phase6c.data.splits import CAL
+from phase6c.space.axes import Axis, Choice, Grid
+from phase6c.space.space import Space
+from phase6c.statistics.logits import ensemble
+from search_spaces import tiny
+
+N_TRIALS = 40
+WIDER: dict[str, Axis] = {
+    "context_days": Grid.of(1, 2, 4, 8, 16, 32),
+    "bins": Grid.of(0, 6, 12),
+    "auxiliary": Choice.of("none", "range"),
+    "half_life_days": Grid.of(750, 1500, 3000, "none"),
+}
+SPACES = {
+    "as it is": tiny.SPACE,
+    "wider": Space(
+        name="wider",
+        axes={**tiny.SPACE.axes, **WIDER},
+        budget=tiny.BUDGET,
+        rules=tiny.SPACE.rules,
+    ),
+}
+
+
+def main(folder: Path, n_searches: int) -> None:
+    walk = walk_of(logs=False)
+    steps = {name: walk.outer(name).val for name in walk.past}
+    rivals = {
+        name: kept(folder / f"boosting_{name}.npy", partial(boosted, "gradient_boosting", name))
+        for name in steps
+    }
+    for period, names in {"folds 1-5": walk.folds, "cal": (CAL,)}.items():
+        dates = np.concatenate([steps[name].dates for name in names])
+        y = np.concatenate([steps[name].y for name in names])
+        rival = np.concatenate([rivals[name] for name in names])
+        gains = {
+            space: np.array(
+                [gain(best_of(folder, space, seed, names), rival, y) for seed in range(n_searches)]
+            )
+            for space in SPACES
+        }
+        for space, own in gains.items():
+            single = ", ".join(f"{1e4 * one.mean():+.0f}" for one in own)
+            print(f"{period}: {space} {interval(own.mean(axis=0), dates)}; each {single}")
+        more = (gains["wider"] - gains["as it is"]).mean(axis=0)
+        print(f"{period}: wider over as it is {interval(more, dates)}", flush=True)
+
+
+def best_of(folder: Path, space: str, seed: int, names: tuple[str, ...]) -> np.ndarray:
+    """The logits of a search's best, an ensemble of seeds, for the rows of these steps."""
+    study = phase6c.run_study(
+        SPACES[space],
+        phase6c.load_bars(["sp500", "nasdaq"]),
+        data={"tier": "a20"},
+        n_trials=N_TRIALS,
+        objective="log_loss",
+        seed=seed,
+        out=folder,
+        name=f"{space}_{seed}".replace(" ", "_"),
+        resume=True,
+    )
+    assert study.best is not None
+    values = study.config_of(study.best).flat()
+    made = []
+    for name in names:
+        path = folder / f"{study.folder.name}_{name}.npy"
+        made.append(kept(path, partial(trained, values, name)))
+    return ensemble(np.concatenate(made, axis=1))
+
+
+def trained(values: Values, step: str) -> np.ndarray:
+    """The logits of each seed for the rows of a step."""
+    walk = walk_of(logs=False)
+    inner, outer = walk.inner(step), walk.outer(step)
+    return np.array([trained_anew({**values, "seed": seed}, inner, outer) for seed in SEEDS])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
