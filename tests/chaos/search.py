@@ -1,8 +1,9 @@
 """A search whose scores follow from the configuration alone, run by the product as it is.
 
-Run: python search.py FOLDER [--workers N | --address A] [--trials N] [--epoch-s S] [--resume]
-Every epoch that is really trained adds a line "number epoch pid" to FOLDER/trained.log. MAX_SHARE
-in the environment replaces the share of checkpoints; by default each epoch has a checkpoint.
+Run: python search.py FOLDER [--workers N | --address A [--gpus N]] [--trials N] [--epoch-s S]
+[--resume]
+Every epoch that is really trained adds a line "number epoch pid node" to FOLDER/trained.log.
+MAX_SHARE in the environment replaces the share of checkpoints; by default each epoch has one.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class FormulaRun(TrialRun):
     def _train_epoch(self) -> Measurement:
         number, epoch = self.folder.name.removeprefix("trial_"), len(self.measurements) + 1
         with (self.folder.parent / "trained.log").open("a") as stream:
-            stream.write(f"{number} {epoch} {os.getpid()}\n")
+            node = ray.get_runtime_context().get_node_id()
+            stream.write(f"{number} {epoch} {os.getpid()} {node}\n")
         self._die_once(f"epoch {epoch}")
         time.sleep(float(os.environ.get("EPOCH_S", "0")))
         return super()._train_epoch()
@@ -96,6 +98,7 @@ def main() -> None:
     parser.add_argument("--epoch-s", type=float, default=0.02)
     parser.add_argument("--back-s", type=float, default=0.0)
     parser.add_argument("--address")
+    parser.add_argument("--gpus", type=int)
     parser.add_argument("--resume", action="store_true")
     given = parser.parse_args()
     os.environ["EPOCH_S"] = str(given.epoch_s)
@@ -106,6 +109,7 @@ def main() -> None:
         epochs=EPOCHS,
         cpus=None if given.address else given.workers,
         address=given.address,
+        gpus=given.gpus,
         out=given.folder,
         name="chaos",
         data={"tier": "a20"},

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from .victim import Victim, children, n_repeated, real, scripted
+from phase6c.study.study import load_study
+
+from .victim import Victim, children, max_side_by_side, n_repeated, real, scripted
 
 pytestmark = pytest.mark.chaos
 
@@ -20,25 +23,34 @@ import sys
 from ray.cluster_utils import Cluster
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+machines = [
+    cluster.add_node(num_cpus=max(1, int(gpus)), num_gpus=int(gpus)) for gpus in sys.argv[1:]
+]
 print(cluster.address, flush=True)
 for line in sys.stdin:
     match line.split():
-        case ["node"]:
-            cluster.remove_node(nodes.pop(), allow_graceful=False)
-            nodes.append(cluster.add_node(num_cpus=1))
+        case ["replace"]:
+            lost = machines.pop()
+            gpus = lost.get_resource_and_label_spec().num_gpus
+            cluster.remove_node(lost, allow_graceful=False)
+            machines.append(cluster.add_node(num_cpus=max(1, gpus), num_gpus=gpus))
         case ["head"]:
             cluster.head_node.kill_gcs_server()
-    print("done", flush=True)
+    print(machines[-1].node_id, flush=True)
 """
 
 
 class Cluster:
-    """A Ray cluster of two workers in a process of its own."""
+    """A Ray cluster in a process of its own.
 
-    def __init__(self) -> None:
+    Args:
+        gpus: Number of GPUs that each machine beside the head declares; it has a CPU for each, and
+            at least one.
+    """
+
+    def __init__(self, *gpus: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CLUSTER],
+            [sys.executable, "-c", CLUSTER, *map(str, gpus)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -46,10 +58,11 @@ class Cluster:
         )
         self.address = self._read()
 
-    def tell(self, word: str) -> None:
+    def tell(self, word: str) -> str:
+        """Has it `replace` its last machine, or lose its `head`; the identity of its last one."""
         assert self._process.stdin is not None
         print(word, file=self._process.stdin, flush=True)
-        assert self._read() == "done"
+        return self._read()
 
     def close(self) -> None:
         self._process.kill()
@@ -77,7 +90,7 @@ def test_a_search_whose_ray_dies_says_so_and_goes_on(tmp_path: Path, name: str) 
 
 @pytest.fixture
 def cluster() -> Cluster:
-    started = Cluster()
+    started = Cluster(0, 0)
     yield started
     started.close()
 
@@ -91,11 +104,29 @@ def test_trials_of_a_node_that_dies_go_on_elsewhere(tmp_path: Path, cluster: Clu
     victim = on_cluster(tmp_path, cluster.address)
     victim.start()
     victim.wait_for_results(6)
-    cluster.tell("node")
+    cluster.tell("replace")
     code, errors = victim.end()
     assert code == 0, errors
     victim.check()
     assert n_repeated(victim.folder) <= 2
+
+
+def test_four_gpus_of_three_machines_train_four_trials_and_a_lost_machine_is_replaced(
+    tmp_path: Path,
+) -> None:
+    with closing(Cluster(2, 1, 1)) as cluster:
+        options = ("--gpus", "4", "--trials", "16", "--epoch-s", "1", "--address", cluster.address)
+        victim = scripted(tmp_path, *options)
+        victim.start()
+        victim.wait_for_results(8)
+        newcomer = cluster.tell("replace")
+        code, errors = victim.end()
+    assert code == 0, errors
+    victim.check()
+    assert max_side_by_side(victim.folder) == 4
+    assert n_repeated(victim.folder) <= 1
+    assert newcomer in (victim.folder / "trained.log").read_text()
+    assert len(load_study(victim.folder).trials) == 16
 
 
 def test_a_cluster_whose_head_dies_is_left_and_another_goes_on(

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from phase6c.records import Trial
+from phase6c.records import Measurement, Stopped, Trial
 from phase6c.stopping.decisions import Decisions
-from phase6c.study.ledger import FILE_NAME, read_trials
+from phase6c.storage.files import read_lines
+from phase6c.study.ledger import FILE_NAME, apply, read_trials
 from phase6c.study.study import Study, load_study
+from phase6c.study.study_config import read_study_config
 
 ROOT = Path(__file__).parents[2]
 SEARCH = (sys.executable, str(Path(__file__).with_name("search.py")))
@@ -88,6 +90,7 @@ class Victim:
         for number, before in self.shown.items():
             assert trials[number] == before, f"trial {number} changed after it was finished"
         self.shown |= {one.number: one for one in trials.values() if one.finished}
+        check_decisions(self.folder)
         verified = subprocess.run(
             [sys.executable, str(ROOT / "launch/verify.py"), str(self.folder)],
             capture_output=True,
@@ -141,8 +144,35 @@ def rungs(study: Study) -> dict[int, tuple[int, ...]]:
     return Decisions(study.config, study.trials).rungs()
 
 
+def check_decisions(study_folder: Path) -> None:
+    """In one process, the ledger's results lead to the decisions that stand beside them."""
+    decisions, trials = Decisions(read_study_config(study_folder)), {}
+    for row in read_lines(study_folder / FILE_NAME):
+        number = row["number"]
+        if row["kind"] == "result":
+            measurement = Measurement.model_validate(row["measurement"])
+            decision, stopped = decisions.decide(trials[number], measurement)
+            told = row["stopped"] and Stopped.model_validate(row["stopped"])
+            assert (decision, stopped) == (row["decision"], told), row
+        trials[number] = apply(trials.get(number), row)
+
+
+def max_side_by_side(study_folder: Path) -> int:
+    """The largest number of trials that were handed out at a time."""
+    trials, running, most = {}, set(), 0
+    for row in read_lines(study_folder / FILE_NAME):
+        number = row["number"]
+        trials[number] = apply(trials.get(number), row)
+        if row["kind"] == "started":
+            running.add(number)
+        elif row["kind"] == "retry" or trials[number].finished:
+            running.discard(number)
+        most = max(most, len(running))
+    return most
+
+
 def n_repeated(study_folder: Path) -> int:
     """How many epochs were trained more than once in all."""
     lines = (study_folder / "trained.log").read_text().splitlines()
-    trained = Counter(tuple(line.split()[:2]) for line in lines if len(line.split()) == 3)
+    trained = Counter(tuple(line.split()[:2]) for line in lines if len(line.split()) == 4)
     return sum(times - 1 for times in trained.values())
