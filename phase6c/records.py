@@ -123,7 +123,7 @@ class Stopped(Record):
 
     Attributes:
         epoch: Epoch of the rung.
-        value: Value that was compared: the best so far, or where the grace is adaptive the
+        value: Value that was compared: the best so far, or, where a forecast decided too, the
             forecast of the value at the last epoch.
         cutoff: Value to be reached.
         forecast: Value to expect, had the trial trained to the end.

@@ -19,6 +19,7 @@ from markdown.extensions.toc import slugify
 import phase6c
 from phase6c import errors
 from phase6c.records import Verdict
+from phase6c.stopping.rung_plan import plan_rungs
 from search_spaces import budget_2m
 
 from .support.pages import DOCS, README, ROOT, own_pages, pages, text_of
@@ -136,6 +137,17 @@ def test_the_table_of_axes_has_every_axis_and_value_of_a_grid():
         if name in ("dropout", "weight_decay", "learning_rate"):
             values = row.split("|")[2].split(",")
             assert tuple(map(float, values)) == axis.points
+
+
+def test_the_example_of_a_dry_run_has_the_rungs_of_today():
+    plan = plan_rungs(50, 27, [3, 9], 3.0, audit_share=0.05)
+    told = (DOCS / "first-search.md").read_text()
+    example = told.partition("Rungs: ")[2].partition("\n\n")[0]
+    first, _, *rows = example.splitlines()
+    assert first == f"{plan.epochs_expected:.0f} of {plan.epochs_without_rungs:,} epochs"
+    assert [row.split() for row in rows] == [
+        [str(rung.epoch), f"{rung.n_trials:g}"] for rung in plan.rungs
+    ]
 
 
 def test_parts_of_other_hosts_are_found():

@@ -45,14 +45,15 @@ SET_HELP = (
     "train_fraction, val_fraction, cal_fraction ..."
 )
 GRACE_HELP = (
-    "Epochs every trial gets; auto: a share 1 / reduction-factor^2 of all, and fewer where the "
-    "search's own early epochs rank trials well."
+    "Epochs every trial gets; auto: a share 1 / reduction-factor^2 of all, fewer where the "
+    "search's own early epochs rank trials well or it has many trials, more where they mislead."
 )
 SAMPLER_HELP = "What optuna carries: a Gaussian process, TPE, or the one and then the other."
 AUDIT_HELP = "To show what rungs cost, finish some stopped trials, for this share of their epochs."
 WARM_START_HELP = (
     "Take over from an earlier study: its folder, or a JSON file of trials. Its best run first, up "
-    "to three while they lead; the rest guides proposals as far as this search's results agree."
+    "to three while none is below the others' median; the rest guides proposals as far as this "
+    "search's results agree."
 )
 DATA_HELP = "sp500, nasdaq, files or folders, comma-separated."
 HORIZON_HELP = "Days within which the price must rise."

@@ -82,7 +82,8 @@ class StudyConfig(Record):
             choice have TPE.
         grace_epochs: Epochs that every trial gets; where the grace is adaptive, to begin with.
         adaptive_grace: Whether the search settles the first rung by its own trials, and stops
-            where both the best values so far and the forecasts say so.
+            where both the best values so far and the forecasts say so, or the former alone where
+            so many trials can afford it.
         audit_share: Epochs spent on finishing some of the trials to be stopped, as a share of the
             epochs that stopped trials had.
         keep: Number of trials that keep their best weights.

@@ -154,5 +154,5 @@ def test_help_is_shown(tune):
         assert option in done.stdout
     shown = " ".join(done.stdout.split())
     assert "--grace-period N|auto" in shown
-    assert "early epochs rank trials well. [default: auto]" in shown
+    assert "or it has many trials, more where they mislead. [default: auto]" in shown
     assert "for this share of their epochs. [default: 0.05; x>=0]" in shown

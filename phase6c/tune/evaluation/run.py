@@ -84,6 +84,9 @@ def run_evaluation(  # noqa: PLR0913 - every keyword is named and typed
         progress: Whether the progress is shown on stderr, or in the notebook's cell.
         **unknown: Refused; the message names the nearest keyword.
 
+    Returns:
+        The folder of the model, and its card.
+
     Raises:
         ConfigError: An option cannot be used.
         DataError: The studies cannot be compared, or their bars have changed.

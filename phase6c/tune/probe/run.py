@@ -90,6 +90,9 @@ def run_probe(  # noqa: PLR0913 - every keyword is named and typed
         progress: Whether the progress is shown on stderr, or in the notebook's cell.
         **unknown: Refused; the message names the nearest keyword.
 
+    Returns:
+        The contrasts that were asked for, and the study that their trials belong to.
+
     Raises:
         ConfigError: An option, the base or a value cannot be used.
         DataError: The bars have changed, or do not suffice.

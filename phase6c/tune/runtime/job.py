@@ -55,8 +55,7 @@ class RunOptions(Record):
 
     Attributes:
         gpus: Number of GPUs; None for all there are.
-        gpus_per_trial: Share of a GPU for each trial; None for the share that the budget's memory
-            needs.
+        gpus_per_trial: Share of a GPU for each trial; None for as many as its memory holds.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
         wait_for: Number of GPUs, or of CPUs where `gpus` is 0, that must have joined the cluster

@@ -115,7 +115,7 @@ def run_study(  # noqa: PLR0913 - every keyword is named and typed
         references: Names of references that run first, beside the references of the space.
         warm_start: Earlier study or its folder, or a file of trials, to take over from.
         gpus: Number of GPUs; None for all there are.
-        gpus_per_trial: Share of a GPU for each trial; None for the need of the budget's memory.
+        gpus_per_trial: Share of a GPU for each trial; None for as many as its memory holds.
         cpus: Number of CPUs; None for all there are.
         address: Address of a running Ray cluster; None for a Ray of our own.
         wait_for: Number of GPUs, or of CPUs with `gpus=0`, that must have joined the cluster before
