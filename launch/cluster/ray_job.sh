@@ -15,7 +15,8 @@ import json, pathlib, sys
 import phase6c, search_spaces
 
 modules = [phase6c.__path__[0], search_spaces.__path__[0]]
-for option, value in zip(sys.argv, sys.argv[1:]):
+words = [part for word in sys.argv[1:] for part in word.split("=", 1)]
+for option, value in zip(words, words[1:]):
     own = pathlib.Path(value.partition(".")[0]).absolute()
     for path in (own, own.with_suffix(".py")):
         if option == "--space" and path.exists():

@@ -35,7 +35,7 @@ def check_command(text: str) -> None:
     command = main.get_command(click.Context(main), name)
     assert command is not None
     flags = {flag for option in command.params for flag in option.opts}
-    assert {word for word in words if word.startswith("--")} <= flags
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= flags
 
 
 def test_the_cluster_of_ray_up_fits_rays_schema() -> None:
@@ -89,16 +89,23 @@ def test_a_night_on_a_mac_runs_a_real_command_and_hands_on_its_exit_code(tmp_pat
     check_command(shlex.join(words))
 
 
-@pytest.mark.parametrize("space", [None, "own_space"])
+@pytest.mark.parametrize(
+    ("asked", "is_own"),
+    [
+        (["tune", "--budget", "2m"], False),
+        (["tune", "--space", "own_space"], True),
+        (["tune", "--space=own_space"], True),
+        (["tune", "--space", "search_spaces.january_2m"], False),
+    ],
+)
 def test_a_job_takes_the_code_along_and_hands_on_words_and_exit_code(
-    space: str | None, tmp_path: Path
+    asked: list[str], is_own: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "own_space.py").touch()
-    asked = ["tune", *(["--space", space] if space else ["--budget", "2m"])]
     told = run_with_stand_in("ray_job.sh", "ray", ["http://head:8265", *asked], tmp_path)
     submit, code, ran = told.splitlines()[:5], told.splitlines()[5], told.splitlines()[7:]
     assert submit == ["job", "submit", "--address", "http://head:8265", "--runtime-env-json"]
-    own = [str(tmp_path / "own_space.py")] if space else []
+    own = [str(tmp_path / "own_space.py")] if is_own else []
     modules = [str(Path(one.__file__).parent) for one in (phase6c, search_spaces)]
     assert json.loads(code) == {"py_modules": modules + own, "excludes": ["__pycache__"]}
     assert ran == ["python", "-m", "phase6c", *asked, "--resume", "--address", "auto"]

@@ -17,7 +17,8 @@ from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE, PriorPoint, WarmStart
 from phase6c.tune.proposals.proposals import reached
 
-# The first runs at once, the others only as long as they lead: see `Enqueued`.
+# The first runs at once, the others only where the run before was no worse than most: see
+# `Enqueued`.
 N_STARTS = 3
 
 

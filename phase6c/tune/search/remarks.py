@@ -79,8 +79,8 @@ def _taken_over(warm_start: WarmStart) -> str:
     )
     return (
         f"Warm start from {warm_start.source}: {fitting} taken over{lacking}; its best "
-        f"run first, up to {len(warm_start.starts)} while they lead"
-        + (f". It does not tell {untold}, which are drawn." if untold else ".")
+        f"run first, up to {len(warm_start.starts)}, each while the run before is no worse than "
+        "most" + (f". It does not tell {untold}, which are drawn." if untold else ".")
     )
 
 

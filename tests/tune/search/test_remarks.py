@@ -72,7 +72,7 @@ def test_what_is_taken_over_and_not_told_is_said(plan_of):
     (remark,) = remarks(replace(plan, config=config))
     taken = "1 of 4 trials taken over; 2 have no value; 1 has no parameters; its best run first"
     assert f"/somewhere/earlier: {taken}" in remark
-    assert "up to 2 while they lead" in remark
+    assert "up to 2, each while the run before is no worse than most" in remark
     assert "does not tell pooling" in remark
 
 
