@@ -127,7 +127,7 @@ def course(name: str, task: Task, cell: Cell, seed: int) -> Iterator[dict[str, A
     method = Phase6c(task, seed, cell.n_workers, n_trials=cell.n_trials, sampler=cell.sampler)
     planned = planned_rungs(method.config).epochs_expected / cell.n_trials
     rows: list[dict[str, Any]] = []
-    now, duration_s, drift, n_started, idle = 0.0, 0.0, 0.0, 0, cell.n_workers
+    now, duration_s, drift, start_up_s, n_started, idle = 0.0, 0.0, 0.0, 0.0, 0, cell.n_workers
     waiting, launch, start_up = rng.uniform([0.02, 0.02, 1], [0.1, 0.3, 10])
     events: list[tuple[float, int, float, Any, Curve, int]] = []
 
@@ -151,8 +151,10 @@ def course(name: str, task: Task, cell: Cell, seed: int) -> Iterator[dict[str, A
     while True:
         while idle and n_started < cell.n_trials and (begun := method.start()):
             curve = task.curve(begun[1])
-            before = launch + (start_up if n_started < cell.n_workers else 0.0)
-            train(begun[0], curve, 1, before * curve.epoch_s)
+            # A worker starts once, in a time that has nothing to do with its first trial.
+            start_up_s = start_up_s or start_up * curve.epoch_s
+            loading_s = start_up_s if n_started < cell.n_workers else 0.0
+            train(begun[0], curve, 1, loading_s + launch * curve.epoch_s)
             n_started, idle = n_started + 1, idle - 1
         if not events:
             break
