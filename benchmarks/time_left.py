@@ -1,11 +1,13 @@
-"""How true the time left was that real searches told, in a replay of their ledgers.
+"""How true the time left was that searches told, in a replay of their ledgers.
 
     python benchmarks/time_left.py                 the ledgers that are kept in benchmarks/ledgers
     python benchmarks/time_left.py STUDY [...]     the ledgers of these studies
     python benchmarks/time_left.py --keep STUDY    keeps that of a study, without its metrics
+    python benchmarks/time_left.py --made FOLDER   those that benchmarks/replay/courses.py has made
 
 From a quarter of a search on, the error of each moment at which an epoch ended, in parts of what
-was really left and of the whole search.
+was really left and of the whole search, and how often the range held. Of made searches, the means
+of each family.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ from phase6c.stopping.rung_plan import planned_rungs
 from phase6c.storage.files import read_lines
 from phase6c.study.ledger import FILE_NAME, apply
 from phase6c.study.study_config import read_study_config
-from phase6c.terminal.time_left import TimeLeft
+from phase6c.terminal.time_left import Foreseen, TimeLeft
 
 KEPT = Path(__file__).parent / "ledgers"
 FROM = 0.25
@@ -79,17 +82,23 @@ class Course:
         KEPT.mkdir(exist_ok=True)
         (KEPT / f"{self.name}.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
-    def moments(self) -> Iterator[tuple[float, float]]:
-        """The time at the end of each epoch, and the seconds that were foreseen then."""
+    def moments(self) -> Iterator[tuple[float, Foreseen]]:
+        """The time at the end of each epoch, and what was foreseen then."""
         now, finished = 0.0, 0
-        time_left = TimeLeft(self.epochs, self.planned_epochs, self.side_by_side, clock=lambda: now)
+        time_left = TimeLeft(
+            self.epochs,
+            self.planned_epochs,
+            self.side_by_side,
+            self.n_trials,
+            clock=lambda: now,
+        )
         for row, trial in _with_trials(self.rows):
             now = row["at"]
             time_left(row, trial)
             finished += trial.finished and trial.chosen
-            left_s = time_left.seconds(self.n_trials - finished)
-            if row["kind"] == "result" and left_s is not None:
-                yield now, left_s
+            foreseen = time_left.foreseen(self.n_trials - finished)
+            if row["kind"] == "result" and foreseen is not None:
+                yield now, foreseen
 
 
 def _without_metrics(row: dict[str, Any]) -> dict[str, Any]:
@@ -117,20 +126,60 @@ def _most_at_a_time(rows: Sequence[dict[str, Any]]) -> int:
     return most
 
 
-def line(course: Course) -> str:
-    """The errors of a course, as a row of the table."""
-    told = list(course.moments())
-    begun, ended = course.rows[0]["at"], course.rows[-1]["at"]
-    whole_s = ended - begun
-    late = [(at, left) for at, left in told if FROM * whole_s <= at - begun and at < ended]
-    errors = np.array([abs(left - (ended - at)) for at, left in late])
-    really = np.array([ended - at for at, _ in late])
-    within = np.mean(errors <= WITHIN * really)
-    shares = errors / whole_s
-    return (
-        f"| {course.name} | {whole_s / 60:.1f} | {course.n_trials} | {within:.0%} "
-        f"| {np.median(errors / really):.0%} | {shares.mean():.0%} | {shares.max():.0%} |"
-    )
+@dataclass(frozen=True)
+class Truth:
+    """How true a search's time left was, as the mean over its moments.
+
+    Attributes:
+        minutes: Minutes of the whole search.
+        n_trials: Number of its trials.
+        within: Share of the moments within 30 % of what was left.
+        error: Median error in parts of what was left.
+        of_whole: Mean error in parts of the whole search.
+        held: Share of the moments at which the end lay in the range.
+        width: Median of the range's end by its beginning.
+    """
+
+    minutes: float
+    n_trials: float
+    within: float
+    error: float
+    of_whole: float
+    held: float
+    width: float
+
+    @classmethod
+    def of(cls, course: Course) -> Truth:
+        """The truth of a course, from a quarter of it on."""
+        begun, ended = course.rows[0]["at"], course.rows[-1]["at"]
+        late = [
+            (ended - at, *foreseen)
+            for at, foreseen in course.moments()
+            if FROM * (ended - begun) <= at - begun and at < ended
+        ]
+        really, told, low, high = np.array(late).T
+        errors = np.abs(told - really)
+        return cls(
+            minutes=(ended - begun) / 60,
+            n_trials=course.n_trials,
+            within=np.mean(errors <= WITHIN * really),
+            error=np.median(errors / really),
+            of_whole=np.mean(errors) / (ended - begun),
+            held=np.mean((low <= really) & (really <= high)),
+            width=np.median(high / np.maximum(low, 1e-9)),
+        )
+
+    def line(self, name: str) -> str:
+        """A row of the table."""
+        return (
+            f"| {name} | {self.minutes:.1f} | {self.n_trials:.0f} | {self.within:.0%} "
+            f"| {self.error:.0%} | {self.of_whole:.0%} | {self.held:.0%} | {self.width:.1f} |"
+        )
+
+
+def mean(truths: Sequence[Truth]) -> Truth:
+    """The mean of the truths of several searches."""
+    return Truth(*np.mean([astuple(truth) for truth in truths], axis=0))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -139,15 +188,19 @@ def main(arguments: Sequence[str]) -> None:
         for folder in arguments[1:]:
             Course.of_study(Path(folder)).keep()
         return
-    courses = [Course.of_study(Path(folder)) for folder in arguments]
-    courses = courses or [Course.kept(path) for path in sorted(KEPT.glob("*.jsonl.gz"))]
     print(
         "| search | minutes | trials | within 30 % of what was left | median error of it "
-        "| mean error of the whole | largest |"
+        "| mean error of the whole | range held | its width |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for course in courses:
-        print(line(course))
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    if arguments[:1] == ["--made"]:
+        paths = sorted(Path(arguments[1]).glob("*.jsonl.gz"))
+        for family, own in groupby(paths, key=lambda path: path.name.split("-")[0]):
+            print(mean([Truth.of(Course.kept(path)) for path in own]).line(family))
+        return
+    courses = [Course.of_study(Path(folder)) for folder in arguments]
+    for course in courses or [Course.kept(path) for path in sorted(KEPT.glob("*.jsonl.gz"))]:
+        print(Truth.of(course).line(course.name))
 
 
 if __name__ == "__main__":

@@ -41,3 +41,10 @@ def duration_text(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def duration_range_text(low_s: float, high_s: float) -> str:
+    """A range of durations, as "20 to 45 min" or "50 s to 3 min"."""
+    low, high = duration_text(low_s), duration_text(high_s)
+    number, unit = low.split()
+    return f"{number if high.endswith(f' {unit}') else low} to {high}"

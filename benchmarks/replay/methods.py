@@ -189,7 +189,12 @@ def uniform_draw(axes: Mapping[str, Axis], rng: np.random.Generator) -> dict[str
 
 
 class Phase6c:
-    """The product's own searcher and scheduler, on a ledger in memory."""
+    """The product's own searcher and scheduler, on a ledger in memory.
+
+    Attributes:
+        ledger: Ledger of the search.
+        config: Configuration of the study.
+    """
 
     def __init__(
         self, task: Task, seed: int, n_workers: int, *, n_trials: int = 10_000, **options: Any
@@ -197,13 +202,13 @@ class Phase6c:
         self._folder = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
         count, data = counter(), DataConfig()
         train = TrainConfig(epochs=task.epochs, patience_epochs=options.pop("patience", 6))
-        self._ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
+        self.ledger = Ledger(Path(self._folder.name) / "ledger.jsonl")
         searcher = options.pop("searcher", "optuna")
         sampler = options.setdefault("sampler", "auto")
         options.setdefault("grace_epochs", starting_grace(task.epochs, REDUCTION_FACTOR))
         options.setdefault("adaptive_grace", True)
         options.setdefault("audit_share", 0.05)
-        config = StudyConfig(
+        self.config = config = StudyConfig(
             study_id="replay",
             name="replay",
             budget="replay",
@@ -228,7 +233,7 @@ class Phase6c:
             return trial, count(trial.model)
 
         self._searcher = StudySearcher(
-            self._ledger,
+            self.ledger,
             Proposals(
                 task.space,
                 count,
@@ -246,7 +251,7 @@ class Phase6c:
             halt,
         )
         self._searcher.set_max_concurrency(n_workers)
-        self._scheduler = RungScheduler(self._ledger, config, halt)
+        self._scheduler = RungScheduler(self.ledger, config, halt)
         self._n_started = 0
 
     def start(self) -> tuple[Any, Mapping[str, Any]] | None:
@@ -256,7 +261,7 @@ class Phase6c:
             return None
         self._n_started += 1
         trial = SimpleNamespace(trial_id=trial_id, config=payload)
-        return trial, self._ledger.trials[payload["number"]].params
+        return trial, self.ledger.trials[payload["number"]].params
 
     def report(self, handle: Any, epoch: int, score: float) -> bool:
         measurement = Measurement(

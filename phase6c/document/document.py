@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -47,6 +48,7 @@ class Part:
         verdicts: Findings that stand at the top.
         figures: Figures beside them.
         opened: Names of the sections that are not folded.
+        heading: What stands above the part where that is not its name.
     """
 
     name: str
@@ -57,11 +59,17 @@ class Part:
     verdicts: tuple[str, ...] = ()
     figures: tuple[KeyFigure, ...] = ()
     opened: tuple[str, ...] = ()
+    heading: str = ""
+
+    @property
+    def headed(self) -> str:
+        """The heading, or the name."""
+        return self.heading or self.name
 
     @property
     def title(self) -> str:
-        """Name, bars and date."""
-        return ", ".join((self.name, *self.about))
+        """Heading, bars and date."""
+        return ", ".join((self.headed, *self.about))
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,7 @@ def _document(part: Part) -> Values:
 
 
 _TEMPLATE = "page.html"
+_INTERVAL = re.compile(r"\[-?[\d.,]+, -?[\d.,]+\]")
 
 
 def page(report: Document) -> str:
@@ -123,6 +132,7 @@ def page(report: Document) -> str:
     # matplotlib escapes what it draws, so its drawings may stand as they are.
     environment.filters |= {"cell": text, "drawing": Markup, "side_by_side": side_by_side}
     environment.filters |= {"kind": _kind, "order": _order, "counted": counted}
+    environment.filters |= {"unbroken": _unbroken}
     return environment.get_template(_TEMPLATE).render(report=report, top=TOP).lstrip()
 
 
@@ -133,6 +143,11 @@ def _kind(cell: Cell) -> str:
     if is_figure(cell):
         return "figure"
     return "long" if isinstance(cell, str) and len(cell) > LONG else "word"
+
+
+def _unbroken(line: str) -> str:
+    """A line that does not break between the ends of an interval."""
+    return _INTERVAL.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), line)
 
 
 def _order(cell: Cell) -> str:

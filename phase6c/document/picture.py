@@ -161,11 +161,19 @@ def reliability(
 
     def draw(axes: Axes) -> None:
         top = 0.0
+        axes.plot([0, 1], [0, 1], "k:", label="perfectly calibrated")
         # What is meant to be used comes last, in the strongest colour.
         colours = (BLUE, GREY, ORANGE)
         for (label, p), colour in zip(reversed(list(shown.items())), colours, strict=False):
             display = CalibrationDisplay.from_predictions(
-                y, p, n_bins=10, strategy="quantile", ax=axes, name=label, color=colour
+                y,
+                p,
+                n_bins=10,
+                strategy="quantile",
+                ax=axes,
+                name=label,
+                color=colour,
+                ref_line=False,
             )
             top = max(top, 1.05 * float(max(display.prob_pred.max(), display.prob_true.max())))
         axes.set(xlim=(0, top), ylim=(0, top))

@@ -202,4 +202,12 @@ def _across(readings: Sequence[Reading]) -> Part:
     drawn = across(section.tables)
     names = ", ".join(reading.search.name for reading in readings)
     facts = (("studies", names),)
-    return Part("across", facts, (section,), tuple(drawn), (names,), opened=(section.name,))
+    return Part(
+        "across",
+        facts,
+        (section,),
+        tuple(drawn),
+        (names,),
+        opened=(section.name,),
+        heading="The searches compared",
+    )

@@ -22,7 +22,7 @@ from phase6c.study.study_config import StudyConfig
 from phase6c.study.tally import Tally
 from phase6c.terminal.time_left import TimeLeft
 from phase6c.terminal.waiting import Waiting
-from phase6c.wording import counted, duration_text, words
+from phase6c.wording import counted, words
 
 
 class Goal(NamedTuple):
@@ -148,7 +148,7 @@ class Progress:
         max_epochs = config.train.epochs
         planned = max_epochs if goal.planned_epochs is None else goal.planned_epochs
         earlier = ledger.trials.values()
-        self._time_left = TimeLeft(max_epochs, planned, max_concurrent, earlier)
+        self._time_left = TimeLeft(max_epochs, planned, max_concurrent, goal.total, earlier)
         self._tally = Tally(config, goal.counts, earlier)
         # The first trial's fields, and the names of those in which others differ from it.
         self._first: dict[str, Any] = {}
@@ -203,10 +203,10 @@ class Progress:
         return self._goal.total - self._tally.n_finished
 
     def _left_in_words(self, n_left: int) -> str:
-        left_s = self._time_left.seconds(n_left)
         if n_left <= 0:
             return "ending"
-        return "time left unknown yet" if left_s is None else f"about {duration_text(left_s)} left"
+        left = self._time_left.foreseen(n_left)
+        return "time left unknown yet" if left is None else f"{left.text()} left"
 
     def _states(self) -> Text:
         """The number of trials in each state; those beside the goal are told apart."""

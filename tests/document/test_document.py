@@ -90,5 +90,20 @@ def test_a_reliability_plot_names_each_set_of_probabilities():
     shown = {"raw": p, "calibrated": p**2}
     plot = reliability("test", "reliability", "caption", (p > 0.5).astype(int), shown)
     assert plot.section == "test"
-    assert "raw" in plot.svg
-    assert "calibrated" in plot.svg
+    for label in ("raw", "calibrated", "perfectly calibrated"):
+        assert plot.svg.count(f"<!-- {label} -->") == 1
+
+
+def test_no_line_breaks_between_the_ends_of_an_interval():
+    """Other brackets with commas break as they like."""
+    told = "lower by -0.002 [-0.0030, -0.0003], as [here, there]"
+    part = Part("study", (), (Section(name="s", title="S", says=(told,)),), (), verdicts=(told,))
+    content = page(Document(parts=(part,), draws=0, code_version="0"))
+    assert content.count("[-0.0030,\N{NO-BREAK SPACE}-0.0003], as [here, there]") == 2
+
+
+def test_a_heading_stands_in_place_of_a_name():
+    part = Part("across", (), (), (), about=("one, two",), heading="The searches compared")
+    content = page(Document(parts=(part,), draws=0, code_version="0"))
+    assert "<h1>The searches compared</h1>" in content
+    assert "<title>The searches compared, one, two - phase6c</title>" in content
