@@ -13,7 +13,7 @@ from phase6c.statistics.health import MISCALIBRATED_NATS
 # Said whatever the calibrators do, for it is about the next training.
 _TRAINING: dict[Verdict, str] = {
     "double_sigmoid": "Apply the sigmoid once, in training and afterwards.",
-    "prior_shift": "Train without class weights and resampling.",
+    "prior_shift": "If the training weighted or resampled the classes, train without that.",
     "undertrained": "Train longer or with a higher learning rate.",
     "saturated": "Train with a lower learning rate or stop earlier.",
     "constant": "Train again: no calibrator tells apart what has one probability.",
