@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-# States of trials as people read them, in the order of a trial's life.
-STATES = {
-    "RUNNING": "running",
-    "COMPLETE": "complete",
-    "PRUNED": "stopped early",
-    "FAILED": "failed",
-    "INFEASIBLE": "infeasible",
-}
-
 
 def counted(count: int, noun: str) -> str:
     """A count with its noun, as "1 row" or "2,000 rows"."""

@@ -14,10 +14,10 @@ from phase6c.analysis.trials import Result, Search
 from phase6c.document.document import TOP
 from phase6c.document.picture import BLUE, GREY, INK, ORANGE, RED, Picture, legend_above, picture
 from phase6c.document.section import number
-from phase6c.records import State, objective_value, score
+from phase6c.records import STATES, State, objective_value, score
 from phase6c.report.convergence import chosen_results, improvements
 from phase6c.report.gaps import best_result
-from phase6c.wording import STATES, counted, metric_words, words
+from phase6c.wording import counted, metric_words, words
 
 # The best and the references stand out from all others by their colours.
 _COLOURS: dict[State, str] = {

@@ -15,14 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.records import Trial, score
+from phase6c.records import STATES, Trial, score
 from phase6c.study.ledger import Ledger, Listener, Row
 from phase6c.study.ranking import rung_value_of
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.tally import Tally
 from phase6c.terminal.time_left import TimeLeft
 from phase6c.terminal.waiting import Waiting
-from phase6c.wording import STATES, counted, words
+from phase6c.wording import counted, words
 
 
 class Goal(NamedTuple):

@@ -14,14 +14,14 @@ from rich.text import Text
 from phase6c.config import CROSS_SECTIONAL, DataConfig, Objective
 from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
-from phase6c.records import Metrics, objective_value
+from phase6c.records import STATES, Metrics, objective_value
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.selection import strongest_rival
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.views.json_files import best_params
-from phase6c.wording import STATES, metric_words, words
+from phase6c.wording import metric_words, words
 
 
 def plain_table(title: str) -> Table:
