@@ -179,9 +179,10 @@ def result_document(study: Study) -> dict[str, Any]:
 def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     """A table of card.json, cut to the columns that fit into a terminal of 80."""
     table = plain_table(title)
-    table.add_column("model", no_wrap=True)
+    # Where it is narrow, names are broken between their words, and no interval.
+    table.add_column("model")
     for name in ("log loss", "gain over best", "AUC"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         loss = f"{row['log loss']['value']:.4f}"
         figures = (row["gain over best baseline"], row["AUC"])

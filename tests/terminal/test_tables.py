@@ -102,3 +102,19 @@ def test_the_closing_lines_use_the_words_of_display_and_report(tmp_path, study_c
     assert lines[0] == "Trials: 1 complete, 1 stopped early."
     assert lines[1].endswith(": AUC 0.600 instead of 0.620.")
     assert f"What it found, as a page: phase6c report '{tmp_path / 'a study'}'" in lines
+
+
+def test_no_interval_of_a_card_is_broken_on_a_terminal_of_80():
+    gain = Estimate(value=-0.0009, low=-0.0076, high=0.0052)
+    auc = Estimate(value=0.8443, low=0.7829, high=0.8871)
+    row = {
+        "model": "fading boosting and gradient boosting",
+        "log loss": {"value": 0.2737},
+        "gain over best baseline": gain.model_dump(),
+        "AUC": auc.model_dump(),
+    }
+    console = Console(file=io.StringIO(), width=80)
+    console.print(tables.card_table([row], "test"))
+    shown = console.file.getvalue()
+    assert "-0.0009 [-0.0076, 0.0052]" in shown
+    assert "0.844 [0.783, 0.887]" in shown
