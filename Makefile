@@ -13,7 +13,7 @@ demo: .venv/run.stamp
 	@echo "Demo: 12 trials of a 50,000-parameter transformer on 20 years of S&P 500 bars."
 	@echo "It takes one to two minutes, downloads nothing more, writes to outputs/ and ends with a report."
 	$(BIN)/phase6c tune --budget tiny --trials 12 --epochs 9 --name demo --overwrite
-	$(BIN)/phase6c report outputs/phase6c_a100/demo --draws 500
+	$(BIN)/phase6c report outputs/phase6c_a100/demo
 
 # A file stays on one worker, for its fixtures' sake; tests/conftest.py puts the long ones first.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -113,7 +113,7 @@ def main(n_trials: int, n_tickers: int) -> None:
         begun = time.perf_counter()
         assert correct_best(Path(folder), study.config, study.trials) is not None
         print(f"correction at the end of the search: {time.perf_counter() - begun:.1f} s")
-        for draws in (0, 2000):
+        for draws in (0, 1000):
             print(f"--draws {draws}: {seconds(str(REPORT), folder, '--draws', str(draws)):.1f} s")
 
 

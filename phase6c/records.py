@@ -11,6 +11,14 @@ from phase6c.wording import counted
 
 # INFEASIBLE is read and never written: shapes that cannot be are not in the space.
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "INFEASIBLE"]
+# As people read them, in the order of a trial's life.
+STATES: dict[State, str] = {
+    "RUNNING": "running",
+    "COMPLETE": "complete",
+    "PRUNED": "stopped early",
+    "FAILED": "failed",
+    "INFEASIBLE": "infeasible",
+}
 Source = Literal["sampled", "reference", "warm_start", "probe", "evaluation"]
 # Sources of the trials that the search itself chooses, within its number of trials.
 CHOSEN: tuple[Source, ...] = ("sampled", "warm_start")

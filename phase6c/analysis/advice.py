@@ -10,10 +10,11 @@ from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.calibrators import ABOUT, CalibratorKind
 from phase6c.statistics.health import MISCALIBRATED_NATS
 
+NOTHING = "Nothing needs repair."
 # Said whatever the calibrators do, for it is about the next training.
 _TRAINING: dict[Verdict, str] = {
     "double_sigmoid": "Apply the sigmoid once, in training and afterwards.",
-    "prior_shift": "Train without class weights and resampling.",
+    "prior_shift": "If the training weighted or resampled the classes, train without that.",
     "undertrained": "Train longer or with a higher learning rate.",
     "saturated": "Train with a lower learning rate or stop earlier.",
     "constant": "Train again: no calibrator tells apart what has one probability.",
@@ -56,7 +57,7 @@ def advice(verdict: Verdict, calibration: Calibration, *, tells: bool) -> str:
     ):
         says += [_gain(kind, calibration), *_against_temperature(verdict, calibration)]
     elif verdict == "healthy":
-        says.append("Nothing needs repair.")
+        says.append(NOTHING)
     elif verdict not in ("constant", "one_class"):
         says.append(
             "No calibrator, fitted on the earlier half, surely lowers the log loss of the later."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phase6c.analysis.advice import Judged, advice
+from phase6c.analysis.advice import NOTHING, Judged, advice
 from phase6c.analysis.certain import certain_rows, evidence, without, wrong_rows
 from phase6c.analysis.predictions import LabelledPredictions
 from phase6c.config import Record
@@ -65,8 +65,9 @@ def audit(predictions: LabelledPredictions, train_base_rate: float | None = None
     rarest = _rarest(others.y, cut)
     tells = min(rarest.values()) >= MIN_EVENTS
     repair = _reversed(metrics) or advice(health.verdict, calibration, tells=tells)
-    if wrong_rows(predictions, certain)[_middle(predictions) :].any():
-        repair = f"Keep probabilities off 0 and 1: these rows do not bear it out. {repair}"
+    if wrong_rows(predictions, certain).any():
+        rest = "" if repair == NOTHING else f" {repair}"
+        repair = f"Keep probabilities off 0 and 1: these rows do not bear it out.{rest}"
     said = (evidence(predictions, certain),) if certain.any() else ()
     return Audit(
         verdict=health.verdict,

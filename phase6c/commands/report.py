@@ -13,13 +13,16 @@ from phase6c.commands.options import command, debug_option, json_option
 if TYPE_CHECKING:
     from phase6c.document.document import Document
 
-DRAWS_HELP = "Of every bootstrap; 0 leaves the intervals and the correction out, and is fast."
+DRAWS_HELP = (
+    "Of every bootstrap, by default as many as at the end of a search; 0 leaves the intervals and "
+    "the correction out, and is fast."
+)
 OUT_HELP = "Folder of the report [report/ in the study; outputs/report, of a file report_NAME]."
 
 
 @command
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY [STUDY ...]")
-@click.option("--draws", default=2000, type=click.IntRange(min=0), help=DRAWS_HELP)
+@click.option("--draws", default=1000, type=click.IntRange(min=0), help=DRAWS_HELP)
 @click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)
 @json_option
 @debug_option
@@ -40,7 +43,7 @@ def main(
         click.echo(json.dumps(report.document(), indent=1))
         return
     show(report)
-    click.echo(f"\nThe report is {written}")
+    click.echo(f"\nThe tables and pictures are in the report, {written}")
 
 
 def folder_of(studies: tuple[str, ...]) -> Path:
@@ -73,12 +76,15 @@ def is_older(path: Path, other: Path) -> bool:
 
 
 def show(report: Document) -> None:
-    """Prints the sentences; the tables are in the files."""
+    """Prints the verdict and the sentences of each section; the tables are in the files."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(highlight=False)
     for part in report.parts:
-        console.print(f"\n[bold]{part.name}[/bold]")
+        console.print(f"\n[bold]{escape(part.headed)}[/bold]")
+        for verdict in part.verdicts:
+            console.print(verdict, markup=False)
         for section in part.sections:
             console.print(f"\n[bold]{section.title}[/bold]")
             for line in section.says:

@@ -116,7 +116,7 @@ def _document(part: Part) -> Values:
 
 
 _TEMPLATE = "page.html"
-_INTERVAL = re.compile(r"\[-?[\d.,]+, -?[\d.,]+\]")
+_INTERVAL = re.compile(r"(?:[-+]?[\d.,]+ )?\[[-+]?[\d.,]+, [-+]?[\d.,]+\]")
 
 
 def page(report: Document) -> str:
@@ -146,7 +146,7 @@ def _kind(cell: Cell) -> str:
 
 
 def _unbroken(line: str) -> str:
-    """A line that does not break between the ends of an interval."""
+    """A line that does not break inside a figure with its interval."""
     return _INTERVAL.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), line)
 
 

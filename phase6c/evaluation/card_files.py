@@ -147,16 +147,23 @@ def _figures(judged: Judgement) -> Iterator[KeyFigure]:
     yield KeyFigure(name=name, value=judged.over_best.auc, note=where)
 
 
+def _shown(evidence: Evidence) -> dict[str, np.ndarray]:
+    """The probabilities of the test block by name; the same ones are not drawn twice."""
+    before = sigmoid(np.asarray(evidence.chosen.test))
+    if evidence.chosen.calibrator.kind == "none":
+        return {"no calibrator chosen": before}
+    return {
+        "before calibration": before,
+        "calibrated": sigmoid(evidence.chosen.calibrated_test),
+    }
+
+
 def _page(card: Card, evidence: Evidence) -> str:
     y = evidence.test.y
     drawn: tuple[Picture, ...] = ()
     if len(np.unique(y)) == 2:
-        shown = {
-            "before calibration": sigmoid(np.asarray(evidence.chosen.test)),
-            "calibrated": sigmoid(evidence.chosen.calibrated_test),
-        }
         caption = "The test block: reliability in ten bins of equal mass"
-        drawn = (reliability(TOP, "reliability", caption, y, shown),)
+        drawn = (reliability(TOP, "reliability", caption, y, _shown(evidence)),)
     part = Part(
         card.name,
         card.facts,

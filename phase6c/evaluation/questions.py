@@ -81,7 +81,7 @@ def ask_added(over_rival: Gain, over_base_rates: Sequence[Gain], partner: str) -
     """
     against = (
         f"half-and-half with {words(partner)}, against the best of the simple models and their "
-        f"blends, {words(over_rival.over)}"
+        f"blends ({words(over_rival.over)})"
     )
     return _question(ADDED, _OF_ADDED, against, over_rival, over_base_rates)
 

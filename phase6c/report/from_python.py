@@ -36,7 +36,7 @@ def plot_calibration(study: Study) -> Picture:
     return _drawn(calibration(study, validation), "a best trial with predictions of both classes")
 
 
-def report(study: Study, draws: int = 2000) -> Document:
+def report(study: Study, draws: int = 1000) -> Document:
     """See `Study.report`."""
     return make_report([study.folder], draws)
 

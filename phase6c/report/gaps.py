@@ -144,8 +144,8 @@ def _says(search: Search, best: Result, untried: list[Gap]) -> Iterator[str]:
         )
     else:
         yield (
-            "Each command below trains them and the best itself again, on the same new seeds, and "
-            "reports the differences."
+            "Each command of the table trains them and the best itself again, on the same new "
+            "seeds, and reports the differences."
         )
 
 

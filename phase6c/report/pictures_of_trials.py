@@ -14,7 +14,7 @@ from phase6c.analysis.trials import Result, Search
 from phase6c.document.document import TOP
 from phase6c.document.picture import BLUE, GREY, INK, ORANGE, RED, Picture, legend_above, picture
 from phase6c.document.section import number
-from phase6c.records import State, objective_value, score
+from phase6c.records import STATES, State, objective_value, score
 from phase6c.report.convergence import chosen_results, improvements
 from phase6c.report.gaps import best_result
 from phase6c.wording import counted, metric_words, words
@@ -61,7 +61,7 @@ def history(search: Search) -> Picture | None:
         for state in states:
             own = [n for n, result in enumerate(results) if result.state == state]
             heights = [values[n] for n in own]
-            label = f"{state.lower()} ({len(own)})"
+            label = f"{STATES[state]} ({len(own)})"
             gid, colour = f"trials-{state}", _COLOURS[state]
             axes.plot(epochs[own], heights, "o", color=colour, ms=5, label=label, gid=gid)
         if best is not None and best.number in places:
@@ -112,7 +112,7 @@ def curves(search: Search) -> Picture | None:
                 if result.state == state and result not in marked
             ]
             if own:
-                label = f"{state.lower()} ({len(own)})"
+                label = f"{STATES[state]} ({len(own)})"
                 # A single artist for all, as a thousand lines would take seconds.
                 lines = [list(enumerate(curve, start=1)) for curve in own]
                 axes.add_collection(LineCollection(lines, colors=colour, lw=0.9, label=label))
@@ -195,7 +195,7 @@ def _value(reached: float, search: Search) -> str:
 
 def _in_words(result: Result, search: Search) -> str:
     return (
-        f"trial {result.number}: {_value(result.score, search)}, {result.state.lower()}, "
+        f"trial {result.number}: {_value(result.score, search)}, {STATES[result.state]}, "
         f"{counted(len(result.curve), 'epoch')}"
     )
 

@@ -54,12 +54,12 @@ def _verdicts(study: Study, best: Trial, corrected: Corrected | None) -> Iterato
     if rival is None:
         yield expected
         return
-    yield f"{verdict_on(best.number, rival, corrected.gains[rival])} {expected}"
+    yield f"{verdict_on(best.number, rival, corrected.gains[rival], objective)} {expected}"
 
 
-def verdict_on(number: int, rival: str, gain: Estimate) -> str:
+def verdict_on(number: int, rival: str, gain: Estimate, objective: str) -> str:
     """Whether a trial's gain over the strongest baseline is shown, as a sentence."""
-    against = f"{words(rival)}, the strongest baseline: {estimated(gain)}."
+    against = f"{words(rival)}, the strongest baseline: {estimated(gain)} in {objective}."
     if gain.excludes_zero:
         return f"Trial {number} is {'better' if gain.low > 0 else 'worse'} than {against}"
     return f"Trial {number} shows no clear difference from {against}"

@@ -73,7 +73,7 @@ class WithPictures:
         plot: Plot = _above("plot_calibration")(self)
         return plot
 
-    def report(self, draws: int = 2000) -> Shown:
+    def report(self, draws: int = 1000) -> Shown:
         """The whole report, made from the study's folder; `phase6c report` writes its files.
 
         Args:

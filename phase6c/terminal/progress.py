@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from phase6c.records import State, Trial, score
+from phase6c.records import STATES, Trial, score
 from phase6c.study.ledger import Ledger, Listener, Row
 from phase6c.study.ranking import rung_value_of
 from phase6c.study.study_config import StudyConfig
@@ -101,14 +101,6 @@ class _Screen:
         return self._progress
 
 
-# States of trials and their names for people, in the order of a trial's life.
-_STATES: dict[State, str] = {
-    "RUNNING": "running",
-    "COMPLETE": "complete",
-    "PRUNED": "stopped early",
-    "FAILED": "failed",
-    "INFEASIBLE": "infeasible",
-}
 # Of the fields that differ between trials, so many tell the running ones apart, the first of these.
 _MAX_FIELDS, _WIDE = 3, 100
 _TELLING = ("learning_rate", "n_layers", "dropout", "context_days", "weight_decay", "patch_days")
@@ -211,7 +203,7 @@ class Progress:
     def _states(self) -> Text:
         """The number of trials in each state; those beside the goal are told apart."""
         counts, beside = self._tally.states, self._tally.n_beside
-        told = [f"{counts[state]} {name}" for state, name in _STATES.items() if counts[state]]
+        told = [f"{counts[state]} {name}" for state, name in STATES.items() if counts[state]]
         text = ", ".join(told) or "no trial yet"
         return Text(f"{text}; {counted(beside, 'other trial')} beside them" if beside else text)
 
@@ -257,7 +249,7 @@ class Progress:
         n_left = self._n_left()
         best = self._value_of_best() if not self._config.evaluation else ""
         at_most = "at most " if self._config.evaluation else ""
-        ended = self._end_of(trial, trial.state.lower())
+        ended = self._end_of(trial, STATES[trial.state])
         return (
             f"{self._label(trial)}: {ended}, {trial.n_params:,} parameters | {best}"
             f"{at_most}{n_left} to do, {self._left_in_words(n_left)}"

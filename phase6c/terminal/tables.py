@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,14 +14,14 @@ from rich.text import Text
 from phase6c.config import CROSS_SECTIONAL, DataConfig, Objective
 from phase6c.data.summary import DataSummary
 from phase6c.document.section import text
-from phase6c.records import Metrics, objective_value
+from phase6c.records import STATES, Metrics, objective_value
 from phase6c.statistics.bootstrap import Estimate
 from phase6c.statistics.selection import strongest_rival
 from phase6c.stopping.rung_audit import audit_rungs
 from phase6c.study.study import Study
 from phase6c.study.study_config import StudyConfig
 from phase6c.study.views.json_files import best_params
-from phase6c.wording import words
+from phase6c.wording import metric_words, words
 
 
 def plain_table(title: str) -> Table:
@@ -104,7 +105,7 @@ def closing_lines(study: Study) -> list[str]:
     lines = []
     best, config = study.best, study.config
     states = Counter(trial.state for trial in study.trials if trial.searched)
-    counts = ", ".join(f"{count} {state.lower()}" for state, count in states.most_common())
+    counts = ", ".join(f"{count} {STATES[state]}" for state, count in states.most_common())
     lines.append(f"Trials: {counts}.")
     if best is not None and config.value_corrected is not None:
         measured = best.best(config.objective)
@@ -112,11 +113,14 @@ def closing_lines(study: Study) -> list[str]:
         n_chosen = sum(trial.chosen for trial in study.trials)
         lines.append(
             f"Corrected for choosing the best of {n_chosen} trials and their epochs: "
-            f"{config.objective} {config.value_corrected:.3f} instead of {measured.value:.3f}."
+            f"{metric_words(config.objective)} {config.value_corrected:.3f} instead of "
+            f"{measured.value:.3f}."
         )
         lines += _verdict(config)
     lines += _audit_lines(study)
     lines.append(f"Everything is in {study.folder}")
+    report = shlex.join(["phase6c", "report", str(study.folder)])
+    lines.append(f"What it found, as a page: {report}")
     lines.append(f"Curves and HParams: tensorboard --logdir {study.folder}")
     return lines
 
@@ -148,7 +152,7 @@ def _verdict(config: StudyConfig) -> Iterator[str]:
     else:
         said = f"{'Better' if gain.low > 0 else 'Worse'} than {words(rival)}"
     yield (
-        f"{said} on the same rows: {found} in {config.objective}, positive is better;"
+        f"{said} on the same rows: {found} in {metric_words(config.objective)}, positive is better;"
         " other days may say otherwise."
     )
 
@@ -175,9 +179,10 @@ def result_document(study: Study) -> dict[str, Any]:
 def card_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     """A table of card.json, cut to the columns that fit into a terminal of 80."""
     table = plain_table(title)
-    table.add_column("model", no_wrap=True)
+    # Where it is narrow, names are broken between their words, and no interval.
+    table.add_column("model")
     for name in ("log loss", "gain over best", "AUC"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         loss = f"{row['log loss']['value']:.4f}"
         figures = (row["gain over best baseline"], row["AUC"])

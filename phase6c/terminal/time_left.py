@@ -135,7 +135,8 @@ class TimeLeft:
         spread = math.sqrt(math.log1p(variance / mean_s**2))
         wall_s = mean_s * math.exp(-(spread**2) / 2) * self._wall_per_epoch_second()
         factors = (1.0, math.exp(-_TENTH * spread), math.exp(_TENTH * spread))
-        since_s = self._clock() - self._heard
+        # No training comes nearer to its end between trainings, as while baselines are fitted.
+        since_s = self._clock() - self._heard if self._running else 0.0
         return Foreseen(*(max(wall_s * factor - since_s, 0.0) for factor in factors))
 
     def _take(self, epoch: int, duration_s: float) -> None:

@@ -298,9 +298,16 @@ def test_the_verdict_and_the_calibrators_are_those_of_the_other_rows(with_certai
     assert spoilt.verdict == alone.verdict
     assert spoilt.calibration == alone.calibration
     assert spoilt.evidence[1:] == alone.evidence
+    # Where nothing else is wrong, it is not said that nothing needs repair.
+    rest = "" if cause == "healthy" else f" {alone.repair}"
     assert spoilt.repair == (
-        f"Keep probabilities off 0 and 1: these rows do not bear it out. {alone.repair}"
+        f"Keep probabilities off 0 and 1: these rows do not bear it out.{rest}"
     )
+
+
+def test_wrong_certain_probabilities_are_warned_of_in_either_half(with_certain):
+    for row in (5, 1300):
+        assert audit(with_certain(wrong=(row,))).repair.startswith("Keep probabilities off 0 and 1")
 
 
 def test_certain_probabilities_that_come_true_are_named_and_not_warned_of(with_certain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+
+from phase6c.analysis.correction import correct_best
+from phase6c.report.report import make_report
 
 from .conftest import LAUNCH, load_command
 
@@ -30,10 +34,21 @@ def test_a_report_is_written_beside_the_study_and_named(report, study):
     done = report(study.folder, "--draws", 0)
     assert (done.exit_code, done.stderr) == (0, "")
     page = study.folder / "report" / "report.html"
-    assert done.stdout.splitlines()[-1] == f"The report is {page}"
+    lines = done.stdout.splitlines()
+    assert lines[-1] == f"The tables and pictures are in the report, {page}"
+    # The verdict comes first, as on the page.
+    assert lines[1] == study.config.name
+    assert lines[2].startswith("The search is not complete")
+    assert lines[3].startswith("Trial 3 has the best validation AUC")
     assert page.exists()
     assert (study.folder / "optuna.db").exists()
-    assert "Trial 3 has the best validation AUC" in done.stdout.replace("\n", " ")
+
+
+def test_by_default_a_report_says_the_value_that_the_search_has_said():
+    """As many draws for both: others would give another last digit."""
+    (draws,) = (one.default for one in load_command("report").params if one.name == "draws")
+    for said in (correct_best, make_report):
+        assert inspect.signature(said).parameters["draws"].default == draws
 
 
 @pytest.mark.slow

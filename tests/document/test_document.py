@@ -7,7 +7,8 @@ import numpy as np
 
 from phase6c.document.document import Document, KeyFigure, Part, page
 from phase6c.document.picture import BLUE, picture, reliability
-from phase6c.document.section import Section, Table
+from phase6c.document.section import Section, Table, estimated
+from phase6c.statistics.bootstrap import Estimate
 
 
 def drawn():
@@ -94,12 +95,17 @@ def test_a_reliability_plot_names_each_set_of_probabilities():
         assert plot.svg.count(f"<!-- {label} -->") == 1
 
 
-def test_no_line_breaks_between_the_ends_of_an_interval():
+def test_no_line_breaks_inside_a_figure_with_its_interval():
     """Other brackets with commas break as they like."""
     told = "lower by -0.002 [-0.0030, -0.0003], as [here, there]"
-    part = Part("study", (), (Section(name="s", title="S", says=(told,)),), (), verdicts=(told,))
+    gain = Estimate(value=-0.002, low=-0.003, high=-0.0003)
+    table = Table(name="t", title="T", columns=("of", "gain"), rows=(("a", gain),))
+    section = Section(name="s", title="S", says=(told,), tables=(table,))
+    part = Part("study", (), (section,), (), verdicts=(told,))
     content = page(Document(parts=(part,), draws=0, code_version="0"))
-    assert content.count("[-0.0030,\N{NO-BREAK SPACE}-0.0003], as [here, there]") == 2
+    kept = "-0.002 [-0.0030, -0.0003]".replace(" ", "\N{NO-BREAK SPACE}")
+    assert content.count(f"by {kept}, as [here, there]") == 2
+    assert f">{estimated(gain)}<".replace(" ", "\N{NO-BREAK SPACE}") in content
 
 
 def test_a_heading_stands_in_place_of_a_name():

@@ -282,6 +282,17 @@ def test_the_files_agree(make_evidence, tmp_path):
     assert set(frame["step"]) == {*FOLDS, "cal", "test"}
 
 
+@pytest.mark.slow
+def test_probabilities_without_a_calibrator_are_drawn_once(make_evidence, tmp_path):
+    evidence = make_evidence(0.3)
+    plain = replace(evidence, alone=replace(evidence.alone, kind="none"))
+    for one, labels in ((evidence, 2), (plain, 1)):
+        write_card(tmp_path, make_card(one), one)
+        page = (tmp_path / "card.html").read_text()
+        shown = ("before calibration", "calibrated", "no calibrator chosen")
+        assert sum(f"<!-- {label} -->" in page for label in shown) == labels
+
+
 def test_a_test_block_of_one_class_is_judged_without_auc(make_evidence):
     evidence = make_evidence(0.3)
     flat = replace(evidence.test, y=np.zeros(N_TEST, dtype=np.int8))

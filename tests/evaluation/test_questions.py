@@ -76,7 +76,7 @@ def test_what_is_added_is_said_of_the_blend():
         found = ask_added(gain("ridge_and_trees", interval), rates(), "trees").sentence
         assert found.startswith(
             f"Added to it, does it improve it? {verdict}: half-and-half with trees, against the "
-            "best of the simple models and their blends, ridge and trees, its log loss is "
+            "best of the simple models and their blends (ridge and trees), its log loss is "
         )
 
 

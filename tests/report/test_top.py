@@ -44,7 +44,9 @@ def test_without_draws_the_value_is_said_to_be_too_good(reading):
 )
 def test_a_verdict_needs_an_interval_on_one_side_of_zero(low, high, said):
     gain = Estimate(value=(low + high) / 2, low=low, high=high)
-    assert f"Trial 3 {said} ridge logistic, the strongest" in verdict_on(3, "ridge_logistic", gain)
+    verdict = verdict_on(3, "ridge_logistic", gain, "AUC")
+    assert verdict.startswith(f"Trial 3 {said} ridge logistic, the strongest baseline: ")
+    assert verdict.endswith("] in AUC.")
 
 
 def test_bars_and_date_are_named(reading):

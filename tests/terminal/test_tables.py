@@ -93,3 +93,28 @@ def test_without_draws_nothing_is_compared(tmp_path, study_config, trial_of):
     config = study_config(value_corrected=0.6, complete=True)
     lines = tables.closing_lines(Study(tmp_path, config, (trial_of(0, 0.62),)))
     assert not [line for line in lines if "on the same rows" in line]
+
+
+def test_the_closing_lines_use_the_words_of_display_and_report(tmp_path, study_config, trial_of):
+    config = study_config(value_corrected=0.6, complete=True)
+    trials = (trial_of(0, 0.62), trial_of(1, 0.5, state="PRUNED", stopped=BELOW))
+    lines = tables.closing_lines(Study(tmp_path / "a study", config, trials))
+    assert lines[0] == "Trials: 1 complete, 1 stopped early."
+    assert lines[1].endswith(": AUC 0.600 instead of 0.620.")
+    assert f"What it found, as a page: phase6c report '{tmp_path / 'a study'}'" in lines
+
+
+def test_no_interval_of_a_card_is_broken_on_a_terminal_of_80():
+    gain = Estimate(value=-0.0009, low=-0.0076, high=0.0052)
+    auc = Estimate(value=0.8443, low=0.7829, high=0.8871)
+    row = {
+        "model": "fading boosting and gradient boosting",
+        "log loss": {"value": 0.2737},
+        "gain over best baseline": gain.model_dump(),
+        "AUC": auc.model_dump(),
+    }
+    console = Console(file=io.StringIO(), width=80)
+    console.print(tables.card_table([row], "test"))
+    shown = console.file.getvalue()
+    assert "-0.0009 [-0.0076, 0.0052]" in shown
+    assert "0.844 [0.783, 0.887]" in shown

@@ -174,3 +174,14 @@ def test_a_figure_is_told_only_where_it_is_borne(foreseen, told):
 def _lengths(seed: int) -> list[int]:
     rng = np.random.default_rng(seed)
     return [int(n) for n in rng.choice([3, 9, 27], p=[0.6, 0.25, 0.15], size=50)]
+
+
+def test_while_no_training_runs_the_time_left_does_not_run_out(ledger, birth, measured):
+    """An evaluation fits baselines between its trainings, and says nothing meanwhile."""
+    replay = Replay(ledger, birth, measured, [MAX_EPOCHS] * 4, MAX_EPOCHS)
+    for _ in replay.run():
+        pass
+    before = replay.time_left.foreseen(2)
+    replay.now += 1000.0
+    assert replay.time_left.foreseen(2) == before
+    assert before.low_s > 0
