@@ -173,6 +173,17 @@ def max_side_by_side(study_folder: Path) -> int:
 
 def n_repeated(study_folder: Path) -> int:
     """How many epochs were trained more than once in all."""
-    lines = (study_folder / "trained.log").read_text().splitlines()
-    trained = Counter(tuple(line.split()[:2]) for line in lines if len(line.split()) == 4)
+    trained = Counter((number, epoch) for number, epoch, *_ in _trained(study_folder))
     return sum(times - 1 for times in trained.values())
+
+
+def machines_of(study_folder: Path) -> set[str]:
+    """The identities of the machines that have trained."""
+    return {node for *_, node in _trained(study_folder)}
+
+
+def _trained(study_folder: Path) -> list[list[str]]:
+    """Number, epoch, process and machine of each trained epoch; a torn line is left out."""
+    path = study_folder / "trained.log"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line.split() for line in lines if len(line.split()) == 4]
