@@ -13,6 +13,7 @@ Run: OMP_NUM_THREADS=1 python benchmarks/wider_space.py FOLDER [N_SEARCHES]
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,6 @@ import phase6c
 from phase6c.config import Values
 from phase6c.data.splits import CAL
 from phase6c.space.axes import Axis, Choice, Grid
-from phase6c.space.space import Space
 from phase6c.statistics.logits import ensemble
 from search_spaces import tiny
 
@@ -36,12 +36,7 @@ WIDER: dict[str, Axis] = {
 }
 SPACES = {
     "as it is": tiny.SPACE,
-    "wider": Space(
-        name="wider",
-        axes={**tiny.SPACE.axes, **WIDER},
-        budget=tiny.BUDGET,
-        rules=tiny.SPACE.rules,
-    ),
+    "wider": replace(tiny.SPACE, name="wider", axes={**tiny.SPACE.axes, **WIDER}),
 }
 
 
@@ -52,15 +47,19 @@ def main(folder: Path, n_searches: int) -> None:
         name: kept(folder / f"boosting_{name}.npy", partial(boosted, "gradient_boosting", name))
         for name in steps
     }
+    found = {
+        space: [best_of(folder, space, seed, walk.past) for seed in range(n_searches)]
+        for space in SPACES
+    }
     for period, names in {"folds 1-5": walk.folds, "cal": (CAL,)}.items():
         dates = np.concatenate([steps[name].dates for name in names])
         y = np.concatenate([steps[name].y for name in names])
         rival = np.concatenate([rivals[name] for name in names])
         gains = {
             space: np.array(
-                [gain(best_of(folder, space, seed, names), rival, y) for seed in range(n_searches)]
+                [gain(np.concatenate([one[name] for name in names]), rival, y) for one in bests]
             )
-            for space in SPACES
+            for space, bests in found.items()
         }
         for space, own in gains.items():
             single = ", ".join(f"{1e4 * one.mean():+.0f}" for one in own)
@@ -69,8 +68,8 @@ def main(folder: Path, n_searches: int) -> None:
         print(f"{period}: wider over as it is {interval(more, dates)}", flush=True)
 
 
-def best_of(folder: Path, space: str, seed: int, names: tuple[str, ...]) -> np.ndarray:
-    """The logits of a search's best, an ensemble of seeds, for the rows of these steps."""
+def best_of(folder: Path, space: str, seed: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The logits of a search's best, an ensemble of seeds, for the rows of each step."""
     study = phase6c.run_study(
         SPACES[space],
         phase6c.load_bars(["sp500", "nasdaq"]),
@@ -84,11 +83,11 @@ def best_of(folder: Path, space: str, seed: int, names: tuple[str, ...]) -> np.n
     )
     assert study.best is not None
     values = study.config_of(study.best).flat()
-    made = []
-    for name in names:
-        path = folder / f"{study.folder.name}_{name}.npy"
-        made.append(kept(path, partial(trained, values, name)))
-    return ensemble(np.concatenate(made, axis=1))
+    path = folder / study.folder.name
+    return {
+        name: ensemble(kept(Path(f"{path}_{name}.npy"), partial(trained, values, name)))
+        for name in names
+    }
 
 
 def trained(values: Values, step: str) -> np.ndarray:

@@ -37,6 +37,9 @@ LARGE_PANEL_WINDOWS, LARGE_BATCH_SIZE = 50_000, 256
 MAX_VAL_WINDOWS = 75_000
 # A block with a smaller share of the dates could not be judged on any bars.
 MIN_FRACTION = 0.01
+# Draws of the bootstrap at the end of a search and in its report: if these were two numbers, the
+# figures of both would differ in their last digits.
+DRAWS = 1000
 
 
 class Record(BaseModel):

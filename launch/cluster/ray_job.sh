@@ -12,16 +12,18 @@ dashboard=$1
 shift
 code=$(python - "$@" <<'PYTHON'
 import json, pathlib, sys
-import phase6c, search_spaces
+import search_spaces
+from phase6c.tune.runtime.joining.code import travelling_code
 
-modules = [phase6c.__path__[0], search_spaces.__path__[0]]
+code = travelling_code()
+code["py_modules"].append(search_spaces.__path__[0])
 words = [part for word in sys.argv[1:] for part in word.split("=", 1)]
 for option, value in zip(words, words[1:]):
     own = pathlib.Path(value.partition(".")[0]).absolute()
     for path in (own, own.with_suffix(".py")):
         if option == "--space" and path.exists():
-            modules.append(str(path))
-print(json.dumps({"py_modules": modules, "excludes": ["__pycache__"]}))
+            code["py_modules"].append(str(path))
+print(json.dumps(code))
 PYTHON
 ) || exit
 # The same job, submitted again, goes on.

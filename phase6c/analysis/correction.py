@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from phase6c.analysis.validation import read_baselines, scored_rows
+from phase6c.config import DRAWS
 from phase6c.data.rung_rows import rung_rows
 from phase6c.records import Trial
 from phase6c.statistics.selection import Candidate, Corrected, correct
@@ -24,7 +25,7 @@ def correct_best(
     config: StudyConfig,
     trials: Iterable[Trial],
     *,
-    draws: int = 1000,
+    draws: int = DRAWS,
 ) -> Corrected | None:
     """Corrects with the validation predictions that the eligible trials have stored.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phase6c.commands.options import command, debug_option, json_option
+from phase6c.config import DRAWS
 
 if TYPE_CHECKING:
     from phase6c.document.document import Document
@@ -22,7 +23,7 @@ OUT_HELP = "Folder of the report [report/ in the study; outputs/report, of a fil
 
 @command
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY [STUDY ...]")
-@click.option("--draws", default=1000, type=click.IntRange(min=0), help=DRAWS_HELP)
+@click.option("--draws", default=DRAWS, type=click.IntRange(min=0), help=DRAWS_HELP)
 @click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)
 @json_option
 @debug_option

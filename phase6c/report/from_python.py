@@ -5,6 +5,7 @@ from __future__ import annotations
 from phase6c.analysis.effects import effects
 from phase6c.analysis.trials import of_study
 from phase6c.analysis.validation import read_validation
+from phase6c.config import DRAWS
 from phase6c.document.document import Document
 from phase6c.document.picture import Picture
 from phase6c.errors import DataError
@@ -36,7 +37,7 @@ def plot_calibration(study: Study) -> Picture:
     return _drawn(calibration(study, validation), "a best trial with predictions of both classes")
 
 
-def report(study: Study, draws: int = 1000) -> Document:
+def report(study: Study, draws: int = DRAWS) -> Document:
     """See `Study.report`."""
     return make_report([study.folder], draws)
 

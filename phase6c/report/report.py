@@ -11,6 +11,7 @@ from pathlib import Path
 
 from phase6c.analysis.contrasts import contrasts
 from phase6c.analysis.trials import Search, read_search
+from phase6c.config import DRAWS
 from phase6c.document.document import Document, Part, page
 from phase6c.document.section import Cell, Section, Table
 from phase6c.errors import ConfigError
@@ -37,7 +38,7 @@ PAGE_FILE, JSON_FILE = "report.html", "report.json"
 _OPENED = ("parameters",)
 
 
-def make_report(paths: Sequence[str | PathLike[str]], draws: int = 1000) -> Document:
+def make_report(paths: Sequence[str | PathLike[str]], draws: int = DRAWS) -> Document:
     """Reads searches and reports on them; trains nothing.
 
     Args:

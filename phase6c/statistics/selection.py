@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
-from phase6c.config import LOSSES, Objective, Record
+from phase6c.config import DRAWS, LOSSES, Objective, Record
 from phase6c.statistics.bootstrap import Estimate, day_weights, estimate
 from phase6c.statistics.cross_section import daily_rank_correlations, group_aucs
 from phase6c.statistics.days import Days
@@ -89,7 +89,7 @@ def correct(
     untouched: Bool[np.ndarray, " window"] | None = None,
     rivals: Mapping[str, Float[np.ndarray, " window"]] | None = None,
     horizon_days: int = 1,
-    draws: int = 1000,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> Corrected | None:
     """The value to expect of the best candidate on rows that did not choose it.

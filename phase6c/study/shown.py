@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Protocol
 
+from phase6c.config import DRAWS
+
 _HOME = "phase6c.report.from_python"
 
 
@@ -73,7 +75,7 @@ class WithPictures:
         plot: Plot = _above("plot_calibration")(self)
         return plot
 
-    def report(self, draws: int = 1000) -> Shown:
+    def report(self, draws: int = DRAWS) -> Shown:
         """The whole report, made from the study's folder; `phase6c report` writes its files.
 
         Args:

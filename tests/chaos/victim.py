@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from phase6c.records import Measurement, Stopped, Trial
 from phase6c.stopping.decisions import Decisions
 from phase6c.storage.files import read_lines
-from phase6c.study.ledger import FILE_NAME, apply, read_trials
+from phase6c.study.ledger import FILE_NAME, Row, apply, read_trials
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import read_study_config
 
@@ -146,29 +146,34 @@ def rungs(study: Study) -> dict[int, tuple[int, ...]]:
 
 def check_decisions(study_folder: Path) -> None:
     """In one process, the ledger's results lead to the decisions that stand beside them."""
-    decisions, trials = Decisions(read_study_config(study_folder)), {}
-    for row in read_lines(study_folder / FILE_NAME):
-        number = row["number"]
+    decisions = Decisions(read_study_config(study_folder))
+    for row, before, _ in _told(study_folder):
         if row["kind"] == "result":
             measurement = Measurement.model_validate(row["measurement"])
-            decision, stopped = decisions.decide(trials[number], measurement)
+            decision, stopped = decisions.decide(before, measurement)
             told = row["stopped"] and Stopped.model_validate(row["stopped"])
             assert (decision, stopped) == (row["decision"], told), row
-        trials[number] = apply(trials.get(number), row)
 
 
 def max_side_by_side(study_folder: Path) -> int:
     """The largest number of trials that were handed out at a time."""
-    trials, running, most = {}, set(), 0
-    for row in read_lines(study_folder / FILE_NAME):
-        number = row["number"]
-        trials[number] = apply(trials.get(number), row)
+    running, most = set(), 0
+    for row, _, after in _told(study_folder):
         if row["kind"] == "started":
-            running.add(number)
-        elif row["kind"] == "retry" or trials[number].finished:
-            running.discard(number)
+            running.add(after.number)
+        elif row["kind"] == "retry" or after.finished:
+            running.discard(after.number)
         most = max(most, len(running))
     return most
+
+
+def _told(study_folder: Path) -> Iterator[tuple[Row, Trial | None, Trial]]:
+    """Each row of the ledger, with its trial before the row and after it."""
+    trials = {}
+    for row in read_lines(study_folder / FILE_NAME):
+        before = trials.get(row["number"])
+        after = trials[row["number"]] = apply(before, row)
+        yield row, before, after
 
 
 def n_repeated(study_folder: Path) -> int:
