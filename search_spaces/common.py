@@ -11,10 +11,18 @@ TRAINING_AXES: dict[str, Axis] = {
 SHAPE_AXES: dict[str, Axis] = {
     "n_heads": Grid.of(2, 4, 8, 16),
     "d_ff_ratio": Grid.of(2, 4),
-    "context_days": Grid.of(8, 16, 32),
+    "context_days": Grid.of(1, 2, 4, 8, 16, 32),
     "patch_days": Grid.of(1, 2, 4, 8),
     # On the demo index day tokens with the last token alone, or with the shortcut from the last
     # day, reached .78 to .80 where averaged patches of eight days reached .69 to .73 (AUC).
     "pooling": Choice.of("mean", "last"),
     "shortcut": Choice.of(True, False),
+    "bins": Grid.of(0, 6, 12),
+    "auxiliary": Choice.of("none", "range"),
+}
+COMMON_AXES: dict[str, Axis] = {
+    **SHAPE_AXES,
+    **TRAINING_AXES,
+    # Ordered by how much old windows weigh.
+    "half_life_days": Grid.of(750, 1500, 3000, "none"),
 }

@@ -26,15 +26,18 @@ from pools import names, pool
 from tasks import Curve, Task, generated, recorded
 
 from phase6c.records import Trial
-from phase6c.space.axes import Axis, Int
+from phase6c.space.axes import Axis, Grid, Int
 from phase6c.space.references import TOKENS
 from phase6c.stopping.rung_plan import planned_rungs
 from search_spaces import tiny
-from search_spaces.common import SHAPE_AXES
 
+# As the searches had them whose seconds are in POWERS.
 SHAPES: dict[str, Axis] = {
     "n_layers": Int.of(1, 4),
-    **{name: SHAPE_AXES[name] for name in ("n_heads", "d_ff_ratio", "context_days", "patch_days")},
+    "n_heads": Grid.of(2, 4, 8, 16),
+    "d_ff_ratio": Grid.of(2, 4),
+    "context_days": Grid.of(8, 16, 32),
+    "patch_days": Grid.of(1, 2, 4, 8),
 }
 # Powers of a window's tokens, the layers, heads and feed-forward ratio in the seconds of an epoch:
 # as real searches of the tiny space have them, with their spread between searches.

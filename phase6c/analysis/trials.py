@@ -12,6 +12,7 @@ from phase6c.arguments import folder_of
 from phase6c.config import Objective, Value, Values, digest_of
 from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.space.axes import Axis, Choice, Grid, parse_axes
+from phase6c.space.space import with_defaults
 from phase6c.study.foreign_trials import read_january
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE
@@ -90,13 +91,14 @@ def read_search(path: str | PathLike[str]) -> Search:
 
 def of_study(study: Study) -> Search:
     """A study of ours as the analysis sees it."""
+    axes = parse_axes(study.config.space["axes"])
     return Search(
         name=study.config.name,
         path=study.folder,
         objective=study.config.objective,
-        axes=parse_axes(study.config.space["axes"]),
+        axes=axes,
         n_epochs=study.config.train.epochs,
-        results=tuple(_result(trial, study.config.objective) for trial in study.trials),
+        results=tuple(_result(trial, study.config.objective, axes) for trial in study.trials),
         study=study,
     )
 
@@ -128,13 +130,13 @@ def alike(results: Iterable[Result]) -> list[list[Result]]:
     return [group for group in by_params.values() if len(group) > 1]
 
 
-def _result(trial: Trial, objective: Objective) -> Result:
+def _result(trial: Trial, objective: Objective, axes: Iterable[str]) -> Result:
     scores = (
         score(epoch.value, objective) for epoch in trial.measurements if epoch.value is not None
     )
     return Result(
         number=trial.number,
-        params=trial.params,
+        params=with_defaults(trial.params, axes),
         curve=tuple(scores),
         state=trial.state,
         source=trial.source,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -49,6 +49,7 @@ __all__ = [
     "Space",
     "ZeroOr",
     "model_of",
+    "with_defaults",
 ]
 
 _LOG_AXES = ("learning_rate", "weight_decay")
@@ -57,6 +58,20 @@ _FIELDS = {
     **OptimConfig.model_fields,
     **{name: TrainConfig.model_fields[name] for name in SEARCHED_TRAIN_FIELDS},
 }
+
+
+def with_defaults(values: Mapping[str, Any], names: Iterable[str]) -> Values:
+    """A trial's flat values, in which each of these fields that they lack has its default.
+
+    What is an axis now and was none when the trial was made had its default then: a study is not
+    gone on with under other fixed values.
+    """
+    lacking = {
+        name: _FIELDS[name].get_default()
+        for name in names
+        if name not in values and not _FIELDS[name].is_required()
+    }
+    return {**values, **lacking}
 
 
 class _Strict(Record, strict=True):

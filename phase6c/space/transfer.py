@@ -13,7 +13,7 @@ from phase6c.config import Value, Values
 from phase6c.space.axes import Axis, Float, ZeroOr
 from phase6c.space.budget import CountParameters
 from phase6c.space.shapes import SHAPE_FIELDS
-from phase6c.space.space import Space
+from phase6c.space.space import Space, with_defaults
 
 # So many values of each axis of the shape are tried, the nearest first.
 _N_NEAREST = 4
@@ -24,13 +24,18 @@ def fit(space: Space, values: Mapping[str, Any], count: CountParameters) -> Valu
 
     The width is solved anew. The learning rate is scaled with its inverse, as AdamW's hidden
     weights ask for (muP: Yang et al., 2022), before it is put on its axis. What the values do not
-    tell of is drawn, always alike.
+    tell of has its default; without one, a value is drawn, always alike.
 
     Returns:
         Flat values; None if nothing near is feasible.
     """
     told = {name: values[name] for name, axis in space.axes.items() if _tells(axis, values, name)}
-    wanted = space.draw(np.random.default_rng(0)) | told
+    defaults = {
+        name: value
+        for name, value in with_defaults({}, space.axes).items()
+        if space.axes[name].contains(value)
+    }
+    wanted = space.draw(np.random.default_rng(0)) | defaults | told
     near = {name: _nearest(space, name, value) for name, value in wanted.items()}
     others = {name: ranked[0] for name, ranked in near.items()}
     for shape in _shapes(near):
@@ -49,7 +54,7 @@ def _tells(axis: Axis, values: Mapping[str, Any], name: str) -> bool:
     """Whether the values hold something that can be put on the axis."""
     value = values.get(name)
     if _is_number(value):
-        return all(_is_number(point) for point in axis.points or ())
+        return axis.points is None or any(_is_number(point) for point in axis.points)
     return isinstance(value, bool | str) and axis.contains(value)
 
 
@@ -78,8 +83,8 @@ def _is_logarithmic(axis: Axis) -> bool:
 def _distance(value: Any, other: Any, *, log: bool) -> float:
     if value == other:
         return 0.0
-    if not _is_number(value):
-        return 1.0
+    if not (_is_number(value) and _is_number(other)):
+        return math.inf
     if log:
         return abs(math.log(value / other)) if value > 0 and other > 0 else math.inf
     return float(abs(value - other))

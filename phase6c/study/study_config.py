@@ -51,7 +51,7 @@ class WarmStart(Record):
         points: Points that the prior is made from.
         n_told: Number of trials that the source tells of.
         lacks: What each of those lacks that tell nothing, in words that go on from "has".
-        untold: Axes that the source says nothing about; a value of them was drawn.
+        untold: Axes that the source says nothing about; they took their default, or a draw.
     """
 
     source: str

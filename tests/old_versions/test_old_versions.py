@@ -21,6 +21,7 @@ from phase6c.report.report import make_report, write_report
 from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.tune.proposals.optuna_samplers import N_STARTUP
 from phase6c.verify.study import verify
+from search_spaces import tiny
 
 from ..support.old import unpack_old_outputs
 
@@ -141,12 +142,12 @@ def test_an_evaluation_has_nothing_left_to_do(outputs, caplog):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
-def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars):
+@pytest.mark.parametrize("space", ["as it was then", "as it is now"])
+def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars, space):
     folder = outputs / INTERRUPTED
     before = rows_of(folder)
-    study = phase6c.run_study(
-        space_of(folder), bars, **SMALL, **BROKEN_OFF, out=str(outputs), resume=True
-    )
+    resumed = space_of(folder) if space == "as it was then" else tiny.SPACE
+    study = phase6c.run_study(resumed, bars, **SMALL, **BROKEN_OFF, out=str(outputs), resume=True)
     assert study.config.complete
     assert len(study.trials) == 8
     assert all(trial.finished for trial in study.trials)

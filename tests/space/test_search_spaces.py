@@ -41,11 +41,14 @@ BUDGETS = {
 SHAPES = {
     "n_heads": {2, 4, 8, 16},
     "d_ff_ratio": {2, 4},
-    "context_days": {8, 16, 32},
+    "context_days": {1, 2, 4, 8, 16, 32},
     "patch_days": {1, 2, 4, 8},
     "pooling": {"mean", "last"},
     "shortcut": {True, False},
+    "bins": {0, 6, 12},
+    "auxiliary": {"none", "range"},
 }
+HALF_LIVES = (750, 1500, 3000, "none")
 MAX_LINES = 60
 # Of each space, and a million of all; what one draw in 70,000 shows is seen in 95 of 100 tests.
 N_DRAWS = 200_000
@@ -188,10 +191,11 @@ def test_a_shipped_space_has_the_grids_of_the_contract(space):
     assert space.axes["n_layers"].points == layers
     for name, values in SHAPES.items():
         assert set(space.axes[name].points) == values
-    assert set(space.axes) == {"n_layers", *TRAINING_GRIDS, *SHAPES}
+    assert space.axes["half_life_days"].values == HALF_LIVES
+    assert set(space.axes) == {"n_layers", *TRAINING_GRIDS, *SHAPES, "half_life_days"}
     shapes = {counted_shape(model.model_dump()) for model, _ in space.shapes(count)}
     for values in islice(space.stream(np.random.default_rng(0), count), 1000):
-        assert 2 <= model_of(values).n_tokens <= 16
+        assert 1 <= model_of(values).n_tokens <= 16
         assert counted_shape(model_of(values).model_dump()) in shapes
 
 

@@ -22,6 +22,9 @@ TINY = {
     "patch_days": 4,
     "pooling": "last",
     "shortcut": False,
+    "bins": 0,
+    "auxiliary": "none",
+    "half_life_days": "none",
     "dropout": 0.1,
     "weight_decay": 1e-3,
     "learning_rate": 1e-3,
@@ -61,6 +64,9 @@ def test_what_lies_outside_an_axis_goes_to_its_edge():
         ("weight_decay", 4e-4, 1e-3),
         ("learning_rate", 2.5e-5, 5e-5),
         ("n_heads", 3, 2),
+        ("half_life_days", 1400, 1500),
+        ("half_life_days", "none", "none"),
+        ("half_life_days", 100_000, 3000),
     ],
 )
 def test_a_value_between_two_goes_to_the_nearer_on_its_own_scale(name, value, expected):
@@ -86,9 +92,12 @@ def test_pinned_values_stay_pinned():
     assert (values["learning_rate"], values["n_layers"]) == (1e-4, 1)
 
 
-def test_what_is_not_told_or_makes_no_sense_is_drawn_always_alike():
+def test_what_is_not_told_or_makes_no_sense_has_its_default_or_is_drawn_always_alike():
     poor = TINY | {"pooling": "max", "n_layers": "two", "dropout": None, "context_days": [16]}
+    poor = {name: value for name, value in poor.items() if name not in ("bins", "half_life_days")}
     values = fit(tiny.SPACE, poor, count)
+    assert (values["pooling"], values["dropout"]) == ("mean", 0.1)
+    assert (values["bins"], values["half_life_days"]) == (0, "none")
     assert tiny.SPACE.complete(values, count) == values
     assert values == fit(tiny.SPACE, poor, count)
     assert values["weight_decay"] == TINY["weight_decay"]
@@ -100,6 +109,6 @@ def test_without_a_width_the_rate_stays():
 
 
 def test_a_space_with_nothing_feasible_nearby_has_no_fit():
-    far = tiny.SPACE.pin("d_model", 16)
+    far = tiny.SPACE.pin("d_model", 16).pin("bins", 0)
     axes = {"n_layers": Int.of(1, 60), "dropout": Grid.of(0.1)}
     assert fit(type(far)("far", {**far.axes, **axes}, far.budget, far.fixed), TINY, count) is None

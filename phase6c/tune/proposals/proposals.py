@@ -12,7 +12,7 @@ import numpy as np
 from phase6c.config import Objective, TrialConfig, Values, parse
 from phase6c.records import Trial, score
 from phase6c.space.budget import CountParameters
-from phase6c.space.space import Space
+from phase6c.space.space import Space, with_defaults
 from phase6c.study.ranking import rung_value_of
 from phase6c.study.study_config import WarmStart
 from phase6c.tune.proposals.enqueued import Enqueued
@@ -119,12 +119,13 @@ class Proposals:
         # References and probes are no choice of the search; their shapes may lie outside its space.
         if not trial.chosen:
             return
-        if self._sampler is not None and self._holds(trial.params):
-            self._sampler.observe(trial, self._raw(trial.params))
+        params = with_defaults(trial.params, self._space.axes)
+        if self._sampler is not None and self._holds(params):
+            self._sampler.observe(trial, self._raw(params))
         if trial.finished:
-            self._learn_end(trial)
+            self._learn_end(trial, params)
 
-    def _learn_end(self, trial: Trial) -> None:
+    def _learn_end(self, trial: Trial, params: Values) -> None:
         asked = self._open.pop(trial.number, None)
         lesson = self._lesson(trial)
         if trial.source == "warm_start":
@@ -135,12 +136,12 @@ class Proposals:
             # While it is open, TPE counts an asked point as bad and keeps away from it.
             if self._sampler is not None and asked is not None:
                 self._sampler.withdraw(asked)
-        elif self._holds(trial.params):
-            self._failures.learn(trial.params, failed=trial.state == "FAILED")
+        elif self._holds(params):
+            self._failures.learn(params, failed=trial.state == "FAILED")
             if self._prior is not None:
-                self._prior.learn(trial.params, lesson)
+                self._prior.learn(params, lesson)
             if self._sampler is not None:
-                self._tell(self._sampler, asked, self._raw(trial.params), lesson)
+                self._tell(self._sampler, asked, self._raw(params), lesson)
 
     def _suggestions(
         self, sampler: RaySampler, number: int, seeds: np.ndarray

@@ -80,7 +80,7 @@ def _taken_over(warm_start: WarmStart) -> str:
     return (
         f"Warm start from {warm_start.source}: {fitting} taken over{lacking}; its best "
         f"run first, up to {len(warm_start.starts)}, each while the run before is no worse than "
-        "most" + (f". It does not tell {untold}, which are drawn." if untold else ".")
+        "most" + (f". It does not tell {untold}: defaults or draws stand in." if untold else ".")
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from phase6c.config import Values
 from phase6c.errors import ConfigError, DataError
+from phase6c.space.axes import parse_axes
 from phase6c.space.budget import Budget
 from phase6c.space.references import rules_of_today
+from phase6c.space.space import with_defaults
 from phase6c.study.study_config import StudyConfig, WarmStart
 
 # Fields that a resume may change, or that the run itself fills in.
@@ -34,7 +36,8 @@ _TOLD_APART = {"space", "data_digest", "warm_start"}
 def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
     """Checks that no difference would mix two searches in a single study.
 
-    Trials and time may change and grids may grow; the code's version is recorded per trial.
+    Trials and time may change, grids may grow and fields that had their default may become axes;
+    the code's version is recorded per trial.
 
     Raises:
         DataError: The bars have changed.
@@ -92,7 +95,7 @@ def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _space_differences(stored: Values, wanted: Values) -> list[str]:
-    """The differences between two spaces, apart from grids that have grown."""
+    """The differences between two spaces, apart from grids and axes that have been added to."""
     budget = stored["budget"] and Budget.model_validate(stored["budget"]).model_dump(mode="json")
     stored = {**stored, "rules": rules_of_today(stored["rules"]), "budget": budget}
     differences = [
@@ -102,7 +105,7 @@ def _space_differences(stored: Values, wanted: Values) -> list[str]:
     ]
     for name in sorted({*stored["axes"], *wanted["axes"]}):
         before, after = stored["axes"].get(name), wanted["axes"].get(name)
-        if before != after and not _has_grown(before, after):
+        if before != after and not (_has_grown(before, after) or _is_new(name, before, after)):
             differences.append(f"axis {name}: {before} -> {after}")
     return differences
 
@@ -122,3 +125,11 @@ def _has_grown(before: Values | None, after: Values | None) -> bool:
     if not before or not after or before["kind"] != "grid" or after["kind"] != "grid":
         return False
     return set(before["values"]) <= set(after["values"])
+
+
+def _is_new(name: str, before: Values | None, after: Values | None) -> bool:
+    """Whether a field has become an axis that its earlier value, the default, lies on."""
+    if before or not after:
+        return False
+    earlier = with_defaults({}, [name])
+    return name in earlier and parse_axes({name: after})[name].contains(earlier[name])

@@ -130,7 +130,7 @@ def test_a_grace_above_the_epochs_is_refused(plan):
 
 @pytest.mark.parametrize(
     ("name", "value", "home"),
-    [("batch_size", 32, "train"), ("half_life_days", 750, "train"), ("threshold", 0.015, "data")],
+    [("batch_size", 32, "train"), ("threshold", 0.015, "data")],
 )
 def test_a_pin_goes_where_its_field_belongs(plan, name, value, home):
     config = plan(pins={name: value}).config
@@ -179,7 +179,7 @@ def test_pins_that_fit_only_each_other_are_accepted(plan):
 @pytest.mark.parametrize(
     ("pins", "rules"),
     [
-        ({"d_model": 8}, ["the parameter count is within the budget 50,000 ± 20%"]),
+        ({"d_model": 8, "bins": 0}, ["the parameter count is within the budget 50,000 ± 20%"]),
         ({"patch_days": 7}, ["patch_days divides context_days"]),
         ({"context_days": 32, "patch_days": 1}, ["a window has 2 to 16 tokens"]),
     ],

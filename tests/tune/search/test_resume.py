@@ -28,6 +28,7 @@ def space_with(**axes):
         {"complete": True, "value_corrected": 0.7},
         {"baselines": (Baseline(name="logistic", metrics=Metrics(), duration_s=1.0),)},
         space_with(dropout=GROWN.model_dump(mode="json")),
+        space_with(beta1=Grid.of(0.9, 0.95).model_dump(mode="json")),
     ],
 )
 def test_what_does_not_mix_two_searches_may_change(study_config, changed):
