@@ -87,7 +87,8 @@ def make_card(evidence: Evidence) -> Card:
 def _judged(entry: Entry, evidence: Evidence, what: str) -> Judgement:
     tests = {name: baseline.calibrated_test for name, baseline in evidence.baselines.items()}
     own, best = entry.calibrated_test, evidence.best_baseline
-    return judge(own, tests, best, evidence.test, evidence.draws, what)
+    rest = [one.calibrated_test for one in entry.without_a_seed]
+    return judge(own, tests, best, evidence.test, evidence.draws, what, rest)
 
 
 def _test_section(
@@ -117,12 +118,22 @@ def _test_section(
         *_openings(evidence),
         *rates_sentences(compared, rates, evidence.data.label),
         "Intervals are of 95%, from the stationary bootstrap over dates, all tickers of a day "
-        "together; a gain is the baseline's log loss less the model's, on the same rows.",
+        "together; a gain is the baseline's log loss less the model's, on the same rows. "
+        + _seeds_in_intervals(evidence.alone),
         LEGEND,
         *([PANEL_LEGEND] if is_panel(evidence) else []),
     ]
     parts = parts_tables("test", compared)
     return Section(name="test", title="What it is worth", says=tuple(says), tables=(table, *parts))
+
+
+def _seeds_in_intervals(alone: Entry) -> str:
+    if alone.without_a_seed:
+        return (
+            "The transformer's gains over all rows of a block count in that other seeds would give "
+            f"another ensemble, as far as {len(alone.without_a_seed)} seeds can tell."
+        )
+    return "That another seed would give another model is in no interval."
 
 
 def _openings(evidence: Evidence) -> Iterator[str]:

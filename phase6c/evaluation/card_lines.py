@@ -126,13 +126,15 @@ def _panel_figures(found: Figures) -> tuple[Cell, ...]:
 def gain_in_test(entry: Entry, evidence: Evidence, rival: str) -> Gain:
     """The gain of a line over a baseline on the test block."""
     own, other = entry.calibrated_test, evidence.baselines[rival].calibrated_test
-    return gain(own, other, rival, evidence.test, evidence.draws)
+    rest = [one.calibrated_test for one in entry.without_a_seed]
+    return gain(own, other, rival, evidence.test, evidence.draws, rest)
 
 
 def gain_in_walk(entry: Entry, evidence: Evidence) -> Gain:
     """The gain of a line over the best baseline in the walk forward."""
     own, others, truth = walked(entry, evidence)
-    return gain(own, others, evidence.best_baseline, truth, evidence.draws)
+    rest = [one.forward[walk_of(one.truth)] for one in entry.without_a_seed]
+    return gain(own, others, evidence.best_baseline, truth, evidence.draws, rest)
 
 
 def walked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,6 +34,8 @@ class Entry:
         n_params, n_tried, n_seeds: Exact number of parameters, configurations tried before it,
             trainings of each step; None for a baseline.
         seconds: Seconds of all its trainings.
+        without_a_seed: The same without one of its seeds, for each seed of an ensemble; empty where
+            there are no two seeds, or no ensemble.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Entry:
     n_tried: int | None = None
     n_seeds: int | None = None
     seconds: float | None = None
+    without_a_seed: tuple[Entry, ...] = ()
 
     @cached_property
     def forward(self) -> Float64[np.ndarray, " past_row"]:
@@ -68,9 +71,16 @@ class Entry:
         best, _ = best_points(sigmoid(self.calibrator.apply(self.past)), self.truth.y)
         return best.threshold
 
-    def with_test(self, logits: Float64[np.ndarray, " test_row"]) -> Entry:
+    def with_test(
+        self,
+        logits: Float64[np.ndarray, " test_row"],
+        without_a_seed: Iterable[Float64[np.ndarray, " test_row"]] = (),
+    ) -> Entry:
         """The entry with logits on the test block, to be judged there too."""
-        return replace(self, test=logits)
+        rest = zip(self.without_a_seed, without_a_seed, strict=True)
+        return replace(
+            self, test=logits, without_a_seed=tuple(one.with_test(own) for one, own in rest)
+        )
 
 
 def baseline_entry(

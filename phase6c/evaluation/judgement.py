@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64
@@ -11,12 +11,10 @@ from phase6c.config import Record
 from phase6c.document.section import estimated
 from phase6c.evaluation.baselines.base_rates import BASE_RATES
 from phase6c.evaluation.outcomes import Draws, Truth
-from phase6c.statistics.bootstrap import (
-    Estimate,
-    optimal_block_days,
-)
+from phase6c.statistics.bootstrap import Estimate, optimal_block_days
 from phase6c.statistics.logits import log_losses, logit
 from phase6c.statistics.scores import Score, auc_score, mean_score, stacked
+from phase6c.statistics.seeds import for_other_seeds
 from phase6c.wording import words
 
 # The share of rises in the very rows that are judged.
@@ -90,6 +88,7 @@ def judge(
     truth: Truth,
     draws: Draws,
     what: str = TRANSFORMER,
+    without_a_seed: Sequence[Float64[np.ndarray, " row"]] = (),
 ) -> Judgement:
     """Judges a model on rows that nobody chose by.
 
@@ -100,7 +99,8 @@ def judge(
     wins where it is better than the best baseline too.
 
     Better means that a 95% interval of the paired difference of log losses, from the stationary
-    bootstrap over dates, lies wholly above zero.
+    bootstrap over dates, lies wholly above zero; of an ensemble it counts in the doubt about other
+    seeds.
 
     Args:
         logits: Calibrated logits of the model.
@@ -109,11 +109,15 @@ def judge(
         truth: Labels of the same rows.
         draws: Resampling of the intervals.
         what: Name of the model in the sentence.
+        without_a_seed: Calibrated logits of the model without one of its seeds, for each seed of an
+            ensemble.
     """
     rates = {name: baselines[name] for name in BASE_RATES if name in baselines}
     rates[HINDSIGHT] = logit(np.full(len(truth), truth.y.mean()))
-    base_rates = tuple(gain(logits, rate, name, truth, draws) for name, rate in rates.items())
-    over_best = gain(logits, baselines[best], best, truth, draws)
+    base_rates = tuple(
+        gain(logits, rate, name, truth, draws, without_a_seed) for name, rate in rates.items()
+    )
+    over_best = gain(logits, baselines[best], best, truth, draws, without_a_seed)
     has_skill = all(gained.is_shown for gained in base_rates)
     # Both are asked for: where the rate has drifted, a poor baseline may lose to a constant.
     wins = has_skill and over_best.is_shown
@@ -132,26 +136,40 @@ def gain(
     name: str,
     truth: Truth,
     draws: Draws,
+    without_a_seed: Sequence[Float64[np.ndarray, " row"]] = (),
 ) -> Gain:
     """The paired differences of a model and another on the same rows.
 
     Args:
         logits, other: Both calibrated.
         name: Name of the other.
-        truth, draws: See `judge`.
+        truth, draws, without_a_seed: See `judge`.
     """
+    differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
+    score = _gains(logits, other, truth)
+    # The differences of two models depend on each other less than their losses do, or more where a
+    # rate has drifted: their own block length is estimated.
+    block_days = optimal_block_days(differences, truth.days)
+    found = draws.estimates(score, truth.days, block_days)
+    if without_a_seed:
+        once = np.ones((truth.days.n, 1))
+        rest = np.hstack([_gains(one, other, truth)(once) for one in without_a_seed])
+        found = [one and for_other_seeds(one, own) for one, own in zip(found, rest, strict=True)]
+    log_loss, *auc = found
+    assert log_loss is not None
+    return Gain(over=name, log_loss=log_loss, auc=auc[0] if auc else None)
+
+
+def _gains(
+    logits: Float64[np.ndarray, " row"], other: Float64[np.ndarray, " row"], truth: Truth
+) -> Score:
+    """The gain in log loss, and that in AUC where it is defined and the other is no constant."""
     differences = log_losses(other, truth.y) - log_losses(logits, truth.y)
     scores: list[Score] = [mean_score(differences, truth.days)]
     if len(np.unique(truth.y)) == 2 and np.ptp(other) > 0:
         own, others = (auc_score(one, truth.y, truth.days) for one in (logits, other))
         scores.append(lambda weights: own(weights) - others(weights))
-
-    # The differences of two models depend on each other less than their losses do, or more where a
-    # rate has drifted: their own block length is estimated.
-    block_days = optimal_block_days(differences, truth.days)
-    log_loss, *auc = draws.estimates(stacked(scores), truth.days, block_days)
-    assert log_loss is not None
-    return Gain(over=name, log_loss=log_loss, auc=auc[0] if auc else None)
+    return stacked(scores)
 
 
 def _sentence(what: str, base_rates: tuple[Gain, ...], over_best: Gain, wins: bool) -> str:

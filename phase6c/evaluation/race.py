@@ -11,9 +11,8 @@ from phase6c.evaluation.outcomes import CandidatePredictions, Draws, Truth
 from phase6c.statistics.bootstrap import PairedInterval, paired_interval
 from phase6c.statistics.logits import log_losses
 from phase6c.statistics.scores import mean_score
+from phase6c.statistics.seeds import MIN_SEEDS
 
-# Fewer seeds say nothing of the spread between them.
-MIN_SEEDS = 2
 # How the reason begins for which a contender drops out here.
 BEHIND = "behind the leader"
 

@@ -130,6 +130,21 @@ def test_it_says_yes_where_the_model_wins_and_no_where_it_does_not(make_evidence
     assert make_card(make_evidence(1.5)).judgement.sentence.startswith("No")
 
 
+def test_other_seeds_widen_the_gains_of_an_ensemble(make_evidence):
+    evidence = make_evidence(0.5)
+    alone = evidence.alone
+    noise = np.random.default_rng(0).normal(size=len(alone.test))
+    rest = tuple(replace(alone, test=alone.test + scale * noise) for scale in (0.0, 0.5))
+    of_days = make_card(evidence)
+    of_both = make_card(replace(evidence, alone=replace(alone, without_a_seed=rest)))
+    narrow, wide = of_days.questions.alone.interval, of_both.questions.alone.interval
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    assert np.ptp(wide) > 1.05 * np.ptp(narrow)
+    assert of_both.questions.added == of_days.questions.added
+    assert "as far as 2 seeds can tell" in markdown(of_both)
+    assert "another seed would give another model is in no interval" in markdown(of_days)
+
+
 def test_its_first_lines_answer_both_questions(make_evidence):
     for noise, answer in ((0.5, "yes"), (1.3, "cannot be told")):
         evidence = make_evidence(noise)

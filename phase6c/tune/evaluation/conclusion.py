@@ -25,6 +25,7 @@ from phase6c.evaluation.outcomes import Truth
 from phase6c.nn.model_folder import ModelInfo, StoredBlend, StoredScaler, write_model
 from phase6c.nn.saved_model import Model, Predictions, bar_days, load_model
 from phase6c.statistics.logits import halved
+from phase6c.statistics.seeds import MIN_SEEDS, without_each
 from phase6c.study.evaluation_config import Contender
 from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
@@ -69,6 +70,7 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     predicted = _on_rows(predicted, truth)
     tests = simple_logits(fits, data)
     test = form_logits(predicted.logits, choice.form)
+    rest = without_each(predicted.logits) if alone.without_a_seed else ()
     # What is handed over is judged as it is handed over: by the model that was stored.
     other = tests[partner.name] if predicted.partner is None else predicted.partner
     if predicted.shortcut is not None:
@@ -82,8 +84,8 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         contenders=plan.contenders,
         dropped={name: (drop.after_seeds, drop.why) for name, drop in stages.dropped.items()},
         choice=choice,
-        alone=alone.with_test(test),
-        blend=blend.with_test(halved(test, other)),
+        alone=alone.with_test(test, rest),
+        blend=blend.with_test(halved(test, other), [halved(one, other) for one in rest]),
         partner=partner.name,
         others=tuple(
             _entry(stages, choice, contender, past)
@@ -106,9 +108,10 @@ def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Trut
     plan, dropped = stages.plan, stages.dropped.get(contender.name)
     steps = plan.walk.folds if dropped else plan.walk.past
     seeds = plan.seeds[: dropped.after_seeds if dropped else None]
-    return Entry(
+    logits = stages.candidate(contender, steps, seeds).logits
+    entry = Entry(
         name=contender.name,
-        past=form_logits(stages.candidate(contender, steps, seeds).logits, choice.form),
+        past=form_logits(logits, choice.form),
         truth=past.take(past.of(steps)),
         kind=choice.kind_of(blended=False),
         n_params=contender.n_params,
@@ -116,6 +119,10 @@ def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Trut
         n_seeds=len(seeds),
         seconds=_seconds(stages, contender),
     )
+    if choice.form == "single" or len(seeds) < MIN_SEEDS:
+        return entry
+    rest = tuple(replace(entry, past=one) for one in without_each(logits))
+    return replace(entry, without_a_seed=rest)
 
 
 def _blend(alone: Entry, choice: ModelChoice, partner: Partner) -> Entry:
@@ -124,6 +131,7 @@ def _blend(alone: Entry, choice: ModelChoice, partner: Partner) -> Entry:
         name=f"{alone.name} with {words(partner.name)}",
         past=halved(alone.past, partner.logits),
         kind=choice.kind_of(blended=True),
+        without_a_seed=tuple(_blend(one, choice, partner) for one in alone.without_a_seed),
     )
 
 
