@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from phase6c.data.bars import Bars, ticker_frames
+from phase6c.data.history import History
 from phase6c.data.panel import feature_code_digest
 from phase6c.data.splits import TEST
+from phase6c.data.walk import Walk
+from phase6c.data.windows import SearchData
 from phase6c.errors import StorageError, StudyFailedError
 from phase6c.evaluation.baselines.choosing_days import choice_in_words
 from phase6c.evaluation.baselines.fitting import OWN_SHORTCUT, SimpleFit, simple_logits
@@ -31,6 +34,7 @@ from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
 from phase6c.tune.evaluation.simple_steps import SimplePast, truth_in
 from phase6c.tune.evaluation.stages import Stages
+from phase6c.tune.evaluation.wider_tiers import left_out_in_words, wider_logits
 from phase6c.version import code_version
 from phase6c.wording import words
 
@@ -52,23 +56,26 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     plan, choice = stages.plan, stages.choice
     assert choice is not None
     assert stages.simple is not None
-    simple, fits = stages.simple.past, stages.simple.final
+    simple, final = stages.simple.past, stages.simple.final
     past, partner = simple.truth, stages.partner
     rivals = _rivals(stages, choice, simple)
     alone = _entry(stages, choice, stages.chosen, past)
     blend = _blend(alone, choice, partner)
     check()
     blended_with = partner.name if choice.blended else None
-    model = _write_model(stages, blend if choice.blended else alone, blended_with, fits)
+    model = _write_model(stages, blend if choice.blended else alone, blended_with, final.fits)
     predicted = model.predictions(_known_bars(plan, model))
     check()
     # From here on the test block is open, and nothing may be chosen any more.
     opening, before = _open_test(plan, choice, blended_with)
-    history = plan.history.of([str(ticker) for ticker in np.unique(predicted.tickers)])
-    data = history.between(plan.walk.steps[TEST].fold, None)
+    tickers = [str(ticker) for ticker in np.unique(predicted.tickers)]
+    data = _test_data(plan.history, tickers, plan.walk)
     truth = truth_in(data, TEST)
     predicted = _on_rows(predicted, truth)
-    tests = simple_logits(fits, data)
+    wider = {
+        name: _test_data(tier.history, tickers, plan.walk) for name, tier in plan.wider.items()
+    }
+    tests = simple_logits(final.fits, data) | wider_logits(final.wider, wider, data)
     test = form_logits(predicted.logits, choice.form)
     rest = without_each(predicted.logits) if alone.without_a_seed else ()
     # What is handed over is judged as it is handed over: by the model that was stored.
@@ -101,6 +108,10 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         openings_before=before,
         draws=stages.draws,
     )
+
+
+def _test_data(history: History, tickers: Sequence[str], walk: Walk) -> SearchData:
+    return history.of(tickers).between(walk.steps[TEST].fold, None)
 
 
 def _entry(stages: Stages, choice: ModelChoice, contender: Contender, past: Truth) -> Entry:
@@ -246,6 +257,7 @@ def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
     data = plan.study.config.data
     studies = dict.fromkeys(contender.study for contender in plan.contenders)
     on_a_part = choice_in_words(plan.walk, plan.study.config.seed)
+    wider = left_out_in_words(data.tier, len(plan.study.data.train))
     return (
         ("studies", ", ".join(studies)),
         ("label", f"{data.target}, tier {data.tier}"),
@@ -255,6 +267,7 @@ def _facts(plan: EvaluationPlan) -> tuple[tuple[str, str], ...]:
         ("model", str(plan.folder)),
         ("code", code_version()),
         *([] if on_a_part is None else [("baselines", on_a_part)]),
+        *([] if wider is None else [("wider tiers", wider)]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -32,6 +32,7 @@ from phase6c.tune.evaluation.contenders import (
     find_contenders,
 )
 from phase6c.tune.evaluation.options import EvaluationOptions
+from phase6c.tune.evaluation.wider_tiers import WiderTier, wider_tiers
 from phase6c.tune.runtime.job import StudyPlan, drawn_seed
 from phase6c.tune.search.resume import check_same_data
 from phase6c.version import code_version
@@ -72,6 +73,7 @@ class EvaluationPlan:
         bars: All bars, the test block included.
         history: Features and labels of all bars.
         walk: Steps of the evaluation without the test block: all that the trainings may see.
+        wider: Wider tiers than the model's, by the name of the baseline that learns from each.
         openings: File of the book of test openings.
         resume: Whether an evaluation that is there may be gone on with.
     """
@@ -81,6 +83,7 @@ class EvaluationPlan:
     bars: Bars
     history: History
     walk: Walk
+    wider: Mapping[str, WiderTier]
     openings: Path
     resume: bool
 
@@ -211,6 +214,7 @@ def plan_evaluation(
     # From here on the trainings' data have no test block; `history` alone can open it.
     walk = Walk.before_test(history, steps)
     walk.check_classes()
+    wider = wider_tiers(bars, first.data, len(data.train), steps, cache)
     config = _config(loaded, options)
     plan = EvaluationPlan(
         folder=folder,
@@ -223,6 +227,7 @@ def plan_evaluation(
         bars=bars,
         history=history,
         walk=walk,
+        wider=wider,
         openings=Path(options.out).absolute() / OPENINGS_FILE,
         resume=options.resume,
     )

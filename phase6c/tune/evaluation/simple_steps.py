@@ -19,6 +19,7 @@ from phase6c.data.windows import SearchData
 from phase6c.evaluation.baselines.fitting import SimpleFit, fit_simple, simple_logits
 from phase6c.evaluation.outcomes import Truth
 from phase6c.tune.evaluation.plan import EvaluationPlan
+from phase6c.tune.evaluation.wider_tiers import fit_wider, wider_logits
 
 logger = logging.getLogger(__name__)
 
@@ -64,28 +65,36 @@ class FittedStep:
 
     Attributes:
         fits: Those that learn, by name.
+        wider: Those that learn from a wider tier than the model's.
         past: Their predictions of the block that follows; None for `test`, whose block is closed.
     """
 
     fits: Mapping[str, SimpleFit]
+    wider: Mapping[str, SimpleFit]
     past: SimplePast | None
 
 
-def fit_step(walk: Walk, step: str, contexts: Sequence[int], seed: int) -> FittedStep:
+def fit_step(
+    walk: Walk, wider: Mapping[str, Walk], step: str, contexts: Sequence[int], seed: int
+) -> FittedStep:
     """Fits the baselines on the training of a step, and predicts the block that follows it.
 
     Args:
         walk: Steps of the evaluation without the test block.
+        wider: The same with the features of wider tiers, by the name of the baseline.
         step: Name of the step.
         contexts: Numbers of days that the window of the linear model may have.
         seed: Seed of gradient boosting, and of the days that it is chosen on in a large panel.
     """
     data = walk.outer(step)
     fits = fit_simple(walk.inner(step), data, contexts, seed)
+    of_wider = fit_wider(wider, step, seed)
     if step == TEST:
-        return FittedStep(fits, None)
-    seconds = {name: fit.duration_s for name, fit in fits.items()}
-    return FittedStep(fits, SimplePast(simple_logits(fits, data), truth_in(data, step), seconds))
+        return FittedStep(fits, of_wider, None)
+    logits = simple_logits(fits, data)
+    logits |= wider_logits(of_wider, {name: one.outer(step) for name, one in wider.items()}, data)
+    seconds = {name: fit.duration_s for name, fit in {**fits, **of_wider}.items()}
+    return FittedStep(fits, of_wider, SimplePast(logits, truth_in(data, step), seconds))
 
 
 @dataclass
@@ -107,9 +116,15 @@ class SimpleSteps:
         return SimplePast.joined([step for step in steps if step is not None])
 
     @property
-    def final(self) -> Mapping[str, SimpleFit]:
+    def own(self) -> Mapping[str, Float64[np.ndarray, " row"]]:
+        """The past logits of baselines that see what the model sees."""
+        wider = self.plan.wider
+        return {name: one for name, one in self.past.logits.items() if name not in wider}
+
+    @property
+    def final(self) -> FittedStep:
         """The baselines that have learned from all dates before the test block."""
-        return self.done[TEST].fits
+        return self.done[TEST]
 
     def fit(self) -> Iterator[None]:
         """Fits all steps; hands the control back now and then, for signals to be heard.
@@ -132,12 +147,12 @@ class SimpleSteps:
                 yield
 
     def _fit_here(self, step: str) -> None:
-        self.done[step] = fit_step(self.plan.walk, step, self._contexts, self._seed)
+        self.done[step] = fit_step(self.plan.walk, self._wider, step, self._contexts, self._seed)
 
     def _fit_on_workers(self, steps: Sequence[str]) -> Iterator[None]:
         # No CPU is asked for: actors that Tune keeps for its next trial hold them all, idle.
         remote = ray.remote(num_cpus=0, scheduling_strategy="SPREAD")(fit_step)
-        walk = ray.put(self.plan.walk)
+        walk, wider = ray.put(self.plan.walk), ray.put(self._wider)
         n_at_once = self._n_at_once()
         waiting = list(steps)
         running: dict[ray.ObjectRef[FittedStep], str] = {}
@@ -145,7 +160,8 @@ class SimpleSteps:
             while waiting and len(running) < n_at_once:
                 # The last steps have the most rows, and would be waited for alone at the end.
                 step = waiting.pop()
-                running[remote.remote(walk, step, self._contexts, self._seed)] = step
+                task = remote.remote(walk, wider, step, self._contexts, self._seed)
+                running[task] = step
             ended, _ = ray.wait(list(running), timeout=POLL_S)
             for task in ended:
                 self.done[running.pop(task)] = ray.get(task)
@@ -154,8 +170,15 @@ class SimpleSteps:
     def _n_at_once(self) -> int:
         """As many as there are CPUs, and as memory suffices for; one in any case."""
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        bytes_each = COPIES_OF_ROWS * self.plan.walk.history.features.nbytes + LIBRARIES_BYTES
+        # One tier's rows at a time are copied: those of the widest count.
+        walks = (self.plan.walk, *self._wider.values())
+        rows_bytes = max(walk.history.features.nbytes for walk in walks)
+        bytes_each = COPIES_OF_ROWS * rows_bytes + LIBRARIES_BYTES
         return max(1, int(min(there.get("CPU", 1), there.get("memory", 0) // bytes_each)))
+
+    @property
+    def _wider(self) -> Mapping[str, Walk]:
+        return {name: tier.walk for name, tier in self.plan.wider.items()}
 
     @property
     def _contexts(self) -> list[int]:

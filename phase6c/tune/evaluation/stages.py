@@ -120,8 +120,8 @@ class Stages:
     def partner(self) -> Partner:
         """The baseline that every contender is blended with."""
         assert self.simple is not None
-        past = self.simple.past
-        return partner_of(past.logits, past.truth)
+        # A blend is served from one directory, by the features of the model's own tier.
+        return partner_of(self.simple.own, self.simple.past.truth)
 
     @property
     def left(self) -> list[Contender]:

@@ -28,6 +28,7 @@ from phase6c.errors import (
 from phase6c.evaluation.baselines import choosing_days
 from phase6c.evaluation.baselines.choosing_days import choice_in_words
 from phase6c.evaluation.choice import choose
+from phase6c.evaluation.judgement import strongest
 from phase6c.evaluation.openings import OPENINGS_FILE, read_openings
 from phase6c.evaluation.outcomes import Draws
 from phase6c.nn.saved_model import load_model
@@ -112,6 +113,7 @@ def test_it_leaves_a_model_and_a_card_of_all_that_was_compared(done):
     assert {row["model"] for row in test[1:]} >= {
         *("train base rate", "trailing base rate", "volatility logistic", "ridge logistic"),
         *("gradient boosting", "linear window"),
+        *(f"gradient boosting {tier}" for tier in ("a50", "a100", "a200")),
     }
     told = (evaluated.folder / "card.md").read_text()
     for place, question in card["questions"].items():
@@ -280,10 +282,10 @@ def test_studies_of_the_same_name_are_told_apart(studies, tmp_path):
 def test_a_signal_is_heard_between_the_steps_of_the_baselines(stages, monkeypatch):
     halt, fitted = Halt(), []
 
-    def signalled(walk, step, contexts, seed):
+    def signalled(walk, wider, step, contexts, seed):
         fitted.append(step)
         halt.request(signal_number=signal.SIGINT)
-        return fit_step(walk, step, contexts, seed)
+        return fit_step(walk, wider, step, contexts, seed)
 
     monkeypatch.setattr(simple_steps, "fit_step", signalled)
     ledger = Ledger(stages.plan.study.folder / FILE_NAME)
@@ -292,6 +294,18 @@ def test_a_signal_is_heard_between_the_steps_of_the_baselines(stages, monkeypatc
     assert not searcher.exhausted
     assert fitted == ["fold_1"]
     ledger.close()
+
+
+def test_a_baseline_of_a_wider_tier_is_a_rival_and_no_partner(stages):
+    wider = {f"gradient_boosting_{tier}" for tier in ("a50", "a100", "a200")}
+    assert stages.plan.wider.keys() == wider < stages.simple.past.logits.keys()
+    assert not wider & stages.simple.own.keys()
+    simple = SimpleSteps(stages.plan, stages.simple.done)
+    past = stages.simple.past
+    knows_all = {"gradient_boosting_a200": 20.0 * past.truth.y - 10.0}
+    simple.past = replace(past, logits={**past.logits, **knows_all})
+    assert strongest(simple.past.logits, past.truth) == "gradient_boosting_a200"
+    assert replace(stages, simple=simple).partner.name not in wider
 
 
 @pytest.fixture
@@ -318,8 +332,10 @@ def test_where_a_step_takes_long_workers_fit_the_same_baselines(stages, fitted_h
     assert len(alike) > 5
     for name in alike:
         assert np.array_equal(steps.past.logits[name], stages.simple.past.logits[name]), name
-    assert steps.final.keys() == stages.simple.final.keys()
-    assert steps.final["ridge_logistic"].model == stages.simple.final["ridge_logistic"].model
+    final, others = steps.final.fits, stages.simple.final.fits
+    assert final.keys() == others.keys()
+    assert final["ridge_logistic"].model == others["ridge_logistic"].model
+    assert steps.final.wider.keys() == stages.plan.wider.keys()
 
 
 def test_baselines_that_no_worker_can_fit_are_fitted_here(stages, fitted_here, monkeypatch, caplog):
