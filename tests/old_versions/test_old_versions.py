@@ -18,10 +18,10 @@ import phase6c
 from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.evaluation.card_files import read_card
 from phase6c.report.report import make_report, write_report
+from phase6c.space.axes import Choice, Grid
 from phase6c.space.references import TOKENS, rules_of_today
 from phase6c.tune.proposals.optuna_samplers import N_STARTUP
 from phase6c.verify.study import verify
-from search_spaces import tiny
 
 from ..support.old import unpack_old_outputs
 
@@ -33,6 +33,7 @@ MODEL = "models/legacy"
 # The precision that was faster then; which is, may depend on what else a machine does.
 PRECISION = {"precision": "float32"}
 SMALL = {"data": DataConfig(tier="a20"), "cpus": 1, "keep": 2}
+AUXILIARY = Choice.of("none", "range")
 # The search itself, without the probe that was added to it.
 SEARCH = {"n_trials": 16, "epochs": 3, "grace_period": 1, "name": "searched"}
 BROKEN_OFF = {"n_trials": 8, "epochs": 9, "seed": 1, "name": "interrupted"}
@@ -142,12 +143,13 @@ def test_an_evaluation_has_nothing_left_to_do(outputs, caplog):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("two_cpus")
-@pytest.mark.parametrize("space", ["as it was then", "as it is now"])
-def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars, space):
+@pytest.mark.parametrize("axes_since", [{}, {"bins": Grid.of(0, 6), "auxiliary": AUXILIARY}])
+def test_an_interrupted_search_is_resumed_to_its_end(outputs, bars, axes_since):
     folder = outputs / INTERRUPTED
     before = rows_of(folder)
-    resumed = space_of(folder) if space == "as it was then" else tiny.SPACE
-    study = phase6c.run_study(resumed, bars, **SMALL, **BROKEN_OFF, out=str(outputs), resume=True)
+    space = space_of(folder)
+    space = replace(space, axes={**space.axes, **axes_since})
+    study = phase6c.run_study(space, bars, **SMALL, **BROKEN_OFF, out=str(outputs), resume=True)
     assert study.config.complete
     assert len(study.trials) == 8
     assert all(trial.finished for trial in study.trials)
