@@ -117,7 +117,7 @@ def _evaluation_s(plan: EvaluationPlan, planned: Planned) -> float | None:
 
 
 def show_result(evaluated: Evaluated, *, as_json: bool) -> None:
-    """Prints the card's sentences and its table of the test block on stdout."""
+    """Prints the card's tables and sentences on stdout; what they come to is said at the end."""
     if as_json:
         click.echo(json.dumps(evaluated.card, indent=1))
         return
@@ -130,7 +130,13 @@ def show_result(evaluated: Evaluated, *, as_json: bool) -> None:
     sections = evaluated.card["sections"]
     for name in ("test", "walk_forward"):
         console.print(card_table(sections[name]["tables"][name], words(name)))
+    questions = evaluated.card["questions"].values()
+    verdicts = [*(question["sentence"] for question in questions), evaluated.card["sentence"]]
     for section in sections.values():
         for line in section["says"]:
-            console.print(f"- {line}", markup=False, soft_wrap=True)
+            if line not in verdicts:
+                console.print(f"- {line}", markup=False, soft_wrap=True)
+    console.print()
+    for line in verdicts:
+        console.print(line, markup=False, soft_wrap=True)
     click.echo(f"\nModel and card are in {evaluated.folder}")

@@ -57,9 +57,13 @@ def evaluated(endings, folder) -> subprocess.CompletedProcess[str]:
     return run_command(folder, "evaluate", STUDY, *SMALL, "--resume")
 
 
-def test_it_prints_the_sentence_and_the_tables_and_where_all_is(evaluated, folder):
+def test_it_prints_the_tables_and_ends_with_the_verdicts_and_where_all_is(evaluated, folder):
     assert evaluated.returncode == 0, evaluated.stderr
-    assert "the transformer" in evaluated.stdout
+    card = json.loads((folder / "outputs/models/best/card.json").read_text())
+    answers = [question["sentence"] for question in card["questions"].values()]
+    *others, alone, added, verdict, _, _ = evaluated.stdout.rstrip().split("\n")
+    assert [alone, added, verdict] == [*answers, card["sentence"]]
+    assert not {alone, added, verdict} & set(others)
     for name in ("gradient boosting", "trailing base rate", "linear window"):
         assert evaluated.stdout.count(name) >= 2
     assert evaluated.stdout.rstrip().endswith(str(folder / "outputs/models/best"))
