@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from phase6c.config import LOSSES, Objective, Record, TrainConfig
+from phase6c.config import LOSSES, Objective, Record, TrainConfig, TrialConfig, Values, parse
 from phase6c.notebook import as_html, as_rows
 from phase6c.wording import counted
 
@@ -186,6 +186,18 @@ class Trial(Record):
     measurements: tuple[Measurement, ...] = ()
     ending: State | None = None
     final: Measurement | None = None
+
+    def values_of(self, names: Iterable[str]) -> Values:
+        """The parameters, and of these fields the values that the configuration has.
+
+        A field may have become an axis after the trial was made, which is then not among its
+        parameters.
+        """
+        lacking = [name for name in names if name not in self.params]
+        if not lacking:
+            return self.params
+        flat = parse(TrialConfig, self.config).flat()
+        return {**self.params, **{name: flat[name] for name in lacking if name in flat}}
 
     def __repr__(self) -> str:
         objective = self._objective

@@ -12,7 +12,6 @@ from phase6c.arguments import folder_of
 from phase6c.config import Objective, Value, Values, digest_of
 from phase6c.records import CHOSEN, Source, State, Trial, score
 from phase6c.space.axes import Axis, Choice, Grid, parse_axes
-from phase6c.space.space import with_defaults
 from phase6c.study.foreign_trials import read_january
 from phase6c.study.study import Study, load_study
 from phase6c.study.study_config import STUDY_FILE, TRIALS_FILE
@@ -136,7 +135,7 @@ def _result(trial: Trial, objective: Objective, axes: Iterable[str]) -> Result:
     )
     return Result(
         number=trial.number,
-        params=with_defaults(trial.params, axes),
+        params=trial.values_of(axes),
         curve=tuple(scores),
         state=trial.state,
         source=trial.source,

@@ -130,7 +130,8 @@ def show_result(evaluated: Evaluated, *, as_json: bool) -> None:
     sections = evaluated.card["sections"]
     for name in ("test", "walk_forward"):
         console.print(card_table(sections[name]["tables"][name], words(name)))
-    questions = evaluated.card["questions"].values()
+    # Cards of earlier versions do not ask them.
+    questions = evaluated.card.get("questions", {}).values()
     verdicts = [*(question["sentence"] for question in questions), evaluated.card["sentence"]]
     for section in sections.values():
         for line in section["says"]:

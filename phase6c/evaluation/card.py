@@ -68,10 +68,11 @@ def make_card(evidence: Evidence) -> Card:
     blend = _judged(
         evidence.blend, evidence, f"the blend of the transformer and {words(evidence.partner)}"
     )
-    over_rival = gain_in_test(evidence.blend, evidence, evidence.best_blend)
+    added = _judged(evidence.added, evidence, "")
+    over_rival = gain_in_test(evidence.added, evidence, evidence.best_blend)
     questions = Questions(
         alone=ask_alone(alone),
-        added=ask_added(over_rival, blend.over_base_rates, evidence.partner),
+        added=ask_added(over_rival, added.over_base_rates, evidence.best_partner),
     )
     judgement = blend if evidence.choice.blended else alone
     walk_gain = gain_in_walk(evidence.chosen, evidence)
@@ -130,8 +131,9 @@ def _test_section(
 def _seeds_in_intervals(alone: Entry) -> str:
     if alone.without_a_seed:
         return (
-            "The transformer's gains over all rows of a block count in that other seeds would give "
-            f"another ensemble, as far as {len(alone.without_a_seed)} seeds can tell."
+            "The gains of the chosen transformer and of its blends over all rows of a block count "
+            "in that other seeds would give another ensemble, as far as "
+            f"{len(alone.without_a_seed)} seeds can tell."
         )
     return "That another seed would give another model is in no interval."
 
@@ -186,7 +188,10 @@ def _walk_section(evidence: Evidence, walk_gain: Gain) -> Section:
 def _of_transformer(evidence: Evidence) -> list[Entry]:
     """What is handed over, then the transformer's other form."""
     alone, blend = evidence.alone, evidence.blend
-    return [blend, alone] if evidence.choice.blended else [alone, blend]
+    handed_over = [blend, alone] if evidence.choice.blended else [alone, blend]
+    return (
+        handed_over if evidence.best_partner == evidence.partner else [*handed_over, evidence.added]
+    )
 
 
 def _walk_parts(evidence: Evidence) -> tuple[Table, ...]:
@@ -209,7 +214,8 @@ def _choice_section(evidence: Evidence) -> Section:
         _calibrator_text(evidence),
         "Blended means half-and-half with a baseline, before any calibration: with "
         f"{words(FIRST_PARTNER)} in the first step, then with the one that has the least log loss "
-        "in the steps before.",
+        "in the steps before, of those that see the model's own features: a directory serves one "
+        "tier. Whether the model adds anything is asked with the best of all.",
     ]
     scores = Table(
         name="choice",

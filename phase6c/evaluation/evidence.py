@@ -45,6 +45,9 @@ class Evidence:
         alone: Configuration that was chosen, by itself, with its test predictions.
         blend: Its half-and-half blend with a baseline, with its test predictions.
         partner: Name of the baseline in the blend.
+        added: Its blend with the best partner of all, which may see a wider tier and cannot be
+            handed over then; it tells whether the model adds anything.
+        best_partner: Name of the baseline in that blend.
         others: Other contenders, walk forward and cal only.
         baselines: Baselines on the same rows, with their test predictions; the model's own shortcut
             and the best blend are among them.
@@ -67,6 +70,8 @@ class Evidence:
     alone: Entry
     blend: Entry
     partner: str
+    added: Entry
+    best_partner: str
     others: tuple[Entry, ...]
     baselines: Mapping[str, Entry]
     past: Truth

@@ -61,11 +61,7 @@ _FIELDS = {
 
 
 def with_defaults(values: Mapping[str, Any], names: Iterable[str]) -> Values:
-    """A trial's flat values, in which each of these fields that they lack has its default.
-
-    What is an axis now and was none when the trial was made had its default then: a study is not
-    gone on with under other fixed values.
-    """
+    """Flat values, in which each of these fields that they lack has its default, if it has one."""
     lacking = {
         name: _FIELDS[name].get_default()
         for name in names
@@ -161,10 +157,17 @@ class Space:
             fixed=described["fixed"],
         )
 
+    def without(self, name: str) -> Space:
+        """A space in which a field that has a default is no axis any more."""
+        return replace(self, axes=self._axes_without(name))
+
+    def _axes_without(self, name: str) -> dict[str, Axis]:
+        return {key: axis for key, axis in self.axes.items() if key != name}
+
     def pin(self, name: str, value: Value) -> Space:
         """A space in which a field has a fixed value and is no axis any more."""
-        axes = {key: axis for key, axis in self.axes.items() if key != name}
-        return replace(self, axes=axes, fixed={**self.fixed, name: value})
+        fixed = {**self.fixed, name: value}
+        return replace(self, axes=self._axes_without(name), fixed=fixed)
 
     def as_ranges(self) -> Space:
         """A space in which the numeric grids of training fields are widened to ranges.

@@ -36,14 +36,15 @@ def for_other_seeds(found: Estimate, without: Float[np.ndarray, " seed"]) -> Est
     of_seeds = (n_seeds - 1) * float(np.var(without))
     if not of_seeds > 0:
         return found
-    usual = float(norm.ppf(TAILS[1]))
-    of_days = ((found.high - found.low) / (2 * usual)) ** 2
-    variance = of_days + of_seeds
-    reach = float(t.ppf(TAILS[1], (n_seeds - 1) * (variance / of_seeds) ** 2))
+    width = found.high - found.low
+    variance = (width / (2 * float(norm.ppf(TAILS[1])))) ** 2 + of_seeds
+    # Beyond a million degrees of freedom Student's t is the normal distribution.
+    degrees = (n_seeds - 1) * min(variance / of_seeds, 1e3) ** 2
+    wide = 2 * float(t.ppf(TAILS[1], degrees)) * variance**0.5
     # Each side keeps its own share of the width, since intervals over days need not be symmetric.
-    if of_days > 0:
-        wider = reach / usual * (variance / of_days) ** 0.5
-        below, above = (wider * (found.value - found.low), wider * (found.high - found.value))
-    else:
-        below = above = reach * variance**0.5
-    return Estimate(value=found.value, low=found.value - below, high=found.value + above)
+    below = (found.value - found.low) / width if width > 0 else 0.5
+    # The figure itself may lie outside of its interval over days.
+    below = min(max(below, 0.0), 1.0)
+    low = min(found.low, found.value - wide * below)
+    high = max(found.high, found.value + wide * (1 - below))
+    return Estimate(value=found.value, low=low, high=high)

@@ -111,6 +111,8 @@ def make_evidence(make_world):
             alone=alone.with_test(own_test),
             blend=blend.with_test(halved(own_test, partner[tested])),
             partner="ridge_logistic",
+            added=blend.with_test(halved(own_test, partner[tested])),
+            best_partner="ridge_logistic",
             others=(),
             baselines=baselines,
             best_baseline="ridge_logistic",

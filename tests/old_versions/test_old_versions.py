@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import phase6c
+from phase6c.commands.evaluate import show_result
 from phase6c.config import DataConfig, TrialConfig, parse
 from phase6c.evaluation.card_files import read_card
 from phase6c.report.report import make_report, write_report
@@ -129,7 +130,7 @@ def test_a_probe_of_a_study_has_nothing_left_to_do(outputs, caplog):
     assert (folder / "ledger.jsonl").read_bytes() == ledger
 
 
-def test_an_evaluation_has_nothing_left_to_do(outputs, caplog):
+def test_an_evaluation_has_nothing_left_to_do_and_shows_its_card(outputs, caplog, capsys):
     card = read_card(outputs / MODEL)
     caplog.set_level(logging.INFO)
     evaluated = phase6c.run_evaluation(
@@ -139,6 +140,8 @@ def test_an_evaluation_has_nothing_left_to_do(outputs, caplog):
     assert evaluated.folder == outputs / MODEL
     assert evaluated.card == card
     assert card["judgement"]["sentence"] == card["sentence"]
+    show_result(evaluated, as_json=False)
+    assert capsys.readouterr().out.rstrip().split("\n")[-3] == card["sentence"]
 
 
 @pytest.mark.ray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,7 @@ from phase6c.study.trial_folder import FITTED_FILE, SHORTCUT, trial_folder
 from phase6c.tune.evaluation.plan import EvaluationPlan, Fit
 from phase6c.tune.evaluation.simple_steps import SimplePast, truth_in
 from phase6c.tune.evaluation.stages import Stages
-from phase6c.tune.evaluation.wider_tiers import left_out_in_words, wider_logits
+from phase6c.tune.evaluation.wider_tiers import left_out_in_words, logits_of
 from phase6c.version import code_version
 from phase6c.wording import words
 
@@ -75,13 +75,18 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
     wider = {
         name: _test_data(tier.history, tickers, plan.walk) for name, tier in plan.wider.items()
     }
-    tests = simple_logits(final.fits, data) | wider_logits(final.wider, wider, data)
+    tests = simple_logits(final.fits, data)
+    tests |= {name: logits_of(fit, wider[name], data) for name, fit in final.wider.items()}
     test = form_logits(predicted.logits, choice.form)
     rest = without_each(predicted.logits) if alone.without_a_seed else ()
     # What is handed over is judged as it is handed over: by the model that was stored.
     other = tests[partner.name] if predicted.partner is None else predicted.partner
     if predicted.shortcut is not None:
         tests[OWN_SHORTCUT] = form_logits(predicted.shortcut, choice.form)
+    blend, best = _with_half(blend, test, rest, other), stages.best_partner
+    added = blend
+    if best.name != partner.name:
+        added = _with_half(_blend(alone, choice, best), test, rest, tests[best.name])
     tests |= simple_blends(tests)
     return Evidence(
         name=plan.study.config.name,
@@ -92,8 +97,10 @@ def conclude(stages: Stages, check: Callable[[], None]) -> Evidence:
         dropped={name: (drop.after_seeds, drop.why) for name, drop in stages.dropped.items()},
         choice=choice,
         alone=alone.with_test(test, rest),
-        blend=blend.with_test(halved(test, other), [halved(one, other) for one in rest]),
+        blend=blend,
         partner=partner.name,
+        added=added,
+        best_partner=best.name,
         others=tuple(
             _entry(stages, choice, contender, past)
             for contender in plan.contenders
@@ -144,6 +151,12 @@ def _blend(alone: Entry, choice: ModelChoice, partner: Partner) -> Entry:
         kind=choice.kind_of(blended=True),
         without_a_seed=tuple(_blend(one, choice, partner) for one in alone.without_a_seed),
     )
+
+
+def _with_half(
+    blend: Entry, test: np.ndarray, rest: Iterable[np.ndarray], other: np.ndarray
+) -> Entry:
+    return blend.with_test(halved(test, other), [halved(one, other) for one in rest])
 
 
 def _seconds(stages: Stages, contender: Contender) -> float:

@@ -73,7 +73,7 @@ class EvaluationPlan:
         bars: All bars, the test block included.
         history: Features and labels of all bars.
         walk: Steps of the evaluation without the test block: all that the trainings may see.
-        wider: Wider tiers than the model's, by the name of the baseline that learns from each.
+        cache: Folder of prepared features; None for none.
         openings: File of the book of test openings.
         resume: Whether an evaluation that is there may be gone on with.
     """
@@ -83,7 +83,7 @@ class EvaluationPlan:
     bars: Bars
     history: History
     walk: Walk
-    wider: Mapping[str, WiderTier]
+    cache: Path | None
     openings: Path
     resume: bool
 
@@ -126,6 +126,12 @@ class EvaluationPlan:
     def contenders(self) -> tuple[Contender, ...]:
         """The configurations that are compared."""
         return self.config.contenders
+
+    @cached_property
+    def wider(self) -> Mapping[str, WiderTier]:
+        """Wider tiers than the model's, by the name of the baseline that learns from each."""
+        config, n_windows = self.study.config.data, len(self.study.data.train)
+        return wider_tiers(self.bars, config, n_windows, self.walk.steps, self.cache)
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -214,7 +220,6 @@ def plan_evaluation(
     # From here on the trainings' data have no test block; `history` alone can open it.
     walk = Walk.before_test(history, steps)
     walk.check_classes()
-    wider = wider_tiers(bars, first.data, len(data.train), steps, cache)
     config = _config(loaded, options)
     plan = EvaluationPlan(
         folder=folder,
@@ -227,7 +232,7 @@ def plan_evaluation(
         bars=bars,
         history=history,
         walk=walk,
-        wider=wider,
+        cache=cache,
         openings=Path(options.out).absolute() / OPENINGS_FILE,
         resume=options.resume,
     )

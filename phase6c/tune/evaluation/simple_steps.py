@@ -19,7 +19,7 @@ from phase6c.data.windows import SearchData
 from phase6c.evaluation.baselines.fitting import SimpleFit, fit_simple, simple_logits
 from phase6c.evaluation.outcomes import Truth
 from phase6c.tune.evaluation.plan import EvaluationPlan
-from phase6c.tune.evaluation.wider_tiers import fit_wider, wider_logits
+from phase6c.tune.evaluation.wider_tiers import fit_wider
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +88,12 @@ def fit_step(
     """
     data = walk.outer(step)
     fits = fit_simple(walk.inner(step), data, contexts, seed)
-    of_wider = fit_wider(wider, step, seed)
+    of_wider = fit_wider(wider, step, seed, None if step == TEST else data)
     if step == TEST:
-        return FittedStep(fits, of_wider, None)
-    logits = simple_logits(fits, data)
-    logits |= wider_logits(of_wider, {name: one.outer(step) for name, one in wider.items()}, data)
-    seconds = {name: fit.duration_s for name, fit in {**fits, **of_wider}.items()}
-    return FittedStep(fits, of_wider, SimplePast(logits, truth_in(data, step), seconds))
+        return FittedStep(fits, of_wider.fits, None)
+    logits = simple_logits(fits, data) | of_wider.logits
+    seconds = {name: fit.duration_s for name, fit in {**fits, **of_wider.fits}.items()}
+    return FittedStep(fits, of_wider.fits, SimplePast(logits, truth_in(data, step), seconds))
 
 
 @dataclass

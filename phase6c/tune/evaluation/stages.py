@@ -124,6 +124,12 @@ class Stages:
         return partner_of(self.simple.own, self.simple.past.truth)
 
     @property
+    def best_partner(self) -> Partner:
+        """The same, wider tiers included: whether the model adds anything is asked with it."""
+        assert self.simple is not None
+        return partner_of(self.simple.past.logits, self.simple.past.truth)
+
+    @property
     def left(self) -> list[Contender]:
         """The contenders that have not dropped out."""
         return [

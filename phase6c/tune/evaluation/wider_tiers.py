@@ -39,7 +39,7 @@ def wider_tiers(
     bars: Bars,
     config: DataConfig,
     n_windows: int,
-    steps: tuple[EvaluationStep, ...],
+    steps: Mapping[str, EvaluationStep],
     cache: Path | None,
 ) -> dict[str, WiderTier]:
     """The tiers above a search's own, by the name of the baseline that is fitted on each.
@@ -50,7 +50,7 @@ def wider_tiers(
         bars: All bars, the test block included.
         config: Data of the search.
         n_windows: Number of its training windows.
-        steps: Steps of the evaluation.
+        steps: Steps of the evaluation by name.
         cache: Folder of prepared features; None for none.
     """
     if left_out_in_words(config.tier, n_windows) is not None:
@@ -58,7 +58,8 @@ def wider_tiers(
     found = {}
     for tier in _above(config.tier):
         _, history, _ = prepare(bars, config.model_copy(update={"tier": tier}), cache)
-        found[f"gradient_boosting_{tier}"] = WiderTier(history, Walk.before_test(history, steps))
+        walk = Walk.before_test(history, tuple(steps.values()))
+        found[f"gradient_boosting_{tier}"] = WiderTier(history, walk)
     return found
 
 
@@ -83,40 +84,54 @@ def _above(tier: Tier) -> Iterator[Tier]:
     yield from tiers[tiers.index(tier) + 1 :]
 
 
-def fit_wider(walks: Mapping[str, Walk], step: str, seed: int) -> dict[str, SimpleFit]:
-    """Gradient boosting on the training of a step, on each wider tier, by name.
+class WiderFits(NamedTuple):
+    """Gradient boosting on wider tiers that has learned from the training of a step, by name.
+
+    Attributes:
+        fits: Fitted models.
+        logits: Predictions of the block that follows the training; none where it is closed.
+    """
+
+    fits: dict[str, SimpleFit]
+    logits: dict[str, Float64[np.ndarray, " row"]]
+
+
+def fit_wider(
+    walks: Mapping[str, Walk], step: str, seed: int, judged_on: SearchData | None
+) -> WiderFits:
+    """Fits gradient boosting on the training of a step, and predicts the block that follows it.
 
     Args:
         walks: Steps without the test block, by the name of the baseline.
         step: Name of the step.
         seed: Seed of scikit-learn's draws.
+        judged_on: The model's own features of the step; None where the block is closed.
     """
-    fits = {}
-    with threadpool_limits(limits=1):
-        for name, walk in walks.items():
-            fit = partial(fit_boosting, walk.inner(step), walk.outer(step), seed, ("none",))
-            fits[name] = SimpleFit(*timed(fit))
-    return fits
+    done = WiderFits({}, {})
+    # A tier at a time, since each is a scaled copy of its rows.
+    for name, walk in walks.items():
+        inner, outer = walk.inner(step), walk.outer(step)
+        with threadpool_limits(limits=1):
+            done.fits[name] = SimpleFit(
+                *timed(partial(fit_boosting, inner, outer, seed, ("none",)))
+            )
+        if judged_on is not None:
+            done.logits[name] = logits_of(done.fits[name], outer, judged_on)
+    return done
 
 
-def wider_logits(
-    fits: Mapping[str, SimpleFit], wider: Mapping[str, SearchData], data: SearchData
-) -> dict[str, Float64[np.ndarray, " row"]]:
-    """The predictions of `fit_wider` for the rows that the model is judged on.
+def logits_of(fit: SimpleFit, wider: SearchData, data: SearchData) -> Float64[np.ndarray, " row"]:
+    """The predictions of a baseline for the rows that the model is judged on.
 
     Args:
-        fits: Fitted baselines by name.
-        wider: The features of each of them.
+        fit: Fitted baseline.
+        wider: The baseline's features.
         data: The model's own features.
 
     Raises:
-        RuntimeError: A tier has other rows, which cannot be: all have the same warm-up.
+        RuntimeError: The rows are others, which cannot be: all tiers have the same warm-up.
     """
-    logits = {}
-    for name, fit in fits.items():
-        block = wider[name].val
-        same = (np.array_equal(getattr(block, of), getattr(data.val, of)) for of in ("dates", "y"))
-        if not all(same):
-            raise RuntimeError(f"The rows of {name} must be those of the model")
-        logits[name] = fit.model.logits(wider[name].features, block.end_rows)
-    return logits
+    names = ("dates", "tickers", "y")
+    if not all(np.array_equal(getattr(wider.val, of), getattr(data.val, of)) for of in names):
+        raise RuntimeError("A baseline on a wider tier must be judged on the model's own rows")
+    return fit.model.logits(wider.features, wider.val.end_rows)

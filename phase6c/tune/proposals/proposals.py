@@ -42,6 +42,14 @@ class _Suggestion(NamedTuple):
     values: Values
 
 
+def _prior(space: Space, warm_start: WarmStart) -> Prior:
+    filled = [
+        point.model_copy(update={"values": with_defaults(point.values, space.axes)})
+        for point in warm_start.points
+    ]
+    return Prior(space.axes, filled)
+
+
 class Proposals:
     """Feasible configurations that were not tried before.
 
@@ -76,9 +84,13 @@ class Proposals:
         self._objective = objective
         # With the same seed a warm-started search would repeat the draws of its source.
         self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
-        self._starts = Enqueued(warm_start.starts if warm_start else ())
+        # A warm start is stored as it was read, and axes may have been added since.
+        starts = (
+            [with_defaults(start, space.axes) for start in warm_start.starts] if warm_start else ()
+        )
+        self._starts = Enqueued(starts)
         self._failures = Failures(space.axes)
-        self._prior = Prior(space.axes, warm_start.points) if warm_start else None
+        self._prior = _prior(space, warm_start) if warm_start else None
         self._seen: set[str] = set()
         self._open: dict[int, str] = {}
         self._worst = _FAR_BELOW
@@ -119,7 +131,7 @@ class Proposals:
         # References and probes are no choice of the search; their shapes may lie outside its space.
         if not trial.chosen:
             return
-        params = with_defaults(trial.params, self._space.axes)
+        params = trial.values_of(self._space.axes)
         if self._sampler is not None and self._holds(params):
             self._sampler.observe(trial, self._raw(params))
         if trial.finished:

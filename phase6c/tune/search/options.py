@@ -91,7 +91,8 @@ def apply_pins(space: Space, options: SearchOptions) -> tuple[Space, DataConfig,
     for name, value in options.pins.items():
         if sections[name] == "data":
             data[name] = value
-        elif sections[name] == "train" and name not in space.axes:
+        elif sections[name] == "train":
+            space = space.without(name)
             if not (name in AUTOMATIC and value == "auto"):
                 train[name] = value
         else:

@@ -54,7 +54,7 @@ def check_resumable(stored: StudyConfig, wanted: StudyConfig) -> None:
         if name in compared
         for difference in _differences(name, before[name], after[name])
     ]
-    differences += _space_differences(stored.space, wanted.space)
+    differences += _space_differences(stored, wanted)
     differences += _warm_start_differences(stored.warm_start, wanted.warm_start)
     if differences:
         raise ConfigError(
@@ -94,8 +94,11 @@ def _differences(name: str, before: Any, after: Any) -> Iterator[str]:
         yield f"{name}: {before!r} -> {after!r}"
 
 
-def _space_differences(stored: Values, wanted: Values) -> list[str]:
+def _space_differences(stored_config: StudyConfig, wanted_config: StudyConfig) -> list[str]:
     """The differences between two spaces, apart from grids and axes that have been added to."""
+    stored, wanted = stored_config.space, wanted_config.space
+    # What a trial had that was not searched: as the study trains, or the field's default.
+    unsearched = with_defaults(stored_config.train.model_dump(), wanted["axes"])
     budget = stored["budget"] and Budget.model_validate(stored["budget"]).model_dump(mode="json")
     stored = {**stored, "rules": rules_of_today(stored["rules"]), "budget": budget}
     differences = [
@@ -105,7 +108,8 @@ def _space_differences(stored: Values, wanted: Values) -> list[str]:
     ]
     for name in sorted({*stored["axes"], *wanted["axes"]}):
         before, after = stored["axes"].get(name), wanted["axes"].get(name)
-        if before != after and not (_has_grown(before, after) or _is_new(name, before, after)):
+        is_new = not before and after and _holds(after, unsearched.get(name))
+        if before != after and not (is_new or _has_grown(before, after)):
             differences.append(f"axis {name}: {before} -> {after}")
     return differences
 
@@ -127,9 +131,6 @@ def _has_grown(before: Values | None, after: Values | None) -> bool:
     return set(before["values"]) <= set(after["values"])
 
 
-def _is_new(name: str, before: Values | None, after: Values | None) -> bool:
-    """Whether a field has become an axis that its earlier value, the default, lies on."""
-    if before or not after:
-        return False
-    earlier = with_defaults({}, [name])
-    return name in earlier and parse_axes({name: after})[name].contains(earlier[name])
+def _holds(axis: Values, value: Any) -> bool:
+    """Whether a field that has become an axis can still take the value that it had."""
+    return value is not None and parse_axes({"axis": axis})["axis"].contains(value)

@@ -305,7 +305,9 @@ def test_a_baseline_of_a_wider_tier_is_a_rival_and_no_partner(stages):
     knows_all = {"gradient_boosting_a200": 20.0 * past.truth.y - 10.0}
     simple.past = replace(past, logits={**past.logits, **knows_all})
     assert strongest(simple.past.logits, past.truth) == "gradient_boosting_a200"
-    assert replace(stages, simple=simple).partner.name not in wider
+    told = replace(stages, simple=simple)
+    assert told.partner.name not in wider
+    assert told.best_partner.name == "gradient_boosting_a200"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from phase6c.data.splits import TEST, evaluation_steps
 from phase6c.tune.evaluation.wider_tiers import (
     fit_wider,
     left_out_in_words,
-    wider_logits,
+    logits_of,
     wider_tiers,
 )
 
@@ -25,7 +25,7 @@ def prepared(made_bars, tmp_path_factory):
     bars, config = phase6c.load_bars(path), DataConfig(tier="a100")
     _, history, splits = prepare(bars, config)
     steps = evaluation_steps(history.rows.calendar, splits, config)
-    return bars, config, history, steps
+    return bars, config, history, {step.name: step for step in steps}
 
 
 def test_the_tiers_above_the_searchs_own_are_rivals(prepared):
@@ -41,18 +41,18 @@ def test_they_predict_the_models_own_rows_from_days_before_the_test_block(prepar
     bars, config, history, steps = prepared
     wider = wider_tiers(bars, config, 1000, steps, None)
     walks = {name: tier.walk for name, tier in wider.items()}
-    border = next(step for step in steps if step.name == TEST).fold.out.first
+    border = steps[TEST].fold.out.first
     assert all(walk.history.rows.dates.max() < border for walk in walks.values())
-    fits = fit_wider(walks, "fold_1", seed=0)
-    fold = steps[0].fold
-    data = history.between(fold, border)
-    blocks = {name: walk.outer("fold_1") for name, walk in walks.items()}
-    (logits,) = wider_logits(fits, blocks, data).values()
+    data = history.between(steps["fold_1"].fold, border)
+    done = fit_wider(walks, "fold_1", 0, data)
+    (logits,) = done.logits.values()
     assert logits.shape == (len(data.val),)
     assert np.ptp(logits) > 0
-    others = {name: walk.outer("fold_2") for name, walk in walks.items()}
-    with pytest.raises(RuntimeError, match="must be those of the model"):
-        wider_logits(fits, others, data)
+    closed = fit_wider(walks, TEST, 0, None)
+    assert (closed.fits.keys(), closed.logits) == (walks.keys(), {})
+    (fit,), (walk,) = done.fits.values(), walks.values()
+    with pytest.raises(RuntimeError, match="on the model's own rows"):
+        logits_of(fit, walk.outer("fold_2"), data)
 
 
 def test_a_large_panel_does_without_and_says_so(prepared):

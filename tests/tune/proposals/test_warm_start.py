@@ -1,6 +1,7 @@
 """What a search takes over from an earlier one, and that a resume needs its source no more."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -184,6 +185,15 @@ def test_starts_follow_each_other_as_long_as_they_lead(study):
         handed.append(values)
         lead(proposals, values, 3 * len(handed))
     assert rates(handed) == [RATES[1], RATES[2], RATES[0]]
+
+
+def test_axes_that_came_after_a_warm_start_have_their_defaults_in_it(study):
+    since = {"bins": 0, "auxiliary": "none", "half_life_days": "none"}
+    axes = {name: axis for name, axis in tiny.SPACE.axes.items() if name not in since}
+    taken = read_warm_start(study(0.6, 0.7), replace(tiny.SPACE, axes=axes), count, DataConfig())
+    assert not any(since.keys() & point.values.keys() for point in taken.points)
+    proposals = Proposals(tiny.SPACE, count, None, "auc", 0, (), taken)
+    assert proposals.next_start().items() >= since.items()
 
 
 def test_a_start_that_was_tried_or_comes_twice_is_left_out(study):

@@ -130,12 +130,12 @@ def test_a_grace_above_the_epochs_is_refused(plan):
 
 @pytest.mark.parametrize(
     ("name", "value", "home"),
-    [("batch_size", 32, "train"), ("threshold", 0.015, "data")],
+    [("batch_size", 32, "train"), ("half_life_days", 750, "train"), ("threshold", 0.015, "data")],
 )
 def test_a_pin_goes_where_its_field_belongs(plan, name, value, home):
     config = plan(pins={name: value}).config
     assert getattr(getattr(config, home), name) == value
-    assert config.space == tiny.SPACE.describe()
+    assert config.space == tiny.SPACE.without(name).describe()
 
 
 def test_a_pinned_axis_is_fixed_for_every_trial(plan):

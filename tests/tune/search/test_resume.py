@@ -65,6 +65,18 @@ def test_what_would_mix_two_searches_is_refused_with_the_difference(
     assert "start another study with another `name`" in str(caught.value)
 
 
+@pytest.mark.parametrize(("earlier", "allowed"), [(64, False), (256, True)])
+def test_a_new_axis_must_hold_what_the_trials_had(study_config, earlier, allowed):
+    new = space_with(batch_size=Grid.of(128, 256).model_dump(mode="json"))
+    began = study_config(batch_size=earlier)
+    wanted = study_config(batch_size=earlier, **new)
+    if allowed:
+        check_resumable(began, wanted)
+    else:
+        with pytest.raises(ConfigError, match="axis batch_size: None"):
+            check_resumable(began, wanted)
+
+
 def test_all_differences_are_named_at_once(study_config):
     with pytest.raises(ConfigError, match="seed: 0 -> 1") as caught:
         check_resumable(study_config(), study_config(seed=1, searcher="random", n_trials=9))
