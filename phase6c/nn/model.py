@@ -227,21 +227,30 @@ def count_parameters(config: ModelConfig, n_features: int) -> int:
 
     All blocks of a shape have the same size, so that a single block is built for any `n_layers`.
     """
-    # Fields that change no count of a member are set alike: the cache then knows fewer shapes.
-    alike = {"n_layers": 1, "n_heads": 1, "pooling": "mean", "dropout": 0.0, "members": 1}
-    outer, block = _count_parts(config.model_copy(update=alike), n_features)
-    return config.members * (outer + config.n_layers * block)
+    # Fields that change no count are set alike: the cache then knows fewer shapes.
+    alike = {"n_heads": 1, "pooling": "mean", "dropout": 0.0, "members": 1}
+    outer = config.model_copy(update=alike | {"n_layers": 0, "d_ff_ratio": 1})
+    block = _count_block(config.d_model, config.d_ff_ratio)
+    return config.members * (_count_outer(outer, n_features) + config.n_layers * block)
+
+
+# Shapes without memory: a search counts thousands of models, some of 200M parameters.
+@cache
+def _count_outer(without_blocks: ModelConfig, n_features: int) -> int:
+    with torch.device("meta"):
+        return _count(LaneTransformer(without_blocks, n_features))
 
 
 @cache
-def _count_parts(one_layer: ModelConfig, n_features: int) -> tuple[int, int]:
-    # Shapes without memory: a search counts thousands of models, some of 200M parameters.
+def _count_block(d_model: int, d_ff_ratio: int) -> int:
+    shape = {"n_layers": 1, "n_heads": 1, "context_days": 1, "patch_days": 1}
+    config = ModelConfig(d_model=d_model, d_ff_ratio=d_ff_ratio, **shape)
     with torch.device("meta"):
-        model = LaneTransformer(one_layer, n_features)
-    total, block = (
-        sum(weight.numel() for weight in part.parameters()) for part in (model, model.blocks[0])
-    )
-    return total - block, block
+        return _count(TransformerBlock(config, n_lanes=1))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def _is_matrix(name: str) -> bool:
