@@ -59,6 +59,7 @@ def evaluated(endings, folder) -> subprocess.CompletedProcess[str]:
 
 def test_it_prints_the_tables_and_ends_with_the_verdicts_and_where_all_is(evaluated, folder):
     assert evaluated.returncode == 0, evaluated.stderr
+    assert "the transformer" in evaluated.stdout
     card = json.loads((folder / "outputs/models/best/card.json").read_text())
     answers = [question["sentence"] for question in card["questions"].values()]
     *others, alone, added, verdict, _, _ = evaluated.stdout.rstrip().split("\n")

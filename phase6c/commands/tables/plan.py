@@ -24,7 +24,7 @@ def plan_document(plan: SearchPlan, planned: Planned, estimated: SearchEstimate)
     """The plan that --dry-run shows, as JSON."""
     shapes = [
         {**model.model_dump(exclude={"dropout", "pooling", "n_heads"}), "n_params": count}
-        for model, count in plan.space.shapes(plan.count)
+        for model, count in plan.shapes
     ]
     return {
         "schema": "phase6c.plan/1",
@@ -45,7 +45,7 @@ def shapes_table(plan: SearchPlan) -> Table:
     table = plain_table(f"Shapes within {plan.space.budget_text()} parameters")
     for name in ("n_layers", "d_ff_ratio", "shapes", "d_model", "parameters"):
         table.add_column(name, justify="right")
-    shapes = sorted(plan.space.shapes(plan.count), key=_depth_and_ratio)
+    shapes = sorted(plan.shapes, key=_depth_and_ratio)
     for (n_layers, ratio), group in groupby(shapes, key=_depth_and_ratio):
         alike = list(group)
         widths = sorted({model.d_model for model, _ in alike})

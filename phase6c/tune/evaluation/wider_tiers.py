@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -79,9 +79,9 @@ def left_out_in_words(tier: Tier, n_windows: int) -> str | None:
     )
 
 
-def _above(tier: Tier) -> Iterator[Tier]:
+def _above(tier: Tier) -> list[Tier]:
     tiers = list(TIERS)
-    yield from tiers[tiers.index(tier) + 1 :]
+    return tiers[tiers.index(tier) + 1 :]
 
 
 class WiderFits(NamedTuple):

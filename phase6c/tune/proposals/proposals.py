@@ -42,14 +42,6 @@ class _Suggestion(NamedTuple):
     values: Values
 
 
-def _prior(space: Space, warm_start: WarmStart) -> Prior:
-    filled = [
-        point.model_copy(update={"values": with_defaults(point.values, space.axes)})
-        for point in warm_start.points
-    ]
-    return Prior(space.axes, filled)
-
-
 class Proposals:
     """Feasible configurations that were not tried before.
 
@@ -84,13 +76,11 @@ class Proposals:
         self._objective = objective
         # With the same seed a warm-started search would repeat the draws of its source.
         self._seed = [seed, int(warm_start.source_digest[:8], 16)] if warm_start else [seed]
-        # A warm start is stored as it was read, and axes may have been added since.
-        starts = (
-            [with_defaults(start, space.axes) for start in warm_start.starts] if warm_start else ()
-        )
-        self._starts = Enqueued(starts)
+        # It is stored as it was read, and axes may have been added since.
+        warm_start = warm_start and _of_all_axes(warm_start, space)
+        self._starts = Enqueued(warm_start.starts if warm_start else ())
         self._failures = Failures(space.axes)
-        self._prior = _prior(space, warm_start) if warm_start else None
+        self._prior = Prior(space.axes, warm_start.points) if warm_start else None
         self._seen: set[str] = set()
         self._open: dict[int, str] = {}
         self._worst = _FAR_BELOW
@@ -248,3 +238,13 @@ def reached(trial: Trial, objective: Objective) -> float:
     if stopped is None or stopped.forecast is None:
         return rung_value_of(trial, objective)
     return score(stopped.forecast, objective)
+
+
+def _of_all_axes(warm_start: WarmStart, space: Space) -> WarmStart:
+    """A warm start whose values tell every axis that has a default."""
+    starts = tuple(with_defaults(start, space.axes) for start in warm_start.starts)
+    points = tuple(
+        point.model_copy(update={"values": with_defaults(point.values, space.axes)})
+        for point in warm_start.points
+    )
+    return warm_start.model_copy(update={"starts": starts, "points": points})

@@ -84,6 +84,5 @@ def _memory_gib(plan: SearchPlan, resources: Resources, n_params: int, side_by_s
 def _median_shape(plan: SearchPlan) -> tuple[ModelConfig, int]:
     """The shape whose work per window, parameters times tokens, is the median of the space."""
     # The low median is a shape of the space, which the mean of two middle shapes would not be.
-    shapes = plan.space.shapes(plan.count)
-    middle = statistics.median_low(count * model.n_tokens for model, count in shapes)
-    return next((model, count) for model, count in shapes if count * model.n_tokens == middle)
+    middle = statistics.median_low(count * model.n_tokens for model, count in plan.shapes)
+    return next((model, count) for model, count in plan.shapes if count * model.n_tokens == middle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,14 @@ class SearchPlan(StudyPlan):
         """Number of trials that reach each epoch."""
         return planned_rungs(self.config)
 
+    @cached_property
+    def shapes(self) -> list[tuple[ModelConfig, int]]:
+        """The shapes of the space with their parameter counts; listing them takes seconds."""
+        return self.space.shapes(self.count)
+
     def models(self) -> list[ModelConfig]:
         """Every model that a trial may train, those of the references among them."""
-        return [*(model for model, _ in self.space.shapes(self.count)), *self._reference_models()]
+        return [*(model for model, _ in self.shapes), *self._reference_models()]
 
     def _reference_models(self) -> Iterator[ModelConfig]:
         for reference in self.references:
@@ -56,8 +62,9 @@ class SearchPlan(StudyPlan):
         config, n_references = self.config, len(self.references)
         n_trials = config.n_trials + n_references
         # References stand outside of the budget, and may be larger than any shape of the space.
+        of_references = map(self.count, self._reference_models())
         return bytes_needed(
-            n_params=max(map(self.count, self.models())),
+            n_params=max([*(n_params for _, n_params in self.shapes), *of_references]),
             n_trials=n_trials,
             max_concurrent=max_concurrent,
             epochs=config.train.epochs,
